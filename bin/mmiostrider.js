@@ -1,0 +1,12 @@
+#!/usr/bin/env node
+// The command's entry: runs the compiled program, or says how to compile it.
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const program = new URL("../dist/cli/main.js", import.meta.url);
+if (existsSync(fileURLToPath(program))) {
+  await import(program.href);
+} else {
+  process.stderr.write("mmiostrider: the program isn't compiled yet: run `npm start`, or `npm ci && npm run build`\n");
+  process.exitCode = 1;
+}

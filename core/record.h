@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The record and the ring as core, agent and recorder share them: the only
+ * definition in C. src/trace/record.ts states the same in TypeScript; a test
+ * compares the two with what the compiler says.
+ *
+ * All integers are little endian. Neither structure has padding.
+ */
+#ifndef MMIOSTRIDER_RECORD_H
+#define MMIOSTRIDER_RECORD_H
+
+#ifdef __KERNEL__
+#include <linux/types.h>
+#else
+#include <stdint.h>
+#define __u8 uint8_t
+#define __u16 uint16_t
+#define __u32 uint32_t
+#define __u64 uint64_t
+#endif
+
+#define MMS_ABI_VERSION 1
+
+enum mms_kind {
+	MMS_READ = 1,	/* a load from the device: address, width, value */
+	MMS_WRITE = 2,	/* a store to the device: address, width, value */
+	MMS_MAP = 3,	/* address: physical; value[0]: bytes; value[1]: decoy;
+			 * site: who called ioremap; width: enum mms_memory_type */
+	MMS_UNMAP = 4,	/* address: physical; value[0]: bytes; value[1]: decoy;
+			 * site: 0 */
+	MMS_MARK = 5,	/* a user's marker: text */
+	MMS_LOST = 6,	/* value[0]: how many records were dropped here */
+	MMS_ESCAPE = 7,	/* an instruction that was executed unemulated:
+			 * address: physical; value: its first 15 bytes;
+			 * width: how many of them there are */
+	MMS_SYMBOL = 8,	/* what the kernel calls `site` from here on: text */
+	MMS_MODULE = 9,	/* a module came or went: text its name, site its
+			 * first text address, mapping its text's bytes;
+			 * flags: MMS_F_GONE when it went */
+};
+
+/*
+ * Text (MARK, SYMBOL, MODULE) lies in address and value[], 24 bytes a record,
+ * `width` of them used; MMS_F_MORE says that the next record goes on with it.
+ * An access wider than 16 bytes is likewise several records, each with the
+ * width and address of its own part, all but the last flagged MMS_F_MORE.
+ */
+#define MMS_TEXT_BYTES 24
+#define MMS_VALUE_BYTES 16
+
+enum mms_flags {
+	MMS_F_HARDIRQ = 1 << 0,	/* in a hard interrupt handler */
+	MMS_F_SOFTIRQ = 1 << 1,	/* in a softirq, or with bottom halves off */
+	MMS_F_NMI = 1 << 2,	/* in an NMI handler */
+	MMS_F_MORE = 1 << 3,	/* the next record continues this one */
+	MMS_F_LOCKED = 1 << 4,	/* half of an atomic read-modify-write */
+	MMS_F_STRING = 1 << 5,	/* an element of a string instruction */
+	MMS_F_USER = 1 << 6,	/* the other side was user memory */
+	MMS_F_UNORDERED = 1 << 7, /* made without the lock: its place among
+				 * the other CPUs' records isn't certain */
+	MMS_F_GONE = 1 << 8,	/* MODULE: unloaded */
+	MMS_F_STEPPED = 1 << 9,	/* made by single-stepping the instruction on
+				 * a copy of the operand */
+};
+
+enum mms_memory_type {
+	MMS_UNCACHED = 0,
+	MMS_WRITE_COMBINING = 1,
+	MMS_WRITE_THROUGH = 2,
+	MMS_WRITE_BACK = 3,
+	MMS_ENCRYPTED = 4,
+	MMS_OTHER_TYPE = 5,	/* ioremap_prot() */
+};
+
+struct mms_record {
+	__u64 sequence;	/* place in the ring since the start, counted from 1;
+			 * written last: a reader knows the record by it */
+	__u64 tsc;	/* just before the access */
+	__u64 address;	/* physical */
+	__u64 value[2];	/* least significant first */
+	__u64 site;	/* address of the instruction; 0 in a clean room */
+	__u32 pid;
+	__u32 mapping;	/* MAP's number, counted from 1 */
+	__u16 cpu;
+	__u8 kind;	/* enum mms_kind */
+	__u8 width;	/* bytes */
+	__u32 flags;	/* enum mms_flags */
+};
+
+/* The first page of what mmap() shows; the records follow it. */
+struct mms_ring_head {
+	__u32 magic;		/* MMS_RING_MAGIC */
+	__u32 abi_version;	/* MMS_ABI_VERSION */
+	__u32 record_bytes;	/* sizeof(struct mms_record) */
+	__u32 records_max;	/* a power of two */
+	__u64 written;		/* records ever put in: the writers' position */
+	__u64 read;		/* records ever taken out: the reader stores it */
+	__u64 lost;		/* records dropped since the start, in all */
+	__u64 escaped;		/* ESCAPE records since the start, in all */
+};
+
+#define MMS_RING_MAGIC 0x52534d4d /* "MMSR" */
+
+#endif

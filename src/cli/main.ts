@@ -1,0 +1,34 @@
+// Collects the commands, one file each, and turns whatever they throw into one clear message and an exit code.
+import { Command, CommanderError } from "commander";
+import { ExitCode, messageOf, UserError } from "../base/errors.js";
+
+/** Every command adds itself to the program; the order is the order in --help. */
+const commands: ((program: Command) => void)[] = [];
+
+const program = new Command("mmiostrider")
+  .description("Records every access that a driver makes to memory-mapped I/O, and makes the record readable.")
+  .version("0.1.0")
+  .enablePositionalOptions()
+  .showHelpAfterError("(--help shows how it is used)")
+  .exitOverride();
+for (const add of commands) add(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = report(error);
+}
+
+/** Prints an error as the user should see it; returns the exit code. */
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.done : ExitCode.usage;
+  process.stderr.write(`mmiostrider: ${messageOf(error)}\n`);
+  if (error instanceof UserError) {
+    if (error.advice !== undefined) process.stderr.write(`  ${error.advice}\n`);
+    return error.exitCode;
+  }
+  if (error instanceof Error && error.stack !== undefined) {
+    process.stderr.write(`This is a bug in mmiostrider:\n${error.stack}\n`);
+  }
+  return ExitCode.failed;
+}
