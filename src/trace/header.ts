@@ -1,0 +1,83 @@
+// What a trace says about itself beside its events: the header, later updates of it, and the closing summary.
+// All three are stored as JSON; 64-bit numbers are "0x…" strings there and stay strings here.
+
+/** A number of up to 64 bits as lower-case hexadecimal with 0x in front. */
+export type Hex = `0x${string}`;
+
+export interface Bar {
+  /** 0 to 5, or 6 for the expansion ROM. */
+  index: number;
+  /** First physical address, or first port. */
+  start: Hex;
+  length_bytes: Hex;
+  /** The resource flags as in sysfs' `resource` file. */
+  flags: Hex;
+}
+
+export interface PciFunction {
+  /** `0000:00:04.0` */
+  address: string;
+  vendor: Hex;
+  device: Hex;
+  subsystemVendor: Hex;
+  subsystemDevice: Hex;
+  class: Hex;
+  revision: Hex;
+  irq: number;
+  /** The bound driver's name, or null. */
+  driver: string | null;
+  bars: Bar[];
+}
+
+export interface KernelModule {
+  name: string;
+  textAddress: Hex;
+  text_bytes: number;
+  /** Hexadecimal without 0x, or null where the module carries none. */
+  buildId: string | null;
+}
+
+/** Written once, when recording starts. */
+export interface TraceHeader {
+  engine: "emulate" | "instrument" | "singlestep" | "import";
+  /** What wrote it: `mmiostrider 0.1.0`. */
+  producer: string;
+  /** `uname -n`, `-r`, `-v`, `-m` */
+  machine: { host: string; release: string; version: string; architecture: string };
+  cpu: { model: string; count: number };
+  /** The pair ties the TSC to the wall clock; both were read at the same moment. */
+  clock: { tsc: Hex; wall_ns: Hex; tscFrequency_hz: number };
+  pciFunctions: PciFunction[];
+  modules: KernelModule[];
+  /** The recorder's own command line. */
+  commandLine: string[];
+  /** What was asked for: filters, strictness, clean room. */
+  options: {
+    filter: string[];
+    relaxed: boolean;
+    cleanRoom: boolean;
+    excludeWriteCombining: boolean;
+    ring_bytes: number;
+  };
+  /** Eight hexadecimal digits written to port 0x80 around the recording in the lab (see analysis/verify.ts), or null. */
+  fence: string | null;
+}
+
+/** Written between events whenever the machine changed: a driver was bound, a module came. */
+export interface TraceUpdate {
+  pciFunctions?: PciFunction[];
+  modules?: KernelModule[];
+}
+
+/** Written last. A trace without it was cut: the recorder died or the disk filled up. */
+export interface TraceSummary {
+  /** READ and WRITE events. */
+  accesses: number;
+  lost: number;
+  escaped: number;
+  /** Calls of the ioremap family that the hooks didn't see. */
+  missed: number;
+  mappings: number;
+  /** Why the trace isn't complete, one sentence each; empty when it is. */
+  incomplete: string[];
+}
