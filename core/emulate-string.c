@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * String instructions: MOVS STOS LODS CMPS SCAS INS OUTS, alone or repeated.
+ * Each element is an access of its own, as on the CPU with uncached memory.
+ */
+#include "arithmetic.h"
+#include "operand.h"
+
+/* One side of a string instruction. */
+struct side {
+	bool used;
+	bool device;
+	unsigned int number;	/* MMS_RSI or MMS_RDI */
+	uint64_t segment_base;
+	uint64_t address;
+};
+
+static uint64_t masked(const struct mms_instruction *i, uint64_t value)
+{
+	return i->address_bytes == 4 ? (uint32_t)value : value;
+}
+
+static void place(struct mms_machine *m, const struct mms_instruction *i,
+		  struct side *side)
+{
+	if (!side->used)
+		return;
+	side->address = masked(i, *mms_register(m, side->number)) +
+			side->segment_base;
+	side->device = mms_machine_is_device(m, side->address, i->memory_bytes);
+}
+
+static void advance(struct mms_machine *m, const struct mms_instruction *i,
+		    const struct side *side)
+{
+	uint64_t *r = mms_register(m, side->number);
+	uint64_t step = i->memory_bytes;
+
+	if (!side->used)
+		return;
+	*r = masked(i, m->flags & MMS_FLAG_DF ? *r - step : *r + step);
+}
+
+static int load_side(struct mms_machine *m, const struct mms_instruction *i,
+		     const struct side *side, uint64_t *value)
+{
+	*value = 0;
+	if (side->device) {
+		mms_machine_load(m, side->address, value, i->memory_bytes);
+		return 0;
+	}
+	return mms_machine_memory_load(m, side->address, value, i->memory_bytes);
+}
+
+static int store_side(struct mms_machine *m, const struct mms_instruction *i,
+		      const struct side *side, uint64_t value)
+{
+	if (side->device) {
+		mms_machine_store(m, side->address, &value, i->memory_bytes);
+		return 0;
+	}
+	return mms_machine_memory_store(m, side->address, &value,
+					i->memory_bytes);
+}
+
+/*
+ * A store to ordinary memory that will fail must be known before the device
+ * is read: writing back what is there tells, and changes nothing.
+ */
+static int probe_store(struct mms_machine *m, const struct mms_instruction *i,
+		       const struct side *side)
+{
+	uint64_t value = 0;
+
+	if (side->device)
+		return 0;
+	if (mms_machine_memory_load(m, side->address, &value, i->memory_bytes))
+		return -1;
+	return mms_machine_memory_store(m, side->address, &value,
+					i->memory_bytes);
+}
+
+/* One element. Returns 0, or -1 when ordinary memory isn't there. */
+static int element(struct mms_machine *m, const struct mms_instruction *i,
+		   const struct side *to, const struct side *from)
+{
+	unsigned int bytes = i->memory_bytes;
+	uint64_t value, other, difference;
+
+	switch (i->opcode->mnemonic) {
+	case MMS_MN_MOVSB: case MMS_MN_MOVSW: case MMS_MN_MOVSD:
+	case MMS_MN_MOVSQ:
+		if (from->device && probe_store(m, i, to))
+			return -1;
+		if (load_side(m, i, from, &value))
+			return -1;
+		return store_side(m, i, to, value);
+	case MMS_MN_STOSB: case MMS_MN_STOSW: case MMS_MN_STOSD:
+	case MMS_MN_STOSQ:
+		value = mms_read_register(m, i, MMS_RAX, bytes);
+		return store_side(m, i, to, value);
+	case MMS_MN_LODSB: case MMS_MN_LODSW: case MMS_MN_LODSD:
+	case MMS_MN_LODSQ:
+		if (load_side(m, i, from, &value))
+			return -1;
+		mms_write_register(m, i, MMS_RAX, bytes, value);
+		return 0;
+	case MMS_MN_SCASB: case MMS_MN_SCASW: case MMS_MN_SCASD:
+	case MMS_MN_SCASQ:
+		if (load_side(m, i, to, &value))
+			return -1;
+		mms_binary(MMS_MN_CMP, mms_read_register(m, i, MMS_RAX, bytes),
+			   value, bytes, &m->flags, &difference);
+		return 0;
+	case MMS_MN_CMPSB: case MMS_MN_CMPSW: case MMS_MN_CMPSD:
+	case MMS_MN_CMPSQ:
+		/* ordinary memory first: it may not be there */
+		if (from->device ? load_side(m, i, to, &other) :
+				   load_side(m, i, from, &value))
+			return -1;
+		if (from->device ? load_side(m, i, from, &value) :
+				   load_side(m, i, to, &other))
+			return -1;
+		mms_binary(MMS_MN_CMP, value, other, bytes, &m->flags,
+			   &difference);
+		return 0;
+	case MMS_MN_INSB: case MMS_MN_INSW: case MMS_MN_INSD:
+		value = mms_machine_port_in(m, (uint16_t)*mms_register(m, MMS_RDX),
+					    bytes);
+		return store_side(m, i, to, value);
+	default:	/* OUTSB OUTSW OUTSD */
+		if (load_side(m, i, from, &value))
+			return -1;
+		mms_machine_port_out(m, (uint16_t)*mms_register(m, MMS_RDX),
+				     (uint32_t)value, bytes);
+		return 0;
+	}
+}
+
+static bool compares(enum mms_mnemonic mnemonic)
+{
+	switch (mnemonic) {
+	case MMS_MN_SCASB: case MMS_MN_SCASW: case MMS_MN_SCASD:
+	case MMS_MN_SCASQ: case MMS_MN_CMPSB: case MMS_MN_CMPSW:
+	case MMS_MN_CMPSD: case MMS_MN_CMPSQ:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Whether a repeated comparison ends after this element. */
+static bool ends(const struct mms_machine *m, const struct mms_instruction *i)
+{
+	bool equal = m->flags & MMS_FLAG_ZF;
+
+	return compares(i->opcode->mnemonic) &&
+	       equal == !!(i->prefixes & MMS_PREFIX_REPNE);
+}
+
+enum mms_result mms_emulate_string(struct mms_machine *m,
+				   const struct mms_instruction *i)
+{
+	bool repeated = i->prefixes & (MMS_PREFIX_REP | MMS_PREFIX_REPNE);
+	uint64_t *rcx = mms_register(m, MMS_RCX);
+	enum mms_result result = MMS_AGAIN;
+	struct side to = { .number = MMS_RDI };
+	struct side from = { .number = MMS_RSI };
+	unsigned int done;
+
+	to.used = i->memory != MMS_MEMORY_RSI;
+	from.used = i->memory != MMS_MEMORY_RDI;
+	if (from.used && i->segment)
+		from.segment_base = mms_machine_segment_base(m, i->segment);
+	place(m, i, &to);
+	place(m, i, &from);
+	if ((!to.device && !from.device) || (repeated && !masked(i, *rcx)))
+		return MMS_NO_DEVICE;
+
+	mms_machine_begin(m, to.device ? to.address : from.address);
+	for (done = 0; done < MMS_STRING_ELEMENTS_MAX; done++) {
+		if (element(m, i, &to, &from)) {
+			if (!done)
+				result = MMS_MEMORY_FAULT;
+			break;
+		}
+		advance(m, i, &to);
+		advance(m, i, &from);
+		if (!repeated) {
+			result = MMS_DONE;
+			break;
+		}
+		*rcx = masked(i, *rcx - 1);
+		if (!*rcx || ends(m, i)) {
+			result = MMS_DONE;
+			break;
+		}
+		place(m, i, &to);
+		place(m, i, &from);
+		/* past the mapping's end: the CPU goes on by itself */
+		if (!to.device && !from.device)
+			break;
+	}
+	mms_machine_end(m);
+	if (result == MMS_DONE)
+		m->ip += i->length;
+	return result;
+}
