@@ -46,6 +46,7 @@ enum mms_kind {
  * width and address of its own part, all but the last flagged MMS_F_MORE.
  */
 #define MMS_TEXT_BYTES 24
+#define MMS_TEXT_OFFSET 16	/* of the text in the record: address, value */
 #define MMS_VALUE_BYTES 16
 
 enum mms_flags {

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /dev/mmiostrider: commands in as lines of text, records and status out.
+ * docs/control-device.md describes it.
+ */
+#include <linux/fs.h>
+#include <linux/ktime.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <asm/tsc.h>
+
+#include "core.h"
+
+#define COMMAND_BYTES_MAX 1024
+#define RING_BYTES_MIN (64ull << 10)
+#define RING_BYTES_MAX (1ull << 30)
+#define RING_BYTES_DEFAULT (16ull << 20)
+#define STATUS_BYTES_MAX (256 << 10)
+
+enum state { IDLE, RECORDING, STOPPED };
+
+static const char *const state_names[] = { "idle", "recording", "stopped" };
+
+static DEFINE_MUTEX(control);	/* guards what follows */
+static enum state state;
+static u64 ring_bytes;
+static char last_error[96] = "-";
+static u64 missed;		/* of the recording that ended */
+static atomic_t recorders;
+
+static __printf(2, 3) int fail(int error, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vscnprintf(last_error, sizeof(last_error), format, arguments);
+	va_end(arguments);
+	return error;
+}
+
+static void stop_recording(void)
+{
+	if (state != RECORDING)
+		return;
+	missed = mms_hooks_missed();
+	mms_hooks_disarm();
+	mms_ring_set_recording(false);
+	state = STOPPED;
+}
+
+/* ---- Commands ---- */
+
+static int put_range(struct mms_range *ranges, unsigned int *count,
+		     const char *text)
+{
+	unsigned long long first, last;
+	char rest;
+
+	if (sscanf(text, "%llx-%llx%c", &first, &last, &rest) != 2 ||
+	    first > last)
+		return fail(-EINVAL, "not a range FIRST-LAST: %s", text);
+	if (*count == MMS_RANGES_MAX)
+		return fail(-ENOSPC, "more than %d ranges", MMS_RANGES_MAX);
+	ranges[(*count)++] = (struct mms_range){ first, last };
+	return 0;
+}
+
+static int set_ring(const char *text)
+{
+	u64 bytes;
+
+	if (kstrtou64(text, 0, &bytes) || bytes < RING_BYTES_MIN ||
+	    bytes > RING_BYTES_MAX)
+		return fail(-EINVAL, "a ring has %llu to %llu bytes: %s",
+			    RING_BYTES_MIN, RING_BYTES_MAX, text);
+	ring_bytes = bytes;
+	return 0;
+}
+
+static int start(void)
+{
+	int error = mms_ring_allocate(ring_bytes);
+
+	if (error)
+		return fail(error, "no memory for a ring of %llu bytes",
+			    ring_bytes);
+	missed = 0;
+	mms_mapping_reset_total();
+	mms_ring_set_recording(true);
+	mms_mapping_record_all();
+	error = mms_hooks_arm();
+	if (error) {
+		mms_ring_set_recording(false);
+		return fail(error, "no probe on the ioremap family: error %d",
+			    error);
+	}
+	state = RECORDING;
+	return 0;
+}
+
+static int check(void)
+{
+	int error = mms_hooks_check();
+
+	if (error)
+		return fail(error, "ioremap and iounmap don't reach their hooks");
+	error = mms_fault_check();
+	if (error)
+		return fail(error, "a fault on a decoy isn't emulated");
+	return 0;
+}
+
+static bool has_argument(const char *line, const char *command,
+			 const char **argument)
+{
+	size_t length = strlen(command);
+
+	if (strncmp(line, command, length) || line[length] != ' ')
+		return false;
+	*argument = line + length + 1;
+	return true;
+}
+
+static int set_up(const char *line)
+{
+	const char *argument;
+
+	if (has_argument(line, "range", &argument))
+		return put_range(mms_filter.range, &mms_filter.ranges, argument);
+	if (has_argument(line, "exclude", &argument))
+		return put_range(mms_filter.exclude, &mms_filter.excludes,
+				 argument);
+	if (has_argument(line, "ring", &argument))
+		return set_ring(argument);
+	if (!strcmp(line, "all"))
+		mms_filter.all = true;
+	else if (!strcmp(line, "exclude-wc"))
+		mms_filter.exclude_write_combining = true;
+	else if (!strcmp(line, "relaxed"))
+		mms_relaxed = true;
+	else if (!strcmp(line, "clean-room"))
+		mms_clean_room = true;
+	else if (!strcmp(line, "start"))
+		return start();
+	else
+		return fail(-EINVAL, "not a command: %s", line);
+	return 0;
+}
+
+static bool is_set_up(const char *line)
+{
+	static const char *const words[] = {
+		"range", "exclude", "ring", "all", "exclude-wc", "relaxed",
+		"clean-room", "start",
+	};
+	size_t length = strcspn(line, " ");
+	unsigned int n;
+
+	for (n = 0; n < ARRAY_SIZE(words); n++)
+		if (strlen(words[n]) == length && !strncmp(line, words[n], length))
+			return true;
+	return false;
+}
+
+static int execute(const char *line, bool marker_only)
+{
+	const char *argument;
+
+	if (has_argument(line, "mark", &argument)) {
+		if (state != RECORDING)
+			return fail(-EBUSY, "no recording is under way");
+		mms_ring_put_text(MMS_MARK, 0, 0, 0, argument,
+				  strlen(argument));
+		return 0;
+	}
+	if (marker_only)
+		return fail(-EPERM, "only the recorder may say: %s", line);
+	if (is_set_up(line)) {
+		if (state != IDLE)
+			return fail(-EBUSY, "too late for this: %s", line);
+		return set_up(line);
+	}
+	if (strcmp(line, "check") && strcmp(line, "stop"))
+		return fail(-EINVAL, "not a command: %s", line);
+	if (state != RECORDING)
+		return fail(-EBUSY, "no recording is under way");
+	if (!strcmp(line, "check"))
+		return check();
+	stop_recording();
+	return 0;
+}
+
+static ssize_t control_write(struct file *file, const char __user *buffer,
+			     size_t size, loff_t *offset)
+{
+	char *line;
+	int error;
+
+	if (!size)
+		return -EINVAL;
+	if (size > COMMAND_BYTES_MAX)
+		return -EMSGSIZE;
+	line = memdup_user_nul(buffer, size);
+	if (IS_ERR(line))
+		return PTR_ERR(line);
+	if (line[size - 1] == '\n')
+		line[size - 1] = '\0';
+	mutex_lock(&control);
+	error = execute(line, !(file->f_mode & FMODE_READ));
+	if (!error)
+		fail(0, "-");
+	mutex_unlock(&control);
+	kfree(line);
+	return error ? error : size;
+}
+
+/* ---- Status ---- */
+
+static char *describe(void)
+{
+	char *text = kvmalloc(STATUS_BYTES_MAX, GFP_KERNEL);
+	size_t length;
+
+	if (!text)
+		return NULL;
+	mutex_lock(&control);
+	length = scnprintf(text, STATUS_BYTES_MAX,
+			   "state %s\n"
+			   "abi %d\n"
+			   "records %llu\n"
+			   "lost %llu\n"
+			   "escaped %llu\n"
+			   "missed %llu\n"
+			   "mappings %u\n"
+			   "recorded %u\n"
+			   "tsc_khz %u\n"
+			   "tsc 0x%llx\n"
+			   "error %s\n",
+			   state_names[state], MMS_ABI_VERSION,
+			   mms_ring_written(), mms_ring_lost(),
+			   mms_ring_escaped(),
+			   state == RECORDING ? mms_hooks_missed() : missed,
+			   mms_mapping_count(), mms_mapping_total(), tsc_khz,
+			   rdtsc(), last_error);
+	mutex_unlock(&control);
+	mms_mapping_describe(text + length, STATUS_BYTES_MAX - length);
+	return text;
+}
+
+/* ---- The three ways to open it ---- */
+
+static int open_recorder(void)
+{
+	if (atomic_cmpxchg(&recorders, 0, 1))
+		return -EBUSY;
+	mutex_lock(&control);
+	state = IDLE;
+	mms_filter = (struct mms_filter){};
+	mms_relaxed = false;
+	mms_clean_room = false;
+	ring_bytes = RING_BYTES_DEFAULT;
+	fail(0, "-");
+	mutex_unlock(&control);
+	return 0;
+}
+
+static int control_open(struct inode *inode, struct file *file)
+{
+	switch (file->f_mode & (FMODE_READ | FMODE_WRITE)) {
+	case FMODE_READ | FMODE_WRITE:
+		return open_recorder();
+	case FMODE_READ:
+		file->private_data = describe();
+		return file->private_data ? 0 : -ENOMEM;
+	default:
+		return 0;
+	}
+}
+
+static bool is_recorder(const struct file *file)
+{
+	return (file->f_mode & (FMODE_READ | FMODE_WRITE)) ==
+	       (FMODE_READ | FMODE_WRITE);
+}
+
+static int control_release(struct inode *inode, struct file *file)
+{
+	if (!is_recorder(file)) {
+		kvfree(file->private_data);
+		return 0;
+	}
+	mutex_lock(&control);
+	stop_recording();
+	mms_ring_free();
+	state = IDLE;
+	mutex_unlock(&control);
+	atomic_set(&recorders, 0);
+	return 0;
+}
+
+/* The ring is there from `start` until the recorder closes. */
+static bool has_ring(void)
+{
+	return READ_ONCE(state) != IDLE;
+}
+
+static ssize_t control_read(struct file *file, char __user *buffer, size_t size,
+			    loff_t *offset)
+{
+	const char *text = file->private_data;
+
+	if (!is_recorder(file))
+		return simple_read_from_buffer(buffer, size, offset, text,
+					       strlen(text));
+	if (!has_ring())
+		return -EBUSY;
+	return mms_ring_read(buffer, size, !(file->f_flags & O_NONBLOCK));
+}
+
+static __poll_t control_poll(struct file *file, poll_table *table)
+{
+	__poll_t events = 0;
+
+	if (!is_recorder(file))
+		return EPOLLIN;
+	if (!has_ring())
+		return 0;
+	poll_wait(file, mms_ring_wait_queue(), table);
+	if (mms_ring_has_records())
+		events |= EPOLLIN | EPOLLRDNORM;
+	if (!mms_ring_recording())
+		events |= EPOLLHUP;
+	return events;
+}
+
+static int control_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	if (!is_recorder(file))
+		return -EPERM;
+	return has_ring() ? mms_ring_map(vma) : -EBUSY;
+}
+
+static const struct file_operations operations = {
+	.owner = THIS_MODULE,
+	.open = control_open,
+	.release = control_release,
+	.read = control_read,
+	.write = control_write,
+	.poll = control_poll,
+	.mmap = control_mmap,
+	.llseek = noop_llseek,
+};
+
+static struct miscdevice device = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "mmiostrider",
+	.mode = 0600,
+	.fops = &operations,
+};
+
+int mms_control_init(void)
+{
+	return misc_register(&device);
+}
+
+void mms_control_exit(void)
+{
+	misc_deregister(&device);
+}

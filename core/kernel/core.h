@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the parts of the kernel module share.
+ *
+ *	hooks.c    ioremap and iounmap: hands out decoys
+ *	mapping.c  which decoys there are
+ *	fault.c    a fault on a decoy: decode, emulate
+ *	machine.c  what the emulator asks of the kernel: accesses, registers
+ *	step.c     what isn't emulated: one native step
+ *	user.c     user memory on an instruction's other side
+ *	ring.c     records on their way to the recorder
+ *	control.c  /dev/mmiostrider
+ */
+#ifndef MMIOSTRIDER_CORE_H
+#define MMIOSTRIDER_CORE_H
+
+#include <linux/atomic.h>
+#include <linux/bits.h>
+#include <linux/percpu.h>
+#include <linux/ptrace.h>
+#include <linux/rcupdate.h>
+#include <linux/types.h>
+
+#include "../emulate.h"
+#include "../record.h"
+
+#undef pr_fmt
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+/* A decoy is the real address with this bit flipped: not canonical. */
+#define MMS_DECOY_BIT BIT_ULL(62)
+
+static inline bool mms_is_decoy(u64 address)
+{
+	return (address >> 62) == 2;	/* bit 63 set, bit 62 clear */
+}
+
+/* ---- mapping.c ---- */
+
+struct mms_mapping {
+	u64 decoy;		/* of the mapping's first page */
+	u64 bytes;		/* whole pages */
+	u64 physical;		/* of the first page */
+	u32 id;
+	u8 memory_type;		/* enum mms_memory_type */
+	bool silent;		/* the self-test's: no records */
+	u64 asked_physical;	/* as the driver asked for it */
+	u64 asked_bytes;
+	u64 caller;
+	struct rcu_head rcu;
+};
+
+/* Adds a mapping and a reference to the module. 0 or -ENOMEM. */
+int mms_mapping_add(u64 decoy, u64 physical, u64 bytes, u64 caller,
+		    enum mms_memory_type type, bool silent);
+/* Removes the mapping that holds the decoy; false when there is none. */
+bool mms_mapping_remove(u64 decoy);
+/* The mapping that holds these bytes. Caller is in an RCU read section. */
+const struct mms_mapping *mms_mapping_find(u64 decoy, unsigned int bytes);
+bool mms_mapping_any(void);
+/* Puts a MAP record for every living mapping into the ring. */
+void mms_mapping_record_all(void);
+u32 mms_mapping_count(void);
+u32 mms_mapping_total(void);
+/* Writes the status lines of the living mappings; returns their length. */
+size_t mms_mapping_describe(char *text, size_t size);
+void mms_mapping_reset_total(void);
+
+/* ---- hooks.c ---- */
+
+#define MMS_RANGES_MAX 64
+
+struct mms_range {
+	u64 first, last;
+};
+
+struct mms_filter {
+	bool all;
+	bool exclude_write_combining;
+	unsigned int ranges, excludes;
+	struct mms_range range[MMS_RANGES_MAX];
+	struct mms_range exclude[MMS_RANGES_MAX];
+};
+
+extern struct mms_filter mms_filter;	/* constant while recording */
+
+int mms_hooks_init(void);		/* iounmap: as long as we are loaded */
+void mms_hooks_exit(void);
+int mms_hooks_arm(void);		/* the ioremap family: while recording */
+void mms_hooks_disarm(void);
+u64 mms_hooks_missed(void);
+int mms_hooks_check(void);		/* 0 or -EIO */
+
+/* ---- fault.c ---- */
+
+int mms_fault_init(void);
+void mms_fault_exit(void);
+int mms_fault_check(void);		/* 0 or -EIO */
+
+/* ---- machine.c ---- */
+
+/* The interrupted CPU, as the emulator's machine. */
+struct mms_cpu {
+	struct mms_machine machine;	/* first: the two are cast */
+	struct pt_regs *regs;
+	const struct mms_mapping *mapping;	/* the last one found */
+	struct mms_lock *lock;		/* held, or NULL */
+	u64 site;
+	u32 record_flags;		/* enum mms_flags for every record */
+	u32 instruction_flags;		/* those that this instruction adds */
+};
+
+extern const uint16_t mms_pt_regs_at[MMS_REGISTER_COUNT];
+
+void mms_machine_init(void);
+/* Fills `cpu` from `regs`; the caller has interrupts off. */
+void mms_cpu_enter(struct mms_cpu *cpu, struct pt_regs *regs);
+/* Puts what the emulator changed back into the registers. */
+void mms_cpu_leave(struct mms_cpu *cpu);
+extern bool mms_relaxed;
+
+/* ---- step.c ---- */
+
+/*
+ * Lets the CPU execute the instruction: on a copy of its operand where its
+ * extent is known, else on the real mapping (an escape). False when that
+ * can't be done either.
+ */
+bool mms_step(struct mms_cpu *cpu, const struct mms_instruction *instruction);
+/* A debug exception: true when it ended a step of ours. */
+bool mms_step_end(struct pt_regs *regs, unsigned long *dr6);
+
+/* ---- user.c ---- */
+
+/* Makes the interrupted context fault a page of user memory in and come back. */
+bool mms_user_touch(struct mms_cpu *cpu, bool *give_up);
+extern char mms_user_entry[];
+extern char mms_return[];	/* a lone RET */
+
+/* ---- ring.c ---- */
+
+int mms_ring_allocate(u64 bytes);
+void mms_ring_free(void);		/* after a grace period */
+bool mms_ring_recording(void);
+void mms_ring_set_recording(bool on);
+ssize_t mms_ring_read(char __user *buffer, size_t size, bool wait);
+bool mms_ring_has_records(void);
+struct wait_queue_head *mms_ring_wait_queue(void);
+int mms_ring_map(struct vm_area_struct *vma);
+u64 mms_ring_written(void);
+u64 mms_ring_lost(void);
+u64 mms_ring_escaped(void);
+
+/* Puts `count` records in that belong together; fills in their sequence. */
+void mms_ring_put(const struct mms_record *records, unsigned int count);
+/* A record of this kind with time, CPU and process filled in. */
+void mms_record_init(struct mms_record *record, enum mms_kind kind);
+/* Puts text in: as many records as it takes. */
+void mms_ring_put_text(enum mms_kind kind, u64 site, u32 mapping, u32 flags,
+		       const char *text, size_t length);
+void mms_ring_count_escape(void);
+/* Sees to it that the ring says what the kernel calls this address. */
+void mms_ring_put_symbol(u64 site);
+void mms_ring_forget_symbols(void);
+extern bool mms_clean_room;
+
+/* ---- control.c ---- */
+
+int mms_control_init(void);
+void mms_control_exit(void);
+
+#endif

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Where decoys come from and go to: return probes on the ioremap family put
+ * the decoy in the result's place, probes on iounmap and memunmap take it out
+ * of the argument again.
+ */
+#include <linux/io.h>
+#include <linux/kprobes.h>
+#include <linux/sched.h>
+
+#include "core.h"
+
+#define CALLS_AT_ONCE_MAX 256
+
+struct mms_filter mms_filter;
+
+/* A call of the family: what was asked for. */
+struct call {
+	u64 physical;
+	u64 bytes;
+};
+
+struct hook {
+	struct kretprobe probe;
+	enum mms_memory_type type;
+	bool armed;
+};
+
+static atomic64_t failures;	/* mappings that got no decoy for want of memory */
+static struct task_struct *checker;	/* runs mms_hooks_check() */
+static atomic_t check_hits;
+
+static bool touches(const struct mms_range *range, unsigned int count,
+		    const struct call *call)
+{
+	u64 last = call->physical + call->bytes - 1;
+	unsigned int n;
+
+	for (n = 0; n < count; n++)
+		if (call->physical <= range[n].last && last >= range[n].first)
+			return true;
+	return false;
+}
+
+static bool wanted(const struct call *call, enum mms_memory_type type)
+{
+	const struct mms_filter *f = &mms_filter;
+
+	if (!call->bytes || touches(f->exclude, f->excludes, call))
+		return false;
+	if (f->exclude_write_combining && type == MMS_WRITE_COMBINING)
+		return false;
+	return f->all || touches(f->range, f->ranges, call);
+}
+
+static int on_call(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	struct call *call = (struct call *)instance->data;
+
+	call->physical = regs->di;
+	call->bytes = regs->si;
+	return 0;
+}
+NOKPROBE_SYMBOL(on_call);
+
+static int on_return(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	struct kretprobe *probe = get_kretprobe(instance);
+	const struct call *call = (const struct call *)instance->data;
+	u64 real = regs->ax;
+	struct hook *hook;
+
+	if (!probe || !real || mms_is_decoy(real))
+		return 0;
+	if (READ_ONCE(checker) == current) {
+		atomic_inc(&check_hits);
+		return 0;
+	}
+	hook = container_of(probe, struct hook, probe);
+	if (!mms_ring_recording() || !wanted(call, hook->type))
+		return 0;
+	if (mms_mapping_add(real ^ MMS_DECOY_BIT, call->physical, call->bytes,
+			    get_kretprobe_retaddr(instance), hook->type, false)) {
+		atomic64_inc(&failures);
+		return 0;
+	}
+	regs->ax = real ^ MMS_DECOY_BIT;
+	return 0;
+}
+NOKPROBE_SYMBOL(on_return);
+
+#define HOOK(name, memory_type) { \
+	.probe = { \
+		.kp.symbol_name = name, \
+		.entry_handler = on_call, \
+		.handler = on_return, \
+		.data_size = sizeof(struct call), \
+		.maxactive = CALLS_AT_ONCE_MAX, \
+	}, \
+	.type = memory_type, \
+}
+
+/* What io.h declares for x86; not every kernel has them all. */
+static struct hook hooks[] = {
+	HOOK("ioremap", MMS_UNCACHED),
+	HOOK("ioremap_uc", MMS_UNCACHED),
+	HOOK("ioremap_wc", MMS_WRITE_COMBINING),
+	HOOK("ioremap_wt", MMS_WRITE_THROUGH),
+	HOOK("ioremap_cache", MMS_WRITE_BACK),
+	HOOK("ioremap_encrypted", MMS_ENCRYPTED),
+	HOOK("ioremap_prot", MMS_OTHER_TYPE),
+};
+
+static int on_unmap(struct kprobe *probe, struct pt_regs *regs)
+{
+	if (READ_ONCE(checker) == current)
+		atomic_inc(&check_hits);
+	if (!mms_is_decoy(regs->di))
+		return 0;
+	mms_mapping_remove(regs->di);
+	regs->di ^= MMS_DECOY_BIT;
+	return 0;
+}
+NOKPROBE_SYMBOL(on_unmap);
+
+static struct kprobe unmap_probe = {
+	.symbol_name = "iounmap",
+	.pre_handler = on_unmap,
+};
+
+/* memremap() of device memory ends in ioremap_cache(), and is undone here. */
+static struct kprobe memunmap_probe = {
+	.symbol_name = "memunmap",
+	.pre_handler = on_unmap,
+};
+
+int mms_hooks_init(void)
+{
+	int error = register_kprobe(&unmap_probe);
+
+	if (error)
+		return error;
+	error = register_kprobe(&memunmap_probe);
+	if (error)
+		unregister_kprobe(&unmap_probe);
+	return error;
+}
+
+void mms_hooks_exit(void)
+{
+	unregister_kprobe(&memunmap_probe);
+	unregister_kprobe(&unmap_probe);
+}
+
+void mms_hooks_disarm(void)
+{
+	unsigned int n;
+
+	for (n = 0; n < ARRAY_SIZE(hooks); n++) {
+		if (hooks[n].armed)
+			unregister_kretprobe(&hooks[n].probe);
+		hooks[n].armed = false;
+	}
+}
+
+int mms_hooks_arm(void)
+{
+	unsigned int n;
+
+	atomic64_set(&failures, 0);
+	for (n = 0; n < ARRAY_SIZE(hooks); n++) {
+		struct kretprobe *probe = &hooks[n].probe;
+		int error;
+
+		/* a probe that was registered before carries its address */
+		probe->kp.addr = NULL;
+		probe->kp.flags = 0;
+		probe->nmissed = 0;
+		probe->kp.nmissed = 0;
+		error = register_kretprobe(probe);
+		if (error == -ENOENT && n > 0)
+			continue;
+		if (error) {
+			pr_err("no probe on %s: error %d\n",
+			       probe->kp.symbol_name, error);
+			mms_hooks_disarm();
+			return error;
+		}
+		hooks[n].armed = true;
+	}
+	return 0;
+}
+
+u64 mms_hooks_missed(void)
+{
+	u64 missed = atomic64_read(&failures);
+	unsigned int n;
+
+	for (n = 0; n < ARRAY_SIZE(hooks); n++)
+		missed += hooks[n].probe.nmissed + hooks[n].probe.kp.nmissed;
+	return missed;
+}
+
+/* Where x86 has its I/O APIC: device memory in every machine. Not touched. */
+#define CHECK_PHYSICAL 0xfec00000
+
+int mms_hooks_check(void)
+{
+	void __iomem *page;
+
+	atomic_set(&check_hits, 0);
+	WRITE_ONCE(checker, current);
+	page = ioremap(CHECK_PHYSICAL, PAGE_SIZE);
+	if (page)
+		iounmap(page);
+	WRITE_ONCE(checker, NULL);
+	if (!page)
+		return -ENOMEM;
+	return atomic_read(&check_hits) == 2 ? 0 : -EIO;
+}

@@ -1,0 +1,389 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Records on their way from any context of any CPU to the recorder.
+ *
+ * Writers claim places by compare-and-exchange on `written`, so that an NMI
+ * can put a record in while it interrupts another writer; a record is complete
+ * when its sequence number is there. When the ring is full, records are
+ * dropped and counted, and the next one that fits is preceded by a LOST record
+ * that says how many.
+ */
+#include <linux/irq_work.h>
+#include <linux/kallsyms.h>
+#include <linux/log2.h>
+#include <linux/mm.h>
+#include <linux/poll.h>
+#include <linux/sched.h>
+#include <linux/timex.h>
+#include <linux/uaccess.h>
+#include <linux/vmalloc.h>
+#include <linux/wait.h>
+
+#include "core.h"
+
+/* How long a reader sleeps when nobody wakes it: writers only do so when the
+ * ring is a quarter full, for they may hold any lock. */
+#define POLL_MS 10
+#define SYMBOLS_MAX 8192	/* sites that are known to have their symbol */
+
+static_assert(sizeof(struct mms_record) == 64);
+static_assert(sizeof(struct mms_ring_head) == 48);
+
+struct ring {
+	struct mms_ring_head *head;	/* shared with the recorder */
+	struct mms_record *records;
+	u64 records_max;
+	atomic64_t written;
+	atomic64_t lost;		/* since the start */
+	atomic64_t lost_unsaid;		/* not yet in a LOST record */
+	atomic64_t escaped;
+};
+
+static struct ring ring;
+static bool recording;
+static u64 symbols[SYMBOLS_MAX];
+static DECLARE_WAIT_QUEUE_HEAD(readers);
+
+bool mms_clean_room;
+
+static void wake_readers(struct irq_work *work)
+{
+	wake_up_interruptible(&readers);
+}
+static DEFINE_IRQ_WORK(wake_work, wake_readers);
+
+int mms_ring_allocate(u64 bytes)
+{
+	u64 count = roundup_pow_of_two(DIV_ROUND_UP(bytes, sizeof(struct mms_record)));
+
+	mms_ring_free();
+	ring.head = vmalloc_user(PAGE_SIZE + count * sizeof(struct mms_record));
+	if (!ring.head)
+		return -ENOMEM;
+	ring.records = (void *)ring.head + PAGE_SIZE;
+	ring.records_max = count;
+	atomic64_set(&ring.written, 0);
+	atomic64_set(&ring.lost, 0);
+	atomic64_set(&ring.lost_unsaid, 0);
+	atomic64_set(&ring.escaped, 0);
+	*ring.head = (struct mms_ring_head){
+		.magic = MMS_RING_MAGIC,
+		.abi_version = MMS_ABI_VERSION,
+		.record_bytes = sizeof(struct mms_record),
+		.records_max = count,
+	};
+	mms_ring_forget_symbols();
+	return 0;
+}
+
+/* Whoever was putting a record in when recording ended must be through. */
+void mms_ring_free(void)
+{
+	WRITE_ONCE(recording, false);
+	synchronize_rcu();
+	irq_work_sync(&wake_work);
+	vfree(ring.head);
+	ring.head = NULL;
+}
+
+bool mms_ring_recording(void)
+{
+	return READ_ONCE(recording);
+}
+
+void mms_ring_set_recording(bool on)
+{
+	WRITE_ONCE(recording, on);
+	if (!on)
+		synchronize_rcu();
+	wake_up_interruptible(&readers);
+}
+
+u64 mms_ring_written(void)
+{
+	return atomic64_read(&ring.written);
+}
+
+u64 mms_ring_lost(void)
+{
+	return atomic64_read(&ring.lost);
+}
+
+u64 mms_ring_escaped(void)
+{
+	return atomic64_read(&ring.escaped);
+}
+
+/* ---- Writing ---- */
+
+static void publish(u64 at, const struct mms_record *record)
+{
+	struct mms_record *slot = &ring.records[at & (ring.records_max - 1)];
+
+	/* the slot's old sequence can't be mistaken for the new one, so the
+	 * rest may be written over it in any order */
+	slot->tsc = record->tsc;
+	slot->address = record->address;
+	slot->value[0] = record->value[0];
+	slot->value[1] = record->value[1];
+	slot->site = record->site;
+	slot->pid = record->pid;
+	slot->mapping = record->mapping;
+	slot->cpu = record->cpu;
+	slot->kind = record->kind;
+	slot->width = record->width;
+	slot->flags = record->flags;
+	smp_store_release(&slot->sequence, at + 1);
+}
+
+static void count_lost(unsigned int count)
+{
+	atomic64_add(count, &ring.lost_unsaid);
+	WRITE_ONCE(ring.head->lost, atomic64_add_return(count, &ring.lost));
+}
+
+/* Claims `count` places in a row; false when there is no room. */
+static bool claim(unsigned int count, u64 *at)
+{
+	u64 written = atomic64_read(&ring.written);
+
+	do {
+		u64 read = READ_ONCE(ring.head->read);
+
+		/* the recorder may have scribbled on `read`: then it's full */
+		if (written - read + count > ring.records_max)
+			return false;
+	} while (!atomic64_try_cmpxchg(&ring.written, (s64 *)&written,
+				       written + count));
+	WRITE_ONCE(ring.head->written, written + count);
+	*at = written;
+	return true;
+}
+
+void mms_record_init(struct mms_record *record, enum mms_kind kind)
+{
+	*record = (struct mms_record){
+		.tsc = rdtsc(),
+		.kind = kind,
+		.pid = current->pid,
+		.cpu = raw_smp_processor_id(),
+	};
+}
+
+/*
+ * Claims places for `count` records that belong together, behind a LOST record
+ * where one is due. True: publish them from `*at` on, then call finish().
+ */
+static bool start(unsigned int count, u64 *at)
+{
+	unsigned int extra;
+
+	rcu_read_lock_sched_notrace();
+	if (!READ_ONCE(recording))
+		goto out;
+	extra = atomic64_read(&ring.lost_unsaid) ? 1 : 0;
+	if (!claim(count + extra, at)) {
+		count_lost(count);
+		goto out;
+	}
+	if (extra) {
+		struct mms_record lost;
+
+		mms_record_init(&lost, MMS_LOST);
+		lost.value[0] = atomic64_xchg(&ring.lost_unsaid, 0);
+		publish((*at)++, &lost);
+	}
+	return true;
+out:
+	rcu_read_unlock_sched_notrace();
+	return false;
+}
+
+static void finish(u64 at)
+{
+	if (at - READ_ONCE(ring.head->read) > ring.records_max / 4)
+		irq_work_queue(&wake_work);
+	rcu_read_unlock_sched_notrace();
+}
+
+void mms_ring_put(const struct mms_record *records, unsigned int count)
+{
+	unsigned int n;
+	u64 at;
+
+	if (!start(count, &at))
+		return;
+	for (n = 0; n < count; n++)
+		publish(at + n, &records[n]);
+	finish(at + count);
+}
+
+void mms_ring_put_text(enum mms_kind kind, u64 site, u32 mapping, u32 flags,
+		       const char *text, size_t length)
+{
+	unsigned int count = max_t(size_t, 1, DIV_ROUND_UP(length, MMS_TEXT_BYTES));
+	struct mms_record record;
+	unsigned int n;
+	u64 at;
+
+	if (!start(count, &at))
+		return;
+	mms_record_init(&record, kind);
+	record.site = site;
+	record.mapping = mapping;
+	for (n = 0; n < count; n++) {
+		size_t from = n * MMS_TEXT_BYTES;
+
+		record.width = min_t(size_t, length - from, MMS_TEXT_BYTES);
+		record.flags = flags | (n + 1 < count ? MMS_F_MORE : 0);
+		record.address = record.value[0] = record.value[1] = 0;
+		memcpy((u8 *)&record + MMS_TEXT_OFFSET, text + from, record.width);
+		publish(at + n, &record);
+	}
+	finish(at + count);
+}
+
+void mms_ring_count_escape(void)
+{
+	rcu_read_lock_sched_notrace();
+	if (READ_ONCE(recording))
+		WRITE_ONCE(ring.head->escaped, atomic64_inc_return(&ring.escaped));
+	rcu_read_unlock_sched_notrace();
+}
+
+/* ---- Symbols: each site's name, once, just before its first access ---- */
+
+static DEFINE_PER_CPU(char[KSYM_SYMBOL_LEN], symbol_text);
+
+/* True when the site is new; it is known from now on. */
+static bool remember(u64 site)
+{
+	unsigned int slot = (site * 0x9e3779b97f4a7c15ull) >> 51;
+	unsigned int probe;
+
+	BUILD_BUG_ON(SYMBOLS_MAX != 1 << 13);
+	for (probe = 0; probe < 16; probe++) {
+		u64 *known = &symbols[(slot + probe) % SYMBOLS_MAX];
+
+		if (READ_ONCE(*known) == site)
+			return false;
+		if (!READ_ONCE(*known))
+			return cmpxchg64(known, 0, site) == 0;
+	}
+	/* crowded: somebody else's place; his symbol is just said again */
+	WRITE_ONCE(symbols[slot], site);
+	return true;
+}
+
+void mms_ring_put_symbol(u64 site)
+{
+	char *text;
+
+	if (!mms_ring_recording() || mms_clean_room || !remember(site))
+		return;
+	text = *this_cpu_ptr(&symbol_text);
+	mms_ring_put_text(MMS_SYMBOL, site, 0, 0, text,
+			  sprint_symbol(text, site));
+}
+
+void mms_ring_forget_symbols(void)
+{
+	unsigned int n;
+
+	for (n = 0; n < SYMBOLS_MAX; n++)
+		WRITE_ONCE(symbols[n], 0);
+}
+
+/* ---- Reading ---- */
+
+bool mms_ring_has_records(void)
+{
+	u64 at = READ_ONCE(ring.head->read);
+
+	return smp_load_acquire(&ring.records[at & (ring.records_max - 1)]
+					 .sequence) == at + 1;
+}
+
+struct wait_queue_head *mms_ring_wait_queue(void)
+{
+	return &readers;
+}
+
+/* How many records lie complete and in a row in memory from `at` on. */
+static u64 complete_run(u64 at, u64 most)
+{
+	u64 slot = at & (ring.records_max - 1), n;
+
+	most = min(most, ring.records_max - slot);
+	for (n = 0; n < most; n++) {
+		if (smp_load_acquire(&ring.records[slot + n].sequence) !=
+		    at + n + 1)
+			break;
+	}
+	return n;
+}
+
+/* Records dropped at the very end have no later one to announce them. */
+static void say_last_loss(void)
+{
+	struct mms_record lost;
+	u64 at;
+
+	if (!atomic64_read(&ring.lost_unsaid) || !claim(1, &at))
+		return;
+	mms_record_init(&lost, MMS_LOST);
+	lost.value[0] = atomic64_xchg(&ring.lost_unsaid, 0);
+	publish(at, &lost);
+}
+
+static int wait_for_records(bool wait)
+{
+	while (!mms_ring_has_records()) {
+		if (!mms_ring_recording()) {
+			say_last_loss();
+			return mms_ring_has_records() ? 1 : 0;
+		}
+		if (!wait)
+			return -EAGAIN;
+		wait_event_interruptible_timeout(readers,
+						 mms_ring_has_records() ||
+						 !mms_ring_recording(),
+						 msecs_to_jiffies(POLL_MS));
+		if (signal_pending(current))
+			return -ERESTARTSYS;
+	}
+	return 1;
+}
+
+/* The control device's mutex keeps a second reader out. */
+ssize_t mms_ring_read(char __user *buffer, size_t size, bool wait)
+{
+	u64 most = size / sizeof(struct mms_record), copied = 0;
+	int ready;
+
+	if (!most)
+		return -EINVAL;
+	ready = wait_for_records(wait);
+	if (ready <= 0)
+		return ready;
+	while (copied < most) {
+		u64 at = READ_ONCE(ring.head->read);
+		u64 run = complete_run(at, most - copied);
+
+		if (!run)
+			break;
+		if (copy_to_user(buffer + copied * sizeof(struct mms_record),
+				 &ring.records[at & (ring.records_max - 1)],
+				 run * sizeof(struct mms_record)))
+			return copied ? copied * sizeof(struct mms_record) :
+					-EFAULT;
+		smp_store_release(&ring.head->read, at + run);
+		copied += run;
+	}
+	return copied * sizeof(struct mms_record);
+}
+
+int mms_ring_map(struct vm_area_struct *vma)
+{
+	return remap_vmalloc_range(vma, ring.head, vma->vm_pgoff);
+}

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Instructions on device memory that the emulator doesn't do: the CPU executes
+ * them itself, one single step with interrupts off.
+ *
+ * Where the operand's extent is known, the step runs on a copy of it: the
+ * device is read into a buffer before the step, or written from it after, with
+ * records as for any access, and a register is re-aimed so that the operand's
+ * address is the buffer's. Otherwise the step runs on the real mapping, by
+ * lifting the decoy out of the register, and its accesses are unknown: an
+ * ESCAPE record says so. In both cases the register is put back afterwards.
+ */
+#include <linux/kprobes.h>
+#include <linux/percpu.h>
+#include <linux/string.h>
+#include <asm/debugreg.h>
+#include <asm/processor-flags.h>
+
+#include "core.h"
+#include "../operand.h"
+
+#define BUFFER_BYTES 1024	/* FXSAVE and its kin take 512 */
+
+struct step {
+	bool active;
+	bool store;		/* the device is written after the step */
+	struct mms_cpu cpu;
+	u64 address;		/* of the operand: a decoy */
+	unsigned int bytes;
+	unsigned int number;	/* the register that was changed */
+	u64 changed_to;
+	u64 original;
+	bool always_restore;	/* the instruction moves the register on */
+	unsigned long flags;	/* TF and IF as they were */
+};
+
+struct buffer {
+	u8 byte[BUFFER_BYTES];
+} __aligned(64);
+
+static DEFINE_PER_CPU(struct step, steps);
+static DEFINE_PER_CPU(struct buffer, buffers);
+
+/* Whether a general register is an operand too: it can't be changed then. */
+static bool is_operand(const struct mms_instruction *i, unsigned int number)
+{
+	unsigned int n;
+
+	for (n = 0; n < MMS_OPERANDS_MAX; n++) {
+		switch (i->opcode->operands[n]) {
+		case MMS_OPERAND_R8_REG: case MMS_OPERAND_R16_REG:
+		case MMS_OPERAND_R32_REG: case MMS_OPERAND_R64_REG:
+			if (i->reg == number)
+				return true;
+			break;
+		case MMS_OPERAND_R32_VVVV: case MMS_OPERAND_R64_VVVV:
+			if (i->vvvv == number)
+				return true;
+			break;
+		default:
+			break;
+		}
+	}
+	/* a division that is about to raise #DE: rax and rdx are operands */
+	return i->opcode->mnemonic == MMS_MN_DIV ||
+	       i->opcode->mnemonic == MMS_MN_IDIV;
+}
+
+/* The register that can be re-aimed so that the operand lies elsewhere. */
+static int register_to_aim(const struct mms_instruction *i)
+{
+	if (i->memory != MMS_MEMORY_MODRM || i->address_bytes != 8 || i->segment)
+		return -1;
+	if (i->base >= MMS_REGISTER_COUNT || i->base == MMS_RSP ||
+	    i->base == i->index || is_operand(i, i->base))
+		return -1;
+	return i->base;
+}
+
+static void arm(struct step *step, struct pt_regs *regs, unsigned int number,
+		u64 value)
+{
+	u64 *r = mms_register(&step->cpu.machine, number);
+
+	step->number = number;
+	step->original = *r;
+	step->changed_to = value;
+	step->flags = regs->flags & (X86_EFLAGS_TF | X86_EFLAGS_IF);
+	*r = value;
+	regs->flags = (regs->flags & ~X86_EFLAGS_IF) | X86_EFLAGS_TF;
+	step->active = true;
+}
+
+static bool step_on_copy(struct step *step, const struct mms_instruction *i)
+{
+	struct mms_machine *m = &step->cpu.machine;
+	struct buffer *buffer = this_cpu_ptr(&buffers);
+	int number = register_to_aim(i);
+
+	/* conditional accesses touch an unknown part of their extent */
+	if (number < 0 || !i->memory_bytes || i->memory_bytes > BUFFER_BYTES ||
+	    i->opmask || (i->access & MMS_ACCESS_CONDITIONAL) || !i->access)
+		return false;
+	step->address = mms_effective_address(m, i);
+	step->bytes = i->memory_bytes;
+	if (!mms_machine_is_device(m, step->address, step->bytes))
+		return false;
+	step->cpu.instruction_flags |= MMS_F_STEPPED;
+	step->store = i->access & MMS_ACCESS_WRITE;
+	if (i->access & MMS_ACCESS_READ) {
+		mms_machine_begin(m, step->address);
+		mms_machine_load(m, step->address, buffer->byte, step->bytes);
+		mms_machine_end(m);
+	}
+	arm(step, step->cpu.regs, number,
+	    *mms_register(m, number) + ((u64)buffer->byte - step->address));
+	return true;
+}
+
+static void put_escape(struct mms_cpu *cpu, const struct mms_instruction *i,
+		       u64 decoy)
+{
+	const struct mms_mapping *m = mms_mapping_find(decoy, 1);
+	struct mms_record record;
+
+	mms_record_init(&record, MMS_ESCAPE);
+	if (m) {
+		record.address = decoy - m->decoy + m->physical;
+		record.mapping = m->id;
+	}
+	record.site = cpu->site;
+	record.flags |= cpu->record_flags;
+	record.width = i->length;
+	memcpy(record.value, (const void *)cpu->regs->ip, i->length);
+	if (cpu->site)
+		mms_ring_put_symbol(cpu->site);
+	mms_ring_count_escape();
+	mms_ring_put(&record, 1);
+}
+
+/* The register whose decoy makes the address one. */
+static int register_to_lift(struct mms_machine *m, const struct mms_instruction *i)
+{
+	unsigned int candidates[3], count = 0, n;
+
+	switch (i->memory) {
+	case MMS_MEMORY_RDI: case MMS_MEMORY_RDI_RSI: case MMS_MEMORY_RSI_RDI:
+		candidates[count++] = MMS_RDI;
+		candidates[count++] = MMS_RSI;
+		break;
+	case MMS_MEMORY_RSI:
+		candidates[count++] = MMS_RSI;
+		break;
+	case MMS_MEMORY_XLAT:
+		candidates[count++] = MMS_RBX;
+		break;
+	case MMS_MEMORY_MODRM:
+	case MMS_MEMORY_VECTOR:
+		if (i->base < MMS_REGISTER_COUNT)
+			candidates[count++] = i->base;
+		if (i->memory == MMS_MEMORY_MODRM && i->scale == 1 &&
+		    i->index < MMS_REGISTER_COUNT)
+			candidates[count++] = i->index;
+		break;
+	}
+	/* MOVDIR64B, ENQCMD: a register as destination address */
+	if (i->opcode->operands[0] == MMS_OPERAND_R64_REG_MEM)
+		candidates[count++] = i->reg;
+	for (n = 0; n < count; n++)
+		if (mms_is_decoy(*mms_register(m, candidates[n])))
+			return candidates[n];
+	return -1;
+}
+
+static bool escape(struct step *step, const struct mms_instruction *i)
+{
+	struct mms_machine *m = &step->cpu.machine;
+	int number = register_to_lift(m, i);
+	u64 decoy;
+
+	if (number < 0)
+		return false;
+	decoy = *mms_register(m, number);
+	/* the register may point before or behind the mapping; for the
+	 * operand itself we trust the address, if there is one */
+	if (i->memory == MMS_MEMORY_MODRM &&
+	    mms_is_decoy(mms_effective_address(m, i)))
+		decoy = mms_effective_address(m, i);
+	if (!mms_mapping_find(decoy, 1))
+		return false;
+	put_escape(&step->cpu, i, decoy);
+	step->store = false;
+	step->always_restore = i->memory >= MMS_MEMORY_RSI &&
+			       i->memory <= MMS_MEMORY_RSI_RDI;
+	arm(step, step->cpu.regs, number,
+	    *mms_register(m, number) ^ MMS_DECOY_BIT);
+	return true;
+}
+
+bool mms_step(struct mms_cpu *cpu, const struct mms_instruction *i)
+{
+	struct step *step = this_cpu_ptr(&steps);
+
+	/* an NMI in the middle of a step has to do without */
+	if (step->active)
+		return false;
+	*step = (struct step){ .cpu = *cpu };
+	return step_on_copy(step, i) || escape(step, i);
+}
+NOKPROBE_SYMBOL(mms_step);
+
+bool mms_step_end(struct pt_regs *regs, unsigned long *dr6)
+{
+	struct step *step = this_cpu_ptr(&steps);
+	u64 *r;
+
+	if (!step->active || user_mode(regs) || !(*dr6 & DR_STEP))
+		return false;
+	step->active = false;
+	*dr6 &= ~DR_STEP;
+	step->cpu.regs = regs;
+	step->cpu.machine.registers = regs;
+	r = mms_register(&step->cpu.machine, step->number);
+	if (step->always_restore)
+		*r ^= MMS_DECOY_BIT;
+	else if (*r == step->changed_to)
+		*r = step->original;
+	regs->flags = (regs->flags & ~(X86_EFLAGS_TF | X86_EFLAGS_IF)) |
+		      step->flags;
+	if (step->store) {
+		struct mms_machine *m = &step->cpu.machine;
+
+		step->cpu.mapping = NULL;	/* not held by RCU any more */
+		if (mms_machine_is_device(m, step->address, step->bytes)) {
+			mms_machine_begin(m, step->address);
+			mms_machine_store(m, step->address,
+					  this_cpu_ptr(&buffers)->byte,
+					  step->bytes);
+			mms_machine_end(m);
+		}
+	}
+	return true;
+}
+NOKPROBE_SYMBOL(mms_step_end);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Two places to send an interrupted context to.
+ */
+#include <linux/linkage.h>
+#include <asm/asm.h>
+#include <asm/processor-flags.h>
+
+	.text
+
+/*
+ * What a probe on a function goes to instead of the function: back to the
+ * caller, with the probe's rax.
+ */
+SYM_FUNC_START(mms_return)
+	RET
+SYM_FUNC_END(mms_return)
+
+/*
+ * A context whose instruction found a page of user memory missing comes here
+ * as if it had called us, with all its registers. It has the page faulted in,
+ * as far as it may, and goes back to the instruction.
+ *
+ *	rsp + 0x80	where to go back to, filled in by mms_user_resume()
+ *	rsp + 0x78	flags
+ *	rsp + 0x00	the general registers
+ */
+SYM_FUNC_START(mms_user_entry)
+	pushfq
+	/* the instruction may stand behind a STAC */
+	pushfq
+	andl	$~X86_EFLAGS_AC, (%rsp)
+	popfq
+	cld
+	pushq	%rax
+	pushq	%rcx
+	pushq	%rdx
+	pushq	%rbx
+	pushq	%rbp
+	pushq	%rsi
+	pushq	%rdi
+	pushq	%r8
+	pushq	%r9
+	pushq	%r10
+	pushq	%r11
+	pushq	%r12
+	pushq	%r13
+	pushq	%r14
+	pushq	%r15
+	leaq	0x80(%rsp), %rdi
+	call	mms_user_resume
+	popq	%r15
+	popq	%r14
+	popq	%r13
+	popq	%r12
+	popq	%r11
+	popq	%r10
+	popq	%r9
+	popq	%r8
+	popq	%rdi
+	popq	%rsi
+	popq	%rbp
+	popq	%rbx
+	popq	%rdx
+	popq	%rcx
+	popq	%rax
+	popfq
+	RET
+SYM_FUNC_END(mms_user_entry)
