@@ -27,11 +27,10 @@ SYM_FUNC_END(mms_return)
  */
 SYM_FUNC_START(mms_user_entry)
 	pushfq
-	/* the instruction may stand behind a STAC */
+	/* the instruction may stand behind a STAC, or a STD */
 	pushfq
-	andl	$~X86_EFLAGS_AC, (%rsp)
+	andl	$~(X86_EFLAGS_AC | X86_EFLAGS_DF), (%rsp)
 	popfq
-	cld
 	pushq	%rax
 	pushq	%rcx
 	pushq	%rdx
