@@ -1,0 +1,215 @@
+// From what the user asked to record (devices, drivers, ranges, everything) to physical address ranges. Only reads.
+import { existsSync, readlinkSync } from "node:fs";
+import { basename, join } from "node:path";
+import { UsageError, UserError } from "../base/errors.js";
+import type { PciFunction } from "../trace/header.js";
+import { canonicalModuleName } from "./kernel-modules.js";
+import {
+  boundDriver,
+  defaultSysfs,
+  fullPciAddress,
+  listPciFunctions,
+  modaliasOf,
+  readPciFunction,
+  resourceFlag,
+  romIndex,
+  type SysfsRoot,
+} from "./pci.js";
+import { runTool } from "./run-tool.js";
+
+/** How many ranges the core takes (docs/control-device.md). */
+export const rangesMax = 64;
+/** x86-64 has at most 52 physical address bits (Intel SDM vol. 3A, 4.1.4). */
+const physicalBits = 52n;
+
+/** Physical addresses, both included. */
+export interface AddressRange {
+  first: bigint;
+  last: bigint;
+}
+
+export interface FilterRequest {
+  devices: string[];
+  drivers: string[];
+  ranges: string[];
+  all: boolean;
+}
+
+export interface Filter {
+  all: boolean;
+  /** Sorted, not overlapping; empty with `all`. */
+  ranges: AddressRange[];
+  /** The PCI functions that were asked for, by device or by driver; empty with `all` or when only ranges were given. */
+  functions: PciFunction[];
+  /** The request in words, one a filter, for the trace's header. */
+  asked: string[];
+  /** What the user should know and that isn't an error. */
+  remarks: string[];
+}
+
+/** Finds what the request means on this machine. Throws UsageError for what can't be meant, UserError for what isn't here. */
+export async function resolveFilter(request: FilterRequest, sysfs: SysfsRoot = defaultSysfs): Promise<Filter> {
+  const asked = [
+    ...request.devices.map((device) => `device ${device}`),
+    ...request.drivers.map((driver) => `driver ${driver}`),
+    ...request.ranges.map((range) => `range ${range}`),
+    ...(request.all ? ["all"] : []),
+  ];
+  if (asked.length === 0) {
+    throw new UsageError("nothing to record: no --device, --driver, --range or --all", {
+      advice: "for example: mmiostrider record --driver e1000 -o e1000.mmt -- modprobe e1000",
+    });
+  }
+  if (request.all) {
+    if (asked.length > 1) throw new UsageError("--all records every device: it can't be combined with a filter");
+    return { all: true, ranges: [], functions: [], asked, remarks: [] };
+  }
+  const ranges = request.ranges.map(parseRange);
+  const remarks: string[] = [];
+  const addresses = request.devices.map((device) => knownDevice(device, sysfs));
+  for (const driver of request.drivers) {
+    const found = await devicesOfDriver(driver, sysfs);
+    addresses.push(...found.addresses);
+    remarks.push(...found.remarks);
+  }
+  const functions: PciFunction[] = [];
+  for (const address of [...new Set(addresses)].sort()) {
+    const found = readPciFunction(address, sysfs);
+    if (found === undefined) throw new UserError(`the PCI device ${address} has just gone`);
+    const own = memoryRanges(found);
+    if (own.length === 0) {
+      throw new UserError(`the PCI device ${address} has no memory BAR: it has no MMIO that could be recorded`);
+    }
+    functions.push(found);
+    ranges.push(...own);
+  }
+  const merged = mergeRanges(ranges);
+  if (merged.length > rangesMax) {
+    throw new UsageError(`that makes ${merged.length} separate address ranges; at most ${rangesMax} can be recorded`, {
+      advice: "name fewer devices, or record with --all",
+    });
+  }
+  return { all: false, ranges: merged, functions, asked, remarks };
+}
+
+/** `FIRST-LAST`, hexadecimal with or without 0x, both included. Throws UsageError. */
+export function parseRange(text: string): AddressRange {
+  const match = /^(?:0x)?([0-9a-f]{1,16})-(?:0x)?([0-9a-f]{1,16})$/i.exec(text);
+  if (match === null) {
+    throw new UsageError(`"${text}" isn't a range of addresses`, {
+      advice: "write it as FIRST-LAST in hexadecimal, both included: 0xfebc0000-0xfebdffff",
+    });
+  }
+  const range = { first: BigInt(`0x${match[1]}`), last: BigInt(`0x${match[2]}`) };
+  if (range.last < range.first) throw new UsageError(`the range ${text} ends before it begins`);
+  if (range.last >> physicalBits !== 0n) {
+    throw new UsageError(`the range ${text} goes beyond what x86-64 has of physical addresses (52 bits)`);
+  }
+  return range;
+}
+
+/** As the core wants it. */
+export function formatRange(range: AddressRange): string {
+  return `0x${range.first.toString(16)}-0x${range.last.toString(16)}`;
+}
+
+/** The physical ranges of a function's memory BARs and expansion ROM, except a ROM that is a copy in RAM. */
+export function memoryRanges(pciFunction: PciFunction): AddressRange[] {
+  const ranges: AddressRange[] = [];
+  for (const bar of pciFunction.bars) {
+    const [start, length, flags] = [BigInt(bar.start), BigInt(bar.length_bytes), BigInt(bar.flags)];
+    const shadow = bar.index === romIndex && (flags & resourceFlag.romShadow) !== 0n;
+    if ((flags & resourceFlag.memory) === 0n || shadow || start === 0n) continue;
+    ranges.push({ first: start, last: start + length - 1n });
+  }
+  return ranges;
+}
+
+/** Sorts and joins what overlaps or touches. */
+export function mergeRanges(ranges: readonly AddressRange[]): AddressRange[] {
+  const sorted = [...ranges].sort((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : 0));
+  const merged: AddressRange[] = [];
+  for (const range of sorted) {
+    const before = merged.at(-1);
+    if (before !== undefined && range.first <= before.last + 1n) {
+      if (range.last > before.last) before.last = range.last;
+    } else merged.push({ ...range });
+  }
+  return merged;
+}
+
+function knownDevice(text: string, sysfs: SysfsRoot): string {
+  const address = fullPciAddress(text);
+  if (address === undefined) {
+    throw new UsageError(`"${text}" isn't the address of a PCI device`, {
+      advice: "write it as lspci does: 0000:00:04.0, or 00:04.0",
+    });
+  }
+  if (!listPciFunctions(sysfs).includes(address)) {
+    throw new UserError(`there is no PCI device ${address}`, { advice: "`lspci -D` lists those that there are" });
+  }
+  return address;
+}
+
+/** The devices bound to a driver, and the free ones that its module says it can drive. */
+async function devicesOfDriver(driver: string, sysfs: SysfsRoot): Promise<{ addresses: string[]; remarks: string[] }> {
+  if (!/^[\w.+-]+$/.test(driver)) throw new UsageError(`"${driver}" isn't a driver's name`);
+  const all = listPciFunctions(sysfs).map((address) => ({ address, driver: boundDriver(address, sysfs) }));
+  const registered = existsSync(join(sysfs, "bus/pci/drivers", driver));
+  const same = (name: string | null) =>
+    name !== null && (name === driver || (!registered && canonicalModuleName(name) === canonicalModuleName(driver)));
+  const addresses = all.filter((device) => same(device.driver)).map((device) => device.address);
+
+  const module = moduleOfDriver(driver, sysfs);
+  const aliases = await aliasesOfModule(module);
+  const remarks: string[] = [];
+  for (const device of all) {
+    if (same(device.driver)) continue;
+    const modalias = modaliasOf(device.address, sysfs);
+    if (modalias === undefined || !aliases.some((alias) => aliasMatches(alias, modalias))) continue;
+    if (device.driver === null) addresses.push(device.address);
+    else remarks.push(`${device.address} isn't recorded: ${device.driver} has it, though ${driver} could drive it`);
+  }
+  if (addresses.length === 0) {
+    const known = registered || aliases.length > 0;
+    throw new UserError(
+      known
+        ? `no PCI device here is bound to ${driver}, or free and of a kind that it drives`
+        : `there is no PCI driver or module "${driver}" on this machine`,
+      {
+        advice: known
+          ? (remarks[0] ?? "`lspci -Dk` lists the devices and their drivers")
+          : "where the module is called otherwise than its driver, give the module's name; or use --device",
+      },
+    );
+  }
+  return { addresses, remarks };
+}
+
+function moduleOfDriver(driver: string, sysfs: SysfsRoot): string {
+  try {
+    return basename(readlinkSync(join(sysfs, "bus/pci/drivers", driver, "module")));
+  } catch {
+    return driver;
+  }
+}
+
+/** The `pci:` aliases in a module's own information; none when there is no such module. */
+async function aliasesOfModule(module: string): Promise<string[]> {
+  const result = await runTool("modinfo", ["-F", "alias", module]);
+  if (result.missing) {
+    throw new UserError("finding a driver's devices failed: modinfo isn't installed", {
+      advice: "on Debian: apt-get install kmod; or name the device itself with --device",
+    });
+  }
+  return result.stdout.split("\n").filter((line) => line.startsWith("pci:"));
+}
+
+/** True when a module's alias, a shell pattern as in modules.alias, covers a device's modalias. */
+export function aliasMatches(alias: string, modalias: string): boolean {
+  const pattern = alias
+    .replace(/[.+^${}()|\\]/g, "\\$&")
+    .replaceAll("*", ".*")
+    .replaceAll("?", ".");
+  return new RegExp(`^${pattern}$`).test(modalias);
+}

@@ -1,0 +1,79 @@
+// What sysfs says about the loaded kernel modules: text address and build id. Only reads.
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import type { KernelModule } from "../trace/header.js";
+import { buildIdOfNote } from "./module-file.js";
+import { defaultSysfs, type SysfsRoot } from "./pci.js";
+
+/** The kernel writes `-` in a module's name as `_`. */
+export function canonicalModuleName(name: string): string {
+  return name.replaceAll("-", "_");
+}
+
+/** True while the module is loaded (or being loaded); built-in ones don't count. */
+export function isModuleLoaded(name: string, sysfs: SysfsRoot = defaultSysfs): boolean {
+  return statSync(join(sysfs, "module", canonicalModuleName(name), "refcnt"), { throwIfNoEntry: false }) !== undefined;
+}
+
+/** The build id of a loaded module, hexadecimal, or null where it has none. */
+export function loadedBuildId(name: string, sysfs: SysfsRoot = defaultSysfs): string | null {
+  try {
+    return buildIdOfNote(readFileSync(join(sysfs, "module", canonicalModuleName(name), "notes/.note.gnu.build-id")));
+  } catch {
+    return null;
+  }
+}
+
+/** How many users a loaded module has (-1: it is going), or undefined when it isn't loaded. */
+export function moduleUseCount(name: string, sysfs: SysfsRoot = defaultSysfs): number | undefined {
+  try {
+    return Number(readFileSync(join(sysfs, "module", canonicalModuleName(name), "refcnt"), "utf8"));
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * A loaded module as the trace's header has it, or undefined when it isn't loaded or hides its addresses.
+ *
+ * `text_bytes` is the whole module's core size where sysfs doesn't say how long the text is; a MODULE record knows better.
+ */
+export function readModule(name: string, sysfs: SysfsRoot = defaultSysfs): KernelModule | undefined {
+  const folder = join(sysfs, "module", canonicalModuleName(name));
+  try {
+    const text = BigInt(readFileSync(join(folder, "sections/.text"), "utf8").trim());
+    const size_bytes = Number(readFileSync(join(folder, "coresize"), "utf8"));
+    return {
+      name: canonicalModuleName(name),
+      textAddress: `0x${text.toString(16)}`,
+      text_bytes: size_bytes,
+      buildId: loadedBuildId(name, sysfs),
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** All loaded modules that show their text's address, sorted by address; none reaches into the next one. */
+export function readModules(sysfs: SysfsRoot = defaultSysfs): KernelModule[] {
+  const modules = listModules(sysfs)
+    .map((name) => readModule(name, sysfs))
+    .filter((found) => found !== undefined)
+    .sort((a, b) => (BigInt(a.textAddress) < BigInt(b.textAddress) ? -1 : 1));
+  for (const [index, module] of modules.entries()) {
+    const next = modules[index + 1];
+    if (next === undefined) continue;
+    module.text_bytes = Math.min(module.text_bytes, Number(BigInt(next.textAddress) - BigInt(module.textAddress)));
+  }
+  return modules;
+}
+
+function listModules(sysfs: SysfsRoot): string[] {
+  try {
+    return readdirSync(join(sysfs, "module"))
+      .filter((name) => isModuleLoaded(name, sysfs))
+      .sort();
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,304 @@
+// A recording of kernel drivers by engine `emulate`, from start to stop: core, filter, drain, checks, unloading.
+// Prints nothing and knows no command line: cli/record.ts does.
+import { existsSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf, UserError } from "../base/errors.js";
+import type { TraceHeader } from "../trace/header.js";
+import type { BatchNews } from "./batch-scan.js";
+import { type ControlDevice, type CoreStatus, isSystemError } from "./control-device.js";
+import { loadCore, unloadCore } from "./core-load.js";
+import { Drain, type TraceSink } from "./drain.js";
+import { type Binding, bind, bindingsOf, unbind } from "./driver-binding.js";
+import { Fence } from "./fence.js";
+import { type Filter, formatRange } from "./filters.js";
+import { clockPair, collectHeader, MachineWatch } from "./machine.js";
+import { type KernelMapping, MappingCheck, parseWriteCombining, readKernelMappings } from "./mapping-check.js";
+
+/** The core's own, docs/control-device.md. */
+export const ringDefault_bytes = 16 * 1024 * 1024;
+const abiVersion = 1;
+const lookEvery_ms = 1_000;
+const lookAgain_ms = 50;
+const writeCombiningList = "/sys/kernel/debug/x86/pat_memtype_list";
+
+export interface RecordingOptions {
+  filter: Filter;
+  ring_bytes: number;
+  relaxed: boolean;
+  cleanRoom: boolean;
+  excludeWriteCombining: boolean;
+  /** Unbind the filter's functions before the start and bind them after it. */
+  rebind: boolean;
+  /** The core's file; undefined: from the cache, or built. */
+  coreFile: string | undefined;
+  commandLine: string[];
+  /** Makes the trace's file; called once the core records. */
+  openTrace: (header: TraceHeader) => TraceSink | Promise<TraceSink>;
+  /** A line for the user, while it goes on. */
+  onNotice: (line: string) => void;
+}
+
+export interface RecordingProgress {
+  accesses: number;
+  lost: number;
+  escaped: number;
+  /** Decoys alive now. */
+  mappings: number;
+}
+
+export interface RecordingResult {
+  accesses: number;
+  lost: number;
+  escaped: number;
+  missed: number;
+  /** Mappings that got a decoy since the start. */
+  mappings: number;
+  /** Why the trace isn't complete, a sentence each. */
+  incomplete: string[];
+  /** Why the trace could not be written to its end, or undefined. */
+  failure: UserError | undefined;
+  /** What else went wrong, a sentence each. */
+  problems: string[];
+  /** Decoys that drivers still hold; the core stays loaded for them. 0: it is unloaded. */
+  decoysLeft: number;
+}
+
+export class KernelRecording {
+  private readonly options: RecordingOptions;
+  private readonly device: ControlDevice;
+  private readonly fence: Fence | undefined;
+  private readonly mappingCheck: MappingCheck | undefined;
+  private readonly drain: Drain;
+  private readonly watch: MachineWatch;
+  private readonly looker: NodeJS.Timeout;
+  private readonly incomplete: string[] = [];
+  private readonly problems: string[] = [];
+  /** Settles when the recording can't go on: the trace can't be written any more. */
+  readonly broken: Promise<void>;
+
+  /**
+   * Loads the core, arms it, and begins to record. Throws UserError; everything is then as it was before.
+   * Needs root (see requireRoot).
+   */
+  static async start(options: RecordingOptions): Promise<KernelRecording> {
+    const bindings = options.rebind ? bindingsOf(options.filter.functions.map((found) => found.address)) : [];
+    const device = await loadCore({
+      ...(options.coreFile === undefined ? {} : { file: options.coreFile }),
+      onBuild: (headers) => options.onNotice(`building the core with ${headers} (once for this kernel)`),
+    });
+    let unbound = false;
+    let recording: KernelRecording | undefined;
+    try {
+      configure(device, options);
+      await unbind(bindings);
+      unbound = true;
+      const mappingCheck = startCheck(device, options);
+      const fence = Fence.inLab();
+      fence?.writeBegin();
+      device.command("start");
+      const header = collectHeader({
+        clock: clockPair(() => device.status()),
+        options: {
+          filter: options.filter.asked,
+          relaxed: options.relaxed,
+          cleanRoom: options.cleanRoom,
+          excludeWriteCombining: options.excludeWriteCombining,
+          ring_bytes: options.ring_bytes,
+        },
+        commandLine: options.commandLine,
+        fence: fence?.id ?? null,
+      });
+      const sink = await options.openTrace(header);
+      recording = new KernelRecording(options, device, fence, mappingCheck, sink, header);
+    } catch (error) {
+      await device.close();
+      await unloadCore();
+      if (unbound) for (const binding of bindings) await bind(binding).catch(() => {});
+      throw error;
+    }
+    await recording.begin(bindings);
+    return recording;
+  }
+
+  private constructor(
+    options: RecordingOptions,
+    device: ControlDevice,
+    fence: Fence | undefined,
+    mappingCheck: MappingCheck | undefined,
+    sink: TraceSink,
+    header: TraceHeader,
+  ) {
+    this.options = options;
+    this.device = device;
+    this.fence = fence;
+    this.mappingCheck = mappingCheck;
+    this.watch = new MachineWatch(header.pciFunctions);
+    let tellBroken = () => {};
+    this.broken = new Promise((settle) => {
+      tellBroken = settle;
+    });
+    this.drain = new Drain(device, sink, (news) => this.news(news), tellBroken);
+    this.looker = setInterval(() => this.look(), lookEvery_ms);
+  }
+
+  private async begin(bindings: readonly Binding[]): Promise<void> {
+    this.checkHooks("at the start");
+    if (!this.options.filter.all) {
+      for (const mapping of this.mappingCheck?.early ?? []) this.incomplete.push(earlySentence(mapping));
+    }
+    for (const binding of bindings) {
+      try {
+        await bind(binding);
+      } catch (error) {
+        this.problems.push(messageOf(error));
+      }
+    }
+  }
+
+  /** The mappings that were made before recording began, which are real, not decoys. */
+  get earlyMappings(): readonly KernelMapping[] {
+    return this.mappingCheck?.early ?? [];
+  }
+
+  progress(): RecordingProgress {
+    const status = this.device.status();
+    return {
+      accesses: this.drain.scan.accesses,
+      lost: status.lost,
+      escaped: status.escaped,
+      mappings: status.mappings,
+    };
+  }
+
+  /** Stops, takes what is left in the ring, closes the trace, and unloads the core unless drivers still hold decoys. */
+  async stop(): Promise<RecordingResult> {
+    clearInterval(this.looker);
+    this.look();
+    await sleep(lookAgain_ms);
+    this.look();
+    this.checkHooks("at the end");
+    this.attempt(() => this.device.command("stop"));
+    this.drain.hurry();
+    this.attempt(() => this.fence?.writeEnd());
+    await this.drain.done;
+    const status = this.device.status();
+    this.account(status);
+    const pciFunctions = this.watch.changedFunctions();
+    if (pciFunctions !== undefined) await this.drain.note({ pciFunctions });
+    const counts = {
+      accesses: this.drain.scan.accesses,
+      lost: status.lost,
+      escaped: status.escaped,
+      missed: status.missed,
+      mappings: status.recorded,
+      incomplete: this.incomplete,
+    };
+    await this.drain.close(counts);
+    await this.device.close();
+    const unloaded = await unloadCore();
+    const decoysLeft = unloaded === "unloaded" ? 0 : Math.max(status.mappings, 1);
+    return { ...counts, failure: this.drain.failure, problems: this.problems, decoysLeft };
+  }
+
+  /** What fails while stopping is told, and doesn't keep the rest from being stopped. */
+  private attempt(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.problems.push(messageOf(error));
+    }
+  }
+
+  private news(news: BatchNews) {
+    return this.watch.update(news.modules);
+  }
+
+  private look(): void {
+    try {
+      for (const mapping of this.mappingCheck?.look() ?? []) this.incomplete.push(withoutDecoySentence(mapping));
+    } catch (error) {
+      const problem = `checking the mappings failed: ${messageOf(error)}`;
+      if (!this.problems.includes(problem)) this.problems.push(problem);
+    }
+  }
+
+  private checkHooks(when: string): void {
+    try {
+      this.device.command("check");
+    } catch (error) {
+      const silent = error instanceof UserError && isSystemError(error.cause, "EIO");
+      this.incomplete.push(
+        silent
+          ? `${when} of the recording the core's hooks did not fire: mappings may have been made without a decoy`
+          : `${when} of the recording the core's hooks could not be checked: ${messageOf(error)}`,
+      );
+    }
+  }
+
+  private account(status: CoreStatus): void {
+    const count = (number: number, one: string, many: string) =>
+      `${number.toLocaleString("en-US")} ${number === 1 ? one : many}`;
+    if (status.lost > 0) {
+      this.incomplete.push(
+        `${count(status.lost, "record was", "records were")} lost because the ring was full; a larger --ring-size helps`,
+      );
+    }
+    if (status.escaped > 0) {
+      this.incomplete.push(
+        `${count(status.escaped, "instruction was", "instructions were")} executed without emulation: ` +
+          "the trace has where, but not what they read or wrote",
+      );
+    }
+    if (status.missed > 0) {
+      this.incomplete.push(
+        `${count(status.missed, "call", "calls")} of the ioremap family went past the core's hooks: ` +
+          "mappings may have been made without a decoy",
+      );
+    }
+  }
+}
+
+/** Tells the core what to record and how. */
+function configure(device: ControlDevice, options: RecordingOptions): void {
+  const abi = device.status().abi;
+  if (abi !== abiVersion) {
+    throw new UserError(`the loaded core speaks version ${abi} of its interface, this program version ${abiVersion}`, {
+      advice: "unload it (rmmod mmiostrider) so that the one that fits is loaded",
+    });
+  }
+  if (options.filter.all) device.command("all");
+  for (const range of options.filter.ranges) device.command(`range ${formatRange(range)}`);
+  if (options.excludeWriteCombining) device.command("exclude-wc");
+  device.command(`ring ${options.ring_bytes}`);
+  if (options.relaxed) device.command("relaxed");
+  if (options.cleanRoom) device.command("clean-room");
+}
+
+function startCheck(device: ControlDevice, options: RecordingOptions): MappingCheck | undefined {
+  if (options.excludeWriteCombining && !existsSync(writeCombiningList)) {
+    options.onNotice(
+      "whether every mapping gets its decoy can't be cross-checked with --exclude-wc here: " +
+        `${writeCombiningList} isn't there (is debugfs mounted?)`,
+    );
+    return undefined;
+  }
+  return new MappingCheck(options.filter.all ? "all" : options.filter.ranges, {
+    mappings: readKernelMappings,
+    living: () => device.status().living,
+    leftOut: () => (options.excludeWriteCombining ? parseWriteCombining(readFileSync(writeCombiningList, "utf8")) : []),
+  });
+}
+
+function earlySentence(mapping: KernelMapping): string {
+  return (
+    `the mapping ${formatRange(mapping)} by ${mapping.caller} was made before recording began: ` +
+    "it is real, not a decoy, and accesses through it are not in the trace"
+  );
+}
+
+function withoutDecoySentence(mapping: KernelMapping): string {
+  return (
+    `the mapping ${formatRange(mapping)}, made by ${mapping.caller} while recording, got no decoy: ` +
+    "accesses through it are not in the trace"
+  );
+}

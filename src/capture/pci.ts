@@ -1,0 +1,104 @@
+// What sysfs says about PCI functions: identity, BARs, driver. Only reads.
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { Bar, Hex, PciFunction } from "../trace/header.js";
+
+/** Resource flags, include/linux/ioport.h. */
+export const resourceFlag = { memory: 0x200n, romShadow: 0x2n } as const;
+
+/** `resource` has six BARs, then the expansion ROM; what follows (SR-IOV, bridge windows) isn't the function's own. */
+const barsMax = 7;
+export const romIndex = 6;
+
+/** The root of sysfs, so that tests can read a copy. */
+export type SysfsRoot = string;
+export const defaultSysfs: SysfsRoot = "/sys";
+
+function devicesFolder(sysfs: SysfsRoot): string {
+  return join(sysfs, "bus/pci/devices");
+}
+
+/** The addresses of all PCI functions, sorted; none where there is no PCI bus. */
+export function listPciFunctions(sysfs: SysfsRoot = defaultSysfs): string[] {
+  const folder = devicesFolder(sysfs);
+  return existsSync(folder) ? readdirSync(folder).sort() : [];
+}
+
+/** A number of sysfs (`0x8086`, `11`) as lower-case hexadecimal; 0x0 where the file isn't there. */
+function hexOf(text: string | undefined): Hex {
+  const trimmed = text?.trim() ?? "";
+  return `0x${BigInt(/^(?:0x[0-9a-f]+|\d+)$/i.test(trimmed) ? trimmed : "0").toString(16)}`;
+}
+
+function readOptional(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+/** The driver that a function is bound to, or null. */
+export function boundDriver(address: string, sysfs: SysfsRoot = defaultSysfs): string | null {
+  try {
+    return basename(readlinkSync(join(devicesFolder(sysfs), address, "driver")));
+  } catch {
+    return null;
+  }
+}
+
+/** What the kernel matches drivers' aliases against: `pci:v00008086d0000100E…`; undefined when the function is gone. */
+export function modaliasOf(address: string, sysfs: SysfsRoot = defaultSysfs): string | undefined {
+  return readOptional(join(devicesFolder(sysfs), address, "modalias"))?.trim();
+}
+
+/** One function as the trace's header has it, or undefined when there is none of this address. */
+export function readPciFunction(address: string, sysfs: SysfsRoot = defaultSysfs): PciFunction | undefined {
+  const folder = join(devicesFolder(sysfs), address);
+  const read = (file: string) => readOptional(join(folder, file));
+  const resource = read("resource");
+  if (resource === undefined) return undefined;
+  return {
+    address,
+    vendor: hexOf(read("vendor")),
+    device: hexOf(read("device")),
+    subsystemVendor: hexOf(read("subsystem_vendor")),
+    subsystemDevice: hexOf(read("subsystem_device")),
+    class: hexOf(read("class")),
+    revision: hexOf(read("revision")),
+    irq: Number(read("irq")?.trim() ?? 0),
+    driver: boundDriver(address, sysfs),
+    bars: parseResource(resource),
+  };
+}
+
+/** The BARs in sysfs' `resource`: a line `FIRST LAST FLAGS` each, all zero when unused. */
+export function parseResource(text: string): Bar[] {
+  const bars: Bar[] = [];
+  for (const [index, line] of text.split("\n").slice(0, barsMax).entries()) {
+    const match = /^0x([0-9a-f]+) 0x([0-9a-f]+) 0x([0-9a-f]+)$/i.exec(line.trim());
+    if (match === null) continue;
+    const [start, last, flags] = [BigInt(`0x${match[1]}`), BigInt(`0x${match[2]}`), BigInt(`0x${match[3]}`)];
+    if (start === 0n && last === 0n) continue;
+    const length = last - start + 1n;
+    bars.push({ index, start: hex(start), length_bytes: hex(length), flags: hex(flags) });
+  }
+  return bars;
+}
+
+function hex(value: bigint): Hex {
+  return `0x${value.toString(16)}`;
+}
+
+/** All functions, in the order of their addresses. */
+export function readPciFunctions(sysfs: SysfsRoot = defaultSysfs): PciFunction[] {
+  return listPciFunctions(sysfs)
+    .map((address) => readPciFunction(address, sysfs))
+    .filter((found) => found !== undefined);
+}
+
+/** `00:04.0` or `0000:00:04.0` → the full form, in lower case; undefined when it is neither. */
+export function fullPciAddress(text: string): string | undefined {
+  const match = /^(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}:[01][0-9a-f]\.[0-7])$/.exec(text.toLowerCase());
+  return match === null ? undefined : `${match[1] ?? "0000"}:${match[2]}`;
+}

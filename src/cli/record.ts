@@ -1,0 +1,257 @@
+// `mmiostrider record`: records the MMIO accesses of kernel drivers into a trace.
+import { accessSync, constants, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Command } from "commander";
+import { ExitCode, messageOf, UsageError, UserError } from "../base/errors.js";
+import { requireRoot } from "../capture/core-load.js";
+import { type Filter, formatRange, resolveFilter } from "../capture/filters.js";
+import { KernelRecording, type RecordingResult, ringDefault_bytes } from "../capture/kernel.js";
+import { TraceWriter } from "../trace/writer.js";
+import { LiveLine } from "./live-line.js";
+import { StopSignals } from "./stop-signals.js";
+import { requireProgram, TracedCommand } from "./traced-command.js";
+
+/** What the core takes, docs/control-device.md. */
+const ringMin_bytes = 65_536;
+const ringMax_bytes = 1024 ** 3;
+/** How long a command may take to end after we were told to stop. */
+const commandEnd_ms = 5_000;
+const stdout = "-";
+
+const help = `
+Without COMMAND it records until Ctrl-C. A trace written to - goes to standard output, and COMMAND's output to standard error.
+
+Examples:
+  mmiostrider record --driver e1000 -o e1000.mmt -- modprobe e1000
+  mmiostrider record --driver nvme --rebind --duration 10 -o nvme.mmt
+  mmiostrider record --device 00:04.0 --relaxed --ring-size 64M -o fast.mmt
+  mmiostrider record --range 0xfebc0000-0xfebdffff -o - | gzip > part.mmt.gz
+
+Exit codes: 0 recorded; 1 failed, or COMMAND failed; 2 wrong usage; 3 recorded but incomplete (lost or escaped records,
+mappings without a decoy). 3 counts more than COMMAND's failure.`;
+
+interface RecordOptions {
+  device?: string[];
+  driver?: string[];
+  range?: string[];
+  all?: true;
+  excludeWc?: true;
+  ringSize?: number;
+  relaxed?: true;
+  cleanRoom?: true;
+  rebind?: true;
+  core?: string;
+  duration?: number;
+  output: string;
+}
+
+export function addRecord(program: Command): void {
+  const collect = (value: string, before: string[] = []) => [...before, value];
+  program
+    .command("record")
+    .summary("record every MMIO access of a driver")
+    .description(
+      "Records every access that kernel drivers make to memory-mapped I/O while COMMAND runs, or until Ctrl-C, on all " +
+        "CPUs, into a trace. Mappings that are made while recording are recorded; a mapping made before is real, not a decoy.",
+    )
+    .usage("[options] -o FILE [-- COMMAND...]")
+    .argument("[command...]", "what to run while recording")
+    .option("--device <bdf>", "the PCI device at this address (0000:00:04.0, or 00:04.0); repeatable", collect)
+    .option("--driver <name>", "the devices that this driver has, or could take; repeatable", collect)
+    .option("--range <first-last>", "these physical addresses, hexadecimal, both included; repeatable", collect)
+    .option("--all", "every mapping that is made while recording")
+    .option("--exclude-wc", "leave out write-combining mappings (framebuffers)")
+    .option("--ring-size <bytes>", "the buffer between core and recorder: 64K to 1G (default: 16M)", parseRingSize)
+    .option("--relaxed", "let CPUs access devices at once: faster, but the order between CPUs isn't kept")
+    .option("--clean-room", "record no addresses of instructions and no symbols")
+    .option("--rebind", "take the devices from their drivers first, and give them back once recording has begun")
+    .option("--core <file>", "the core's module to load, instead of the one built for this kernel")
+    .option("--duration <seconds>", "stop after this time", parseDuration)
+    .requiredOption("-o, --output <file>", "the trace to write; - is standard output")
+    .passThroughOptions()
+    .addHelpText("after", help)
+    .action(async (command: string[], options: RecordOptions) => {
+      process.exitCode = await record(command, options);
+    });
+}
+
+/** `65536`, `64K`, `16M`, `1G`. Throws UsageError. */
+export function parseRingSize(text: string): number {
+  const match = /^(\d{1,12})([KMG]?)(?:i?B)?$/i.exec(text);
+  const unit = { "": 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 }[match?.[2]?.toUpperCase() ?? ""];
+  const bytes = Number(match?.[1]) * (unit ?? Number.NaN);
+  if (!(bytes >= ringMin_bytes && bytes <= ringMax_bytes)) {
+    throw new UsageError(`--ring-size ${text}: not a size from 64K to 1G`, { advice: "for example: --ring-size 64M" });
+  }
+  return bytes;
+}
+
+function parseDuration(text: string): number {
+  const seconds = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  // Node's timers count milliseconds in 31 bits.
+  if (!(seconds > 0 && seconds * 1000 < 2 ** 31)) throw new UsageError(`--duration ${text}: not a number of seconds`);
+  return seconds;
+}
+
+async function record(command: string[], options: RecordOptions): Promise<ExitCode> {
+  const filter = await resolveFilter({
+    devices: options.device ?? [],
+    drivers: options.driver ?? [],
+    ranges: options.range ?? [],
+    all: options.all === true,
+  });
+  if (options.rebind === true && filter.functions.length === 0) {
+    throw new UsageError("--rebind needs --device or --driver: there is nothing else that could be unbound");
+  }
+  requireRoot("recording");
+  requireProgram(command);
+  requireWritable(options.output);
+  for (const remark of filter.remarks) say(remark);
+
+  const signals = new StopSignals();
+  const began_ms = performance.now();
+  let recording: KernelRecording;
+  try {
+    recording = await KernelRecording.start({
+      filter,
+      ring_bytes: options.ringSize ?? ringDefault_bytes,
+      relaxed: options.relaxed === true,
+      cleanRoom: options.cleanRoom === true,
+      excludeWriteCombining: options.excludeWc === true,
+      rebind: options.rebind === true,
+      coreFile: options.core === undefined ? undefined : resolve(options.core),
+      commandLine: ["mmiostrider", ...process.argv.slice(2)],
+      openTrace: (header) => TraceWriter.create(options.output, header),
+      onNotice: say,
+    });
+  } catch (error) {
+    signals.release();
+    throw signals.received === undefined ? error : new UserError(`ended by ${signals.received} before recording began`);
+  }
+  tellEarly(recording, filter, options);
+  let failure: string | undefined;
+  let result: RecordingResult;
+  try {
+    ({ failure, result } = await runUntilEnd(recording, command, options, signals));
+  } finally {
+    signals.release();
+  }
+  return summarise(result, failure, options.output, (performance.now() - began_ms) / 1000);
+}
+
+/** Runs the command, or waits, until something says stop; then stops the recording. */
+async function runUntilEnd(
+  recording: KernelRecording,
+  command: readonly string[],
+  options: RecordOptions,
+  signals: StopSignals,
+): Promise<{ failure: string | undefined; result: RecordingResult }> {
+  let eventsBefore = 0;
+  const live = new LiveLine((seconds) => {
+    const now = recording.progress();
+    const rate = Math.round((now.accesses - eventsBefore) / seconds);
+    eventsBefore = now.accesses;
+    return (
+      `${number(now.accesses)} events, ${number(rate)}/s, ${number(now.lost)} lost, ` +
+      `${number(now.escaped)} escaped, ${number(now.mappings)} mappings`
+    );
+  });
+  const timer = new AbortController();
+  const duration =
+    options.duration === undefined
+      ? []
+      : [sleep(options.duration * 1000, undefined, { signal: timer.signal }).catch(() => {})];
+  let failure: string | undefined;
+  let traced: TracedCommand | undefined;
+  let result: RecordingResult;
+  try {
+    if (command.length > 0 && signals.received === undefined) {
+      traced = new TracedCommand(command, options.output === stdout ? "stderr" : "inherit");
+    }
+    const ends: Promise<unknown>[] = [signals.first, recording.broken, ...duration];
+    if (traced !== undefined) ends.push(traced.ended);
+    else if (command.length === 0 && options.duration === undefined) say("recording; Ctrl-C stops");
+    await Promise.race(ends);
+    if (traced !== undefined && signals.received !== undefined) {
+      traced.signal(signals.received);
+      await Promise.race([traced.ended, sleep(commandEnd_ms, undefined, { ref: false })]);
+    }
+  } finally {
+    timer.abort();
+    live.end();
+    result = await recording.stop();
+  }
+  if (traced !== undefined) {
+    // Recording may have ended first (--duration, a full disk): the command is still ours to wait for, unless told to stop.
+    const end = await Promise.race([traced.ended, signals.first.then(() => undefined)]);
+    if (end === undefined) {
+      traced.leave(signals.received!);
+      failure = `the command \`${command.join(" ")}\` still runs; it isn't recorded any more`;
+    } else if (signals.received === undefined) failure = traced.failure(end);
+  }
+  return { failure, result };
+}
+
+/** A mapping made before recording began is real, not a decoy: the user must know, and what to do. */
+function tellEarly(recording: KernelRecording, filter: Filter, options: RecordOptions): void {
+  const early = recording.earlyMappings;
+  if (early.length === 0) return;
+  if (filter.all) {
+    say(
+      `${number(early.length)} mappings were made before recording began: they are real, not decoys, and not recorded`,
+    );
+    return;
+  }
+  for (const mapping of early) {
+    say(
+      `the mapping ${formatRange(mapping)} by ${mapping.caller} was made before recording began: it is real, not a decoy`,
+    );
+  }
+  const bound = filter.functions.some((found) => found.driver !== null);
+  if (bound && options.rebind !== true) {
+    say("  its accesses can't be recorded; --rebind unbinds the driver first and binds it again while recording");
+  }
+}
+
+/** The end, in plain lines on standard error; returns the exit code. */
+function summarise(result: RecordingResult, failure: string | undefined, output: string, seconds: number): ExitCode {
+  const where = output === stdout ? "standard output" : output;
+  const size = output === stdout ? "" : ` (${number(statSync(output, { throwIfNoEntry: false })?.size ?? 0)} bytes)`;
+  say(
+    `${number(result.accesses)} events in ${seconds.toFixed(1)} s, ${number(result.lost)} lost, ` +
+      `${number(result.escaped)} escaped, ${number(result.mappings)} mappings: ${where}${size}`,
+  );
+  if (result.decoysLeft > 0) {
+    say("the core stays loaded, emulating silently, until the drivers unmap what they mapped while it recorded");
+  }
+  for (const sentence of result.incomplete) say(`incomplete: ${sentence}`);
+  for (const problem of result.problems) say(problem);
+  if (failure !== undefined) say(failure);
+  if (result.failure !== undefined) throw result.failure;
+  if (result.incomplete.length > 0) return ExitCode.incomplete;
+  return failure !== undefined || result.problems.length > 0 ? ExitCode.failed : ExitCode.done;
+}
+
+/** Throws UserError when the trace can't be made there, before anything is started; makes nothing. */
+function requireWritable(output: string): void {
+  if (output === stdout) {
+    if (process.stdout.isTTY === true) throw new UsageError("a trace is binary: it isn't written to a terminal");
+    return;
+  }
+  try {
+    const there = statSync(output, { throwIfNoEntry: false });
+    if (there?.isDirectory() === true) throw new Error("it is a folder");
+    accessSync(there === undefined ? dirname(resolve(output)) : output, constants.W_OK);
+  } catch (error) {
+    throw new UserError(`writing the trace ${output} isn't possible: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+function number(value: number): string {
+  return value.toLocaleString("en-US");
+}
