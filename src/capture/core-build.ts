@@ -22,8 +22,6 @@ import { findTool, runTool } from "./run-tool.js";
 const moduleFileName = "mmiostrider.ko";
 /** A build on a slow machine takes half a minute. */
 const buildTimeout_ms = 300_000;
-/** How many lines of the compiler's errors go into the message; all of them are in the log. */
-const errorLinesMax = 6;
 
 export interface CoreBuildOptions {
   /** As `uname -r` says it. */
@@ -46,7 +44,7 @@ export interface BuiltCore {
  *
  * Where the kernel's headers aren't there (a lab machine whose core was built outside), a cached core of the same sources
  * for the same release is used. Any number of builds may run at once; an interrupted one leaves nothing that counts.
- * Throws UserError that names the missing package, or holds the compiler's first errors and the log's path.
+ * Throws UserError that names the missing package, or holds the compiler's first error and the log's path.
  */
 export async function buildCore(options: CoreBuildOptions): Promise<BuiltCore> {
   const { release } = options;
@@ -59,7 +57,7 @@ export async function buildCore(options: CoreBuildOptions): Promise<BuiltCore> {
   const cache = cacheDirectory("core", release);
 
   if (!existsSync(join(headers, "Makefile"))) {
-    const cached = cachedFor(cache, sourceHash, release);
+    const cached = options.headersDirectory === undefined ? cachedFor(cache, sourceHash, release) : undefined;
     if (cached !== undefined) return { path: cached, built: false };
     throw missingHeaders(release, headers);
   }
@@ -181,7 +179,9 @@ async function compile(sources: readonly string[], headers: string, work: string
   const made = join(module, moduleFileName);
   if (result.code !== 0 || !existsSync(made)) {
     writeFileSync(failedLog, log, { mode: 0o600 });
-    const what = result.timedOut ? `not done after ${buildTimeout_ms / 1000} s` : firstErrors(result.stderr);
+    const what = result.timedOut
+      ? `not done after ${buildTimeout_ms / 1000} s`
+      : firstError(result.stderr, `${module}/`);
     throw new UserError(`building the core for kernel ${release} failed: ${what}`, {
       advice: `all that make and the compiler said is in ${failedLog}`,
     });
@@ -191,10 +191,11 @@ async function compile(sources: readonly string[], headers: string, work: string
   writeFileSync(join(work, "result", "build.log"), log, { mode: 0o600 });
 }
 
-function firstErrors(stderr: string): string {
+/** The line that says what went wrong first, with paths as they are in core/kernel; the log has all of it. */
+function firstError(stderr: string, folder: string): string {
   const lines = stderr.split("\n").filter((line) => line.trim() !== "");
-  const errors = lines.filter((line) => /\berror\b|\*\*\*|not found|No such file/i.test(line));
-  return (errors.length > 0 ? errors : lines).slice(0, errorLinesMax).join("\n  ") || "make gave no reason";
+  const first = lines.find((line) => /\berror\b|\*\*\*|not found|No such file/i.test(line)) ?? lines[0];
+  return first?.replaceAll(folder, "").trim() ?? "make gave no reason";
 }
 
 /**

@@ -138,7 +138,10 @@ export class KernelRecording {
       tellBroken = settle;
     });
     this.drain = new Drain(device, sink, (news) => this.news(news), tellBroken);
-    this.looker = setInterval(() => this.look(), lookEvery_ms);
+    this.looker = setInterval(() => {
+      this.look();
+      void this.noteChanges();
+    }, lookEvery_ms);
   }
 
   private async begin(bindings: readonly Binding[]): Promise<void> {
@@ -183,8 +186,7 @@ export class KernelRecording {
     await this.drain.done;
     const status = this.device.status();
     this.account(status);
-    const pciFunctions = this.watch.changedFunctions();
-    if (pciFunctions !== undefined) await this.drain.note({ pciFunctions });
+    await this.noteChanges();
     const counts = {
       accesses: this.drain.scan.accesses,
       lost: status.lost,
@@ -210,7 +212,13 @@ export class KernelRecording {
   }
 
   private news(news: BatchNews) {
-    return this.watch.update(news.modules);
+    this.watch.addModules(news.modules);
+    return this.watch.update();
+  }
+
+  private async noteChanges(): Promise<void> {
+    const update = this.watch.update();
+    if (update !== undefined) await this.drain.note(update);
   }
 
   private look(): void {

@@ -1,7 +1,7 @@
 // Collects what the trace's header says about the machine, and finds what changes in it while recording.
 import { machine as architecture, cpus, hostname, release, version } from "node:os";
 import type { Hex, KernelModule, PciFunction, TraceHeader, TraceUpdate } from "../trace/header.js";
-import { readModule, readModules } from "./kernel-modules.js";
+import { isModuleLoaded, loadedBuildId, readModules } from "./kernel-modules.js";
 import {
   boundDriver,
   defaultSysfs,
@@ -56,42 +56,55 @@ function hex(value: bigint): Hex {
   return `0x${value.toString(16)}`;
 }
 
-/** Remembers what the trace has been told about PCI functions, and finds what is new. */
+/** Remembers what the trace has been told about PCI functions and modules, and finds what is new. */
 export class MachineWatch {
   private readonly sysfs: SysfsRoot;
-  private readonly known = new Map<string, PciFunction>();
+  private readonly functions = new Map<string, PciFunction>();
+  /** Modules that came, whose build ids sysfs hasn't shown yet: it does a moment after the module's record. */
+  private readonly unidentified = new Map<string, KernelModule>();
 
   constructor(functions: readonly PciFunction[], sysfs: SysfsRoot = defaultSysfs) {
     this.sysfs = sysfs;
-    for (const found of functions) this.known.set(found.address, found);
+    for (const found of functions) this.functions.set(found.address, found);
   }
 
-  /** The functions that are new or have another driver than last said; undefined when there are none. */
-  changedFunctions(): PciFunction[] | undefined {
+  /** Modules that came, as their records have them: everything but the build id. */
+  addModules(modules: readonly KernelModule[]): void {
+    for (const module of modules) this.unidentified.set(module.name, module);
+  }
+
+  /** What there is to tell the trace now; undefined when nothing is new. */
+  update(): TraceUpdate | undefined {
+    const pciFunctions = this.changedFunctions();
+    const modules = this.identifiedModules();
+    if (pciFunctions.length === 0 && modules.length === 0) return undefined;
+    return {
+      ...(pciFunctions.length === 0 ? {} : { pciFunctions }),
+      ...(modules.length === 0 ? {} : { modules }),
+    };
+  }
+
+  /** The functions that are new or have another driver than last said. */
+  private changedFunctions(): PciFunction[] {
     const changed: PciFunction[] = [];
     for (const address of listPciFunctions(this.sysfs)) {
-      const before = this.known.get(address);
+      const before = this.functions.get(address);
       if (before !== undefined && before.driver === boundDriver(address, this.sysfs)) continue;
       const now = readPciFunction(address, this.sysfs);
       if (now === undefined) continue;
-      this.known.set(address, now);
+      this.functions.set(address, now);
       changed.push(now);
     }
-    return changed.length > 0 ? changed : undefined;
+    return changed;
   }
 
-  /** What to tell the trace after `moduleNames` were loaded and drivers may have been bound; undefined when nothing is new. */
-  update(modules: readonly KernelModule[]): TraceUpdate | undefined {
-    const pciFunctions = this.changedFunctions();
-    // A module's record has its text's exact extent; only the build id is sysfs' to tell.
-    const complete = modules.map((module) => ({
-      ...module,
-      buildId: readModule(module.name, this.sysfs)?.buildId ?? null,
-    }));
-    if (pciFunctions === undefined && complete.length === 0) return undefined;
-    return {
-      ...(pciFunctions === undefined ? {} : { pciFunctions }),
-      ...(complete.length === 0 ? {} : { modules: complete }),
-    };
+  private identifiedModules(): KernelModule[] {
+    const identified: KernelModule[] = [];
+    for (const [name, module] of this.unidentified) {
+      const buildId = loadedBuildId(name, this.sysfs);
+      if (buildId !== null) identified.push({ ...module, buildId });
+      if (buildId !== null || !isModuleLoaded(name, this.sysfs)) this.unidentified.delete(name);
+    }
+    return identified;
   }
 }

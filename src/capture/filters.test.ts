@@ -1,0 +1,150 @@
+// What the user asks for becomes the right addresses: on a copy of a sysfs tree as two real kernels show it.
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { UsageError, UserError } from "../base/errors.js";
+import { aliasMatches, type FilterRequest, formatRange, mergeRanges, parseRange, resolveFilter } from "./filters.js";
+import { fullPciAddress, parseResource, readPciFunction } from "./pci.js";
+
+let sysfs: string;
+
+/** `resource` of QEMU's e1000 (Debian 6.1, pc machine): memory, ports, and its ROM. */
+const e1000Resource = [
+  "0x00000000febc0000 0x00000000febdffff 0x0000000000040200",
+  "0x000000000000c040 0x000000000000c07f 0x0000000000040101",
+  ...Array<string>(4).fill("0x0000000000000000 0x0000000000000000 0x0000000000000000"),
+  "0x00000000feb80000 0x00000000febbffff 0x0000000000046200",
+  ...Array<string>(6).fill("0x0000000000000000 0x0000000000000000 0x0000000000000000"),
+  "",
+].join("\n");
+/** A graphics card whose ROM is the shadow copy in RAM, as the boot display's is. */
+const vgaResource = [
+  "0x00000000fd000000 0x00000000fdffffff 0x0000000000042208",
+  "0x0000000000000000 0x0000000000000000 0x0000000000000000",
+  "0x00000000febd0000 0x00000000febd0fff 0x0000000000040200",
+  ...Array<string>(3).fill("0x0000000000000000 0x0000000000000000 0x0000000000000000"),
+  "0x00000000000c0000 0x00000000000dffff 0x0000000000000212",
+  "",
+].join("\n");
+
+function addFunction(address: string, files: Record<string, string>, driver?: string): void {
+  const folder = join(sysfs, "bus/pci/devices", address);
+  mkdirSync(folder, { recursive: true });
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
+  if (driver === undefined) return;
+  mkdirSync(join(sysfs, "bus/pci/drivers", driver), { recursive: true });
+  symlinkSync(`../../../../bus/pci/drivers/${driver}`, join(folder, "driver"));
+}
+
+beforeAll(() => {
+  sysfs = mkdtempSync(join(tmpdir(), "mmiostrider-sysfs-"));
+  const identity = { vendor: "0x8086\n", device: "0x100e\n", class: "0x020000\n", revision: "0x03\n", irq: "11\n" };
+  addFunction("0000:00:04.0", { ...identity, resource: e1000Resource, modalias: "pci:v00008086d0000100E\n" }, "e1000");
+  addFunction("0000:00:05.0", { ...identity, resource: vgaResource });
+  addFunction("0000:00:1f.3", { ...identity, resource: "0x000000000000c000 0x000000000000c03f 0x0000000000040101\n" });
+});
+
+afterAll(() => rmSync(sysfs, { recursive: true, force: true }));
+
+function resolve(request: Partial<FilterRequest>) {
+  return resolveFilter({ devices: [], drivers: [], ranges: [], all: false, ...request }, sysfs);
+}
+
+describe("resolveFilter", () => {
+  test("a device: its memory BARs and its ROM, not its ports", async () => {
+    const filter = await resolve({ devices: ["00:04.0"] });
+    expect(filter.ranges.map(formatRange)).toEqual(["0xfeb80000-0xfebdffff"]);
+    expect(filter.functions[0]).toMatchObject({ address: "0000:00:04.0", vendor: "0x8086", driver: "e1000", irq: 11 });
+    expect(filter.asked).toEqual(["device 00:04.0"]);
+  });
+
+  test("a ROM that lies in RAM is left out", async () => {
+    const filter = await resolve({ devices: ["0000:00:05.0"] });
+    expect(filter.ranges.map(formatRange)).toEqual(["0xfd000000-0xfdffffff", "0xfebd0000-0xfebd0fff"]);
+  });
+
+  test("a driver that has a device", async () => {
+    const filter = await resolve({ drivers: ["e1000"], ranges: ["fee00000-fee00fff"] });
+    expect(filter.ranges.map(formatRange)).toEqual(["0xfeb80000-0xfebdffff", "0xfee00000-0xfee00fff"]);
+  });
+
+  test("what can't be meant is wrong usage; what isn't here fails", async () => {
+    await expect(resolve({})).rejects.toThrow(UsageError);
+    await expect(resolve({ all: true, devices: ["00:04.0"] })).rejects.toThrow(UsageError);
+    await expect(resolve({ devices: ["eth0"] })).rejects.toThrow(UsageError);
+    await expect(resolve({ drivers: ["../../etc"] })).rejects.toThrow(UsageError);
+    const absent = resolve({ devices: ["00:19.0"] });
+    await expect(absent).rejects.toThrow("there is no PCI device 0000:00:19.0");
+    await expect(absent).rejects.not.toThrow(UsageError);
+    await expect(resolve({ devices: ["00:1f.3"] })).rejects.toThrow(/no memory BAR/);
+    await expect(resolve({ drivers: ["no_such_driver"] })).rejects.toThrow(UserError);
+  });
+
+  test("more ranges than the core takes are refused, those that touch are joined first", async () => {
+    const apart = Array.from(
+      { length: 65 },
+      (_, index) => `${(index * 0x2000).toString(16)}-${(index * 0x2000 + 0xfff).toString(16)}`,
+    );
+    await expect(resolve({ ranges: apart })).rejects.toThrow(/65 separate address ranges; at most 64/);
+    const touching = Array.from(
+      { length: 65 },
+      (_, index) => `${(index * 0x1000).toString(16)}-${(index * 0x1000 + 0xfff).toString(16)}`,
+    );
+    expect((await resolve({ ranges: touching })).ranges.map(formatRange)).toEqual(["0x0-0x40fff"]);
+  });
+});
+
+describe("ranges", () => {
+  test.each([
+    ["febc0000-febdffff", "0xfebc0000-0xfebdffff"],
+    ["0xFEBC0000-0xfebc0000", "0xfebc0000-0xfebc0000"],
+    ["0-fffffffffffff", "0x0-0xfffffffffffff"],
+  ])("%s", (text, expected) => expect(formatRange(parseRange(text))).toBe(expected));
+
+  test.each(["", "1", "1-", "-1", "2-1", "1-2-3", "g-h", "0-10000000000000", "1 - 2", "0x-0x1", "-0x1-2"])(
+    "refuses %j",
+    (text) => expect(() => parseRange(text)).toThrow(UsageError),
+  );
+
+  test("merging keeps exactly the same addresses", () => {
+    const ranges = ["30-3f", "0-f", "10-1f", "35-50", "52-53", "36-37"].map(parseRange);
+    const merged = mergeRanges(ranges);
+    const covers = (list: typeof ranges, address: bigint) =>
+      list.some((range) => range.first <= address && address <= range.last);
+    for (let address = 0n; address < 0x60n; address += 1n) {
+      expect(covers(merged, address)).toBe(covers(ranges, address));
+    }
+    expect(merged.map(formatRange)).toEqual(["0x0-0x1f", "0x30-0x50", "0x52-0x53"]);
+  });
+});
+
+describe("PCI", () => {
+  test("addresses", () => {
+    expect(fullPciAddress("00:1F.3")).toBe("0000:00:1f.3");
+    expect(fullPciAddress("10000:e1:00.0")).toBe("10000:e1:00.0");
+    for (const wrong of ["", "0:4.0", "00:20.0", "00:04.8", "00:04", "000:00:04.0", "00:04.0 "]) {
+      expect(fullPciAddress(wrong)).toBeUndefined();
+    }
+  });
+
+  test("BARs carry index, extent and flags", () => {
+    expect(parseResource(e1000Resource)).toEqual([
+      { index: 0, start: "0xfebc0000", length_bytes: "0x20000", flags: "0x40200" },
+      { index: 1, start: "0xc040", length_bytes: "0x40", flags: "0x40101" },
+      { index: 6, start: "0xfeb80000", length_bytes: "0x40000", flags: "0x46200" },
+    ]);
+    expect(readPciFunction("0000:00:11.0", sysfs)).toBeUndefined();
+  });
+
+  // Aliases of Debian's e1000, nvme and xhci-pci modules; modaliases of QEMU's devices.
+  test.each([
+    ["pci:v00008086d0000100Esv*sd*bc*sc*i*", "pci:v00008086d0000100Esv00001AF4sd00001100bc02sc00i00", true],
+    ["pci:v00008086d0000100Fsv*sd*bc*sc*i*", "pci:v00008086d0000100Esv00001AF4sd00001100bc02sc00i00", false],
+    ["pci:v*d*sv*sd*bc01sc08i02*", "pci:v00001B36d00000010sv00001AF4sd00001100bc01sc08i02", true],
+    ["pci:v*d*sv*sd*bc0Csc03i30*", "pci:v00001B36d00000010sv00001AF4sd00001100bc01sc08i02", false],
+    ["pci:v0000106Bd0000200[13]sv*", "pci:v0000106Bd00002003sv00000000", true],
+  ])("alias %s, device %s: %s", (alias, modalias, expected) => {
+    expect(aliasMatches(alias, modalias)).toBe(expected);
+  });
+});
