@@ -81,7 +81,7 @@ describe("Drain", () => {
     await drain.done;
     await drain.close(summary);
     expect(sink.content).toEqual([...Array.from({ length: sequence }, (_, index) => index + 1), "closed"]);
-    expect(drain.scan.accesses).toBe(sequence - Math.ceil(sequence / 10));
+    expect(drain.accesses).toBe(sequence - Math.ceil(sequence / 10));
     expect(drain.failure).toBeUndefined();
   });
 
@@ -132,6 +132,7 @@ describe("Drain", () => {
     await drain.close(summary);
     expect(source.given).toBe(20);
     expect(sink.content).toEqual([1, 2, 3]);
+    expect(drain.accesses).toBe(3);
     expect(failures).toEqual(["writing the trace failed: ENOSPC: no space left on device, write"]);
     expect(drain.failure?.exitCode).toBe(1);
   });

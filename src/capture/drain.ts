@@ -26,7 +26,7 @@ const batchPause_ms = 10;
 const flushEvery_ms = 500;
 
 export class Drain {
-  readonly scan = new BatchScan();
+  private readonly scan = new BatchScan();
   private readonly source: RecordSource;
   private readonly sink: TraceSink;
   private readonly onNews: (news: BatchNews) => TraceUpdate | undefined;
@@ -36,6 +36,7 @@ export class Drain {
   /** Everything done to the sink, one after the other. */
   private sinkQueue: Promise<void> = Promise.resolve();
   private unflushed = false;
+  private written = 0;
   private stopping = false;
   private failed: UserError | undefined;
   /** Settles when the source is at its end. */
@@ -57,6 +58,11 @@ export class Drain {
     this.onFailure = onFailure;
     this.flusher = setInterval(() => this.flush(), flushEvery_ms);
     this.done = this.run().finally(() => clearInterval(this.flusher));
+  }
+
+  /** READ and WRITE events that the trace has got so far. */
+  get accesses(): number {
+    return this.written;
   }
 
   /** Why the trace could not be written to its end, or undefined. */
@@ -111,10 +117,12 @@ export class Drain {
 
   private async take(batch: Uint8Array): Promise<void> {
     const news = this.scan.scan(batch);
+    const { accesses } = this.scan;
     const update = news.mapped || news.modules.length > 0 ? this.onNews(news) : undefined;
     await this.toSink(async () => {
       if (update !== undefined) await this.sink.note(update);
       await this.sink.append(batch);
+      this.written = accesses;
       this.unflushed = true;
     });
   }

@@ -59,8 +59,6 @@ export interface RecordingResult {
   failure: UserError | undefined;
   /** What else went wrong, a sentence each. */
   problems: string[];
-  /** Decoys that drivers still hold; the core stays loaded for them. 0: it is unloaded. */
-  decoysLeft: number;
 }
 
 export class KernelRecording {
@@ -108,7 +106,7 @@ export class KernelRecording {
         commandLine: options.commandLine,
         fence: fence?.id ?? null,
       });
-      const sink = await options.openTrace(header);
+      const sink = await openTrace(options, header);
       recording = new KernelRecording(options, device, fence, mappingCheck, sink, header);
     } catch (error) {
       await device.close();
@@ -166,14 +164,14 @@ export class KernelRecording {
   progress(): RecordingProgress {
     const status = this.device.status();
     return {
-      accesses: this.drain.scan.accesses,
+      accesses: this.drain.accesses,
       lost: status.lost,
       escaped: status.escaped,
       mappings: status.mappings,
     };
   }
 
-  /** Stops, takes what is left in the ring, closes the trace, and unloads the core unless drivers still hold decoys. */
+  /** Stops, takes what is left in the ring, and closes the trace. `unloadCore` is for afterwards. */
   async stop(): Promise<RecordingResult> {
     clearInterval(this.looker);
     this.look();
@@ -188,7 +186,7 @@ export class KernelRecording {
     this.account(status);
     await this.noteChanges();
     const counts = {
-      accesses: this.drain.scan.accesses,
+      accesses: this.drain.accesses,
       lost: status.lost,
       escaped: status.escaped,
       missed: status.missed,
@@ -197,9 +195,7 @@ export class KernelRecording {
     };
     await this.drain.close(counts);
     await this.device.close();
-    const unloaded = await unloadCore();
-    const decoysLeft = unloaded === "unloaded" ? 0 : Math.max(status.mappings, 1);
-    return { ...counts, failure: this.drain.failure, problems: this.problems, decoysLeft };
+    return { ...counts, failure: this.drain.failure, problems: this.problems };
   }
 
   /** What fails while stopping is told, and doesn't keep the rest from being stopped. */
@@ -263,6 +259,15 @@ export class KernelRecording {
           "mappings may have been made without a decoy",
       );
     }
+  }
+}
+
+async function openTrace(options: RecordingOptions, header: TraceHeader): Promise<TraceSink> {
+  try {
+    return await options.openTrace(header);
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    throw new UserError(`beginning the trace failed: ${messageOf(error)}`, { cause: error });
   }
 }
 

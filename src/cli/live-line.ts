@@ -13,7 +13,7 @@ export class LiveLine {
     this.timer = setInterval(() => {
       const now_ms = performance.now();
       try {
-        const line = text((now_ms - before_ms) / 1000).slice(0, Math.max((process.stderr.columns ?? 80) - 1, 20));
+        const line = text((now_ms - before_ms) / 1000).slice(0, Math.max((process.stderr.columns || 80) - 1, 20));
         process.stderr.write(`\r${line}\x1b[K`);
         this.shown = true;
       } catch {

@@ -4,7 +4,7 @@ import { dirname, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import { ExitCode, messageOf, UsageError, UserError } from "../base/errors.js";
-import { requireRoot } from "../capture/core-load.js";
+import { requireRoot, unloadCore } from "../capture/core-load.js";
 import { type Filter, formatRange, resolveFilter } from "../capture/filters.js";
 import { KernelRecording, type RecordingResult, ringDefault_bytes } from "../capture/kernel.js";
 import { TraceWriter } from "../trace/writer.js";
@@ -110,7 +110,6 @@ async function record(command: string[], options: RecordOptions): Promise<ExitCo
   for (const remark of filter.remarks) say(remark);
 
   const signals = new StopSignals();
-  const began_ms = performance.now();
   let recording: KernelRecording;
   try {
     recording = await KernelRecording.start({
@@ -129,15 +128,21 @@ async function record(command: string[], options: RecordOptions): Promise<ExitCo
     signals.release();
     throw signals.received === undefined ? error : new UserError(`ended by ${signals.received} before recording began`);
   }
+  const began_ms = performance.now();
   tellEarly(recording, filter, options);
-  let failure: string | undefined;
-  let result: RecordingResult;
+  let end: Awaited<ReturnType<typeof runUntilEnd>>;
+  let core: Awaited<ReturnType<typeof unloadCore>>;
   try {
-    ({ failure, result } = await runUntilEnd(recording, command, options, signals));
+    end = await runUntilEnd(recording, command, options, signals);
   } finally {
+    // Only now: the command may have outlived the recording, and unmapped the last decoy.
+    core = await unloadCore();
     signals.release();
   }
-  return summarise(result, failure, options.output, (performance.now() - began_ms) / 1000);
+  if (core === "in use") {
+    say("the core stays loaded, emulating silently, until the drivers unmap what they mapped while it recorded");
+  }
+  return summarise(end.result, end.failure, options.output, (end.stopped_ms - began_ms) / 1000);
 }
 
 /** Runs the command, or waits, until something says stop; then stops the recording. */
@@ -146,7 +151,7 @@ async function runUntilEnd(
   command: readonly string[],
   options: RecordOptions,
   signals: StopSignals,
-): Promise<{ failure: string | undefined; result: RecordingResult }> {
+): Promise<{ failure: string | undefined; result: RecordingResult; stopped_ms: number }> {
   let eventsBefore = 0;
   const live = new LiveLine((seconds) => {
     const now = recording.progress();
@@ -165,6 +170,7 @@ async function runUntilEnd(
   let failure: string | undefined;
   let traced: TracedCommand | undefined;
   let result: RecordingResult;
+  let stopped_ms = 0;
   try {
     if (command.length > 0 && signals.received === undefined) {
       traced = new TracedCommand(command, options.output === stdout ? "stderr" : "inherit");
@@ -180,9 +186,12 @@ async function runUntilEnd(
   } finally {
     timer.abort();
     live.end();
+    stopped_ms = performance.now();
     result = await recording.stop();
   }
   if (traced !== undefined) {
+    if (result.failure !== undefined)
+      say("recording has ended, for the trace can't be written any more; COMMAND goes on");
     // Recording may have ended first (--duration, a full disk): the command is still ours to wait for, unless told to stop.
     const end = await Promise.race([traced.ended, signals.first.then(() => undefined)]);
     if (end === undefined) {
@@ -190,7 +199,7 @@ async function runUntilEnd(
       failure = `the command \`${command.join(" ")}\` still runs; it isn't recorded any more`;
     } else if (signals.received === undefined) failure = traced.failure(end);
   }
-  return { failure, result };
+  return { failure, result, stopped_ms };
 }
 
 /** A mapping made before recording began is real, not a decoy: the user must know, and what to do. */
@@ -222,9 +231,6 @@ function summarise(result: RecordingResult, failure: string | undefined, output:
     `${number(result.accesses)} events in ${seconds.toFixed(1)} s, ${number(result.lost)} lost, ` +
       `${number(result.escaped)} escaped, ${number(result.mappings)} mappings: ${where}${size}`,
   );
-  if (result.decoysLeft > 0) {
-    say("the core stays loaded, emulating silently, until the drivers unmap what they mapped while it recorded");
-  }
   for (const sentence of result.incomplete) say(`incomplete: ${sentence}`);
   for (const problem of result.problems) say(problem);
   if (failure !== undefined) say(failure);
