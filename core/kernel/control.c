@@ -270,6 +270,8 @@ static int open_recorder(void)
 
 static int control_open(struct inode *inode, struct file *file)
 {
+	/* misc_open() left its own pointer there, which isn't ours to free */
+	file->private_data = NULL;
 	switch (file->f_mode & (FMODE_READ | FMODE_WRITE)) {
 	case FMODE_READ | FMODE_WRITE:
 		return open_recorder();
