@@ -7,7 +7,7 @@ import { ControlDevice, controlDevice, isCoreThere } from "./control-device.js";
 import { buildCore, checkModule } from "./core-build.js";
 import { isModuleLoaded, loadedBuildId, moduleUseCount } from "./kernel-modules.js";
 import { readModuleFile } from "./module-file.js";
-import { runTool } from "./run-tool.js";
+import { runTool } from "../base/run-tool.js";
 
 const coreName = "mmiostrider";
 /** devtmpfs makes the device's node before insmod returns; udev may take its time elsewhere. */

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { messageOf } from "../base/errors.js";
 import { cachedCore, compilerCommand, kernelCompiler } from "./core-build.js";
-import { findTool, runTool } from "./run-tool.js";
+import { findTool, runTool } from "../base/run-tool.js";
 
 export interface Check {
   /** What is looked at: `headers`. */

@@ -15,7 +15,7 @@ import {
   romIndex,
   type SysfsRoot,
 } from "./pci.js";
-import { runTool } from "./run-tool.js";
+import { runTool } from "../base/run-tool.js";
 
 /** How many ranges the core takes (docs/control-device.md). */
 export const rangesMax = 64;

@@ -1,7 +1,7 @@
 // The command that `record` runs while recording: started, waited for, and told of signals; its end put in words.
 import { type ChildProcess, spawn } from "node:child_process";
 import { UserError } from "../base/errors.js";
-import { findTool } from "../capture/run-tool.js";
+import { findTool } from "../base/run-tool.js";
 
 export interface CommandEnd {
   code: number | null;
