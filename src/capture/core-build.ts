@@ -15,8 +15,8 @@ import {
 import { join } from "node:path";
 import { UserError } from "../base/errors.js";
 import { cacheDirectory, projectDirectory } from "../base/paths.js";
-import { readModuleFile } from "./module-file.js";
 import { findTool, runTool } from "../base/run-tool.js";
+import { readModuleFile } from "./module-file.js";
 
 /** The file that Kbuild makes. */
 const moduleFileName = "mmiostrider.ko";

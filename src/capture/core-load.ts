@@ -3,11 +3,11 @@ import { existsSync } from "node:fs";
 import { release } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../base/errors.js";
+import { runTool } from "../base/run-tool.js";
 import { ControlDevice, controlDevice, isCoreThere } from "./control-device.js";
 import { buildCore, checkModule } from "./core-build.js";
 import { isModuleLoaded, loadedBuildId, moduleUseCount } from "./kernel-modules.js";
 import { readModuleFile } from "./module-file.js";
-import { runTool } from "../base/run-tool.js";
 
 const coreName = "mmiostrider";
 /** devtmpfs makes the device's node before insmod returns; udev may take its time elsewhere. */

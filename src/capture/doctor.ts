@@ -5,8 +5,8 @@ import { arch, release } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { messageOf } from "../base/errors.js";
-import { cachedCore, compilerCommand, kernelCompiler } from "./core-build.js";
 import { findTool, runTool } from "../base/run-tool.js";
+import { cachedCore, compilerCommand, kernelCompiler } from "./core-build.js";
 
 export interface Check {
   /** What is looked at: `headers`. */

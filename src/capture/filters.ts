@@ -2,6 +2,7 @@
 import { existsSync, readlinkSync } from "node:fs";
 import { basename, join } from "node:path";
 import { UsageError, UserError } from "../base/errors.js";
+import { runTool } from "../base/run-tool.js";
 import type { PciFunction } from "../trace/header.js";
 import { canonicalModuleName } from "./kernel-modules.js";
 import {
@@ -15,7 +16,6 @@ import {
   romIndex,
   type SysfsRoot,
 } from "./pci.js";
-import { runTool } from "../base/run-tool.js";
 
 /** How many ranges the core takes (docs/control-device.md). */
 export const rangesMax = 64;

@@ -2,11 +2,12 @@
 import { Command, CommanderError } from "commander";
 import { ExitCode, messageOf, UserError } from "../base/errors.js";
 import { addDoctor } from "./doctor.js";
+import { addLab } from "./lab.js";
 import { addMark } from "./mark.js";
 import { addRecord } from "./record.js";
 
 /** Every command adds itself to the program; the order is the order in --help. */
-const commands: ((program: Command) => void)[] = [addRecord, addMark, addDoctor];
+const commands: ((program: Command) => void)[] = [addRecord, addMark, addLab, addDoctor];
 
 const program = new Command("mmiostrider")
   .description("Records every access that a driver makes to memory-mapped I/O, and makes the record readable.")

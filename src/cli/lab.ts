@@ -1,0 +1,101 @@
+// `mmiostrider lab`: runs a command in a disposable machine.
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { type ExitCode, UsageError } from "../base/errors.js";
+import { buildCore } from "../capture/core-build.js";
+import { installTools } from "../lab/debian.js";
+import { prepareKernel } from "../lab/kernel-package.js";
+import { probeKvm } from "../lab/kvm-probe.js";
+import { runInLab } from "../lab/machine.js";
+import { labTools } from "../lab/needs.js";
+
+const examples = `
+Examples:
+  mmiostrider lab -- uname -a
+  mmiostrider lab --kernel debian:6.12 --cpus 4 -- 'cat /proc/interrupts'
+  mmiostrider lab --qemu '-netdev user,id=n0 -device e1000,netdev=n0' --truth truth.log --share out -- \\
+    'mmiostrider record --driver e1000 -o /share/e1000.mmt -- modprobe e1000'
+
+Kernels: debian:6.1, debian:6.12, each with -rt or -cloud behind it for that flavour; host; or a folder that holds
+boot/vmlinuz-* and lib/modules/*. Debian's are downloaded with apt and unpacked into the cache, not installed.
+
+In the machine, / is the host's root: readable, and writable without any effect on the host; /share is DIR.
+The exit code is COMMAND's; 1 when the machine itself fails.`;
+
+interface LabOptions {
+  kernel: string;
+  cpus: string;
+  memory: string;
+  qemu: string[];
+  append?: string;
+  truth?: string;
+  share?: string;
+  timeout: string;
+}
+
+export function addLab(program: Command): void {
+  program
+    .command("lab")
+    .description("run a command in a disposable QEMU machine")
+    .argument("<command...>", "what to run there, with sh -c")
+    .option("--kernel <kernel>", "which kernel to boot", "debian:6.1")
+    .option("--cpus <n>", "how many CPUs the machine has", "2")
+    .option("--memory <MB>", "how much memory it has", "2048")
+    .option("--qemu <args>", "more of QEMU's arguments, split at blanks; may be repeated", collect, [])
+    .option("--append <words>", "more words for the kernel's command line")
+    .option("--truth <file>", "keep QEMU's own log of what the devices received")
+    .option("--share <dir>", "a folder that the machine may write to, as /share")
+    .option("--timeout <seconds>", "end the machine after this long", "600")
+    .passThroughOptions()
+    .addHelpText("after", examples)
+    .action(runLab);
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}
+
+async function runLab(words: string[], options: LabOptions): Promise<void> {
+  const cpus = wholeNumber("--cpus", options.cpus, 1, 64);
+  const memory_MB = wholeNumber("--memory", options.memory, 256, 65_536);
+  const timeout_s = wholeNumber("--timeout", options.timeout, 1, 86_400);
+  const say = (line: string) => process.stderr.write(`${line}\n`);
+
+  await installTools(labTools, say);
+  const kernel = await prepareKernel(options.kernel, say);
+  if (kernel.headersDirectory !== undefined) {
+    // here, where the compiler runs at full speed; the guest finds it in the cache
+    await buildCore({
+      release: kernel.release,
+      headersDirectory: kernel.headersDirectory,
+      onBuild: () => say(`Building the core for ${kernel.release}`),
+    });
+  }
+  const interrupted = new AbortController();
+  const interrupt = () => interrupted.abort();
+  process.once("SIGINT", interrupt);
+  process.once("SIGTERM", interrupt);
+  const result = await runInLab({
+    kernel,
+    cpus,
+    memory_MB,
+    kvm: (await probeKvm(kernel.imagePath)).works,
+    qemuArguments: options.qemu.flatMap((text) => text.split(/\s+/).filter((word) => word !== "")),
+    kernelParameters: options.append,
+    truthFile: options.truth === undefined ? undefined : resolve(options.truth),
+    shareDirectory: options.share === undefined ? undefined : resolve(options.share),
+    command: words.join(" "),
+    timeout_s,
+    onOutput: (chunk) => process.stdout.write(chunk),
+    signal: interrupted.signal,
+  });
+  process.exitCode = result.exitCode as ExitCode;
+}
+
+function wholeNumber(option: string, text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < least || value > most) {
+    throw new UsageError(`${option} ${text}: not a whole number from ${least} to ${most}`);
+  }
+  return value;
+}

@@ -1,0 +1,115 @@
+// Debian's packages: installs the ones the project needs, and unpacks others into a folder without installing them.
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { messageOf, UserError } from "../base/errors.js";
+import { cacheDirectory } from "../base/paths.js";
+import { findTool, runTool, type ToolResult } from "../base/run-tool.js";
+
+const aptTimeout_ms = 10 * 60_000;
+
+/** A tool that the project calls, and the Debian package it comes from. */
+export interface NeededTool {
+  tool: string;
+  debianPackage: string;
+}
+
+/**
+ * Installs the packages of those tools that aren't there.
+ *
+ * Throws UserError when that can't be done: not root, not Debian, no network.
+ */
+export async function installTools(needed: readonly NeededTool[], say: (line: string) => void): Promise<void> {
+  const missing = needed.filter(({ tool }) => findTool(tool) === undefined && !isLibraryThere(tool));
+  if (missing.length === 0) return;
+  const packages = [...new Set(missing.map(({ debianPackage }) => debianPackage))];
+  const command = `apt-get install --no-install-recommends ${packages.join(" ")}`;
+  const names = missing.map(({ tool }) => tool).join(", ");
+  if (findTool("apt-get") === undefined) {
+    throw new UserError(`${names}: not installed, and there is no apt-get here to install ${packages.join(", ")}`, {
+      advice: "install what corresponds to these Debian packages with your system's package manager",
+    });
+  }
+  if (process.getuid?.() !== 0) {
+    throw new UserError(`${names}: not installed, and only root may install`, { advice: `as root: ${command}` });
+  }
+  say(`Installing Debian packages: ${packages.join(" ")}`);
+  const install = () =>
+    apt(["install", "-y", "--no-install-recommends", ...packages], { DEBIAN_FRONTEND: "noninteractive" });
+  let result = await install();
+  if (result.code !== 0) {
+    await updateLists();
+    result = await install();
+  }
+  if (result.code !== 0) throw aptFailed(`installing ${packages.join(", ")}`, result, command);
+}
+
+/** libelf.so.1 and the like: not a tool, but just as missing. */
+function isLibraryThere(name: string): boolean {
+  if (!name.includes(".so")) return false;
+  return ["/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64"].some((folder) => {
+    try {
+      return readdirSync(folder).includes(name);
+    } catch {
+      return false;
+    }
+  });
+}
+
+/** The packages that a package depends on, by apt's lists. Empty when apt doesn't know the package. */
+export async function dependenciesOf(debianPackage: string): Promise<string[]> {
+  const result = await runTool("apt-cache", ["depends", debianPackage]);
+  return [...result.stdout.matchAll(/^\s+\|?Depends: ([^<>\s]+)$/gm)].map((match) => match[1]!);
+}
+
+let updated = false;
+
+/** Fetches apt's lists, once a run. */
+export async function updateLists(): Promise<void> {
+  if (updated) return;
+  updated = true;
+  await apt(["update"], {});
+}
+
+/**
+ * Downloads packages and unpacks them, one over the other, into `directory`; nothing is installed.
+ *
+ * Throws UserError with apt's own words when a package can't be had.
+ */
+export async function unpackPackages(packages: readonly string[], directory: string): Promise<void> {
+  const downloads = mkdtempSync(join(cacheDirectory("downloads"), "deb-"));
+  try {
+    // as root, apt would fetch as another user, who may not write here
+    const result = await apt(["-o", "APT::Sandbox::User=root", "download", ...packages], {}, downloads);
+    if (result.code !== 0) throw aptFailed(`downloading ${packages.join(", ")}`, result, "apt-get update");
+    for (const file of readdirSync(downloads).filter((name) => name.endsWith(".deb"))) {
+      const unpacked = await runTool("dpkg-deb", ["-x", join(downloads, file), directory], {
+        timeout_ms: aptTimeout_ms,
+      });
+      if (unpacked.code !== 0) throw new UserError(`unpacking ${file} failed: ${firstLine(unpacked.stderr)}`);
+    }
+  } finally {
+    rmSync(downloads, { recursive: true, force: true });
+  }
+}
+
+function apt(parameters: string[], environment: Record<string, string>, directory?: string): Promise<ToolResult> {
+  return runTool("apt-get", ["-q", ...parameters], {
+    timeout_ms: aptTimeout_ms,
+    environment,
+    ...(directory === undefined ? {} : { directory }),
+  });
+}
+
+function aptFailed(doing: string, result: ToolResult, command: string): UserError {
+  const lines = result.stderr.split("\n").filter((line) => line.startsWith("E:") || line.startsWith("Err:"));
+  const why = result.missing
+    ? "there is no apt-get here"
+    : result.timedOut
+      ? "apt-get took too long"
+      : (lines[0] ?? firstLine(result.stderr));
+  return new UserError(`${doing} failed: ${why}`, { advice: `see what \`${command}\` says` });
+}
+
+function firstLine(text: string): string {
+  return messageOf(text.trim().split("\n")[0] ?? "");
+}

@@ -1,0 +1,192 @@
+// A disposable machine: boots QEMU, runs one command in it, collects its output and exit code, powers off.
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { UserError } from "../base/errors.js";
+import { cacheDirectory, projectDirectory } from "../base/paths.js";
+import { findTool } from "../base/run-tool.js";
+import { makeInitrd } from "./initrd.js";
+import type { LabKernel } from "./kernel-package.js";
+
+export const qemuProgram = "qemu-system-x86_64";
+
+export interface LabRequest {
+  kernel: LabKernel;
+  cpus: number;
+  memory_MB: number;
+  /** More of QEMU's own arguments, one a string. */
+  qemuArguments: readonly string[];
+  /** Whether guests really start on KVM here (see kvm-probe.ts). */
+  kvm: boolean;
+  /** Where QEMU is to log every access that its devices receive, or undefined. */
+  truthFile?: string | undefined;
+  /** The folder that the guest sees as /share, or undefined. */
+  shareDirectory?: string | undefined;
+  /** More words for the guest kernel's command line. */
+  kernelParameters?: string | undefined;
+  /** Run with `sh -c`. */
+  command: string;
+  /** After this long the machine is ended. */
+  timeout_s: number;
+  /** Hears the command's output (standard output and error as one stream) as it comes. */
+  onOutput?: (chunk: Buffer) => void;
+  /** Ends the machine early. */
+  signal?: AbortSignal;
+}
+
+export interface LabResult {
+  /** The command's exit code. */
+  exitCode: number;
+  /** What the guest's kernel printed on its console. */
+  consoleLog: string;
+  /** From start to the command's first sign of life isn't known; this is from QEMU's start to its end. */
+  duration_ms: number;
+}
+
+/** The lines by which a kernel says that something is wrong with it. */
+export const kernelComplaint =
+  /WARNING: CPU|BUG:|Oops|general protection fault|Call Trace:|Kernel panic|INFO: task .* blocked|soft lockup|rcu.*detected stall/;
+
+/**
+ * Boots a machine, runs the command, powers off.
+ *
+ * Throws UserError when QEMU can't be had or fails, when the guest's kernel panics, and when the time is over; what the
+ * console said last is part of the message.
+ */
+export async function runInLab(request: LabRequest): Promise<LabResult> {
+  const qemu = findTool(qemuProgram);
+  if (qemu === undefined) {
+    throw new UserError(`the lab needs QEMU, and ${qemuProgram} isn't installed`, {
+      advice: "as root: apt-get install --no-install-recommends qemu-system-x86",
+    });
+  }
+  for (const [what, directory] of [
+    ["--share", request.shareDirectory],
+    ["--truth", request.truthFile === undefined ? undefined : dirname(resolve(request.truthFile))],
+  ] as const) {
+    if (directory !== undefined && !existsSync(directory)) throw new UserError(`${what}: no folder ${directory}`);
+  }
+  const work = mkdtempSync(join(tmpdir(), "mmiostrider-lab-"));
+  const started_ms = Date.now();
+  try {
+    writeFileSync(join(work, "initrd.gz"), await makeInitrd(request.kernel, guestScript(request.command)));
+    mkdirSync(join(work, "empty"));
+    const ended = await runQemu(qemu, qemuCommandLine(request, work), request);
+    const consoleLog = readIfThere(join(work, "console"));
+    const exit = /^exit (\d+)$/m.exec(readIfThere(join(work, "exit")));
+    if (exit === null) throw whyNoExit(ended, consoleLog, request.timeout_s);
+    return { exitCode: Number(exit[1]), consoleLog, duration_ms: Date.now() - started_ms };
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+function readIfThere(path: string): string {
+  return existsSync(path) ? readFileSync(path, "utf8") : "";
+}
+
+/** What the guest's shell runs: the user's command with the project's own on its PATH. */
+function guestScript(command: string): string {
+  const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
+  return `mkdir -p /run/lab/bin
+cat > /run/lab/bin/mmiostrider <<'END'
+#!/bin/sh
+exec ${quoted(process.execPath)} ${quoted(join(projectDirectory, "bin/mmiostrider.js"))} "$@"
+END
+chmod +x /run/lab/bin/mmiostrider
+export PATH=/run/lab/bin:${dirname(process.execPath)}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/lab/applets
+export HOME=${quoted(process.env.HOME ?? "/root")} TERM=dumb LC_ALL=C.UTF-8 MMIOSTRIDER_LAB=1
+export MMIOSTRIDER_CACHE=${quoted(cacheDirectory())}
+unset NODE_OPTIONS
+cd /share 2>/dev/null || cd /
+sh -c ${quoted(command)}
+`;
+}
+
+function qemuCommandLine(request: LabRequest, work: string): string[] {
+  const share = request.shareDirectory ?? join(work, "empty");
+  const file = (path: string) => path.replaceAll(",", ",,");
+  return [
+    ...["-machine", "q35"],
+    ...["-accel", request.kvm ? "kvm" : "tcg,thread=multi"],
+    ...["-cpu", request.kvm ? "host" : "max", "-smp", String(request.cpus), "-m", String(request.memory_MB)],
+    ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-nic", "none"],
+    ...["-kernel", request.kernel.imagePath, "-initrd", join(work, "initrd.gz")],
+    ...["-append", kernelCommandLine(request)],
+    ...["-serial", `file:${join(work, "console")}`],
+    ...["-fsdev", "local,id=host,path=/,security_model=none,readonly=on,multidevs=remap"],
+    ...["-device", "virtio-9p-pci,fsdev=host,mount_tag=host"],
+    ...["-fsdev", `local,id=share,path=${file(share)},security_model=none,multidevs=remap`],
+    ...["-device", "virtio-9p-pci,fsdev=share,mount_tag=share"],
+    ...["-device", "virtio-serial-pci,id=ports,max_ports=4"],
+    ...["-chardev", "stdio,id=output,signal=off", "-device", "virtserialport,bus=ports.0,nr=1,chardev=output"],
+    ...["-chardev", `file,id=exit,path=${join(work, "exit")}`],
+    ...["-device", "virtserialport,bus=ports.0,nr=2,chardev=exit"],
+    ...(request.truthFile === undefined
+      ? []
+      : ["-D", request.truthFile, "-trace", "memory_region_ops_read", "-trace", "memory_region_ops_write"]),
+    ...request.qemuArguments,
+  ];
+}
+
+function kernelCommandLine(request: LabRequest): string {
+  // an oops ends the machine at once, and -no-reboot QEMU with it
+  const words = ["console=ttyS0", "loglevel=5", "panic=-1", "oops=panic", "net.ifnames=0", "rdinit=/init"];
+  return [...words, ...(request.kernelParameters === undefined ? [] : [request.kernelParameters])].join(" ");
+}
+
+interface QemuEnd {
+  code: number | null;
+  errors: string;
+  timedOut: boolean;
+  aborted: boolean;
+}
+
+/** Runs QEMU to its end; ends it, and only it, when the time is over. */
+function runQemu(qemu: string, parameters: string[], request: LabRequest): Promise<QemuEnd> {
+  return new Promise((done, failed) => {
+    // a group of its own: Ctrl-C reaches us, and we end it
+    const child: ChildProcess = spawn(qemu, parameters, { stdio: ["ignore", "pipe", "pipe"], detached: true });
+    let errors = "";
+    let timedOut = false;
+    let aborted = false;
+    const end = () => child.kill("SIGKILL");
+    const timer = setTimeout(() => {
+      timedOut = true;
+      end();
+    }, request.timeout_s * 1000);
+    const abort = () => {
+      aborted = true;
+      end();
+    };
+    request.signal?.addEventListener("abort", abort, { once: true });
+    process.once("exit", end);
+    child.stdout?.on("data", (chunk: Buffer) => request.onOutput?.(chunk));
+    child.stderr?.on("data", (chunk: Buffer) => {
+      errors = (errors + chunk.toString()).slice(-4000);
+    });
+    child.on("error", (error) => failed(new UserError(`starting ${qemu} failed: ${error.message}`)));
+    child.on("close", (code) => {
+      clearTimeout(timer);
+      process.removeListener("exit", end);
+      request.signal?.removeEventListener("abort", abort);
+      done({ code, errors, timedOut, aborted });
+    });
+  });
+}
+
+function whyNoExit(ended: QemuEnd, consoleLog: string, timeout_s: number): UserError {
+  const lines = consoleLog.trimEnd().split("\n");
+  const complaint = lines.findIndex((line) => kernelComplaint.test(line));
+  const from = complaint >= 0 ? complaint : Math.max(0, lines.length - 15);
+  const excerpt = lines.slice(from, from + 40).join("\n");
+  const advice = `the machine's console said:\n${excerpt}`;
+  if (ended.aborted) return new UserError("the lab was interrupted");
+  if (ended.timedOut)
+    return new UserError(`the machine was ended after ${timeout_s} s without an exit code`, { advice });
+  if (ended.code !== 0) {
+    return new UserError(`QEMU ended with code ${ended.code}: ${ended.errors.trim().split("\n").at(-1) ?? ""}`);
+  }
+  return new UserError("the machine went down before the command ended", { advice });
+}
