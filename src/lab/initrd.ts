@@ -139,9 +139,12 @@ mkdir -p /root/run/lab/applets
 chroot /root /run/lab/busybox --install -s /run/lab/applets
 ifconfig lo 127.0.0.1 up
 i=0
-while [ ! -e /root/dev/vport0p2 ] && [ $i -lt 100 ]; do i=$((i+1)); usleep 50000; done
-chroot /root /run/lab/busybox sh /run/lab/script > /root/dev/vport0p1 2>&1 < /root/dev/null
-echo "exit $?" > /root/dev/vport0p2
+while [ ! -e /root/dev/vport*p2 ] && [ $i -lt 100 ]; do i=$((i+1)); usleep 50000; done
+output=$(echo /root/dev/vport*p1)
+exit=$(echo /root/dev/vport*p2)
+[ -e "$exit" ] || fail "no port to the host"
+chroot /root /run/lab/busybox sh /run/lab/script > "$output" 2>&1 < /root/dev/null
+echo "exit $?" > "$exit"
 sync
 poweroff -f
 `;

@@ -50,10 +50,14 @@ async function probe(imagePath: string): Promise<KvmAnswer> {
       ],
       { stdio: ["ignore", "pipe", "pipe"] },
     );
-    let answer: KvmAnswer = { works: false, why: `a guest printed nothing within ${firstWords_ms / 1000} s` };
+    let answer: KvmAnswer = { works: false, why: `a guest's kernel said nothing within ${firstWords_ms / 1000} s` };
     let errors = "";
     const timer = setTimeout(() => child.kill("SIGKILL"), firstWords_ms);
-    child.stdout.once("data", () => {
+    let output = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      output += chunk.toString();
+      // the boot loader's words come before the kernel runs, and mean nothing
+      if (!output.includes("Linux version")) return;
       answer = { works: true, why: "a guest starts" };
       child.kill("SIGKILL");
     });
