@@ -1,0 +1,192 @@
+// What a trace's records mean, one type an event: several records that belong together are one event here.
+import { assert } from "../base/assert.js";
+import {
+  type MemoryType,
+  memoryTypes,
+  RecordFlag,
+  RecordKind,
+  readRecord,
+  record_bytes,
+  recordTextBytes,
+} from "./record.js";
+
+interface EventBase {
+  /** Place among the trace's events, counted from 0. */
+  number: number;
+  /** Place of its first record among the trace's records, counted from 1, as in the ring. */
+  sequence: number;
+  tsc: bigint;
+  cpu: number;
+  pid: number;
+  /** `RecordFlag` bits; `more` is never set. */
+  flags: number;
+}
+
+export interface AccessEvent extends EventBase {
+  kind: "read" | "write";
+  /** Physical. */
+  address: bigint;
+  width_bytes: number;
+  value: bigint;
+  /** 0 where none was recorded. */
+  site: bigint;
+  mapping: number;
+}
+
+export interface MapEvent extends EventBase {
+  kind: "map";
+  mapping: number;
+  /** Physical. */
+  address: bigint;
+  length_bytes: bigint;
+  /** What the driver got. */
+  decoy: bigint;
+  memoryType: MemoryType;
+  /** Who called ioremap(). */
+  site: bigint;
+}
+
+export interface UnmapEvent extends EventBase {
+  kind: "unmap";
+  mapping: number;
+  address: bigint;
+  length_bytes: bigint;
+  decoy: bigint;
+}
+
+export interface MarkEvent extends EventBase {
+  kind: "mark";
+  text: string;
+}
+
+export interface LostEvent extends EventBase {
+  kind: "lost";
+  /** How many records were dropped here. */
+  count: bigint;
+}
+
+export interface EscapeEvent extends EventBase {
+  kind: "escape";
+  address: bigint;
+  site: bigint;
+  mapping: number;
+  /** The instruction's first bytes, 15 at most. */
+  instruction: Uint8Array;
+}
+
+export interface SymbolEvent extends EventBase {
+  kind: "symbol";
+  site: bigint;
+  /** `function+0x12/0x3f0 [module]` */
+  text: string;
+}
+
+export interface ModuleEvent extends EventBase {
+  kind: "module";
+  name: string;
+  textAddress: bigint;
+  text_bytes: number;
+  gone: boolean;
+}
+
+/** A record of a kind that this version doesn't know. */
+export interface UnknownEvent extends EventBase {
+  kind: "unknown";
+  recordKind: number;
+  record: Uint8Array;
+}
+
+/** Everything that isn't a read or a write in columns. */
+export type OtherEvent =
+  | MapEvent
+  | UnmapEvent
+  | MarkEvent
+  | LostEvent
+  | EscapeEvent
+  | SymbolEvent
+  | ModuleEvent
+  | UnknownEvent;
+export type TraceEvent = AccessEvent | OtherEvent;
+
+const utf8 = new TextDecoder();
+
+/** Whether a record of `kind` goes on with what the record before it began. */
+export function continues(previousKind: number, previousFlags: number, kind: number): boolean {
+  return (previousFlags & RecordFlag.more) !== 0 && previousKind === kind;
+}
+
+/**
+ * Makes one event of the whole records in `group`, which belong together.
+ * `place`: the event's number and its first record's sequence number.
+ */
+export function eventOfRecords(group: Uint8Array, place: { number: number; sequence: number }): TraceEvent {
+  assert(group.length >= record_bytes && group.length % record_bytes === 0, "an event is whole records");
+  const view = new DataView(group.buffer, group.byteOffset, group.byteLength);
+  const first = readRecord(view, 0);
+  const { tsc, cpu, pid, address, site, mapping } = first;
+  const base = { ...place, tsc, cpu, pid, flags: (first.flags & ~RecordFlag.more) >>> 0 };
+  switch (first.kind) {
+    case RecordKind.read:
+    case RecordKind.write: {
+      const kind = first.kind === RecordKind.read ? "read" : "write";
+      return { ...base, kind, address, site, mapping, ...joinParts(view) };
+    }
+    case RecordKind.map: {
+      const [length_bytes, decoy] = first.value;
+      const memoryType = memoryTypes[first.width] ?? "other";
+      return { ...base, kind: "map", mapping, address, length_bytes, decoy, memoryType, site };
+    }
+    case RecordKind.unmap:
+      return { ...base, kind: "unmap", mapping, address, length_bytes: first.value[0], decoy: first.value[1] };
+    case RecordKind.mark:
+      return { ...base, kind: "mark", text: joinText(group) };
+    case RecordKind.lost:
+      return { ...base, kind: "lost", count: first.value[0] };
+    case RecordKind.escape:
+      return {
+        ...base,
+        kind: "escape",
+        address,
+        site,
+        mapping,
+        instruction: group.slice(24, 24 + Math.min(first.width, 15)),
+      };
+    case RecordKind.symbol:
+      return { ...base, kind: "symbol", site, text: joinText(group) };
+    case RecordKind.module: {
+      const gone = (first.flags & RecordFlag.gone) !== 0;
+      return { ...base, kind: "module", name: joinText(group), textAddress: site, text_bytes: mapping, gone };
+    }
+    default:
+      return { ...base, kind: "unknown", recordKind: first.kind, record: group.slice(0, record_bytes) };
+  }
+}
+
+function joinText(group: Uint8Array): string {
+  const bytes: number[] = [];
+  for (let at = 0; at < group.length; at += record_bytes) bytes.push(...recordTextBytes(group, at));
+  return utf8.decode(Uint8Array.from(bytes));
+}
+
+/** The whole width and value of an access whose parts are one record each, in ascending order of address. */
+function joinParts(view: DataView): { width_bytes: number; value: bigint } {
+  let width_bytes = 0;
+  let value = 0n;
+  for (let at = 0; at < view.byteLength; at += record_bytes) {
+    const part = readRecord(view, at);
+    value |= (part.value[0] | (part.value[1] << 64n)) << BigInt(8 * width_bytes);
+    width_bytes += part.width;
+  }
+  return { width_bytes, value };
+}
+
+/** Makes one event of access parts: `width_bytes` and `value` are joined by `joinParts`'s rule elsewhere, too. */
+export function joinValues(parts: { width_bytes: number; value: bigint }[]): { width_bytes: number; value: bigint } {
+  let width_bytes = 0;
+  let value = 0n;
+  for (const part of parts) {
+    value |= part.value << BigInt(8 * width_bytes);
+    width_bytes += part.width_bytes;
+  }
+  return { width_bytes, value };
+}

@@ -1,0 +1,76 @@
+// Where a trace is written to: a file or standard output, as whole blocks. Node only.
+import { closeSync, fstatSync, ftruncateSync, openSync, write } from "node:fs";
+import { promisify } from "node:util";
+import { messageOf, UserError } from "../base/errors.js";
+
+const writeSome = promisify(write);
+const stdoutDescriptor = 1;
+const againAfter_ms = 5;
+
+export class Output {
+  readonly name: string;
+  private readonly descriptor: number;
+  private readonly regular: boolean;
+  /** End of what was written whole. */
+  length = 0;
+  private open = true;
+
+  private constructor(name: string, descriptor: number) {
+    this.name = name;
+    this.descriptor = descriptor;
+    this.regular = fstatSync(descriptor).isFile();
+  }
+
+  /** `-` is standard output. A file is made, or emptied, for its owner alone. Throws UserError. */
+  static create(path: string): Output {
+    if (path === "-") return new Output("standard output", stdoutDescriptor);
+    try {
+      return new Output(path, openSync(path, "w", 0o600));
+    } catch (error) {
+      throw new UserError(`making ${path} failed: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  /** Appends `bytes` as a whole; where that fails, takes back what of them was written. Throws UserError. */
+  async append(bytes: Uint8Array): Promise<void> {
+    let done = 0;
+    while (done < bytes.length) {
+      try {
+        const position = this.regular ? this.length + done : null;
+        const { bytesWritten } = await writeSome(this.descriptor, bytes, done, bytes.length - done, position);
+        done += bytesWritten;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === "EAGAIN") {
+          await new Promise((resolve) => setTimeout(resolve, againAfter_ms));
+          continue;
+        }
+        throw this.failed(error);
+      }
+    }
+    this.length += bytes.length;
+  }
+
+  private failed(error: unknown): UserError {
+    const code = (error as NodeJS.ErrnoException).code;
+    let kept = this.regular ? "; what was written before can be read" : "";
+    if (this.regular) {
+      try {
+        ftruncateSync(this.descriptor, this.length);
+      } catch {
+        kept = "";
+      }
+    }
+    this.close();
+    const why = code === "ENOSPC" ? "the disk is full" : code === "EDQUOT" ? "the quota is used up" : messageOf(error);
+    return new UserError(`writing to ${this.name} failed: ${why}${kept}`, {
+      cause: error,
+      ...(code === "ENOSPC" || code === "EDQUOT" ? { advice: "make room, or write to another disk" } : {}),
+    });
+  }
+
+  close(): void {
+    if (!this.open) return;
+    this.open = false;
+    if (this.descriptor !== stdoutDescriptor) closeSync(this.descriptor);
+  }
+}

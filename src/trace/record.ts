@@ -1,0 +1,137 @@
+// The ring record of core/record.h in TypeScript: offsets, kinds, flags, and a small view to read and write one record.
+// test/record-layout.test.ts compares every number here with what the C compiler says.
+
+/** `MMS_ABI_VERSION` */
+export const abiVersion = 1;
+/** `MMS_RING_MAGIC` */
+export const ringMagic = 0x52534d4d;
+
+/** `enum mms_kind` */
+export const RecordKind = {
+  read: 1,
+  write: 2,
+  map: 3,
+  unmap: 4,
+  mark: 5,
+  lost: 6,
+  escape: 7,
+  symbol: 8,
+  module: 9,
+} as const;
+export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
+
+/** `enum mms_flags` */
+export const RecordFlag = {
+  hardirq: 1 << 0,
+  softirq: 1 << 1,
+  nmi: 1 << 2,
+  more: 1 << 3,
+  locked: 1 << 4,
+  string: 1 << 5,
+  user: 1 << 6,
+  unordered: 1 << 7,
+  gone: 1 << 8,
+  stepped: 1 << 9,
+} as const;
+
+/** `enum mms_memory_type`, by value. */
+export const memoryTypes = [
+  "uncached",
+  "write-combining",
+  "write-through",
+  "write-back",
+  "encrypted",
+  "other",
+] as const;
+export type MemoryType = (typeof memoryTypes)[number];
+
+/** `struct mms_record`: offsets in bytes. */
+export const recordOffset = {
+  sequence: 0,
+  tsc: 8,
+  address: 16,
+  value: 24,
+  site: 40,
+  pid: 48,
+  mapping: 52,
+  cpu: 56,
+  kind: 58,
+  width: 59,
+  flags: 60,
+} as const;
+/** `sizeof(struct mms_record)` */
+export const record_bytes = 64;
+
+/** `struct mms_ring_head`: offsets in bytes. */
+export const ringHeadOffset = {
+  magic: 0,
+  abiVersion: 4,
+  recordBytes: 8,
+  recordsMax: 12,
+  written: 16,
+  read: 24,
+  lost: 32,
+  escaped: 40,
+} as const;
+/** `sizeof(struct mms_ring_head)` */
+export const ringHead_bytes = 48;
+
+/** `MMS_TEXT_BYTES`: what of a text fits into one record. */
+export const text_bytes = 24;
+/** `MMS_VALUE_BYTES`: what of an access fits into one record. */
+export const value_bytes = 16;
+
+/** Everything one record holds, spelled out. Not for bulk paths. */
+export interface RingRecord {
+  sequence: bigint;
+  tsc: bigint;
+  address: bigint;
+  /** Least significant first. */
+  value: [bigint, bigint];
+  site: bigint;
+  pid: number;
+  mapping: number;
+  cpu: number;
+  kind: number;
+  width: number;
+  flags: number;
+}
+
+/** Reads the record at byte `at`. `view` must hold all 64 bytes of it. */
+export function readRecord(view: DataView, at: number): RingRecord {
+  return {
+    sequence: view.getBigUint64(at + recordOffset.sequence, true),
+    tsc: view.getBigUint64(at + recordOffset.tsc, true),
+    address: view.getBigUint64(at + recordOffset.address, true),
+    value: [view.getBigUint64(at + recordOffset.value, true), view.getBigUint64(at + recordOffset.value + 8, true)],
+    site: view.getBigUint64(at + recordOffset.site, true),
+    pid: view.getUint32(at + recordOffset.pid, true),
+    mapping: view.getUint32(at + recordOffset.mapping, true),
+    cpu: view.getUint16(at + recordOffset.cpu, true),
+    kind: view.getUint8(at + recordOffset.kind),
+    width: view.getUint8(at + recordOffset.width),
+    flags: view.getUint32(at + recordOffset.flags, true),
+  };
+}
+
+/** Writes `record` at byte `at`; what isn't given is 0. */
+export function writeRecord(view: DataView, at: number, record: Partial<RingRecord>): void {
+  view.setBigUint64(at + recordOffset.sequence, record.sequence ?? 0n, true);
+  view.setBigUint64(at + recordOffset.tsc, record.tsc ?? 0n, true);
+  view.setBigUint64(at + recordOffset.address, record.address ?? 0n, true);
+  view.setBigUint64(at + recordOffset.value, record.value?.[0] ?? 0n, true);
+  view.setBigUint64(at + recordOffset.value + 8, record.value?.[1] ?? 0n, true);
+  view.setBigUint64(at + recordOffset.site, record.site ?? 0n, true);
+  view.setUint32(at + recordOffset.pid, record.pid ?? 0, true);
+  view.setUint32(at + recordOffset.mapping, record.mapping ?? 0, true);
+  view.setUint16(at + recordOffset.cpu, record.cpu ?? 0, true);
+  view.setUint8(at + recordOffset.kind, record.kind ?? 0);
+  view.setUint8(at + recordOffset.width, record.width ?? 0);
+  view.setUint32(at + recordOffset.flags, record.flags ?? 0, true);
+}
+
+/** The used bytes of a text record at byte `at` (at most 24): they lie in `address` and `value`. */
+export function recordTextBytes(records: Uint8Array, at: number): Uint8Array {
+  const used = Math.min(records[at + recordOffset.width]!, text_bytes);
+  return records.subarray(at + recordOffset.address, at + recordOffset.address + used);
+}

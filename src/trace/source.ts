@@ -1,0 +1,31 @@
+// Where a trace is read from, as the reader sees it: bytes by place. file-source.ts has the one for files.
+
+export interface ByteSource {
+  /** For messages. */
+  readonly name: string;
+  size(): Promise<number>;
+  /** The bytes from `offset` on: `length_bytes` of them, or fewer where the source ends. */
+  read(offset: number, length_bytes: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** A source that is all in memory already: what a browser has of a dropped file, and tests. */
+export class MemorySource implements ByteSource {
+  readonly name: string;
+  private readonly bytes: Uint8Array;
+
+  constructor(bytes: Uint8Array, name = "memory") {
+    this.bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.name = name;
+  }
+
+  async size(): Promise<number> {
+    return this.bytes.length;
+  }
+
+  async read(offset: number, length_bytes: number): Promise<Uint8Array> {
+    return this.bytes.subarray(offset, offset + length_bytes);
+  }
+
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,106 @@
+// What holds at one point of a trace: which mappings live, what the sites are called, which PCI functions there are.
+// Fed with the trace's events and updates in order; answers what an address or a site is.
+import type { TraceEvent } from "./events.js";
+import type { PciFunction, TraceHeader, TraceUpdate } from "./header.js";
+import type { MemoryType } from "./record.js";
+
+export interface LivingMapping {
+  id: number;
+  /** Physical. */
+  address: bigint;
+  length_bytes: bigint;
+  decoy: bigint;
+  memoryType: MemoryType;
+  site: bigint;
+}
+
+/** Where a physical address lies. */
+export interface DevicePlace {
+  function: PciFunction;
+  /** 0 to 5, or 6 for the expansion ROM. */
+  bar: number;
+  offset: bigint;
+}
+
+interface BarRange {
+  first: bigint;
+  last: bigint;
+  bar: number;
+  function: PciFunction;
+}
+
+/** The resource flag that says memory rather than ports (IORESOURCE_MEM). */
+const memoryResource = 0x200n;
+
+export class TraceState {
+  readonly mappings = new Map<number, LivingMapping>();
+  readonly symbols = new Map<bigint, string>();
+  private functions: PciFunction[] = [];
+  private ranges: BarRange[] = [];
+  private lastRange: BarRange | undefined;
+
+  constructor(header?: TraceHeader) {
+    if (header !== undefined) this.update({ pciFunctions: header.pciFunctions });
+  }
+
+  get pciFunctions(): readonly PciFunction[] {
+    return this.functions;
+  }
+
+  /** Functions that the update names replace those of the same address; others stay known. */
+  update(update: TraceUpdate): void {
+    if (update.pciFunctions === undefined) return;
+    const byAddress = new Map(this.functions.map((found) => [found.address, found]));
+    for (const found of update.pciFunctions) byAddress.set(found.address, found);
+    this.functions = [...byAddress.values()].sort((a, b) => (a.address < b.address ? -1 : 1));
+    this.ranges = this.functions.flatMap((found) =>
+      found.bars
+        .filter((bar) => (BigInt(bar.flags) & memoryResource) !== 0n && BigInt(bar.length_bytes) > 0n)
+        .map((bar) => {
+          const first = BigInt(bar.start);
+          return { first, last: first + BigInt(bar.length_bytes) - 1n, bar: bar.index, function: found };
+        }),
+    );
+    this.lastRange = undefined;
+  }
+
+  /** Takes in what an event changes. Accesses change nothing. */
+  apply(event: TraceEvent): void {
+    switch (event.kind) {
+      case "map":
+        this.mappings.set(event.mapping, {
+          id: event.mapping,
+          address: event.address,
+          length_bytes: event.length_bytes,
+          decoy: event.decoy,
+          memoryType: event.memoryType,
+          site: event.site,
+        });
+        break;
+      case "unmap":
+        this.mappings.delete(event.mapping);
+        break;
+      case "symbol":
+        this.symbols.set(event.site, event.text);
+        break;
+      default:
+        break;
+    }
+  }
+
+  /** What the kernel calls `site` here: `function+0x12/0x3f0 [module]`, or undefined where that isn't known. */
+  symbolOf(site: bigint): string | undefined {
+    return this.symbols.get(site);
+  }
+
+  /** The PCI function, BAR and offset that a physical address belongs to, or undefined where it lies in no memory BAR. */
+  placeOf(address: bigint): DevicePlace | undefined {
+    let range = this.lastRange;
+    if (range === undefined || address < range.first || address > range.last) {
+      range = this.ranges.find((candidate) => candidate.first <= address && address <= candidate.last);
+      if (range === undefined) return undefined;
+      this.lastRange = range;
+    }
+    return { function: range.function, bar: range.bar, offset: address - range.first };
+  }
+}

@@ -1,0 +1,207 @@
+// Writes a trace: ring records in, blocks out, in bounded memory. The format is docs/trace-format.md's.
+import { assert } from "../base/assert.js";
+import type { UserError } from "../base/errors.js";
+import { BlockEncoder } from "./block-encoder.js";
+import { eventsOfOtherRecords } from "./block-events.js";
+import type { TraceHeader, TraceSummary, TraceUpdate } from "./header.js";
+import { encodeJson, encodeState } from "./json-block.js";
+import {
+  BlockType,
+  blockHeader_bytes,
+  blockOthersMax,
+  blockRowsMax,
+  encodeBlock,
+  fileHead_bytes,
+  fileMagic,
+  formatVersion,
+  trailer_bytes,
+  trailerMagic,
+} from "./layout.js";
+import { checksum, deflate } from "./node-codec.js";
+import { Output } from "./output.js";
+import { RecordKind, record_bytes, writeRecord } from "./record.js";
+import { TraceState } from "./state.js";
+
+/** A block ends at the first whole event after this many records; the rest of its room is for that event's end. */
+const blockRowsWanted = blockRowsMax - 1_024;
+const blockOthersWanted = blockOthersMax - 1_024;
+/** 32-bit words of a record. */
+const stride = record_bytes / 4;
+
+export class TraceWriter {
+  private readonly output: Output;
+  private readonly encoder = new BlockEncoder();
+  private readonly state = new TraceState();
+  /** Offset and header of every block but the index's. */
+  private readonly index: Uint8Array[] = [];
+  private firstRecord = 0;
+  private firstEvent = 0;
+  /** The last ring sequence number seen; undefined before the first. */
+  private lastSequence: number | undefined;
+  /** Updates that wait for the end of an event. */
+  private readonly notes: TraceUpdate[] = [];
+  private failure: UserError | undefined;
+  private closed = false;
+  /** Records that were missing between the ring's and ours, and became LOST. */
+  missing = 0;
+
+  private constructor(output: Output) {
+    this.output = output;
+  }
+
+  /**
+   * Starts a trace in the file `path`, replacing what was there, or on standard output (`-`).
+   * Throws UserError where that can't be done.
+   */
+  static async create(path: string, header: TraceHeader): Promise<TraceWriter> {
+    const writer = new TraceWriter(Output.create(path));
+    const head = new Uint8Array(fileHead_bytes);
+    head.set(fileMagic);
+    new DataView(head.buffer).setUint32(fileMagic.length, formatVersion, true);
+    await writer.write(() => writer.output.append(head));
+    await writer.writeJson(BlockType.header, header);
+    return writer;
+  }
+
+  /** Bytes written so far. */
+  get length_bytes(): number {
+    return this.output.length;
+  }
+
+  /**
+   * Takes whole ring records, in the ring's order. The buffer may be used again when this settles.
+   * Throws UserError where the file can't be written; what was written stays readable.
+   */
+  async append(records: Uint8Array): Promise<void> {
+    assert(records.length % record_bytes === 0, "records are whole");
+    assert(!this.closed, "a closed trace takes no records");
+    this.throwFailure();
+    const aligned = records.byteOffset % 4 === 0 ? records : records.slice();
+    const words = new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
+    for (let at = 0; at < words.length; at += stride) {
+      const sequence = words[at + 1]! * 2 ** 32 + words[at]!;
+      if (sequence !== this.lastSequence! + 1 && this.lastSequence !== undefined)
+        await this.fillGap(sequence, words, at);
+      this.lastSequence = sequence;
+      if (this.blockIsFull()) await this.finishBlock();
+      this.encoder.add(words, at);
+      if (this.notes.length > 0) await this.writeNotes();
+    }
+  }
+
+  private blockIsFull(): boolean {
+    const { encoder } = this;
+    if (encoder.rows < blockRowsWanted && encoder.records - encoder.rows < blockOthersWanted) return false;
+    return !encoder.unfinished || !encoder.hasRoom;
+  }
+
+  /** A hole in the ring's numbers is records lost before they came here: it is written as such. */
+  private async fillGap(sequence: number, words: Uint32Array, at: number): Promise<void> {
+    const count = sequence - this.lastSequence! - 1;
+    assert(count > 0, `records come in order (${sequence} after ${this.lastSequence})`);
+    this.missing += count;
+    const record = new Uint32Array(stride);
+    const tsc = (BigInt(words[at + 3]!) << 32n) | BigInt(words[at + 2]!);
+    writeRecord(new DataView(record.buffer), 0, { tsc, kind: RecordKind.lost, value: [BigInt(count), 0n] });
+    if (!this.encoder.hasRoom) await this.finishBlock();
+    this.encoder.add(record, 0);
+  }
+
+  /** Places an update after the records taken so far. */
+  async note(update: TraceUpdate): Promise<void> {
+    this.throwFailure();
+    this.notes.push(update);
+    await this.writeNotes();
+  }
+
+  /** An event whose records haven't all come is not torn apart: the update comes after it. */
+  private async writeNotes(): Promise<void> {
+    if (this.notes.length === 0 || this.encoder.unfinished) return;
+    await this.finishBlock();
+    for (const update of this.notes.splice(0)) await this.writeJson(BlockType.update, update);
+  }
+
+  /** Brings everything taken so far into the file, but for an event whose last record hasn't come. */
+  async flush(): Promise<void> {
+    this.throwFailure();
+    if (!this.encoder.unfinished) await this.finishBlock();
+  }
+
+  /** Writes the summary and the index, and closes the file. Does nothing after a failure. */
+  async close(summary: TraceSummary): Promise<void> {
+    if (this.closed || this.failure !== undefined) return;
+    this.closed = true;
+    await this.finishBlock();
+    await this.writeNotes();
+    await this.writeJson(BlockType.summary, this.missing === 0 ? summary : this.withMissing(summary));
+    await this.writeIndex();
+    this.output.close();
+  }
+
+  private withMissing(summary: TraceSummary): TraceSummary {
+    const sentence = `${this.missing} records are missing between the ring and the trace`;
+    return { ...summary, lost: summary.lost + this.missing, incomplete: [...summary.incomplete, sentence] };
+  }
+
+  private get place(): { firstRecord: number; firstEvent: number } {
+    return { firstRecord: this.firstRecord, firstEvent: this.firstEvent };
+  }
+
+  private async finishBlock(): Promise<void> {
+    const { encoder } = this;
+    if (encoder.records === 0) return;
+    const others = [...eventsOfOtherRecords(encoder.otherRecords)];
+    const sites = encoder.sites();
+    for (const event of others) if (event.kind === "escape" || event.kind === "map") sites.add(event.site);
+    const { payload, ...content } = encoder.encode(encodeState(this.state, sites), deflate);
+    for (const event of others) this.state.apply(event);
+    await this.writeBlock(encodeBlock(BlockType.events, payload, this.place, content, checksum));
+    this.firstRecord += content.records;
+    this.firstEvent += content.events;
+    encoder.reset();
+  }
+
+  private async writeJson(type: number, value: unknown): Promise<void> {
+    await this.writeBlock(encodeBlock(type, encodeJson(value, deflate), this.place, undefined, checksum));
+  }
+
+  private async writeBlock(block: Uint8Array): Promise<void> {
+    const entry = new Uint8Array(8 + blockHeader_bytes);
+    new DataView(entry.buffer).setBigUint64(0, BigInt(this.output.length), true);
+    entry.set(block.subarray(0, blockHeader_bytes), 8);
+    await this.write(() => this.output.append(block));
+    this.index.push(entry);
+  }
+
+  private async writeIndex(): Promise<void> {
+    const raw = new Uint8Array(this.index.length * (8 + blockHeader_bytes));
+    this.index.forEach((entry, position) => {
+      raw.set(entry, position * entry.length);
+    });
+    const packed = deflate(raw);
+    const payload = new Uint8Array(4 + packed.length);
+    new DataView(payload.buffer).setUint32(0, raw.length, true);
+    payload.set(packed, 4);
+    const trailer = new Uint8Array(trailer_bytes);
+    new DataView(trailer.buffer).setBigUint64(0, BigInt(this.output.length), true);
+    trailer.set(trailerMagic, 8);
+    const block = encodeBlock(BlockType.index, payload, this.place, undefined, checksum);
+    const both = new Uint8Array(block.length + trailer.length);
+    both.set(block);
+    both.set(trailer, block.length);
+    await this.write(() => this.output.append(both));
+  }
+
+  private async write(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.failure = error as UserError;
+      throw error;
+    }
+  }
+
+  private throwFailure(): void {
+    if (this.failure !== undefined) throw this.failure;
+  }
+}

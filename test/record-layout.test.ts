@@ -1,0 +1,68 @@
+// What the C compiler says about core/record.h, compared with src/trace/record.ts: sizes, offsets, constants.
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, expect, test } from "vitest";
+import {
+  abiVersion,
+  memoryTypes,
+  RecordFlag,
+  RecordKind,
+  record_bytes,
+  recordOffset,
+  ringHead_bytes,
+  ringHeadOffset,
+  ringMagic,
+  text_bytes,
+  value_bytes,
+} from "../src/trace/record.js";
+
+const directory = mkdtempSync(join(tmpdir(), "mmiostrider-layout-"));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+/** camelCase as the header's constants write it. */
+const constant = (name: string) => name.replaceAll(/[A-Z]/g, "_$&").toUpperCase();
+const member = (name: string) => name.replaceAll(/[A-Z]/g, "_$&").toLowerCase();
+
+/** Compiles a program that prints each of the C expressions, one a line; returns their values. */
+function askCompiler(expressions: string[]): number[] {
+  const source = join(directory, "layout.c");
+  const program = join(directory, "layout");
+  const prints = expressions.map((expression) => `  printf("%llu\\n", (unsigned long long)(${expression}));`);
+  writeFileSync(
+    source,
+    `#include <stdio.h>\n#include <stddef.h>\n#include "record.h"\nint main(void)\n{\n${prints.join("\n")}\n  return 0;\n}\n`,
+  );
+  const core = fileURLToPath(new URL("../core", import.meta.url));
+  execFileSync("gcc", ["-Wall", "-Wextra", "-Werror", `-I${core}`, "-o", program, source], { stdio: "pipe" });
+  return execFileSync(program, { encoding: "utf8" }).trimEnd().split("\n").map(Number);
+}
+
+test("the record's layout and constants are those of core/record.h", () => {
+  const expected: [expression: string, value: number][] = [
+    ["sizeof(struct mms_record)", record_bytes],
+    ["sizeof(struct mms_ring_head)", ringHead_bytes],
+    ["MMS_ABI_VERSION", abiVersion],
+    ["MMS_RING_MAGIC", ringMagic],
+    ["MMS_TEXT_BYTES", text_bytes],
+    ["MMS_VALUE_BYTES", value_bytes],
+    ...Object.entries(recordOffset).map(([name, at]): [string, number] => [
+      `offsetof(struct mms_record, ${member(name)})`,
+      at,
+    ]),
+    ...Object.entries(ringHeadOffset).map(([name, at]): [string, number] => [
+      `offsetof(struct mms_ring_head, ${member(name)})`,
+      at,
+    ]),
+    ...Object.entries(RecordKind).map(([name, value]): [string, number] => [`MMS_${constant(name)}`, value]),
+    ...Object.entries(RecordFlag).map(([name, value]): [string, number] => [`MMS_F_${constant(name)}`, value]),
+    ...memoryTypes.map((name, value): [string, number] => [
+      name === "other" ? "MMS_OTHER_TYPE" : `MMS_${name.replace("-", "_").toUpperCase()}`,
+      value,
+    ]),
+  ];
+  const told = askCompiler(expected.map(([expression]) => expression));
+  expect(expected.map(([expression], index) => [expression, told[index]])).toEqual(expected);
+});
