@@ -146,8 +146,8 @@ interface QemuEnd {
 /** Runs QEMU to its end; ends it, and only it, when the time is over. */
 function runQemu(qemu: string, parameters: string[], request: LabRequest): Promise<QemuEnd> {
   return new Promise((done, failed) => {
-    // a group of its own: Ctrl-C reaches us, and we end it
-    const child: ChildProcess = spawn(qemu, parameters, { stdio: ["ignore", "pipe", "pipe"], detached: true });
+    // a group of its own: Ctrl-C reaches us, and we end it. Standard input stays open: its end would close the port.
+    const child: ChildProcess = spawn(qemu, parameters, { stdio: ["pipe", "pipe", "pipe"], detached: true });
     let errors = "";
     let timedOut = false;
     let aborted = false;
