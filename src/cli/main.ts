@@ -1,13 +1,15 @@
 // Collects the commands, one file each, and turns whatever they throw into one clear message and an exit code.
 import { Command, CommanderError } from "commander";
 import { ExitCode, messageOf, UserError } from "../base/errors.js";
+import { addDemo } from "./demo.js";
 import { addDoctor } from "./doctor.js";
+import { addInstall } from "./install.js";
 import { addLab } from "./lab.js";
 import { addMark } from "./mark.js";
 import { addRecord } from "./record.js";
 
 /** Every command adds itself to the program; the order is the order in --help. */
-const commands: ((program: Command) => void)[] = [addRecord, addMark, addLab, addDoctor];
+const commands: ((program: Command) => void)[] = [addRecord, addMark, addLab, addDemo, addDoctor, addInstall];
 
 const program = new Command("mmiostrider")
   .description("Records every access that a driver makes to memory-mapped I/O, and makes the record readable.")

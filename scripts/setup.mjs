@@ -1,0 +1,46 @@
+// Makes a fresh checkout runnable: npm's packages, then the compiled program. Does only what isn't done yet.
+// Plain JavaScript: Node 20 runs nothing else before the compiler is there.
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+const checkout = fileURLToPath(new URL("..", import.meta.url));
+process.chdir(checkout);
+
+/** Runs a program with our output; ends the process with its exit code when it fails. */
+export function run(program, parameters, environment = {}) {
+  const result = spawnSync(program, parameters, { stdio: "inherit", env: { ...process.env, ...environment } });
+  if (result.error !== undefined) {
+    process.stderr.write(`${program} can't be run: ${result.error.message}\n`);
+    process.exit(1);
+  }
+  if (result.status !== 0) process.exit(result.status ?? 1);
+}
+
+/** Installs and compiles. `npm ci` runs when package-lock.json is newer than what is installed. */
+export function setUp() {
+  const [major] = process.versions.node.split(".");
+  if (Number(major) < 20) {
+    process.stderr.write(`mmiostrider needs Node 20 or newer; this is ${process.version}\n`);
+    process.exit(1);
+  }
+  if (!isInstalled()) {
+    process.stdout.write("Installing npm packages\n");
+    run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
+  }
+  run(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"]);
+}
+
+function isInstalled() {
+  const installed = "node_modules/.package-lock.json";
+  if (!existsSync(installed) || !existsSync("node_modules/typescript")) return false;
+  if (statSync(installed).mtimeMs >= statSync("package-lock.json").mtimeMs) return true;
+  // a checkout has new times: compare what is wanted with what is there
+  const versions = (path) =>
+    Object.entries(JSON.parse(readFileSync(path, "utf8")).packages)
+      .filter(([name, entry]) => name !== "" && !entry.optional)
+      .map(([name, { version }]) => `${name}@${version}`)
+      .sort()
+      .join();
+  return versions(installed) === versions("package-lock.json");
+}

@@ -1,0 +1,63 @@
+// `npm test`: sets up, then checks style and types, then runs every test: those beside the sources, then the lab's.
+// The last line counts them all. In CI (CI=true) a skipped test is a failed one.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { run, setUp } from "./setup.mjs";
+
+setUp();
+run(process.execPath, ["node_modules/@biomejs/biome/bin/biome", "check", "."]);
+run(process.execPath, ["bin/mmiostrider.js", "install"]);
+
+const reports = mkdtempSync(join(tmpdir(), "mmiostrider-test-"));
+const total = { passed: 0, failed: 0, skipped: 0 };
+const skipped = [];
+for (const project of ["unit", "lab"]) {
+  const report = join(reports, `${project}.json`);
+  const result = spawnSync(
+    process.execPath,
+    [
+      "node_modules/vitest/vitest.mjs",
+      "run",
+      "--project",
+      project,
+      "--reporter=default",
+      "--reporter=json",
+      `--outputFile.json=${report}`,
+      ...process.argv.slice(2),
+    ],
+    { stdio: "inherit" },
+  );
+  count(report, result.status === 0);
+}
+rmSync(reports, { recursive: true, force: true });
+
+const inCi = process.env.CI === "true";
+for (const name of skipped) process.stdout.write(`skipped${inCi ? ", which fails in CI" : ""}: ${name}\n`);
+if (inCi) {
+  total.failed += total.skipped;
+  total.skipped = 0;
+}
+const more = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
+process.stdout.write(`${total.passed} passed, ${total.failed} failed${more}\n`);
+process.exitCode = total.failed === 0 ? 0 : 1;
+
+/** Adds a vitest run's report; a run that failed without a failed test (a file that doesn't load) counts as one. */
+function count(report, succeeded) {
+  const before = total.failed;
+  if (existsSync(report)) {
+    const { testResults } = JSON.parse(readFileSync(report, "utf8"));
+    for (const file of testResults) {
+      for (const test of file.assertionResults) {
+        if (test.status === "passed") total.passed++;
+        else if (test.status === "failed") total.failed++;
+        else {
+          total.skipped++;
+          skipped.push(test.fullName);
+        }
+      }
+    }
+  }
+  if (!succeeded && total.failed === before) total.failed++;
+}
