@@ -1,7 +1,9 @@
 // `mmiostrider registers`: looks into register databases: one address, all registers of a domain, faults of a file.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { ExitCode, UsageError } from "../base/errors.js";
-import { readPciFunctions } from "../capture/pci.js";
+import { defaultSysfs, readPciFunctions } from "../capture/pci.js";
 import { builtIns } from "../registers/built-in.js";
 import { checkSchema } from "../registers/check.js";
 import { chooseDatabase, withVariants } from "../registers/choose.js";
@@ -13,7 +15,7 @@ import { loadSchema } from "../registers/load.js";
 
 interface LookupOptions {
   registers?: string;
-  variant: string[];
+  variant?: string[];
   bar?: string;
   width?: string;
   direction?: Direction;
@@ -37,8 +39,8 @@ export function addRegisters(program: Command): void {
     )
     .argument("<offset>", "offset or physical address, decimal or 0x…")
     .argument("[value]", "value read or written, decimal or 0x…")
-    .option("--registers <database>", "a built-in database's name, or PATH[:DOMAIN[@BAR]]")
-    .option("--variant <[enum=]name>", "hardware variant; may be given more than once", collect, [])
+    .option("--registers <database>", "a built-in database's name, or PATH[:DOMAIN[@BAR[+OFFSET]],…]")
+    .option("--variant <[enum=]name>", "hardware variant; may be given more than once", collect)
     .option("--bar <number>", "BAR that the offset is in; the database's first unless said")
     .option("--width <bytes>", "width of the access; the register's unless said")
     .addOption(new Option("--direction <direction>", "where reading and writing differ").choices(["read", "write"]))
@@ -59,8 +61,8 @@ Exit codes: 0 found, 1 nothing is known of the offset, 2 wrong usage.`,
     .command("list")
     .summary("list the built-in databases, or a database's registers")
     .description("Lists the built-in databases; given a database, lists its registers in the order of their offsets.")
-    .argument("[database]", "a built-in database's name, or PATH[:DOMAIN[@BAR]]")
-    .option("--variant <[enum=]name>", "hardware variant; may be given more than once", collect, [])
+    .argument("[database]", "a built-in database's name, or PATH[:DOMAIN[@BAR[+OFFSET]],…]")
+    .option("--variant <[enum=]name>", "hardware variant; may be given more than once", collect)
     .option("--json", "for programs")
     .addHelpText(
       "after",
@@ -70,7 +72,7 @@ Examples:
   mmiostrider registers list e1000
   mmiostrider registers list rnndb/display/nv_evo.xml:NV_EVO_CORE --variant G80`,
     )
-    .action((database: string | undefined, options: { variant: string[]; json?: true }) => list(database, options));
+    .action((database: string | undefined, options: { variant?: string[]; json?: true }) => list(database, options));
   registers
     .command("check")
     .summary("say what is wrong with register database files")
@@ -88,8 +90,8 @@ Exit codes: 0 nothing is wrong, 1 something is.`,
     .action((files: string[], options: { json?: true }) => check(files, options));
 }
 
-function collect(value: string, before: string[]): string[] {
-  return [...before, value];
+function collect(value: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), value];
 }
 
 function parseInteger(text: string, what: string, bits: number): bigint {
@@ -112,7 +114,7 @@ function lookup(offsetText: string, valueText: string | undefined, options: Look
   let place: string;
   if (options.registers === undefined) {
     const found = locate(offset, offsetText);
-    database = withVariants(found.database, options.variant);
+    database = withVariants(found.database, options.variant ?? []);
     bar = found.bar;
     offset = found.offset;
     place = `${found.address} BAR ${bar} + 0x${offset.toString(16)}`;
@@ -147,7 +149,8 @@ function locate(
     for (const bar of pci.bars) {
       const start = BigInt(bar.start);
       if (physical < start || physical - start >= BigInt(bar.length_bytes)) continue;
-      const database = findDatabase(Number(pci.vendor), Number(pci.device), Number(pci.class));
+      const config = readConfig(pci.address);
+      const database = findDatabase(Number(pci.vendor), Number(pci.device), Number(pci.class), config);
       if (database === undefined) {
         throw new UsageError(
           `${text} is in BAR ${bar.index} of ${pci.address} (${pci.vendor}:${pci.device}), which no built-in register database is for`,
@@ -162,11 +165,20 @@ function locate(
   });
 }
 
+/** A function's configuration space as far as this user may read it (root: all of it), or undefined. */
+function readConfig(address: string): Uint8Array | undefined {
+  try {
+    return readFileSync(join(defaultSysfs, "bus/pci/devices", address, "config"));
+  } catch {
+    return undefined;
+  }
+}
+
 function chosenBar(database: RegisterDatabase, text: string | undefined): number {
-  const bars = [...database.bars.keys()];
+  const bars = [...database.layout.keys()];
   if (text === undefined) return bars[0] as number;
   const bar = Number(parseInteger(text, "the BAR", 8));
-  if (!database.bars.has(bar)) {
+  if (!database.layout.has(bar)) {
     throw new UsageError(`the register database ${database.name} has nothing for BAR ${bar}`, {
       advice: `it has BAR ${bars.join(", ")}`,
     });
@@ -224,14 +236,16 @@ function jsonOf(
   };
 }
 
-function list(choice: string | undefined, options: { variant: string[]; json?: true }): void {
+function list(choice: string | undefined, options: { variant?: string[]; json?: true }): void {
   if (choice === undefined) {
-    if (options.variant.length > 0) throw new UsageError("--variant needs a database to choose a variant of");
+    if (options.variant !== undefined) throw new UsageError("--variant needs a database to choose a variant of");
     listBuiltIns(options.json === true);
     return;
   }
   const database = chooseDatabase(choice, options.variant);
-  const found = [...database.bars].flatMap(([bar, domain]) => listRegisters(database.view(domain), bar));
+  const found = [...database.layout].flatMap(([bar, segments]) =>
+    segments.flatMap(({ domain, start }) => listRegisters(database.view(domain), bar, start)),
+  );
   if (options.json === true) {
     const rows = found.map((row) => ({ ...row, offset: `0x${row.offset.toString(16)}` }));
     process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
@@ -249,25 +263,29 @@ function list(choice: string | undefined, options: { variant: string[]; json?: t
 function listBuiltIns(json: boolean): void {
   const rows = builtIns.map((entry) => {
     const database = chooseDatabase(entry.name);
-    const bars = [...entry.bars].map(([bar, domain]) => ({
-      ...{ bar, domain },
-      registers: listRegisters(database.view(domain), bar).length,
-    }));
+    const domains = [...database.layout].flatMap(([bar, segments]) =>
+      segments.map(({ domain, start }) => ({
+        ...{ bar, offset: `0x${start.toString(16)}`, domain },
+        registers: listRegisters(database.view(domain), bar, start).length,
+      })),
+    );
     const devices = entry.devices.flatMap(([vendor, ids]) =>
       ids.map((id) => `${vendor.toString(16).padStart(4, "0")}:${id.toString(16).padStart(4, "0")}`),
     );
     const classCode = entry.classCode === undefined ? null : `0x${entry.classCode.toString(16).padStart(6, "0")}`;
-    return { name: entry.name, title: entry.title, bars, devices, classCode };
+    return { name: entry.name, title: entry.title, domains, devices, classCode };
   });
   if (json) {
     process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
     return;
   }
   for (const row of rows) {
-    const bars = row.bars.map(({ bar, domain, registers }) => `BAR ${bar}: ${registers} of ${domain}`).join("; ");
+    const domains = row.domains.map(
+      ({ bar, offset, domain }) => `${domain} at BAR ${bar}${offset === "0x0" ? "" : ` + ${offset}`}`,
+    );
     const classes = row.classCode === null ? [] : [`class ${row.classCode}`];
     const ids = [...classes, ...(row.devices.length === 0 ? [] : [`${row.devices.length} PCI ids`])].join(", ");
-    process.stdout.write(`${row.name.padEnd(12)} ${row.title} (${ids}); registers in ${bars}\n`);
+    process.stdout.write(`${row.name.padEnd(12)} ${row.title} (${ids}); ${domains.join(", ")}\n`);
   }
 }
 

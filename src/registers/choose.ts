@@ -7,7 +7,7 @@ import { loadDatabase, parseDatabaseChoice } from "./load.js";
 /**
  * The database that `--registers` and `--variant` ask for.
  *
- * `choice` is `NAME` of a built-in one, or `PATH[:DOMAIN[@BAR]…]`; each of `variants` is `VARIANT` or
+ * `choice` is `NAME` of a built-in one, or `PATH[:DOMAIN[@BAR[+OFFSET]],…]`; each of `variants` is `VARIANT` or
  * `VARSET=VARIANT`. Errors as for loadDatabase(), and UsageError for a variant that doesn't exist.
  */
 export function chooseDatabase(choice: string, variants: readonly string[] = []): RegisterDatabase {

@@ -9,6 +9,28 @@ import type { Selection } from "./variants.js";
 
 export type Direction = "read" | "write";
 
+/** A domain's place in a BAR: from `start` (bytes) up to `end`, where that is known, or to where another one begins. */
+export interface Segment {
+  readonly domain: string;
+  readonly start: number;
+  readonly end?: number;
+}
+
+/** Each BAR's domains, in the order of their starts. */
+export type Layout = ReadonlyMap<number, readonly Segment[]>;
+
+/**
+ * Learns from what the device answers: where its domains are, which variant it is. Returns `database` itself, or one
+ * that knows more. `offset` and `width_bytes` are in bytes, as for lookup(); only reads are shown to it.
+ */
+export type Observer = (
+  database: RegisterDatabase,
+  bar: number,
+  offset: number,
+  width_bytes: number,
+  value: bigint,
+) => RegisterDatabase;
+
 /** The part of an access that falls into one register. */
 export interface RegisterPart {
   /** `PFIFO.CACHE[0x1].PUSH0`, `CAP+0x4`, `PFIFO+0x123` where the database knows only the block. */
@@ -39,39 +61,73 @@ export class RegisterDatabase {
   /** What messages call it: `e1000`, or the file's path. */
   readonly name: string;
   readonly schema: Schema;
-  /** Domain names by BAR. */
-  readonly bars: ReadonlyMap<number, string>;
+  readonly layout: Layout;
+  /** The chosen variants: enum → value's name, or its number. */
   readonly variants: ReadonlyMap<string, string>;
   /** What is wrong with the files; grows as parts of them are used for the first time. */
   readonly warnings: DatabaseWarning[];
+  readonly #observer: Observer | undefined;
   readonly #selection: Selection;
   readonly #views = new Map<string, DomainView>();
-  readonly #matches = new Map<string, Map<number, RegisterMatch | undefined>>();
+  readonly #matches = new Map<string, Map<number, RegisterMatch | undefined>[]>();
   readonly #descriptions = new Map<RegisterMatch, Map<bigint, string | undefined>>();
   #descriptionCount = 0;
 
   constructor(
     name: string,
     schema: Schema,
-    bars: ReadonlyMap<number, string>,
+    layout: Layout,
     variants: ReadonlyMap<string, string> = new Map(),
+    observer?: Observer,
   ) {
     this.name = name;
     this.schema = schema;
-    this.bars = bars;
+    this.layout = layout;
     this.variants = variants;
+    this.#observer = observer;
     this.warnings = [...schema.warnings];
     this.#selection = select(name, schema, variants);
   }
 
   /** The same database for a chosen variant of one more enum; UsageError when there is no such enum or variant. */
   withVariant(varset: string, variant: string): RegisterDatabase {
-    return new RegisterDatabase(this.name, this.schema, this.bars, new Map(this.variants).set(varset, variant));
+    const variants = new Map(this.variants).set(varset, variant);
+    return new RegisterDatabase(this.name, this.schema, this.layout, variants, this.#observer);
+  }
+
+  /** The same database with its domains elsewhere. */
+  withLayout(layout: Layout): RegisterDatabase {
+    return new RegisterDatabase(this.name, this.schema, layout, this.variants, this.#observer);
+  }
+
+  /**
+   * The database to go on with after a read: this one, or a new one when the value tells more about the device, such
+   * as where an xHCI controller's registers begin or which GPU it is. Show it every read, in order.
+   */
+  observe(bar: number, offset: bigint | number, width_bytes: number, value: bigint): RegisterDatabase {
+    return this.#observer === undefined ? this : this.#observer(this, bar, Number(offset), width_bytes, value);
+  }
+
+  /** The domains that are anywhere in the BARs. */
+  domains(): string[] {
+    return [...new Set([...this.layout.values()].flat().map((segment) => segment.domain))];
   }
 
   /** Enums that decide which registers exist in the BARs' domains and of which no variant is chosen. */
   undecidedVarsets(): string[] {
-    return [...new Set([...this.bars.values()].flatMap((domain) => [...this.view(domain).undecided]))];
+    return [...new Set(this.domains().flatMap((domain) => [...this.view(domain).undecided]))];
+  }
+
+  /** The segment that `offset` is in, or undefined. */
+  segmentAt(bar: number, offset: number): Segment | undefined {
+    const segments = this.layout.get(bar);
+    // Nearly every BAR has one.
+    if (segments === undefined || segments.length === 0) return undefined;
+    for (let index = segments.length - 1; index >= 0; index--) {
+      const segment = segments[index] as Segment;
+      if (segment.start <= offset && offset < (segment.end ?? Number.POSITIVE_INFINITY)) return segment;
+    }
+    return undefined;
   }
 
   /**
@@ -79,18 +135,16 @@ export class RegisterDatabase {
    * has nothing there. `direction` decides where a register for reading and one for writing share an address.
    */
   lookup(bar: number, offset: bigint | number, width_bytes: number, direction?: Direction): RegisterMatch | undefined {
-    const domain = this.bars.get(bar);
-    return domain === undefined ? undefined : this.lookupIn(domain, Number(offset), width_bytes, direction);
+    const at = Number(offset);
+    const segment = this.segmentAt(bar, at);
+    return segment === undefined
+      ? undefined
+      : this.lookupIn(segment.domain, at - segment.start, width_bytes, direction);
   }
 
   /** As lookup(), in a domain by name. */
   lookupIn(domain: string, offset: number, width_bytes: number, direction?: Direction): RegisterMatch | undefined {
-    const key = `${domain} ${width_bytes} ${direction ?? ""}`;
-    let matches = this.#matches.get(key);
-    if (matches === undefined) {
-      matches = new Map();
-      this.#matches.set(key, matches);
-    }
+    const matches = this.#matchesOf(domain, width_bytes, direction);
     const known = matches.get(offset);
     if (known !== undefined || matches.has(offset)) return known;
     const access = direction === undefined ? "rw" : direction === "read" ? "r" : "w";
@@ -111,8 +165,11 @@ export class RegisterDatabase {
     value: bigint,
     options: DescribeOptions = {},
   ): string | undefined {
-    const domain = this.bars.get(bar);
-    return domain === undefined ? undefined : this.describeIn(domain, Number(offset), width_bytes, value, options);
+    const at = Number(offset);
+    const segment = this.segmentAt(bar, at);
+    return segment === undefined
+      ? undefined
+      : this.describeIn(segment.domain, at - segment.start, width_bytes, value, options);
   }
 
   /** As describe(), in a domain by name. */
@@ -143,6 +200,26 @@ export class RegisterDatabase {
       }
     }
     return text;
+  }
+
+  /** Answers so far for one domain, width and direction; found without making a key, since every look-up is. */
+  #matchesOf(
+    domain: string,
+    width_bytes: number,
+    direction: Direction | undefined,
+  ): Map<number, RegisterMatch | undefined> {
+    let of = this.#matches.get(domain);
+    if (of === undefined) {
+      of = [];
+      this.#matches.set(domain, of);
+    }
+    const slot = width_bytes * 3 + (direction === undefined ? 0 : direction === "read" ? 1 : 2);
+    let matches = of[slot];
+    if (matches === undefined) {
+      matches = new Map();
+      of[slot] = matches;
+    }
+    return matches;
   }
 
   /** The domain `name`, compiled for the chosen variants. */

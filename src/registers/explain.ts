@@ -43,14 +43,13 @@ export function explain(
   offset: number,
   options: ExplainOptions,
 ): Explanation | undefined {
-  const domain = database.bars.get(bar);
-  if (domain === undefined) return undefined;
   const { value, style } = options;
-  const one = database.lookupIn(domain, offset, 1, options.direction)?.parts[0];
+  const one = database.lookup(bar, offset, 1, options.direction)?.parts[0];
   const own_bytes = one?.register === undefined ? 4 : one.register.width_bits / 8 - one.registerOffset_bytes;
   const width_bytes = options.width_bytes ?? own_bytes;
-  const match = database.lookupIn(domain, offset, width_bytes, options.direction);
-  if (match === undefined) return undefined;
+  const match = database.lookup(bar, offset, width_bytes, options.direction);
+  const domain = database.segmentAt(bar, offset)?.domain;
+  if (match === undefined || domain === undefined) return undefined;
   const parts = match.parts.map((part): ExplainedPart => {
     const type = part.register === undefined ? undefined : database.view(domain).typeOf(part.register);
     const at = offset + part.accessOffset_bytes;
@@ -66,9 +65,7 @@ export function explain(
       brief: part.register?.definition.brief,
       value: bits,
       meaning:
-        bits === undefined
-          ? undefined
-          : database.describeIn(domain, at, part.width_bytes, bits, { style, ...direction }),
+        bits === undefined ? undefined : database.describe(bar, at, part.width_bytes, bits, { style, ...direction }),
       fields: type === undefined ? [] : fieldsOf(type),
     };
   });

@@ -15,8 +15,8 @@ export interface ListedRegister {
   brief: string | null;
 }
 
-/** The registers of a domain, by offset. */
-export function listRegisters(view: DomainView, bar: number): ListedRegister[] {
+/** The registers of a domain that begins at `start` in `bar`, by offset. */
+export function listRegisters(view: DomainView, bar: number, start: number): ListedRegister[] {
   const unit_bytes = view.domain.width_bits / 8;
   const found: ListedRegister[] = [];
   const walk = (nodes: readonly Node[], base: number, path: string, indices: string, copies: string[]): void => {
@@ -33,7 +33,7 @@ export function listRegisters(view: DomainView, bar: number): ListedRegister[] {
       const brief = definition.brief ?? null;
       found.push({
         bar,
-        offset: offset * unit_bytes,
+        offset: start + offset * unit_bytes,
         width_bits,
         access,
         name: named,

@@ -3,8 +3,9 @@ import { statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { UsageError } from "../base/errors.js";
 import { projectDirectory } from "../base/paths.js";
-import { RegisterDatabase } from "./database.js";
+import { type Layout, RegisterDatabase, type Segment } from "./database.js";
 import { ImportPath } from "./imports.js";
+import { nvidiaDomain, observeNvidia } from "./observers.js";
 import { parseDatabase } from "./parser.js";
 import type { Schema } from "./schema.js";
 
@@ -28,7 +29,8 @@ export function loadSchema(path: string): Schema {
 /**
  * The database in the file at `path`.
  *
- * `domain` says which of its domains BAR 0 is; several BARs are `NAME@BAR,NAME@BAR`. Without it, the file's only
+ * `domain` says which of its domains BAR 0 is; other places are `NAME@BAR` or `NAME@BAR+OFFSET`, several of them
+ * separated by commas. Without it, the file's only
  * domain with registers in it counts, imports left aside.
  *
  * Errors: UserError when a file can't be read, FormatError when it isn't a register database, UsageError when the
@@ -36,18 +38,20 @@ export function loadSchema(path: string): Schema {
  */
 export function loadDatabase(path: string, domain?: string): RegisterDatabase {
   const schema = loadSchema(path);
-  const bars = domain === undefined ? new Map([[0, onlyDomain(schema, path)]]) : parseBars(domain);
-  for (const name of bars.values()) {
-    if (!schema.domains.has(name)) {
-      throw new UsageError(`the register database ${path} has no domain ${name}`, {
+  const layout = parseLayout(domain ?? onlyDomain(schema, path));
+  for (const segment of [...layout.values()].flat()) {
+    if (!schema.domains.has(segment.domain)) {
+      throw new UsageError(`the register database ${path} has no domain ${segment.domain}`, {
         advice: `it has ${domainNames(schema)}`,
       });
     }
   }
-  return new RegisterDatabase(basename(path, ".xml"), schema, bars);
+  const isNvidia = schema.domains.has(nvidiaDomain) && schema.enums.has("chipset");
+  const observer = isNvidia ? observeNvidia : undefined;
+  return new RegisterDatabase(basename(path, ".xml"), schema, layout, new Map(), observer);
 }
 
-/** `PATH[:DOMAIN[@BAR][,DOMAIN@BAR]…]`, as `--registers` takes it. */
+/** `PATH[:DOMAIN[@BAR[+OFFSET]],…]`, as `--registers` takes it. */
 export function parseDatabaseChoice(text: string): { path: string; domain: string | undefined } {
   const colon = text.lastIndexOf(":");
   // A colon may be part of the path.
@@ -57,18 +61,28 @@ export function parseDatabaseChoice(text: string): { path: string; domain: strin
   return { path: text.slice(0, colon), domain };
 }
 
-function parseBars(text: string): Map<number, string> {
-  const bars = new Map<number, string>();
+function parseLayout(text: string): Layout {
+  const layout = new Map<number, Segment[]>();
   for (const item of text.split(",")) {
-    const match = /^([^@]+)(?:@([0-6]))?$/.exec(item);
+    const match = /^([^@]+)(?:@([0-6])(?:\+(0x[0-9a-f]{1,12}|[0-9]{1,15}))?)?$/i.exec(item);
     if (match === null) {
-      throw new UsageError(`"${item}" isn't a domain's name with, or without, @ and a BAR's number (0 to 6)`);
+      throw new UsageError(`"${item}" doesn't say where a domain is: NAME, NAME@BAR or NAME@BAR+OFFSET`, {
+        advice: "BARs are numbered 0 to 6, an offset is decimal or 0x…",
+      });
     }
     const bar = Number(match[2] ?? "0");
-    if (bars.has(bar)) throw new UsageError(`BAR ${bar} is given two domains: ${bars.get(bar)} and ${match[1]}`);
-    bars.set(bar, match[1] as string);
+    const segment = { domain: match[1] as string, start: Number(match[3] ?? "0") };
+    const segments = layout.get(bar) ?? [];
+    const same = segments.find((other) => other.start === segment.start);
+    if (same !== undefined) {
+      throw new UsageError(`${same.domain} and ${segment.domain} can't both begin at BAR ${bar} + ${segment.start}`);
+    }
+    layout.set(
+      bar,
+      [...segments, segment].sort((a, b) => a.start - b.start),
+    );
   }
-  return bars;
+  return layout;
 }
 
 function onlyDomain(schema: Schema, path: string): string {
