@@ -7,9 +7,18 @@ import { addInstall } from "./install.js";
 import { addLab } from "./lab.js";
 import { addMark } from "./mark.js";
 import { addRecord } from "./record.js";
+import { addRegisters } from "./registers.js";
 
 /** Every command adds itself to the program; the order is the order in --help. */
-const commands: ((program: Command) => void)[] = [addRecord, addMark, addLab, addDemo, addDoctor, addInstall];
+const commands: ((program: Command) => void)[] = [
+  addRecord,
+  addMark,
+  addRegisters,
+  addLab,
+  addDemo,
+  addDoctor,
+  addInstall,
+];
 
 const program = new Command("mmiostrider")
   .description("Records every access that a driver makes to memory-mapped I/O, and makes the record readable.")

@@ -1,0 +1,98 @@
+// Reads one XML element's attributes: numbers, booleans, lists; warns about what is wrong, missing or unknown.
+import type { DatabaseWarning, VariantAttributes } from "./schema.js";
+import type { XmlElement } from "./xml.js";
+
+/**
+ * The attributes of one element. Every getter takes its attribute; finish() warns about those nobody took.
+ * A value that can't be read counts as absent, with a warning.
+ */
+export class Attributes {
+  readonly #element: XmlElement;
+  readonly #file: string;
+  readonly #warnings: DatabaseWarning[];
+  readonly #rest: Map<string, string>;
+
+  constructor(element: XmlElement, file: string, warnings: DatabaseWarning[]) {
+    this.#element = element;
+    this.#file = file;
+    this.#warnings = warnings;
+    this.#rest = new Map(element.attributes);
+  }
+
+  warn(message: string): void {
+    this.#warnings.push({ file: this.#file, line: this.#element.line, message });
+  }
+
+  has(name: string): boolean {
+    return this.#element.attributes.has(name);
+  }
+
+  text(name: string): string | undefined {
+    const value = this.#rest.get(name);
+    this.#rest.delete(name);
+    return value;
+  }
+
+  /** A number of up to 64 bits, decimal or 0x…; a negative one as its two's complement. */
+  wide(name: string): bigint | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const value = parseNumber(text);
+    if (value === undefined) this.warn(`${name}="${text}" isn't a number of up to 64 bits`);
+    return value;
+  }
+
+  /** An offset, a count or a bit's number: below 2^53. */
+  number(name: string): number | undefined {
+    const text = this.#rest.get(name);
+    const value = this.wide(name);
+    if (value === undefined) return undefined;
+    if (value > BigInt(Number.MAX_SAFE_INTEGER)) {
+      this.warn(`${name}="${text}" is out of range`);
+      return undefined;
+    }
+    return Number(value);
+  }
+
+  /** Numbers separated by commas or blanks. */
+  numbers(name: string): number[] | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const numbers = text.split(/[\s,]+/).filter((item) => item !== "");
+    const values = numbers.map(parseNumber);
+    const good = values.filter((value) => value !== undefined && value <= BigInt(Number.MAX_SAFE_INTEGER));
+    if (good.length !== numbers.length || good.length === 0) {
+      this.warn(`${name}="${text}" isn't a list of numbers`);
+      return undefined;
+    }
+    return good.map(Number);
+  }
+
+  boolean(name: string): boolean {
+    const text = this.text(name);
+    if (text === undefined || text === "no" || text === "0" || text === "false") return false;
+    if (text === "yes" || text === "1" || text === "true") return true;
+    this.warn(`${name}="${text}" is neither yes nor no`);
+    return false;
+  }
+
+  variants(): VariantAttributes {
+    return { variants: this.text("variants"), varset: this.text("varset"), prefix: this.text("prefix") };
+  }
+
+  finish(): void {
+    for (const name of this.#rest.keys()) {
+      if (name === "xmlns" || name.startsWith("xmlns:") || name.startsWith("xsi:")) continue;
+      this.warn(`<${this.#element.tag}> has no attribute "${name}"`);
+    }
+  }
+}
+
+/** A decimal or 0x… number of up to 64 bits; undefined for anything else. */
+export function parseNumber(text: string): bigint | undefined {
+  const match = /^\s*(-?)(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20})\s*$/.exec(text);
+  if (match === null) return undefined;
+  const magnitude = BigInt(match[2] as string);
+  if (magnitude >= 1n << 64n) return undefined;
+  return BigInt.asUintN(64, match[1] === "-" ? -magnitude : magnitude);
+}

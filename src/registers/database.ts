@@ -1,0 +1,322 @@
+// A register database as the rest of the project uses it: names and meanings by BAR and offset.
+import { UsageError } from "../base/errors.js";
+import type { RegisterDefinition } from "./compile.js";
+import { type DescribeStyle, describeValue, halvesOf } from "./describe.js";
+import { DomainView } from "./domain-view.js";
+import type { Access, DatabaseWarning, Schema } from "./schema.js";
+import { normalize } from "./types.js";
+import type { Selection } from "./variants.js";
+
+export type Direction = "read" | "write";
+
+/** A domain's place in a BAR: from `start` (bytes) up to `end`, where that is known, or to where another one begins. */
+export interface Segment {
+  readonly domain: string;
+  readonly start: number;
+  readonly end?: number;
+}
+
+/** Each BAR's domains, in the order of their starts. */
+export type Layout = ReadonlyMap<number, readonly Segment[]>;
+
+/**
+ * Learns from what the device answers: where its domains are, which variant it is. Returns `database` itself, or one
+ * that knows more. `offset` and `width_bytes` are in bytes, as for lookup(); only reads are shown to it.
+ */
+export type Observer = (
+  database: RegisterDatabase,
+  bar: number,
+  offset: number,
+  width_bytes: number,
+  value: bigint,
+) => RegisterDatabase;
+
+/** The part of an access that falls into one register. */
+export interface RegisterPart {
+  /** `PFIFO.CACHE[0x1].PUSH0`, `CAP+0x4`, `PFIFO+0x123` where the database knows only the block. */
+  readonly name: string;
+  readonly register: RegisterDefinition | undefined;
+  /** Where in the access, and in the register, the part begins; and how long it is. */
+  readonly accessOffset_bytes: number;
+  readonly registerOffset_bytes: number;
+  readonly width_bytes: number;
+}
+
+export interface RegisterMatch {
+  /** The parts' names, joined by commas. */
+  readonly name: string;
+  readonly parts: readonly RegisterPart[];
+}
+
+export interface DescribeOptions {
+  style?: DescribeStyle;
+  direction?: Direction;
+}
+
+/** Answers remembered for each width; see domain-view.ts. */
+const matchesMax = 1 << 16;
+const descriptionsMax = 1 << 16;
+
+export class RegisterDatabase {
+  /** What messages call it: `e1000`, or the file's path. */
+  readonly name: string;
+  readonly schema: Schema;
+  readonly layout: Layout;
+  /** The chosen variants: enum → value's name, or its number. */
+  readonly variants: ReadonlyMap<string, string>;
+  /** What is wrong with the files; grows as parts of them are used for the first time. */
+  readonly warnings: DatabaseWarning[];
+  readonly #observer: Observer | undefined;
+  readonly #selection: Selection;
+  readonly #views = new Map<string, DomainView>();
+  readonly #matches = new Map<string, Map<number, RegisterMatch | undefined>[]>();
+  readonly #descriptions = new Map<RegisterMatch, Map<bigint, string | undefined>>();
+  #descriptionCount = 0;
+
+  constructor(
+    name: string,
+    schema: Schema,
+    layout: Layout,
+    variants: ReadonlyMap<string, string> = new Map(),
+    observer?: Observer,
+  ) {
+    this.name = name;
+    this.schema = schema;
+    this.layout = layout;
+    this.variants = variants;
+    this.#observer = observer;
+    this.warnings = [...schema.warnings];
+    this.#selection = select(name, schema, variants);
+  }
+
+  /** The same database for a chosen variant of one more enum; UsageError when there is no such enum or variant. */
+  withVariant(varset: string, variant: string): RegisterDatabase {
+    const variants = new Map(this.variants).set(varset, variant);
+    return new RegisterDatabase(this.name, this.schema, this.layout, variants, this.#observer);
+  }
+
+  /** The same database with its domains elsewhere. */
+  withLayout(layout: Layout): RegisterDatabase {
+    return new RegisterDatabase(this.name, this.schema, layout, this.variants, this.#observer);
+  }
+
+  /**
+   * The database to go on with after a read: this one, or a new one when the value tells more about the device, such
+   * as where an xHCI controller's registers begin or which GPU it is. Show it every read, in order.
+   */
+  observe(bar: number, offset: bigint | number, width_bytes: number, value: bigint): RegisterDatabase {
+    return this.#observer === undefined ? this : this.#observer(this, bar, Number(offset), width_bytes, value);
+  }
+
+  /** The domains that are anywhere in the BARs. */
+  domains(): string[] {
+    return [...new Set([...this.layout.values()].flat().map((segment) => segment.domain))];
+  }
+
+  /** Enums that decide which registers exist in the BARs' domains and of which no variant is chosen. */
+  undecidedVarsets(): string[] {
+    return [...new Set(this.domains().flatMap((domain) => [...this.view(domain).undecided]))];
+  }
+
+  /** The segment that `offset` is in, or undefined. */
+  segmentAt(bar: number, offset: number): Segment | undefined {
+    const segments = this.layout.get(bar);
+    // Nearly every BAR has one.
+    if (segments === undefined || segments.length === 0) return undefined;
+    for (let index = segments.length - 1; index >= 0; index--) {
+      const segment = segments[index] as Segment;
+      if (segment.start <= offset && offset < (segment.end ?? Number.POSITIVE_INFINITY)) return segment;
+    }
+    return undefined;
+  }
+
+  /**
+   * What an access of `width_bytes` at `offset` (bytes from the BAR's start) touches; undefined when the database
+   * has nothing there. `direction` decides where a register for reading and one for writing share an address.
+   */
+  lookup(bar: number, offset: bigint | number, width_bytes: number, direction?: Direction): RegisterMatch | undefined {
+    const at = Number(offset);
+    const segment = this.segmentAt(bar, at);
+    return segment === undefined
+      ? undefined
+      : this.lookupIn(segment.domain, at - segment.start, width_bytes, direction);
+  }
+
+  /** As lookup(), in a domain by name. */
+  lookupIn(domain: string, offset: number, width_bytes: number, direction?: Direction): RegisterMatch | undefined {
+    const matches = this.#matchesOf(domain, width_bytes, direction);
+    const known = matches.get(offset);
+    if (known !== undefined || matches.has(offset)) return known;
+    const access = direction === undefined ? "rw" : direction === "read" ? "r" : "w";
+    const match = matchParts(this.view(domain), offset, width_bytes, access);
+    if (matches.size >= matchesMax) matches.clear();
+    matches.set(offset, match);
+    return match;
+  }
+
+  /**
+   * `value` (of an access as for lookup()) in words, such as `FD | SLU | SPEED=1000MB_S`; undefined when the database
+   * has nothing to add to the number.
+   */
+  describe(
+    bar: number,
+    offset: bigint | number,
+    width_bytes: number,
+    value: bigint,
+    options: DescribeOptions = {},
+  ): string | undefined {
+    const at = Number(offset);
+    const segment = this.segmentAt(bar, at);
+    return segment === undefined
+      ? undefined
+      : this.describeIn(segment.domain, at - segment.start, width_bytes, value, options);
+  }
+
+  /** As describe(), in a domain by name. */
+  describeIn(
+    domain: string,
+    offset: number,
+    width_bytes: number,
+    value: bigint,
+    options: DescribeOptions = {},
+  ): string | undefined {
+    const match = this.lookupIn(domain, offset, width_bytes, options.direction);
+    if (match === undefined) return undefined;
+    const style = options.style ?? "brief";
+    if (style === "full") return this.#describeMatch(domain, match, value, style);
+    let known = this.#descriptions.get(match);
+    if (known === undefined) {
+      known = new Map();
+      this.#descriptions.set(match, known);
+    }
+    let text = known.get(value);
+    if (text === undefined && !known.has(value)) {
+      text = this.#describeMatch(domain, match, value, style);
+      if (++this.#descriptionCount > descriptionsMax) {
+        this.#descriptions.clear();
+        this.#descriptionCount = 0;
+      } else {
+        known.set(value, text);
+      }
+    }
+    return text;
+  }
+
+  /** Answers so far for one domain, width and direction; found without making a key, since every look-up is. */
+  #matchesOf(
+    domain: string,
+    width_bytes: number,
+    direction: Direction | undefined,
+  ): Map<number, RegisterMatch | undefined> {
+    let of = this.#matches.get(domain);
+    if (of === undefined) {
+      of = [];
+      this.#matches.set(domain, of);
+    }
+    const slot = width_bytes * 3 + (direction === undefined ? 0 : direction === "read" ? 1 : 2);
+    let matches = of[slot];
+    if (matches === undefined) {
+      matches = new Map();
+      of[slot] = matches;
+    }
+    return matches;
+  }
+
+  /** The domain `name`, compiled for the chosen variants. */
+  view(name: string): DomainView {
+    let view = this.#views.get(name);
+    if (view === undefined) {
+      const domain = this.schema.domains.get(name);
+      if (domain === undefined) {
+        throw new UsageError(`the register database ${this.name} has no domain ${name}`, {
+          advice: `it has ${[...this.schema.domains.keys()].join(", ") || "none at all"}`,
+        });
+      }
+      view = new DomainView(this.schema, domain, this.#selection, this.warnings);
+      this.#views.set(name, view);
+    }
+    return view;
+  }
+
+  #describeMatch(domain: string, match: RegisterMatch, value: bigint, style: DescribeStyle): string | undefined {
+    const only = match.parts.length === 1 ? match.parts[0] : undefined;
+    if (only !== undefined) return this.#describePart(domain, only, value, style);
+    const texts = match.parts.map((part) => {
+      const bits = partOf(value, part);
+      const text = this.#describePart(domain, part, value, style);
+      return `${part.name}: ${text ?? `0x${bits.toString(16)}`}`;
+    });
+    return texts.length === 0 ? undefined : texts.join("; ");
+  }
+
+  #describePart(domain: string, part: RegisterPart, value: bigint, style: DescribeStyle): string | undefined {
+    if (part.register === undefined) return undefined;
+    const type = this.view(domain).typeOf(part.register);
+    const shift = BigInt(part.registerOffset_bytes * 8);
+    const bits = partOf(value, part) << shift;
+    const seen = ((1n << BigInt(part.width_bytes * 8)) - 1n) << shift;
+    const nameOffset = (name: string, offset: number): string | undefined => this.view(name).at(offset, "rw")?.name;
+    return describeValue(type, halvesOf(bits), halvesOf(seen), style, nameOffset);
+  }
+}
+
+function partOf(value: bigint, part: RegisterPart): bigint {
+  return BigInt.asUintN(part.width_bytes * 8, value >> BigInt(part.accessOffset_bytes * 8));
+}
+
+function matchParts(view: DomainView, offset: number, width_bytes: number, access: Access): RegisterMatch | undefined {
+  const unit_bytes = view.domain.width_bits / 8;
+  const parts: RegisterPart[] = [];
+  let block: RegisterPart | undefined;
+  for (let at = 0; at < width_bytes; ) {
+    const unit = Math.floor((offset + at) / unit_bytes);
+    const found = view.at(unit, access);
+    if (found?.register === undefined) {
+      if (found !== undefined && at === 0) block = partAt(found.name, undefined, 0, 0, width_bytes);
+      at++;
+      continue;
+    }
+    const inRegister = found.skip * unit_bytes + ((offset + at) % unit_bytes);
+    const width = Math.min(found.register.width_bits / 8 - inRegister, width_bytes - at);
+    parts.push(partAt(found.name, found.register, at, inRegister, width));
+    at += width;
+  }
+  if (parts.length === 0 && block !== undefined) parts.push(block);
+  return parts.length === 0 ? undefined : { name: parts.map((part) => part.name).join(","), parts };
+}
+
+function partAt(
+  name: string,
+  register: RegisterDefinition | undefined,
+  accessOffset_bytes: number,
+  registerOffset_bytes: number,
+  width_bytes: number,
+): RegisterPart {
+  return { name, register, accessOffset_bytes, registerOffset_bytes, width_bytes };
+}
+
+/** Values of an enum can be chosen by name, in any case, or by number. */
+function select(name: string, schema: Schema, variants: ReadonlyMap<string, string>): Selection {
+  const selection = new Map<string, number>();
+  for (const [varset, variant] of variants) {
+    const definition = schema.enums.get(varset);
+    if (definition === undefined) {
+      throw new UsageError(`the register database ${name} has no enum ${varset} to choose a variant of`);
+    }
+    const wanted = variant.toLowerCase();
+    let index = definition.values.findIndex((value) => value.name.toLowerCase() === wanted);
+    if (index < 0 && /^(0x[0-9a-f]+|[0-9]+)$/.test(wanted)) {
+      const number = normalize(BigInt(wanted));
+      index = definition.values.findIndex((value) => value.value !== undefined && normalize(value.value) === number);
+    }
+    if (index < 0) {
+      const names = definition.values.map((value) => value.name);
+      const shown = names.length > 40 ? [...names.slice(0, 40), "…"] : names;
+      throw new UsageError(`the register database ${name} has no variant ${variant} of ${varset}`, {
+        advice: `it has ${shown.join(", ")}`,
+      });
+    }
+    selection.set(varset, index);
+  }
+  return selection;
+}

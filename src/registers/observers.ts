@@ -1,0 +1,50 @@
+// What devices tell about themselves in their first answers, and what follows from it for their registers.
+import type { Observer, RegisterDatabase, Segment } from "./database.js";
+
+/**
+ * xHCI: the capability registers at the start of BAR 0 say where the others begin (xHCI 1.2, section 5.3).
+ * Until they have been read, only they are known.
+ */
+export const observeXhci: Observer = (database, bar, offset, width_bytes, value) => {
+  if (bar !== 0 || offset >= 0x20) return database;
+  const word = Number(BigInt.asUintN(32, value));
+  if (offset === 0x00) return place(database, "XHCI_OP", word & 0xff);
+  if (width_bytes < 4) return database;
+  if (offset === 0x10) return place(database, "XHCI_XECP", (word >>> 16) * 4);
+  if (offset === 0x14) return place(database, "XHCI_DB", (word & ~0x3) >>> 0);
+  if (offset === 0x18) return place(database, "XHCI_RT", (word & ~0x1f) >>> 0);
+  return database;
+};
+
+/** Puts a domain at `start` in BAR 0. All ones or zero come from a device that is gone, or was never there. */
+function place(database: RegisterDatabase, domain: string, start: number): RegisterDatabase {
+  const segments = database.layout.get(0) ?? [];
+  if (start === 0 || start >= 0xff_ffff) return database;
+  if (segments.some((segment) => segment.domain === domain && segment.start === start)) return database;
+  const others = segments.filter((segment: Segment) => segment.domain !== domain);
+  const placed = [...others, { domain, start }].sort((a, b) => a.start - b.start);
+  return database.withLayout(new Map(database.layout).set(0, placed));
+}
+
+/** The domain of BAR 0 in envytools' database. */
+export const nvidiaDomain = "NV_MMIO";
+
+/** nVidia's GPUs: the register at offset 0 says which one it is. */
+export const observeNvidia: Observer = (database, bar, offset, width_bytes, value) => {
+  if (bar !== 0 || offset !== 0 || width_bytes !== 4 || database.variants.has("chipset")) return database;
+  const variant = nvidiaVariant(Number(BigInt.asUintN(32, value)));
+  const known = database.schema.enums
+    .get("chipset")
+    ?.values.some((item) => item.name === variant || `0x${item.value?.toString(16)}` === variant);
+  return variant !== undefined && known === true ? database.withVariant("chipset", variant) : database;
+};
+
+/** The variant (its name, or its number) that the identification register's value stands for. */
+export function nvidiaVariant(id: number): string | undefined {
+  if (id === 0 || id === 0xffff_ffff) return undefined;
+  // From NV10 on, bits 20 to 28 are the chipset's number; before, bits 12 to 15 were 4 for NV4 and NV5 …
+  if ((id & 0x1f00_0000) !== 0) return `0x${((id >>> 20) & 0x1ff).toString(16)}`;
+  if ((id & 0xf000) !== 0) return `NV${((id >>> 20) & 0xf) + 4}`;
+  // … and bits 16 to 19 the number of the three before them.
+  return `NV${(id >>> 16) & 0xf}`;
+}

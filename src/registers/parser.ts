@@ -1,0 +1,321 @@
+// Turns the XML elements of a database and of all it imports into a Schema: tags, attributes, merging of same names.
+// What names refer to is resolved later, in compile.ts and types.ts.
+import { FormatError } from "../base/errors.js";
+import { Attributes } from "./attributes.js";
+import type { ImportPath } from "./imports.js";
+import type { Access, ElementDefinition, Schema, VariantAttributes } from "./schema.js";
+import { Limits } from "./schema.js";
+import { briefOf, noType, TypeParser } from "./type-parser.js";
+import { readXml, type XmlElement } from "./xml.js";
+
+/** Tags that only document; what is inside them is nobody's business here. */
+const documentation = new Set(["brief", "doc", "copyright"]);
+const registerWidths_bits: Record<string, number> = { reg8: 8, reg16: 16, reg32: 32, reg64: 64 };
+
+/**
+ * The database in the file at `path` with everything it imports.
+ *
+ * Errors: UserError when a file can't be read, FormatError when one isn't a database. What is merely wrong in it ends
+ * up in the schema's warnings.
+ */
+export function parseDatabase(path: string, imports: ImportPath): Schema {
+  const schema: Schema = {
+    path,
+    files: [],
+    domains: new Map(),
+    groups: new Map(),
+    bitsets: new Map(),
+    enums: new Map(),
+    spectypes: new Map(),
+    ownDomains: [],
+    warnings: [],
+  };
+  new FileParser(schema, path, imports).parse();
+  return schema;
+}
+
+class FileParser {
+  readonly #schema: Schema;
+  readonly #file: string;
+  readonly #imports: ImportPath;
+  readonly #types: TypeParser;
+
+  constructor(schema: Schema, file: string, imports: ImportPath) {
+    this.#schema = schema;
+    this.#file = file;
+    this.#imports = imports;
+    this.#types = new TypeParser(file, schema.warnings, (element, inside) => this.#topLevelOr(element, inside));
+  }
+
+  parse(): void {
+    // Entered before reading, so that files which import each other are each read once.
+    this.#schema.files.push(this.#file);
+    if (this.#schema.files.length > Limits.filesMax) {
+      throw new FormatError(this.#file, `imports make up more than ${Limits.filesMax} files`);
+    }
+    const root = readXml(this.#file);
+    if (root.tag !== "database") {
+      throw new FormatError(this.#file, `isn't a register database: its root is <${root.tag}>, not <database>`, {
+        line: root.line,
+      });
+    }
+    this.#attributes(root).finish();
+    for (const child of root.children) this.#topLevelOr(child, "database");
+  }
+
+  #attributes(element: XmlElement): Attributes {
+    return new Attributes(element, this.#file, this.#schema.warnings);
+  }
+
+  #warn(element: XmlElement, message: string): void {
+    this.#schema.warnings.push({ file: this.#file, line: element.line, message });
+  }
+
+  /** Takes an element that may stand anywhere; warns when it isn't one. */
+  #topLevelOr(element: XmlElement, inside: string): void {
+    if (this.#topLevel(element) || documentation.has(element.tag)) return;
+    this.#warn(element, `<${element.tag}> can't be inside <${inside}>`);
+  }
+
+  #topLevel(element: XmlElement): boolean {
+    switch (element.tag) {
+      case "domain":
+        this.#domain(element);
+        return true;
+      case "group":
+        this.#group(element);
+        return true;
+      case "bitset":
+        this.#bitset(element);
+        return true;
+      case "enum":
+        this.#enum(element);
+        return true;
+      case "spectype":
+        this.#spectype(element);
+        return true;
+      case "import":
+        this.#import(element);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #import(element: XmlElement): void {
+    const attributes = this.#attributes(element);
+    const name = attributes.text("file");
+    attributes.finish();
+    if (name === undefined) {
+      attributes.warn("<import> names no file");
+      return;
+    }
+    const path = this.#imports.find(name, this.#file);
+    if (path === undefined) {
+      attributes.warn(`imports ${name}, which doesn't exist`);
+      return;
+    }
+    if (!this.#schema.files.includes(path)) new FileParser(this.#schema, path, this.#imports).parse();
+  }
+
+  #domain(element: XmlElement): void {
+    const attributes = this.#attributes(element);
+    const name = attributes.text("name");
+    const width_bits = attributes.number("width") ?? 8;
+    const size = attributes.number("size");
+    const bare = attributes.boolean("bare");
+    const variants = attributes.variants();
+    attributes.finish();
+    if (name === undefined) {
+      attributes.warn("<domain> has no name");
+      return;
+    }
+    if (![8, 16, 32, 64].includes(width_bits)) {
+      attributes.warn(`domain ${name}: width ${width_bits} is none of 8, 16, 32, 64`);
+      return;
+    }
+    let domain = this.#schema.domains.get(name);
+    if (domain === undefined) {
+      domain = {
+        ...{ name, width_bits, size, bare, children: [], brief: briefOf(element) },
+        ...{ ...variants, file: this.#file, line: element.line },
+      };
+      this.#schema.domains.set(name, domain);
+    } else {
+      const sizesDiffer = size !== undefined && domain.size !== undefined && size !== domain.size;
+      if (domain.width_bits !== width_bits || domain.bare !== bare || sizesDiffer || !sameVariants(domain, variants)) {
+        attributes.warn(`domain ${name} differs in its attributes from ${domain.file}:${domain.line}`);
+      }
+      domain.size ??= size;
+      domain.brief ??= briefOf(element);
+    }
+    if (this.#file === this.#schema.path && !this.#schema.ownDomains.includes(name)) this.#schema.ownDomains.push(name);
+    domain.children.push(...this.#elements(element));
+  }
+
+  #group(element: XmlElement): void {
+    const attributes = this.#attributes(element);
+    const name = attributes.text("name");
+    attributes.finish();
+    if (name === undefined) {
+      attributes.warn("<group> has no name");
+      return;
+    }
+    let group = this.#schema.groups.get(name);
+    if (group === undefined) {
+      group = { name, children: [], file: this.#file, line: element.line };
+      this.#schema.groups.set(name, group);
+    }
+    group.children.push(...this.#elements(element));
+  }
+
+  #bitset(element: XmlElement): void {
+    const attributes = this.#attributes(element);
+    const name = attributes.text("name");
+    const inline = attributes.boolean("inline");
+    const bare = attributes.boolean("bare");
+    const variants = attributes.variants();
+    attributes.finish();
+    if (name === undefined) {
+      attributes.warn("<bitset> has no name");
+      return;
+    }
+    let bitset = this.#schema.bitsets.get(name);
+    if (bitset === undefined) {
+      bitset = { name, inline, bare, fields: [], ...variants, file: this.#file, line: element.line };
+      this.#schema.bitsets.set(name, bitset);
+    } else if (bitset.inline !== inline || bitset.bare !== bare || !sameVariants(bitset, variants)) {
+      attributes.warn(`bitset ${name} differs in its attributes from ${bitset.file}:${bitset.line}`);
+    }
+    for (const child of element.children) {
+      if (child.tag === "bitfield") bitset.fields.push(...this.#types.field(child));
+      else this.#topLevelOr(child, "bitset");
+    }
+  }
+
+  #enum(element: XmlElement): void {
+    const attributes = this.#attributes(element);
+    const name = attributes.text("name");
+    const inline = attributes.boolean("inline");
+    const bare = attributes.boolean("bare");
+    const variants = attributes.variants();
+    attributes.finish();
+    if (name === undefined) {
+      attributes.warn("<enum> has no name");
+      return;
+    }
+    let definition = this.#schema.enums.get(name);
+    if (definition === undefined) {
+      definition = { name, inline, bare, values: [], ...variants, file: this.#file, line: element.line };
+      this.#schema.enums.set(name, definition);
+    } else if (definition.inline !== inline || definition.bare !== bare || !sameVariants(definition, variants)) {
+      attributes.warn(`enum ${name} differs in its attributes from ${definition.file}:${definition.line}`);
+    }
+    for (const child of element.children) {
+      if (child.tag === "value") definition.values.push(...this.#types.value(child));
+      else this.#topLevelOr(child, "enum");
+    }
+  }
+
+  #spectype(element: XmlElement): void {
+    const attributes = this.#attributes(element);
+    const name = attributes.text("name");
+    const type = this.#types.type(element, attributes);
+    attributes.finish();
+    if (name === undefined) {
+      attributes.warn("<spectype> has no name");
+      return;
+    }
+    const earlier = this.#schema.spectypes.get(name);
+    if (earlier !== undefined) {
+      attributes.warn(`spectype ${name} is already defined in ${earlier.file}:${earlier.line}`);
+      return;
+    }
+    this.#schema.spectypes.set(name, { name, type, file: this.#file, line: element.line });
+  }
+
+  /** The registers, arrays, stripes and group uses directly inside `parent`. */
+  #elements(parent: XmlElement): ElementDefinition[] {
+    const elements: ElementDefinition[] = [];
+    for (const child of parent.children) {
+      const width_bits = registerWidths_bits[child.tag];
+      if (width_bits !== undefined) elements.push(...this.#register(child, width_bits));
+      else if (child.tag === "array" || child.tag === "stripe") elements.push(this.#repeated(child, child.tag));
+      else if (child.tag === "use-group") elements.push(...this.#useGroup(child));
+      else this.#topLevelOr(child, parent.tag);
+    }
+    return elements;
+  }
+
+  #register(element: XmlElement, width_bits: number): ElementDefinition[] {
+    const attributes = this.#attributes(element);
+    const name = attributes.text("name");
+    const accessText = attributes.text("access") ?? "rw";
+    const placement = this.#placement(attributes);
+    const variants = attributes.variants();
+    const type = this.#types.type(element, attributes);
+    attributes.finish();
+    if (!isAccess(accessText)) attributes.warn(`access="${accessText}" is none of r, w, rw`);
+    if (!attributes.has("offset") && !attributes.has("offsets")) attributes.warn(`register ${name} has no offset`);
+    if (name === undefined) {
+      attributes.warn(`<${element.tag}> has no name`);
+      return [];
+    }
+    const access = isAccess(accessText) ? accessText : "rw";
+    const place = { file: this.#file, line: element.line };
+    const brief = briefOf(element);
+    return [
+      { kind: "register", name, ...placement, width_bits, access, type, children: [], brief, ...variants, ...place },
+    ];
+  }
+
+  #repeated(element: XmlElement, kind: "array" | "stripe"): ElementDefinition {
+    const attributes = this.#attributes(element);
+    const name = attributes.text("name");
+    const placement = this.#placement(attributes);
+    const variants = attributes.variants();
+    attributes.finish();
+    if (kind === "array" && placement.stride === 0) attributes.warn(`array ${name ?? ""} has no stride`);
+    if (kind === "stripe" && placement.length !== 1 && placement.stride === 0 && placement.offsets === undefined) {
+      attributes.warn(`stripe ${name ?? ""} has a length but no stride`);
+    }
+    const place = { file: this.#file, line: element.line };
+    const rest = { width_bits: 0, access: "rw" as const, type: noType(), brief: briefOf(element) };
+    return { kind, name, ...placement, ...rest, children: this.#elements(element), ...variants, ...place };
+  }
+
+  #useGroup(element: XmlElement): ElementDefinition[] {
+    const attributes = this.#attributes(element);
+    // The schema file says "ref", the specification and every database say "name".
+    const name = attributes.text("name") ?? attributes.text("ref");
+    const variants = attributes.variants();
+    attributes.finish();
+    if (name === undefined) {
+      attributes.warn("<use-group> names no group");
+      return [];
+    }
+    const placement = { offset: 0, offsets: undefined, length: 1, stride: 0 };
+    const rest = { width_bits: 0, access: "rw" as const, type: noType(), children: [], brief: undefined };
+    return [{ kind: "use-group", name, ...placement, ...rest, ...variants, file: this.#file, line: element.line }];
+  }
+
+  #placement(attributes: Attributes): Pick<ElementDefinition, "offset" | "offsets" | "length" | "stride"> {
+    const offsets = attributes.numbers("offsets");
+    const offset = attributes.number("offset") ?? 0;
+    const length = attributes.number("length") ?? 1;
+    const stride = attributes.number("stride") ?? 0;
+    if (offsets === undefined) return { offset, offsets, length, stride };
+    if (attributes.has("length") && length !== offsets.length) {
+      attributes.warn(`length="${length}", but ${offsets.length} offsets are listed`);
+    }
+    return { offset, offsets, length: offsets.length, stride };
+  }
+}
+
+function isAccess(text: string): text is Access {
+  return text === "r" || text === "w" || text === "rw";
+}
+
+function sameVariants(a: VariantAttributes, b: VariantAttributes): boolean {
+  return a.variants === b.variants && a.varset === b.varset && a.prefix === b.prefix;
+}

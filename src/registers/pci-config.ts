@@ -1,0 +1,85 @@
+// Where a PCI function's configuration space says that register blocks lie: virtio's structures, the MSI-X table.
+import type { Layout, Segment } from "./database.js";
+
+/** Capability identifiers and offsets: PCI Local Bus Specification 3.0, section 6.7 and appendix H. */
+const statusOffset = 0x06;
+const statusHasCapabilities = 0x10;
+const firstCapability = 0x34;
+const capabilityVendor = 0x09;
+const capabilityMsix = 0x11;
+/** A list longer than this goes in circles. */
+const capabilitiesMax = 48;
+
+/** VIRTIO 1.2, section 4.1.4: `cfg_type` of the structures that are in a BAR. */
+const virtioDomains = new Map([
+  [1, "VIRTIO_COMMON"],
+  [2, "VIRTIO_NOTIFY"],
+  [3, "VIRTIO_ISR"],
+  [4, "VIRTIO_DEVICE"],
+]);
+
+/**
+ * The layout that the 256 (or more) bytes of configuration space `config` describe, of domains that `has` knows.
+ * `virtio` says whether vendor capabilities are virtio's. Empty when there is nothing of the kind.
+ */
+export function layoutFromConfig(config: Uint8Array, virtio: boolean, has: (domain: string) => boolean): Layout {
+  const layout = new Map<number, Segment[]>();
+  const add = (bar: number, domain: string, start: number, bytes: number): void => {
+    if (bar > 5 || bytes === 0 || !has(domain)) return;
+    const segments = layout.get(bar) ?? [];
+    layout.set(
+      bar,
+      [...segments, { domain, start, end: start + bytes }].sort((a, b) => a.start - b.start),
+    );
+  };
+  for (const at of capabilities(config)) {
+    const id = config[at];
+    if (id === capabilityVendor && virtio) {
+      const domain = virtioDomains.get(byteAt(config, at + 3));
+      if (domain !== undefined) add(byteAt(config, at + 4), domain, wordAt(config, at + 8), wordAt(config, at + 12));
+    } else if (id === capabilityMsix) {
+      const vectors = ((byteAt(config, at + 3) << 8) | byteAt(config, at + 2)) & 0x7ff;
+      const table = wordAt(config, at + 4);
+      add(table & 7, "MSIX", (table & ~7) >>> 0, (vectors + 1) * 16);
+    }
+  }
+  return layout;
+}
+
+/** `layout` with the segments of `more` in it; where both place a domain, `more` holds. */
+export function mergeLayouts(layout: Layout, more: Layout): Layout {
+  const placed = new Set([...more.values()].flat().map((segment) => segment.domain));
+  const merged = new Map<number, Segment[]>();
+  for (const [bar, segments] of layout) {
+    const kept = segments.filter((segment) => !placed.has(segment.domain));
+    if (kept.length > 0) merged.set(bar, kept);
+  }
+  for (const [bar, segments] of more) {
+    merged.set(
+      bar,
+      [...(merged.get(bar) ?? []), ...segments].sort((a, b) => a.start - b.start),
+    );
+  }
+  return merged;
+}
+
+/** The offsets of all capabilities. */
+function capabilities(config: Uint8Array): number[] {
+  const found: number[] = [];
+  if ((byteAt(config, statusOffset) & statusHasCapabilities) === 0) return found;
+  let at = byteAt(config, firstCapability) & ~3;
+  while (at >= 0x40 && at + 2 <= config.length && found.length < capabilitiesMax && !found.includes(at)) {
+    found.push(at);
+    at = byteAt(config, at + 1) & ~3;
+  }
+  return found;
+}
+
+function byteAt(config: Uint8Array, offset: number): number {
+  return config[offset] ?? 0;
+}
+
+function wordAt(config: Uint8Array, offset: number): number {
+  const [a, b, c, d] = [0, 1, 2, 3].map((index) => byteAt(config, offset + index)) as [number, number, number, number];
+  return (a | (b << 8) | (c << 16) | (d << 24)) >>> 0;
+}

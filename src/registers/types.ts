@@ -1,0 +1,187 @@
+// What a value means: resolves a register's or bit field's type (by name or inline) to something describe.ts can read
+// values with.
+import type { FieldDefinition, Schema, TypeDefinition, ValueDefinition } from "./schema.js";
+import { outermost, type Scope, type VariantResolver } from "./variants.js";
+
+/** An integer of up to 64 bits: a number where that is exact, else a bigint, so that equal ones are the same. */
+export type Wide = number | bigint;
+
+export interface Field {
+  name: string;
+  low: number;
+  high: number;
+  type: ValueType;
+  brief: string | undefined;
+}
+
+export interface ValueType {
+  kind: "hex" | "uint" | "int" | "float" | "boolean" | "fixed" | "ufixed" | "enum" | "bitset" | "offset";
+  width_bits: number;
+  shr: number;
+  add: bigint;
+  min: bigint | undefined;
+  max: bigint | undefined;
+  align: bigint | undefined;
+  radix: number;
+  /** `enum`: names by value. */
+  names: Map<Wide, string>;
+  /** `bitset`. */
+  fields: Field[];
+  /** `offset`: the domain that the value is an offset in. */
+  domain: string | undefined;
+}
+
+const plainKinds = ["hex", "uint", "int", "float", "boolean", "fixed", "ufixed"] as const;
+type PlainKind = (typeof plainKinds)[number];
+
+export function normalize(value: bigint): Wide {
+  return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
+}
+
+/** Resolves types within one schema and selection of variants. */
+export class TypeResolver {
+  readonly #schema: Schema;
+  readonly #variants: VariantResolver;
+  readonly #warn: (place: { file: string; line: number }, message: string) => void;
+  /** Named types on the way down; one inside itself ends there. */
+  readonly #open: string[] = [];
+
+  constructor(
+    schema: Schema,
+    variants: VariantResolver,
+    warn: (place: { file: string; line: number }, message: string) => void,
+  ) {
+    this.#schema = schema;
+    this.#variants = variants;
+    this.#warn = warn;
+  }
+
+  /** The type of a value of `width_bits` that is defined at `place`, in `scope`. */
+  resolve(
+    definition: TypeDefinition,
+    width_bits: number,
+    scope: Scope,
+    place: { file: string; line: number },
+  ): ValueType {
+    const { shr, add, min, max, align, radix } = definition;
+    const type: ValueType = {
+      ...{ kind: "hex", width_bits, shr: Math.min(shr, 63), add, min, max, align, radix: Math.min(radix, 63) },
+      ...{ names: new Map(), fields: [], domain: undefined },
+    };
+    const name = definition.typeName;
+    if (name === undefined) {
+      if (definition.fields.length > 0) type.kind = "bitset";
+      else if (definition.values.length > 0) type.kind = "enum";
+      else if (width_bits === 1) type.kind = "boolean";
+      this.#inline(type, definition, scope);
+    } else {
+      this.#named(type, name, definition, scope, place);
+    }
+    return type;
+  }
+
+  #inline(type: ValueType, definition: TypeDefinition, scope: Scope): void {
+    if (type.kind === "bitset") type.fields = this.#fields(definition.fields, scope);
+    else if (type.kind === "enum") type.names = this.#names(definition.values, scope);
+  }
+
+  #named(
+    type: ValueType,
+    name: string,
+    definition: TypeDefinition,
+    scope: Scope,
+    place: { file: string; line: number },
+  ): void {
+    const schema = this.#schema;
+    const enumeration = schema.enums.get(name);
+    const bitset = schema.bitsets.get(name);
+    const spectype = schema.spectypes.get(name);
+    const warn = (message: string): void => this.#warn(place, message);
+    if (enumeration !== undefined) {
+      type.kind = "enum";
+      // An inline one is as if written here; another one's variants are its own affair.
+      const inner = this.#scopeOf(enumeration, enumeration.inline ? scope : outermost, warn);
+      if (inner !== undefined) {
+        const values = enumeration.inline ? [...definition.values, ...enumeration.values] : enumeration.values;
+        type.names = this.#names(values, inner);
+      }
+    } else if (bitset !== undefined) {
+      type.kind = "bitset";
+      if (this.#open.includes(name)) {
+        warn(`bitset ${name} contains itself`);
+        type.kind = "hex";
+        return;
+      }
+      this.#open.push(name);
+      const inner = this.#scopeOf(bitset, bitset.inline ? scope : outermost, warn);
+      if (inner !== undefined) {
+        const fields = bitset.inline ? [...definition.fields, ...bitset.fields] : bitset.fields;
+        type.fields = this.#fields(fields, inner);
+      }
+      this.#open.pop();
+    } else if (spectype !== undefined) {
+      if (this.#open.includes(name)) {
+        warn(`spectype ${name} contains itself`);
+        return;
+      }
+      this.#open.push(name);
+      const meant = this.resolve(spectype.type, type.width_bits, outermost, spectype);
+      this.#open.pop();
+      const { kind, names, fields, radix, domain } = meant;
+      const { shr, add } = type;
+      Object.assign(type, { kind, names, fields, radix, domain, shr: shr + meant.shr, add: add + meant.add });
+    } else if (isPlain(name)) {
+      type.kind = name;
+    } else if (name === "bitfield" || name === "bitset") {
+      type.kind = "bitset";
+      this.#inline(type, definition, scope);
+    } else if (name === "enum") {
+      type.kind = "enum";
+      this.#inline(type, definition, scope);
+    } else if (schema.domains.has(name)) {
+      type.kind = "offset";
+      type.domain = name;
+    } else {
+      warn(`there is no type ${name}`);
+    }
+  }
+
+  /** A type that names its own varset means it for what is inside, whatever prefix there is around. */
+  #scopeOf(
+    named: { variants: string | undefined; varset: string | undefined; prefix: string | undefined },
+    outer: Scope,
+    warn: (message: string) => void,
+  ): Scope | undefined {
+    const scope = this.#variants.enter(outer, named, warn);
+    if (scope === undefined || named.varset === undefined || named.prefix !== undefined) return scope;
+    return { ...scope, prefixEnum: undefined, varset: named.varset };
+  }
+
+  #fields(definitions: FieldDefinition[], scope: Scope): Field[] {
+    const fields: Field[] = [];
+    for (const definition of definitions) {
+      const inner = this.#variants.enter(scope, definition, (message) => this.#warn(definition, message));
+      if (inner === undefined) continue;
+      const { name, low, high, brief } = definition;
+      const type = this.resolve(definition.type, high - low + 1, inner, definition);
+      fields.push({ name, low, high, type, brief });
+    }
+    return fields;
+  }
+
+  #names(definitions: ValueDefinition[], scope: Scope): Map<Wide, string> {
+    const names = new Map<Wide, string>();
+    for (const definition of definitions) {
+      const inner = this.#variants.enter(scope, definition, (message) => this.#warn(definition, message));
+      if (inner === undefined || definition.value === undefined) continue;
+      const value = normalize(definition.value);
+      // Of two names for one value the first holds.
+      if (!names.has(value)) names.set(value, definition.name);
+    }
+    return names;
+  }
+}
+
+function isPlain(name: string): name is PlainKind {
+  return (plainKinds as readonly string[]).includes(name);
+}
