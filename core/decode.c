@@ -10,7 +10,10 @@
 #include "decode.h"
 #include "opcode-rows.gen.h"
 
-enum { MANDATORY_NONE = 1, MANDATORY_66 = 2, MANDATORY_F3 = 4, MANDATORY_F2 = 8 };
+enum {
+	MANDATORY_NONE = 1, MANDATORY_66 = 2, MANDATORY_F3 = 4,
+	MANDATORY_F2 = 8, MANDATORY_ANY = 15
+};
 
 /* The bytes being decoded and what is known of them so far. */
 struct cursor {
@@ -292,7 +295,7 @@ static bool accepts(const struct mms_opcode *row, const struct cursor *c,
 			return false;
 	}
 	if (!(row->flags & MMS_O_MODRM))
-		return true;
+		return !(row->flags & MMS_O_NO_REX_B) || !(i->rex & 1);
 	if ((modrm & row->modrm_mask) != row->modrm_value)
 		return false;
 	if (is_register_form(row, modrm))
@@ -314,76 +317,23 @@ static const struct mms_opcode *find(int map, uint8_t opcode,
 	return NULL;
 }
 
-/* What the operand kinds say about where memory is. */
-static void place_memory(struct mms_instruction *i)
-{
-	const struct mms_opcode *row = i->opcode;
-	unsigned int n;
-
-	for (n = 0; n < MMS_OPERANDS_MAX && row->operands[n]; n++) {
-		switch (row->operands[n]) {
-		case MMS_OPERAND_MEM_OFFS:
-			i->memory = MMS_MEMORY_OFFSET;
-			break;
-		case MMS_OPERAND_SEG_RSI:
-			i->memory = i->memory == MMS_MEMORY_RDI ?
-					    MMS_MEMORY_RDI_RSI : MMS_MEMORY_RSI;
-			break;
-		case MMS_OPERAND_ES_RDI:
-			i->memory = i->memory == MMS_MEMORY_RSI ?
-					    MMS_MEMORY_RSI_RDI : MMS_MEMORY_RDI;
-			break;
-		case MMS_OPERAND_SEG_RDI:
-			i->memory = MMS_MEMORY_RDI;
-			break;
-		case MMS_OPERAND_SEG_RBX_AL:
-			i->memory = MMS_MEMORY_XLAT;
-			break;
-		case MMS_OPERAND_MEM_VSIB32X: case MMS_OPERAND_MEM_VSIB32Y:
-		case MMS_OPERAND_MEM_VSIB32Z: case MMS_OPERAND_MEM_VSIB64X:
-		case MMS_OPERAND_MEM_VSIB64Y: case MMS_OPERAND_MEM_VSIB64Z:
-			i->memory = MMS_MEMORY_VECTOR;
-			break;
-		default:
-			break;
-		}
-	}
-}
-
 static void take_immediate(struct cursor *c, struct mms_instruction *i)
 {
 	const struct mms_opcode *row = i->opcode;
-	unsigned int bytes = row->immediate_bytes, n;
+	uint64_t value;
 
-	if (!bytes)
-		return;
-	if (i->memory == MMS_MEMORY_OFFSET) {
-		i->displacement = (int64_t)take_little_endian(c, bytes);
+	if (row->memory == MMS_MEMORY_OFFSET) {
+		i->displacement = (int64_t)take_little_endian(c,
+				i->prefixes & MMS_PREFIX_67 ? 4 : 8);
 		return;
 	}
-	/* two immediates: ENTER 2 + 1, EXTRQ and INSERTQ 1 + 1 */
-	if (bytes == 3 || (bytes == 2 && row->operands[0] != MMS_OPERAND_NONE &&
-			   row->operands[1] == MMS_OPERAND_IMM8 &&
-			   row->operands[2] == MMS_OPERAND_IMM8) ||
-	    (bytes == 2 && row->operands[2] == MMS_OPERAND_IMM8 &&
-	     row->operands[3] == MMS_OPERAND_IMM8)) {
-		i->immediate = take_little_endian(c, bytes - 1);
+	value = take_little_endian(c, row->immediate_bytes);
+	if (row->flags & MMS_O_SIGNED)
+		i->immediate = (uint64_t)sign_extend(value, row->immediate_bytes);
+	else
+		i->immediate = value;
+	if (row->immediate2_bytes)
 		i->immediate2 = take(c);
-		return;
-	}
-	i->immediate = take_little_endian(c, bytes);
-	for (n = 0; n < MMS_OPERANDS_MAX; n++) {
-		switch (row->operands[n]) {
-		case MMS_OPERAND_IMM8SEX16: case MMS_OPERAND_IMM8SEX32:
-		case MMS_OPERAND_IMM8SEX64: case MMS_OPERAND_IMM32SEX64:
-		case MMS_OPERAND_BR16_1: case MMS_OPERAND_BR64_1:
-		case MMS_OPERAND_BR16_2: case MMS_OPERAND_BR64_4:
-			i->immediate = (uint64_t)sign_extend(i->immediate, bytes);
-			break;
-		default:
-			break;
-		}
-	}
 }
 
 /* What EVEX.b, z and aaa may say depends on the form. */
@@ -412,10 +362,52 @@ static bool evex_is_valid(const struct mms_instruction *i)
 	return true;
 }
 
+/* Whether a register of this class has this number. */
+static bool is_register(uint8_t class, uint8_t number)
+{
+	switch (class) {
+	case MMS_CLASS_OPMASK:
+	case MMS_CLASS_TILE:
+	case MMS_CLASS_DEBUG:
+		return number < 8;
+	case MMS_CLASS_CONTROL:	/* CR0, CR2, CR3, CR4, CR8 */
+		return number <= 8 && ((1 << number) & 0x11d);
+	case MMS_CLASS_SEGMENT:	/* six of them; REX.R is ignored */
+		return (number & 7) <= 5;
+	case MMS_CLASS_LOADED_SEGMENT:	/* MOV can't load CS */
+		return (number & 7) <= 5 && (number & 7) != 1;
+	default:
+		return true;
+	}
+}
+
+/* Gathers and tile products need different registers, some others a
+ * destination that is no source. */
+static bool are_registers_unique(const struct mms_instruction *i)
+{
+	uint32_t flags = i->opcode->flags;
+	/* the register in ModRM.rm, or the vector of indices */
+	uint8_t other = i->memory ? i->index : i->rm;
+
+	if (!(flags & (MMS_O_UNIQUE_REGISTERS | MMS_O_UNIQUE_DESTINATION)))
+		return true;
+	if (i->reg == other && (!i->memory || i->memory == MMS_MEMORY_VECTOR))
+		return false;
+	if (!(flags & MMS_O_VVVV))
+		return true;
+	if (i->reg == i->vvvv)
+		return false;
+	return !(flags & MMS_O_UNIQUE_REGISTERS) || i->vvvv != other;
+}
+
 static bool is_valid(const struct cursor *c, const struct mms_instruction *i)
 {
 	const struct mms_opcode *row = i->opcode;
 
+	if (!is_register(row->reg_class, i->reg) ||
+	    !is_register(row->vvvv_class, i->vvvv) ||
+	    !are_registers_unique(i))
+		return false;
 	if ((i->prefixes & MMS_PREFIX_LOCK) &&
 	    (!(row->flags & MMS_O_LOCK) || !i->memory))
 		return false;
@@ -425,6 +417,14 @@ static bool is_valid(const struct cursor *c, const struct mms_instruction *i)
 	    c->vvvv_bits != 0x1f)
 		return false;
 	return i->encoding != MMS_EVEX || evex_is_valid(i);
+}
+
+/* Whether the access may be left out: rcx is 0, or the opmask has no bit. */
+static bool is_conditional(const struct mms_instruction *i)
+{
+	if (i->opcode->flags & MMS_O_REP)
+		return i->prefixes & (MMS_PREFIX_REP | MMS_PREFIX_REPNE);
+	return i->opmask;
 }
 
 int mms_decode(const uint8_t *bytes, size_t available,
@@ -473,21 +473,27 @@ int mms_decode(const uint8_t *bytes, size_t available,
 		} else {
 			take_memory(&c, i);
 		}
+	} else {
+		i->rm = (opcode & 7) | (i->rex & 1) << 3;
 	}
 	displacement8 = i->memory && (i->modrm >> 6) == 1;
-	place_memory(i);
+	if (i->opcode->memory > MMS_MEMORY_MODRM)
+		i->memory = i->opcode->memory;
 	if (i->memory == MMS_MEMORY_MODRM && i->index == MMS_RSP)
 		i->index = MMS_NO_REGISTER;
-	if (i->memory == MMS_MEMORY_VECTOR) {
+	if (i->memory == MMS_MEMORY_VECTOR || (i->opcode->flags & MMS_O_NEEDS_SIB)) {
 		/* without a SIB byte there is no vector of indices */
 		if ((i->modrm & 7) != 4)
 			return 0;
 		if (i->encoding == MMS_EVEX && !(c.vvvv_bits & 0x10))
 			i->index |= 16;
 	}
+	if (i->opcode->flags & MMS_O_ES_ONLY)
+		i->segment = MMS_SEGMENT_NONE;
 	if (i->encoding == MMS_EVEX && displacement8)
 		i->displacement *= disp8_scale(i->opcode->tuple, i->broadcast);
-	take_immediate(&c, i);
+	if (i->opcode->immediate_bytes)
+		take_immediate(&c, i);
 	if (i->encoding == MMS_D3NOW) {
 		i->opcode = find(map, take(&c), &c, i, i->modrm);
 		if (!i->opcode)
@@ -508,8 +514,14 @@ int mms_decode(const uint8_t *bytes, size_t available,
 		i->operand_bytes = 8;
 		break;
 	}
+	/* F3 and F2 that choose the form don't repeat anything */
+	if (i->opcode->prefixes != MANDATORY_ANY &&
+	    !(i->opcode->flags & MMS_O_REP))
+		i->prefixes &= ~(MMS_PREFIX_REP | MMS_PREFIX_REPNE);
 	if (i->memory) {
 		i->access = i->opcode->access;
+		if (i->access && is_conditional(i))
+			i->access |= MMS_ACCESS_CONDITIONAL;
 		i->memory_bytes = i->broadcast && i->opcode->broadcast_bytes ?
 					  i->opcode->broadcast_bytes :
 					  i->opcode->memory_bytes;

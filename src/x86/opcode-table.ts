@@ -38,14 +38,16 @@ const maps = [
   "XOP_MAP10",
   "D3NOW",
 ] as const;
-type OpcodeMap = (typeof maps)[number];
+export type OpcodeMap = (typeof maps)[number];
 
 const operandsMax = 5;
 
 /** One instruction form: what it takes to recognise it, and what the decoder then knows. */
-interface Row {
+export interface Row {
   map: OpcodeMap;
   opcode: number;
+  /** iced-x86's number of the form. */
+  code: number;
   mnemonic: number;
   /** Mandatory prefixes accepted: 1 none, 2 66, 4 F3, 8 F2. */
   prefixes: number;
@@ -56,6 +58,13 @@ interface Row {
   modrmMask: number;
   modrmValue: number;
   immediateBytes: number;
+  /** Bytes of the second immediate: not counted in immediateBytes. */
+  immediate2Bytes: number;
+  /** Register classes of ModRM.reg and of VEX.vvvv: members of enum mms_register_class. */
+  regClass: string;
+  vvvvClass: string;
+  /** Name of the place of the memory operand, if there is one: enum mms_memory. */
+  memory: string;
   operands: number[];
   memoryBytes: number;
   broadcastBytes: number;
@@ -63,6 +72,8 @@ interface Row {
   tuple: number;
   flags: string[];
   specificity: number;
+  /** The opcode's low three bits are a register's number. */
+  registerInOpcode: boolean;
   text: string;
 }
 
@@ -119,13 +130,7 @@ function renderNames(rows: Row[]): string {
 function renderTables(rows: Row[]): string {
   const lines = banner("The instruction forms, sorted by opcode map and opcode.");
 
-  const bySlot = new Map<string, Row[]>();
-  for (const row of rows) {
-    const key = `${row.map}/${row.opcode}`;
-    const slot = bySlot.get(key);
-    if (slot === undefined) bySlot.set(key, [row]);
-    else slot.push(row);
-  }
+  const bySlot = slotsOf(rows);
   const starts: number[][] = [];
   let next = 0;
   lines.push(`static const struct mms_opcode mms_opcodes[${rows.length + 1}] = {`);
@@ -160,14 +165,14 @@ function renderRow(row: Row): string[] {
   return [
     `\t/* ${row.text} */`,
     `\t{ MMS_MN_${enumName(Mnemonic, row.mnemonic)}, ${hex(row.prefixes)}, ${hex(row.sizes)}, ${hex(row.vector)}, ` +
-      `${hex(row.modrmMask)}, ${hex(row.modrmValue)}, ${row.immediateBytes},`,
-    `\t  { ${operands === "" ? "0" : operands} }, ${row.broadcastBytes}, ${row.memoryBytes}, ${row.access}, ` +
-      `${row.tuple}, ${row.flags.length === 0 ? "0" : row.flags.join(" | ")} },`,
+      `${hex(row.modrmMask)}, ${hex(row.modrmValue)}, ${row.immediateBytes}, ${row.immediate2Bytes}, MMS_MEMORY_${row.memory},`,
+    `\t  { ${operands === "" ? "0" : operands} }, MMS_CLASS_${row.regClass}, MMS_CLASS_${row.vvvvClass}, ${row.broadcastBytes}, ${row.memoryBytes}, ${row.access}, ` +
+      `${row.tuple}, ${row.code}, ${row.flags.length === 0 ? "0" : row.flags.join(" | ")} },`,
   ];
 }
 
 /** Every form that a 64-bit CPU may decode with iced-x86's default options, which are its users' too. */
-function collectRows(): Row[] {
+export function collectRows(): Row[] {
   const rows: Row[] = [];
   const factory = new InstructionInfoFactory();
   const codes = Object.values(Code).filter((value): value is Code => typeof value === "number");
@@ -175,13 +180,14 @@ function collectRows(): Row[] {
     const instruction = new Instruction();
     instruction.code = code;
     const info = instruction.opCode;
-    if (info.isInstruction && info.mode64 && info.decoderOption === 0 && info.encoding !== EncodingKind.MVEX) {
+    if (info.isInstruction && info.intelDecoder64 && info.decoderOption === 0 && info.encoding !== EncodingKind.MVEX) {
       rows.push(...rowsOf(instruction, info, factory));
     }
     info.free();
     instruction.free();
   }
   factory.free();
+  relateToSlots(rows);
   return rows;
 }
 
@@ -190,16 +196,23 @@ function rowsOf(instruction: Instruction, info: OpCodeInfo, factory: Instruction
   assert(kinds.length <= operandsMax, `${info.instructionString} has at most ${operandsMax} operands`);
   const names = kinds.map((kind) => enumName(OpCodeOperandKind, kind));
   const flags = formFlags(info, names);
+  const immediates = names.map((name) => immediateBytesOf(name, info)).filter((bytes) => bytes > 0);
+  assert(immediates.length <= 2, `${info.instructionString} has at most two immediates`);
   const row: Row = {
     map: mapOf(info),
     opcode: info.opCode & 0xff,
+    code: instruction.code,
     mnemonic: instruction.mnemonic,
     prefixes: prefixesOf(info),
     sizes: sizesOf(info),
     vector: vectorOf(info),
     modrmMask: 0,
     modrmValue: 0,
-    immediateBytes: names.reduce((sum, name) => sum + immediateBytesOf(name, info), 0),
+    immediateBytes: immediates[0] ?? 0,
+    immediate2Bytes: immediates[1] ?? 0,
+    memory: memoryPlace(names),
+    regClass: registerClass(names, /^(\w+?)_REG(_MEM)?$/),
+    vvvvClass: registerClass(names, /^(\w+?)_VVVV$/),
     operands: kinds,
     memoryBytes: memoryBytesOf(info.memorySize),
     broadcastBytes: info.canBroadcast ? MemorySizeExt.size(info.broadcastMemorySize) : 0,
@@ -207,6 +220,7 @@ function rowsOf(instruction: Instruction, info: OpCodeInfo, factory: Instruction
     tuple: info.tupleType,
     flags: [...flags],
     specificity: 0,
+    registerInOpcode: names.some((name) => /^R(8|16|32|64)_OPCODE$/.test(name)),
     text: `${info.opCodeString}: ${info.instructionString}`,
   };
   if (info.groupIndex >= 0) {
@@ -235,10 +249,45 @@ function rowsOf(instruction: Instruction, info: OpCodeInfo, factory: Instruction
     (row.flags.includes("MMS_O_REG_ONLY") || row.flags.includes("MMS_O_MEM_ONLY") ? 4 : 0) +
     (info.isReservedNop ? -1000 : 0);
   // An opcode with a register in its low bits stands in eight slots.
-  if (names.some((name) => /^R(8|16|32|64)_OPCODE$/.test(name)) && !whole) {
-    return Array.from({ length: 8 }, (_, register) => ({ ...row, opcode: row.opcode + register }));
+  if (row.registerInOpcode && !whole) {
+    return Array.from({ length: 8 }, (_, register) => ({
+      ...row,
+      flags: [...row.flags],
+      opcode: row.opcode + register,
+    }));
   }
   return [row];
+}
+
+/** Rows by opcode map and opcode. */
+function slotsOf(rows: Row[]): Map<string, Row[]> {
+  const slots = new Map<string, Row[]>();
+  for (const row of rows) {
+    const key = `${row.map}/${row.opcode}`;
+    const slot = slots.get(key);
+    if (slot === undefined) slots.set(key, [row]);
+    else slot.push(row);
+  }
+  return slots;
+}
+
+/** Properties of a form that follow from what else there is in its slot of the opcode map. */
+function relateToSlots(rows: Row[]): void {
+  for (const slot of slotsOf(rows).values()) {
+    for (const row of slot) {
+      // REX.W is ignored where there is no 64-bit form: Intel's manual, volume 2, 2.2.1.2
+      const has64 = slot.some((other) => other.sizes & 4 && overlap(row, other));
+      if (row.sizes & 2 && !has64) row.sizes |= 4;
+      // NOP is XCHG of the accumulator with itself: REX.B makes it a true exchange
+      if (row.operands.length === 0 && slot.some((other) => other.registerInOpcode)) row.flags.push("MMS_O_NO_REX_B");
+    }
+  }
+}
+
+/** Whether the same prefixes and ModRM byte may fit both forms. */
+function overlap(a: Row, b: Row): boolean {
+  const mask = a.modrmMask & b.modrmMask;
+  return (a.modrmValue & mask) === (b.modrmValue & mask) && (a.prefixes & b.prefixes) !== 0;
 }
 
 function mapOf(info: OpCodeInfo): OpcodeMap {
@@ -291,6 +340,40 @@ function immediateBytesOf(name: string, info: OpCodeInfo): number {
   return branch === null ? 0 : Number(branch[1]);
 }
 
+/** Where a form's memory operand is, told by its operand kinds: a member of enum mms_memory. */
+function memoryPlace(names: string[]): string {
+  const has = (pattern: RegExp) => names.findIndex((name) => pattern.test(name));
+  const source = has(/^SEG_RSI$/);
+  const destination = has(/^ES_RDI$/);
+  if (source >= 0 && destination >= 0) return destination < source ? "RDI_RSI" : "RSI_RDI";
+  if (source >= 0) return "RSI";
+  if (destination >= 0 || has(/^SEG_RDI$/) >= 0) return "RDI";
+  if (has(/^SEG_RBX_AL$/) >= 0) return "XLAT";
+  if (has(/^MEM_OFFS$/) >= 0) return "OFFSET";
+  if (has(/^MEM_VSIB/) >= 0) return "VECTOR";
+  return has(/^MEM$|^MEM_|^SIBMEM$|_OR_MEM/) >= 0 ? "MODRM" : "NONE";
+}
+
+/** The class of the registers that one field of the encoding chooses from: a member of enum mms_register_class. */
+function registerClass(names: string[], field: RegExp): string {
+  const at = names.findIndex((name) => field.test(name));
+  switch (at < 0 ? "" : field.exec(names[at]!)![1]) {
+    case "K":
+    case "KP1":
+      return "OPMASK";
+    case "TMM":
+      return "TILE";
+    case "CR":
+      return "CONTROL";
+    case "DR":
+      return "DEBUG";
+    case "SEG":
+      return at === 0 ? "LOADED_SEGMENT" : "SEGMENT";
+    default:
+      return "ANY";
+  }
+}
+
 function needsModrm(name: string): boolean {
   return /_REG$|_REG_MEM$|_OR_MEM|_RM$|^MEM$|^MEM_(?!OFFS)|^SIBMEM$/.test(name);
 }
@@ -304,7 +387,7 @@ function formFlags(info: OpCodeInfo, names: string[]): Set<string> {
     names.some((name) => /^MEM$|^MEM_(?!OFFS)|^SIBMEM$/.test(name)),
     "MEM_ONLY",
   );
-  add(names.some((name) => /_RM$|_REG_MEM$|^STI_OPCODE$/.test(name)) || info.opCodeLength === 2, "REG_ONLY");
+  add(names.some((name) => /_RM$|^STI_OPCODE$/.test(name)) || info.opCodeLength === 2, "REG_ONLY");
   add(info.rmGroupIndex >= 0 && !names.some((name) => /_OR_MEM/.test(name)), "REG_ONLY");
   add(info.ignoresModBits, "ANY_MOD");
   add(info.canUseLockPrefix, "LOCK");
@@ -324,6 +407,12 @@ function formFlags(info: OpCodeInfo, names: string[]): Set<string> {
   add(info.requiresUniqueRegNums, "UNIQUE_REGISTERS");
   add(info.requiresUniqueDestRegNum, "UNIQUE_DESTINATION");
   add(info.ignoresRoundingControl, "IGNORES_ROUNDING");
+  add(
+    names.some((name) => /^IMM8SEX|^IMM32SEX|^BR64_|^XBEGIN_/.test(name)),
+    "SIGNED",
+  );
+  add(names.includes("ES_RDI") && !names.includes("SEG_RSI"), "ES_ONLY");
+  add(names.includes("SIBMEM"), "NEEDS_SIB");
   return flags;
 }
 
