@@ -288,9 +288,12 @@ static bool accepts(const struct mms_opcode *row, const struct cursor *c,
 		if (!(row->vector & (i->rex & 8 ? 0x20 : 0x10)))
 			return false;
 		/* EVEX.b on registers: L'L is a rounding mode, or ignored */
-		if (i->encoding == MMS_EVEX && i->broadcast && modrm >= 0xc0 &&
-		    (row->flags & (MMS_O_ROUNDING | MMS_O_SAE)))
+		if (i->encoding == MMS_EVEX && i->broadcast && modrm >= 0xc0) {
+			if (!(row->flags & (MMS_O_ROUNDING | MMS_O_SAE |
+					    MMS_O_IGNORES_ROUNDING)))
+				return false;
 			length = row->vector & 4 ? 2 : 0;
+		}
 		if (!((row->vector >> length) & 1) || length == 3)
 			return false;
 	}
@@ -366,6 +369,8 @@ static bool evex_is_valid(const struct mms_instruction *i)
 static bool is_register(uint8_t class, uint8_t number)
 {
 	switch (class) {
+	case MMS_CLASS_GENERAL:
+		return number < 16;
 	case MMS_CLASS_OPMASK:
 	case MMS_CLASS_TILE:
 	case MMS_CLASS_DEBUG:
@@ -408,13 +413,17 @@ static bool is_valid(const struct cursor *c, const struct mms_instruction *i)
 	    !is_register(row->vvvv_class, i->vvvv) ||
 	    !are_registers_unique(i))
 		return false;
+	if (row->rm_class == MMS_CLASS_TILE && i->rm > 7)
+		return false;
+	if ((row->flags & MMS_O_NO_66) && (i->prefixes & MMS_PREFIX_66))
+		return false;
 	if ((i->prefixes & MMS_PREFIX_LOCK) &&
 	    (!(row->flags & MMS_O_LOCK) || !i->memory))
 		return false;
 	if (i->encoding == MMS_LEGACY || i->encoding == MMS_D3NOW)
 		return true;
-	if (!(row->flags & MMS_O_VVVV) && i->memory != MMS_MEMORY_VECTOR &&
-	    c->vvvv_bits != 0x1f)
+	if (!(row->flags & MMS_O_VVVV) &&
+	    (c->vvvv_bits | (i->memory == MMS_MEMORY_VECTOR ? 0x10 : 0)) != 0x1f)
 		return false;
 	return i->encoding != MMS_EVEX || evex_is_valid(i);
 }
@@ -468,7 +477,7 @@ int mms_decode(const uint8_t *bytes, size_t available,
 			i->reg |= 16;
 		if (is_register_form(i->opcode, i->modrm)) {
 			i->rm = (i->modrm & 7) | (i->rex & 1) << 3;
-			if (c.high_rm)
+			if (c.high_rm && i->opcode->rm_class == MMS_CLASS_ANY)
 				i->rm |= 16;
 		} else {
 			take_memory(&c, i);

@@ -47,6 +47,7 @@ enum mms_opcode_flags {
 	MMS_O_ES_ONLY = 1 << 19,	/* no segment prefix applies to [RDI] */
 	MMS_O_NEEDS_SIB = 1 << 20,
 	MMS_O_NO_REX_B = 1 << 21,	/* with REX.B it is another form */
+	MMS_O_NO_66 = 1 << 22,		/* 66 is no operand size but invalid */
 };
 
 /* What the form does to its memory operand: struct mms_opcode.access */
@@ -61,6 +62,7 @@ enum mms_access {
 /* Which registers a field of the encoding may name. */
 enum mms_register_class {
 	MMS_CLASS_ANY,		/* all that it can express */
+	MMS_CLASS_GENERAL,	/* rax to r15, EVEX can express more */
 	MMS_CLASS_OPMASK,	/* k0 to k7 */
 	MMS_CLASS_TILE,		/* tmm0 to tmm7 */
 	MMS_CLASS_DEBUG,	/* dr0 to dr7 */
@@ -85,6 +87,7 @@ struct mms_opcode {
 	uint8_t operands[MMS_OPERANDS_MAX];	/* enum mms_operand_kind */
 	uint8_t reg_class;	/* enum mms_register_class of ModRM.reg */
 	uint8_t vvvv_class;	/* the same of VEX.vvvv */
+	uint8_t rm_class;	/* the same of ModRM.rm where mod == 3 */
 	uint8_t broadcast_bytes;	/* of one element; 0 can't broadcast */
 	uint16_t memory_bytes;	/* 0: not fixed, or no memory operand */
 	uint8_t access;		/* enum mms_access */

@@ -13,7 +13,16 @@ import {
   Register,
   RegisterExt,
 } from "iced-x86";
-import { DecodeResults, decodeBatch, Encoding, Field, MemoryPlace, noRegister, Prefix, ripRegister } from "./decode-batch.js";
+import {
+  DecodeResults,
+  decodeBatch,
+  Encoding,
+  Field,
+  MemoryPlace,
+  noRegister,
+  Prefix,
+  ripRegister,
+} from "./decode-batch.js";
 
 /** One string on which the two decoders disagree. */
 export interface Mismatch {
@@ -27,10 +36,10 @@ export interface Mismatch {
 
 /** What iced's tables say about a form, looked up once. */
 interface Form {
-  name: string;
+  /** Names of its operand kinds. */
   kinds: string[];
-  /** Index of the first memory-like operand when the form's ModRM byte names memory, else -1. */
-  operandCount: number;
+  /** F3 or F2 repeats it. */
+  canRepeat: boolean;
 }
 
 const enumNames = (of: object) =>
@@ -147,7 +156,8 @@ export class DecoderComparison {
     if (length === 0) return ["validity", "invalid", codeNames.get(code)];
     if (length !== iced.length) return ["length", length, iced.length];
     if (results.code(n) !== code) return ["form", codeNames.get(results.code(n)), codeNames.get(code)];
-    return this.#prefixDifference(results, n) ?? this.#operandDifference(results, n, this.#form(code));
+    const form = this.#form(code);
+    return this.#prefixDifference(results, n, form) ?? this.#operandDifference(results, n, form);
   }
 
   #form(code: Code): Form {
@@ -155,21 +165,25 @@ export class DecoderComparison {
     if (form === undefined) {
       const info = this.#instruction.opCode;
       const kinds = Array.from({ length: info.opCount }, (_, index) => kindNames.get(info.opKind(index))!);
+      form = { kinds, canRepeat: info.canUseRepPrefix || info.canUseRepnePrefix };
       info.free();
-      form = { name: codeNames.get(code)!, kinds, operandCount: kinds.length };
       this.#forms.set(code, form);
     }
     return form;
   }
 
-  #prefixDifference(results: DecodeResults, n: number): [string, unknown, unknown] | undefined {
+  #prefixDifference(results: DecodeResults, n: number, form: Form): [string, unknown, unknown] | undefined {
     const iced = this.#instruction;
     const encoding = results.byte(n, Field.encoding);
     const prefixes = results.byte(n, Field.prefixes);
     if (encoding === Encoding.legacy || encoding === Encoding.d3now) {
       if (((prefixes & Prefix.lock) !== 0) !== iced.hasLockPrefix) return ["lock", prefixes, iced.hasLockPrefix];
-      if (((prefixes & Prefix.rep) !== 0) !== iced.hasRepPrefix) return ["rep", prefixes, iced.hasRepPrefix];
-      if (((prefixes & Prefix.repne) !== 0) !== iced.hasRepnePrefix) return ["repne", prefixes, iced.hasRepnePrefix];
+      if (form.canRepeat) {
+        const rep = (prefixes & Prefix.rep) !== 0;
+        const repne = (prefixes & Prefix.repne) !== 0;
+        if (rep !== iced.hasRepPrefix) return ["rep", rep, iced.hasRepPrefix];
+        if (repne !== iced.hasRepnePrefix) return ["repne", repne, iced.hasRepnePrefix];
+      }
     } else if (encoding === Encoding.evex) {
       const opmask = iced.opMask === Register.None ? 0 : iced.opMask - Register.K0;
       if (results.byte(n, Field.opmask) !== opmask) return ["opmask", results.byte(n, Field.opmask), opmask];
@@ -182,7 +196,7 @@ export class DecoderComparison {
   #operandDifference(results: DecodeResults, n: number, form: Form): [string, unknown, unknown] | undefined {
     const iced = this.#instruction;
     let memory = -1;
-    for (let operand = 0; operand < form.operandCount; operand++) {
+    for (let operand = 0; operand < form.kinds.length; operand++) {
       const kind = iced.opKind(operand);
       if (kind === OpKind.Register) {
         const difference = this.#registerDifference(results, n, operand, form.kinds[operand]!);
@@ -315,11 +329,7 @@ export class DecoderComparison {
   }
 
   /** Base, index, scale, displacement. Register classes tell the address size. */
-  #addressDifference(
-    results: DecodeResults,
-    n: number,
-    addressBytes: number,
-  ): [string, unknown, unknown] | undefined {
+  #addressDifference(results: DecodeResults, n: number, addressBytes: number): [string, unknown, unknown] | undefined {
     const iced = this.#instruction;
     const first = addressBytes === 4 ? Register.EAX : Register.RAX;
     const base = results.byte(n, Field.base);

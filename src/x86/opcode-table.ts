@@ -2,6 +2,8 @@
 // `npm run generate` writes the files; a test checks that what is committed is current.
 import {
   Code,
+  Decoder,
+  DecoderOptions,
   EncodingKind,
   Instruction,
   InstructionInfoFactory,
@@ -60,9 +62,11 @@ export interface Row {
   immediateBytes: number;
   /** Bytes of the second immediate: not counted in immediateBytes. */
   immediate2Bytes: number;
-  /** Register classes of ModRM.reg and of VEX.vvvv: members of enum mms_register_class. */
+  /** The classes of the registers that ModRM.reg and VEX.vvvv choose from: members of enum mms_register_class. */
   regClass: string;
   vvvvClass: string;
+  /** The same of ModRM.rm where mod is 3. */
+  rmClass: string;
   /** Name of the place of the memory operand, if there is one: enum mms_memory. */
   memory: string;
   operands: number[];
@@ -166,7 +170,7 @@ function renderRow(row: Row): string[] {
     `\t/* ${row.text} */`,
     `\t{ MMS_MN_${enumName(Mnemonic, row.mnemonic)}, ${hex(row.prefixes)}, ${hex(row.sizes)}, ${hex(row.vector)}, ` +
       `${hex(row.modrmMask)}, ${hex(row.modrmValue)}, ${row.immediateBytes}, ${row.immediate2Bytes}, MMS_MEMORY_${row.memory},`,
-    `\t  { ${operands === "" ? "0" : operands} }, MMS_CLASS_${row.regClass}, MMS_CLASS_${row.vvvvClass}, ${row.broadcastBytes}, ${row.memoryBytes}, ${row.access}, ` +
+    `\t  { ${operands === "" ? "0" : operands} }, ${[row.regClass, row.vvvvClass, row.rmClass].map((name) => `MMS_CLASS_${name}`).join(", ")}, ${row.broadcastBytes}, ${row.memoryBytes}, ${row.access}, ` +
       `${row.tuple}, ${row.code}, ${row.flags.length === 0 ? "0" : row.flags.join(" | ")} },`,
   ];
 }
@@ -180,7 +184,13 @@ export function collectRows(): Row[] {
     const instruction = new Instruction();
     instruction.code = code;
     const info = instruction.opCode;
-    if (info.isInstruction && info.intelDecoder64 && info.decoderOption === 0 && info.encoding !== EncodingKind.MVEX) {
+    if (
+      info.isInstruction &&
+      info.intelDecoder64 &&
+      info.decoderOption === 0 &&
+      info.encoding !== EncodingKind.MVEX &&
+      isDecodable(info)
+    ) {
       rows.push(...rowsOf(instruction, info, factory));
     }
     info.free();
@@ -213,6 +223,7 @@ function rowsOf(instruction: Instruction, info: OpCodeInfo, factory: Instruction
     memory: memoryPlace(names),
     regClass: registerClass(names, /^(\w+?)_REG(_MEM)?$/),
     vvvvClass: registerClass(names, /^(\w+?)_VVVV$/),
+    rmClass: registerClass(names, /^(\w+?)_(?:RM|OR_MEM\w*)$/),
     operands: kinds,
     memoryBytes: memoryBytesOf(info.memorySize),
     broadcastBytes: info.canBroadcast ? MemorySizeExt.size(info.broadcastMemorySize) : 0,
@@ -235,7 +246,7 @@ function rowsOf(instruction: Instruction, info: OpCodeInfo, factory: Instruction
   if (whole) {
     // The second opcode byte is a ModRM byte with mod = 3; `+i` leaves its low three bits to the operand.
     row.opcode = (info.opCode >> 8) & 0xff;
-    row.modrmMask = names.includes("STI_OPCODE") ? 0xf8 : 0xff;
+    row.modrmMask = names.includes("STI_OPCODE") || isRmIgnored(info) ? 0xf8 : 0xff;
     row.modrmValue = info.opCode & 0xff;
     row.flags.push("MMS_O_MODRM");
   } else if (info.groupIndex >= 0 || names.some(needsModrm)) {
@@ -259,6 +270,39 @@ function rowsOf(instruction: Instruction, info: OpCodeInfo, factory: Instruction
   return [row];
 }
 
+const lowBits = [0, 1, 2, 3, 4, 5, 6, 7];
+
+/** The bytes of a form that has a two-byte opcode and perhaps an immediate, with other low bits in the second byte. */
+function twoByteForm(info: OpCodeInfo, low: number): Uint8Array {
+  const mandatory = [[], [], [0x66], [0xf3], [0xf2]][info.mandatoryPrefix] ?? [];
+  const escapes = info.table === OpCodeTableKind.T0F ? [0x0f] : [];
+  const opcode = [(info.opCode >> 8) & 0xff, (info.opCode & 0xf8) | low];
+  const immediate = [0, 0, 0, 0];
+  const sizes = [...(info.addressSize === 32 ? [0x67] : []), ...(info.operandSize === 16 ? [0x66] : [])];
+  return Uint8Array.of(...sizes, ...mandatory, ...escapes, ...opcode, ...immediate);
+}
+
+/** Whether iced's decoder takes these bytes for the form: it has rules that its tables don't show. */
+function decodesTo(bytes: Uint8Array, code: Code): boolean {
+  const decoder = new Decoder(64, bytes, DecoderOptions.None);
+  const instruction = decoder.decode();
+  const same = instruction.code === code;
+  instruction.free();
+  decoder.free();
+  return same;
+}
+
+/** The low bits of the last opcode byte mean nothing in some of VIA's and Zhaoxin's instructions. */
+function isRmIgnored(info: OpCodeInfo): boolean {
+  return info.encoding === EncodingKind.Legacy && lowBits.every((low) => decodesTo(twoByteForm(info, low), info.code));
+}
+
+/** Whether the form is there in 64-bit mode at all: MONTMUL with 64-bit addresses, for one, is not. */
+function isDecodable(info: OpCodeInfo): boolean {
+  if (info.opCodeLength !== 2 || info.encoding !== EncodingKind.Legacy) return true;
+  return lowBits.some((low) => decodesTo(twoByteForm(info, low), info.code));
+}
+
 /** Rows by opcode map and opcode. */
 function slotsOf(rows: Row[]): Map<string, Row[]> {
   const slots = new Map<string, Row[]>();
@@ -279,7 +323,8 @@ function relateToSlots(rows: Row[]): void {
       const has64 = slot.some((other) => other.sizes & 4 && overlap(row, other));
       if (row.sizes & 2 && !has64) row.sizes |= 4;
       // NOP is XCHG of the accumulator with itself: REX.B makes it a true exchange
-      if (row.operands.length === 0 && slot.some((other) => other.registerInOpcode)) row.flags.push("MMS_O_NO_REX_B");
+      if (row.operands.length === 0 && row.prefixes === 15 && slot.some((other) => other.registerInOpcode))
+        row.flags.push("MMS_O_NO_REX_B");
     }
   }
 }
@@ -287,6 +332,9 @@ function relateToSlots(rows: Row[]): void {
 /** Whether the same prefixes and ModRM byte may fit both forms. */
 function overlap(a: Row, b: Row): boolean {
   const mask = a.modrmMask & b.modrmMask;
+  const apart = (one: Row, other: Row) =>
+    one.flags.includes("MMS_O_MEM_ONLY") && other.flags.includes("MMS_O_REG_ONLY");
+  if (apart(a, b) || apart(b, a)) return false;
   return (a.modrmValue & mask) === (b.modrmValue & mask) && (a.prefixes & b.prefixes) !== 0;
 }
 
@@ -305,7 +353,7 @@ function mapOf(info: OpCodeInfo): OpcodeMap {
 function prefixesOf(info: OpCodeInfo): number {
   switch (info.mandatoryPrefix) {
     case MandatoryPrefix.None:
-      return 15;
+      return info.nfx ? 3 : 15;
     case MandatoryPrefix.PNP:
       return 1;
     case MandatoryPrefix.P66:
@@ -363,6 +411,9 @@ function registerClass(names: string[], field: RegExp): string {
       return "OPMASK";
     case "TMM":
       return "TILE";
+    case "R32":
+    case "R64":
+      return "GENERAL";
     case "CR":
       return "CONTROL";
     case "DR":
@@ -413,6 +464,7 @@ function formFlags(info: OpCodeInfo, names: string[]): Set<string> {
   );
   add(names.includes("ES_RDI") && !names.includes("SEG_RSI"), "ES_ONLY");
   add(names.includes("SIBMEM"), "NEEDS_SIB");
+  add(info.no66, "NO_66");
   return flags;
 }
 
