@@ -189,6 +189,7 @@ export function collectRows(): Row[] {
       info.intelDecoder64 &&
       info.decoderOption === 0 &&
       info.encoding !== EncodingKind.MVEX &&
+      !info.fwait &&
       isDecodable(info)
     ) {
       rows.push(...rowsOf(instruction, info, factory));
