@@ -110,3 +110,26 @@ uint64_t mms_decode_stream(const uint8_t *bytes, size_t count, uint32_t rounds)
 	}
 	return decoded;
 }
+
+/*
+ * The offsets in `bytes` at which instructions begin, one behind the other from
+ * 0 on, into `starts`, at most `starts_max`; returns how many. A byte that
+ * begins no instruction is a start by itself.
+ */
+uint32_t mms_decode_starts(const uint8_t *bytes, uint32_t count,
+			   uint32_t *starts, uint32_t starts_max);
+
+uint32_t mms_decode_starts(const uint8_t *bytes, uint32_t count,
+			   uint32_t *starts, uint32_t starts_max)
+{
+	struct mms_instruction i;
+	uint32_t at = 0, n = 0;
+
+	while (at < count && n < starts_max) {
+		int length = mms_decode(bytes + at, count - at, &i);
+
+		starts[n++] = at;
+		at += length ? (uint32_t)length : 1;
+	}
+	return n;
+}

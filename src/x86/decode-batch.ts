@@ -95,6 +95,7 @@ export const Field = {
 interface Functions {
   batch(bytes: Uint8Array, offsets: Uint32Array, limits: Uint8Array, count: number, results: Uint8Array): void;
   stream(bytes: Uint8Array, count: number, rounds: number): number;
+  starts(bytes: Uint8Array, count: number, starts: Uint32Array, startsMax: number): number;
 }
 
 let functions: Functions | undefined;
@@ -110,6 +111,9 @@ function native(): Functions {
         "void mms_decode_batch(const uint8_t *bytes, const uint32_t *offsets, const uint8_t *limits, uint32_t count, _Out_ uint8_t *results)",
       ),
       stream: library.func("uint64_t mms_decode_stream(const uint8_t *bytes, size_t count, uint32_t rounds)"),
+      starts: library.func(
+        "uint32_t mms_decode_starts(const uint8_t *bytes, uint32_t count, _Out_ uint32_t *starts, uint32_t starts_max)",
+      ),
     };
   }
   return functions;
@@ -133,4 +137,10 @@ export function decodeBatch(
 /** Decodes all of `bytes` from end to end, `rounds` times. Returns the number of instructions decoded. */
 export function decodeStream(bytes: Uint8Array, rounds: number): number {
   return Number(native().stream(bytes, bytes.length, rounds));
+}
+
+/** The offsets at which instructions begin when `bytes` are decoded from end to end; what can't be decoded is stepped over. */
+export function decodeStarts(bytes: Uint8Array): Uint32Array {
+  const starts = new Uint32Array(bytes.length);
+  return starts.subarray(0, native().starts(bytes, bytes.length, starts, starts.length));
 }

@@ -16,6 +16,7 @@ import {
 import {
   DecodeResults,
   decodeBatch,
+  decodeStarts,
   Encoding,
   Field,
   MemoryPlace,
@@ -33,6 +34,12 @@ export interface Mismatch {
   ours: string;
   iced: string;
 }
+
+/** Instructions that a sweep compares at once. */
+const sweepChunk = 32768;
+
+/** More than iced has forms. */
+const codesMax = 8192;
 
 /** What iced's tables say about a form, looked up once. */
 interface Form {
@@ -105,8 +112,9 @@ export class DecoderComparison {
   /** Decoded without error, and not, so far. */
   valid = 0;
   invalid = 0;
-  /** The iced code numbers of the forms that were met at least once. */
-  readonly codesMet = new Set<number>();
+  /** How often each form was met, by its iced code number; and how often with a memory operand. */
+  readonly met = new Uint32Array(codesMax);
+  readonly metWithMemory = new Uint32Array(codesMax);
 
   free(): void {
     this.#instruction.free();
@@ -142,6 +150,24 @@ export class DecoderComparison {
     return mismatches;
   }
 
+  /**
+   * Compares the instructions of `code` one behind the other, from its first byte to its last.
+   *
+   * @returns the places that differ, at most `mismatchesMax`.
+   */
+  sweep(code: Uint8Array, mismatchesMax: number): Mismatch[] {
+    const mismatches: Mismatch[] = [];
+    const starts = decodeStarts(code);
+    for (let first = 0; first < starts.length && mismatches.length < mismatchesMax; ) {
+      const chunkStart = starts[first]!;
+      const offsets = starts.subarray(first, first + sweepChunk).map((start) => start - chunkStart);
+      const bytes = code.subarray(chunkStart, chunkStart + offsets.at(-1)! + 15);
+      mismatches.push(...this.compare(bytes, offsets, offsets.length, mismatchesMax - mismatches.length));
+      first += offsets.length;
+    }
+    return mismatches;
+  }
+
   /** The first field in which result n differs from this.#instruction. */
   #difference(results: DecodeResults, n: number): [string, unknown, unknown] | undefined {
     const iced = this.#instruction;
@@ -152,7 +178,7 @@ export class DecoderComparison {
       return length === 0 ? undefined : ["validity", codeNames.get(results.code(n)), "invalid"];
     }
     this.valid++;
-    this.codesMet.add(code);
+    this.met[code]!++;
     if (length === 0) return ["validity", "invalid", codeNames.get(code)];
     if (length !== iced.length) return ["length", length, iced.length];
     if (results.code(n) !== code) return ["form", codeNames.get(results.code(n)), codeNames.get(code)];
@@ -211,6 +237,7 @@ export class DecoderComparison {
     const place = this.#placeOf(memory, form);
     if (results.byte(n, Field.memory) !== place) return ["memory", results.byte(n, Field.memory), place];
     if (place === MemoryPlace.none) return undefined;
+    this.metWithMemory[this.#instruction.code]!++;
     return this.#memoryDifference(results, n, place, memory);
   }
 

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { threadId } from "node:worker_threads";
 import koffi, { type LibraryHandle } from "koffi";
 import { UserError } from "../base/errors.js";
 import { cacheDirectory, projectDirectory } from "../base/paths.js";
@@ -35,17 +36,17 @@ export function buildNativeLibrary(library: NativeLibrary): string {
   const path = join(directory, `${library.name}-${hash.digest("hex").slice(0, 16)}.so`);
   if (existsSync(path)) return path;
 
-  const unfinished = `${path}.${process.pid}`;
+  const unfinished = `${path}.${process.pid}.${threadId}`;
   try {
     execFileSync(compiler, [...flags, "-o", unfinished, ...library.sources.map((name) => join(core, name))], {
       stdio: ["ignore", "pipe", "pipe"],
       encoding: "utf8",
     });
-    renameSync(unfinished, path);
   } catch (error) {
     rmSync(unfinished, { force: true });
     throw compilerError(compiler, library, error);
   }
+  renameSync(unfinished, path);
   return path;
 }
 
