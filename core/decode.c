@@ -447,7 +447,7 @@ int mms_decode(const uint8_t *bytes, size_t available,
 		.vvvv_bits = 0x1f,
 	};
 	bool displacement8;
-	uint8_t opcode;
+	uint8_t opcode, modrm;
 	int map;
 
 	*i = (struct mms_instruction){
@@ -461,16 +461,17 @@ int mms_decode(const uint8_t *bytes, size_t available,
 
 	/* rows are matched against the byte behind the opcode; if it isn't
 	 * there, only forms without ModRM can still be whole */
-	i->modrm = c.at < c.available ? c.bytes[c.at] : 0;
+	modrm = c.at < c.available ? c.bytes[c.at] : 0;
 	if (i->encoding == MMS_D3NOW) {
 		/* every 3DNow! form has the same operands; which one it is
 		 * is known behind them */
 		opcode = 0x0c;
 	}
-	i->opcode = find(map, opcode, &c, i, i->modrm);
+	i->opcode = find(map, opcode, &c, i, modrm);
 	if (!i->opcode)
 		return 0;
 	if (i->opcode->flags & MMS_O_MODRM) {
+		i->modrm = modrm;
 		take(&c);
 		i->reg = ((i->modrm >> 3) & 7) | (i->rex & 4) << 1;
 		if (c.high_reg)
@@ -504,7 +505,7 @@ int mms_decode(const uint8_t *bytes, size_t available,
 	if (i->opcode->immediate_bytes)
 		take_immediate(&c, i);
 	if (i->encoding == MMS_D3NOW) {
-		i->opcode = find(map, take(&c), &c, i, i->modrm);
+		i->opcode = find(map, take(&c), &c, i, modrm);
 		if (!i->opcode)
 			return 0;
 	}

@@ -139,6 +139,8 @@ export class ByteStrings {
       if (random.oneIn(2)) this.#prefixes(random.oneIn(4) ? 4 : 1);
       const mandatory = row.prefixes === 2 ? 0x66 : row.prefixes === 4 ? 0xf3 : row.prefixes === 8 ? 0xf2 : 0;
       if (mandatory !== 0) this.#put(mandatory);
+      if ((row.sizes & 7) === 1 && random.oneIn(2)) this.#put(0x66);
+      if ((row.sizes & 24) === 8 && !random.oneIn(8)) this.#put(0x67);
       if (random.oneIn(2)) this.#put(0x40 + random.below(16));
       for (const byte of lead) this.#put(byte);
       if (row.map !== "D3NOW") this.#put(row.opcode);
@@ -166,12 +168,16 @@ export class ByteStrings {
   #evexPrefix(row: Row, map: number): void {
     const random = this.#random;
     this.#put(0x62);
-    this.#put((random.below(16) << 4) | map);
-    const vvvv = random.oneIn(2) ? 31 : random.below(32);
+    const lowRegister = row.regClass !== "ANY" && !random.oneIn(4);
+    this.#put((random.below(16) << 4) | (lowRegister ? 0x90 : 0) | map);
+    const indexed = row.memory === "VECTOR" && !random.oneIn(8);
+    const vvvv = indexed ? 15 | (random.below(2) << 4) : random.oneIn(2) ? 31 : random.below(32);
     this.#put((this.#wide(row) << 7) | ((vvvv & 15) << 3) | 4 | this.#pp(row));
-    const opmask = random.oneIn(2) ? 0 : random.below(8);
-    const zeroing = random.oneIn(4) ? 1 : 0;
-    const broadcast = random.oneIn(4) ? 1 : 0;
+    const masked = row.flags.includes("MMS_O_NEEDS_OPMASK") ? !random.oneIn(8) : random.oneIn(2);
+    const opmask = masked ? random.below(8) : 0;
+    const zeroing = random.oneIn(masked ? 2 : 16) ? 1 : 0;
+    const takesBit = /BROADCAST|ROUNDING|SAE/.test(row.flags.join());
+    const broadcast = random.oneIn(takesBit ? 2 : 16) ? 1 : 0;
     this.#put((zeroing << 7) | (this.#vectorLength(row) << 5) | (broadcast << 4) | ((vvvv >> 4) << 3) | opmask);
   }
 
@@ -199,6 +205,8 @@ export class ByteStrings {
     if (row.modrmMask !== 0 && !random.oneIn(32)) modrm = (modrm & ~row.modrmMask) | row.modrmValue;
     const memoryOnly = row.flags.includes("MMS_O_MEM_ONLY");
     if (memoryOnly && modrm >= 0xc0 && !random.oneIn(16)) modrm &= 0xbf;
+    const needsSib = row.memory === "VECTOR" || row.flags.includes("MMS_O_NEEDS_SIB");
+    if (needsSib && !random.oneIn(8)) modrm = (modrm & 0xf8) | 4;
     if (row.flags.includes("MMS_O_REG_ONLY") && !random.oneIn(4)) modrm |= 0xc0;
     if (!row.flags.includes("MMS_O_MODRM")) return;
     this.#put(modrm);

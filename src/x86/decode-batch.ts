@@ -1,7 +1,6 @@
 // The core's decoder, called from Node: core/decode.c behind core/check/decode-batch.c, many strings a call.
-import type { LibraryHandle } from "koffi";
 import { assert } from "../base/assert.js";
-import { loadNativeLibrary } from "./native.js";
+import { loadNativeLibrary, type NativeLibrary } from "./native.js";
 
 /** sizeof(struct mms_decode_result). */
 const resultBytes = 48;
@@ -92,55 +91,59 @@ export const Field = {
   access: 40,
 } as const;
 
-interface Functions {
-  batch(bytes: Uint8Array, offsets: Uint32Array, limits: Uint8Array, count: number, results: Uint8Array): void;
-  stream(bytes: Uint8Array, count: number, rounds: number): number;
-  starts(bytes: Uint8Array, count: number, starts: Uint32Array, startsMax: number): number;
-}
+/** The decoder in a shared library of its own. */
+export class CoreDecoder {
+  readonly #batch: (
+    bytes: Uint8Array,
+    offsets: Uint32Array,
+    limits: Uint8Array,
+    count: number,
+    results: Uint8Array,
+  ) => void;
+  readonly #stream: (bytes: Uint8Array, count: number, rounds: number) => number | bigint;
+  readonly #starts: (bytes: Uint8Array, count: number, starts: Uint32Array, startsMax: number) => number;
 
-let functions: Functions | undefined;
-
-function native(): Functions {
-  if (functions === undefined) {
-    const library: LibraryHandle = loadNativeLibrary({
+  /** Builds the library where it isn't built yet; other sources than core/'s are for tests of the tests. */
+  constructor(options: Partial<NativeLibrary> = {}) {
+    const library = loadNativeLibrary({
       name: "decode-batch",
       sources: ["decode.c", "check/decode-batch.c"],
+      ...options,
     });
-    functions = {
-      batch: library.func(
-        "void mms_decode_batch(const uint8_t *bytes, const uint32_t *offsets, const uint8_t *limits, uint32_t count, _Out_ uint8_t *results)",
-      ),
-      stream: library.func("uint64_t mms_decode_stream(const uint8_t *bytes, size_t count, uint32_t rounds)"),
-      starts: library.func(
-        "uint32_t mms_decode_starts(const uint8_t *bytes, uint32_t count, _Out_ uint32_t *starts, uint32_t starts_max)",
-      ),
-    };
+    this.#batch = library.func(
+      "void mms_decode_batch(const uint8_t *bytes, const uint32_t *offsets, const uint8_t *limits, uint32_t count, _Out_ uint8_t *results)",
+    );
+    this.#stream = library.func("uint64_t mms_decode_stream(const uint8_t *bytes, size_t count, uint32_t rounds)");
+    this.#starts = library.func(
+      "uint32_t mms_decode_starts(const uint8_t *bytes, uint32_t count, _Out_ uint32_t *starts, uint32_t starts_max)",
+    );
   }
-  return functions;
+
+  /**
+   * Decodes `count` strings: the n-th begins at `bytes[offsets[n]]`, and `limits[n]` bytes of it may be read (at most
+   * 15 count). Results go into `results`.
+   */
+  batch(bytes: Uint8Array, offsets: Uint32Array, limits: Uint8Array, count: number, results: DecodeResults): void {
+    assert(count <= results.count && count <= offsets.length && count <= limits.length, "every string has its place");
+    this.#batch(bytes, offsets, limits, count, results.bytes);
+  }
+
+  /** Decodes all of `bytes` from end to end, `rounds` times. Returns the number of instructions decoded. */
+  stream(bytes: Uint8Array, rounds: number): number {
+    return Number(this.#stream(bytes, bytes.length, rounds));
+  }
+
+  /** The offsets at which instructions begin when `bytes` are decoded from end to end; what can't be is stepped over. */
+  starts(bytes: Uint8Array): Uint32Array {
+    const starts = new Uint32Array(bytes.length);
+    return starts.subarray(0, this.#starts(bytes, bytes.length, starts, starts.length));
+  }
 }
 
-/**
- * Decodes `count` strings: the n-th begins at `bytes[offsets[n]]`, and `limits[n]` bytes of it may be read (at most 15
- * count). Results go into `results`.
- */
-export function decodeBatch(
-  bytes: Uint8Array,
-  offsets: Uint32Array,
-  limits: Uint8Array,
-  count: number,
-  results: DecodeResults,
-): void {
-  assert(count <= results.count && count <= offsets.length && count <= limits.length, "every string has its place");
-  native().batch(bytes, offsets, limits, count, results.bytes);
-}
+let shared: CoreDecoder | undefined;
 
-/** Decodes all of `bytes` from end to end, `rounds` times. Returns the number of instructions decoded. */
-export function decodeStream(bytes: Uint8Array, rounds: number): number {
-  return Number(native().stream(bytes, bytes.length, rounds));
-}
-
-/** The offsets at which instructions begin when `bytes` are decoded from end to end; what can't be decoded is stepped over. */
-export function decodeStarts(bytes: Uint8Array): Uint32Array {
-  const starts = new Uint32Array(bytes.length);
-  return starts.subarray(0, native().starts(bytes, bytes.length, starts, starts.length));
+/** The decoder of core/ as it is, loaded once. */
+export function coreDecoder(): CoreDecoder {
+  shared ??= new CoreDecoder();
+  return shared;
 }

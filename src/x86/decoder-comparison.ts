@@ -14,9 +14,9 @@ import {
   RegisterExt,
 } from "iced-x86";
 import {
+  type CoreDecoder,
+  coreDecoder,
   DecodeResults,
-  decodeBatch,
-  decodeStarts,
   Encoding,
   Field,
   MemoryPlace,
@@ -105,6 +105,7 @@ function isStringKind(kind: OpKind): boolean {
  * objects in iced's memory that `free()` gives back.
  */
 export class DecoderComparison {
+  readonly #ours: CoreDecoder;
   readonly #instruction = new Instruction();
   readonly #infoFactory = new InstructionInfoFactory();
   readonly #forms = new Map<number, Form>();
@@ -115,6 +116,10 @@ export class DecoderComparison {
   /** How often each form was met, by its iced code number; and how often with a memory operand. */
   readonly met = new Uint32Array(codesMax);
   readonly metWithMemory = new Uint32Array(codesMax);
+
+  constructor(ours: CoreDecoder = coreDecoder()) {
+    this.#ours = ours;
+  }
 
   free(): void {
     this.#instruction.free();
@@ -131,7 +136,7 @@ export class DecoderComparison {
     const limits = new Uint8Array(count);
     for (let n = 0; n < count; n++) limits[n] = Math.min(15, bytes.length - offsets[n]!);
     const results = new DecodeResults(count);
-    decodeBatch(bytes, offsets, limits, count, results);
+    this.#ours.batch(bytes, offsets, limits, count, results);
     const decoder = new Decoder(64, bytes, DecoderOptions.None);
     const mismatches: Mismatch[] = [];
     try {
@@ -157,7 +162,7 @@ export class DecoderComparison {
    */
   sweep(code: Uint8Array, mismatchesMax: number): Mismatch[] {
     const mismatches: Mismatch[] = [];
-    const starts = decodeStarts(code);
+    const starts = this.#ours.starts(code);
     for (let first = 0; first < starts.length && mismatches.length < mismatchesMax; ) {
       const chunkStart = starts[first]!;
       const offsets = starts.subarray(first, first + sweepChunk).map((start) => start - chunkStart);

@@ -11,10 +11,13 @@ import { cacheDirectory, projectDirectory } from "../base/paths.js";
 /** Warnings are errors in everything we compile: the same list wherever core/ is built outside the kernel. */
 export const warningFlags = ["-Wall", "-Wextra", "-Werror"] as const;
 
-/** What a shared library is made of. `sources` are paths below core/; every header there counts as used. */
+/** What a shared library is made of. Every header in `directory` counts as used. */
 export interface NativeLibrary {
   name: string;
+  /** Paths below `directory`. */
   sources: string[];
+  /** Default: the project's core/. */
+  directory?: string;
   /** Extra compiler flags, after `-O2 -std=gnu11` and the warnings. */
   flags?: string[];
   compiler?: string;
@@ -26,14 +29,13 @@ export interface NativeLibrary {
  * @returns its path. Throws UserError when there is no compiler, or it refuses.
  */
 export function buildNativeLibrary(library: NativeLibrary): string {
-  const core = join(projectDirectory, "core");
+  const core = library.directory ?? join(projectDirectory, "core");
   const compiler = library.compiler ?? process.env.CC ?? "gcc";
   const flags = ["-O2", "-std=gnu11", "-fPIC", "-shared", ...warningFlags, ...(library.flags ?? [])];
   const headers = readdirSync(core).filter((name) => name.endsWith(".h"));
   const hash = createHash("sha256").update(JSON.stringify([compiler, flags]));
   for (const name of [...library.sources, ...headers.sort()]) hash.update(name).update(readFileSync(join(core, name)));
-  const directory = cacheDirectory("native");
-  const path = join(directory, `${library.name}-${hash.digest("hex").slice(0, 16)}.so`);
+  const path = join(cacheDirectory("native"), `${library.name}-${hash.digest("hex").slice(0, 16)}.so`);
   if (existsSync(path)) return path;
 
   const unfinished = `${path}.${process.pid}.${threadId}`;
