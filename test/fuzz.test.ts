@@ -4,13 +4,16 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, expect, test } from "vitest";
-import { buildFuzzTarget, fuzzTargets, readCorpus } from "../src/x86/fuzzing.js";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { installTools } from "../src/lab/debian.js";
+import { buildFuzzTarget, clangPackages, fuzzTargets, readCorpus } from "../src/x86/fuzzing.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "mmiostrider-fuzz-"));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
-const compilers = ["gcc", process.env.CLANG ?? "clang"];
+const compilers = ["gcc", "clang"];
+const installTimeout_ms = 10 * 60_000;
+beforeAll(() => installTools(clangPackages, (line) => process.stderr.write(`${line}\n`)), installTimeout_ms);
 
 for (const target of fuzzTargets) {
   test.each(compilers)(

@@ -1,7 +1,7 @@
 // Finds machine code in files: the executable sections of ELF files, and the kernel inside a compressed boot image.
 // Nothing is decoded here.
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { FormatError, messageOf, UserError } from "../base/errors.js";
@@ -115,25 +115,10 @@ export function codeOfFile(file: string): CodeSection[] {
   return executableSections(file, decompress(file, content));
 }
 
-/**
- * The files of an unpacked kernel package that hold code: boot/vmlinuz-* and every module below lib/modules (or
- * usr/lib/modules). Throws UserError when there is no kernel.
- */
-export function kernelFiles(directory: string): string[] {
-  const boot = join(directory, "boot");
-  const kernels = existsSync(boot) ? readdirSync(boot).filter((name) => name.startsWith("vmlinuz-")) : [];
-  if (kernels.length === 0) {
-    throw new UserError(`${directory} holds no kernel: no boot/vmlinuz-* was found`, {
-      advice: "give the directory that a kernel package was unpacked into",
-    });
-  }
-  const modules = ["lib/modules", "usr/lib/modules"]
-    .map((below) => join(directory, below))
-    .filter((path) => existsSync(path))
-    .flatMap((path) =>
-      readdirSync(path, { recursive: true, encoding: "utf8" })
-        .filter((name) => /\.ko(\.xz|\.zst|\.gz)?$/.test(name))
-        .map((name) => join(path, name)),
-    );
-  return [...kernels.map((name) => join(boot, name)), ...modules.sort()];
+/** The files of a kernel that hold code: its boot image, and every module below a directory. */
+export function kernelFiles(imagePath: string, modulesDirectory: string): string[] {
+  const modules = readdirSync(modulesDirectory, { recursive: true, encoding: "utf8" })
+    .filter((name) => /\.ko(\.xz|\.zst|\.gz)?$/.test(name))
+    .map((name) => join(modulesDirectory, name));
+  return [imagePath, ...modules.sort()];
 }

@@ -27,6 +27,12 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   },
 ];
 
+/** Debian's packages that building with clang and libFuzzer takes. */
+export const clangPackages = [
+  { tool: "clang", debianPackage: "clang" },
+  { tool: "clang", debianPackage: "libclang-rt-14-dev" },
+] as const;
+
 const sanitizers = "address,undefined";
 
 /**

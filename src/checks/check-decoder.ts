@@ -1,20 +1,24 @@
 // `npm run check:decoder`: compares the core's decoder with iced-x86 on made-up strings and on whole kernels.
 import { writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
 import { Code } from "iced-x86";
-import { ExitCode, messageOf, UsageError, UserError } from "../base/errors.js";
-import type { ComparisonJob, ComparisonOutcome } from "./comparison-job.js";
-import type { Mismatch } from "./decoder-comparison.js";
-import { kernelFiles } from "./executable-code.js";
-import { shrinkMismatch } from "./shrink-mismatch.js";
+import { ExitCode } from "../base/errors.js";
+import { prepareKernel } from "../lab/kernel-package.js";
+import type { ComparisonJob, ComparisonOutcome } from "../x86/comparison-job.js";
+import type { Mismatch } from "../x86/decoder-comparison.js";
+import { kernelFiles } from "../x86/executable-code.js";
+import { shrinkMismatch } from "../x86/shrink-mismatch.js";
+import { runCheck, wholeNumber } from "./run-check.js";
 
 const usage = `usage: npm run check:decoder -- [--count N] [--seed S] [--kernels LIST] [--jobs N] [--forms FILE]
   --count N       made-up strings to compare (default 100000000)
   --seed S        where the strings come from (default: chosen, and printed)
-  --kernels LIST  kernels whose every instruction is compared, separated by commas: a directory that a kernel package
-                  was unpacked into, or none (default none)
+  --kernels LIST  kernels whose every instruction is compared, modules too, separated by commas: debian:6.1,
+                  debian:6.12, their flavours (debian:6.1-rt), host, a folder with boot/vmlinuz-* and lib/modules, or
+                  none (default debian:6.1,debian:6.12)
   --jobs N        threads (default: as many as there are processors)
   --forms FILE    writes the forms with a memory operand that the kernels hold, most frequent first`;
 
@@ -35,22 +39,15 @@ function parseOptions(): Options {
     options: {
       count: { type: "string", default: "100000000" },
       seed: { type: "string", default: String(Date.now() % 2 ** 32) },
-      kernels: { type: "string", default: "none" },
+      kernels: { type: "string", default: "debian:6.1,debian:6.12" },
       jobs: { type: "string", default: String(availableParallelism()) },
       forms: { type: "string" },
     },
   });
-  const whole = (name: "count" | "seed" | "jobs", least: number) => {
-    const value = Number(values[name]);
-    if (!Number.isSafeInteger(value) || value < least) {
-      throw new UsageError(`--${name} ${values[name]} is not a whole number of at least ${least}`);
-    }
-    return value;
-  };
   return {
-    count: whole("count", 0),
-    seed: whole("seed", 0),
-    jobs: whole("jobs", 1),
+    count: wholeNumber("--count", values.count, 0),
+    seed: wholeNumber("--seed", values.seed, 0),
+    jobs: wholeNumber("--jobs", values.jobs, 1),
     kernels: values.kernels === "none" ? [] : values.kernels.split(","),
     forms: values.forms,
   };
@@ -83,7 +80,7 @@ async function runJobs(jobs: ComparisonJob[], threads: number, what: string): Pr
   const waiting = jobs.slice();
   let done = 0;
   const work = async () => {
-    const worker = new Worker(new URL("./comparison-job.js", import.meta.url));
+    const worker = new Worker(new URL("../x86/comparison-job.js", import.meta.url));
     try {
       for (let job = waiting.shift(); job !== undefined; job = waiting.shift()) {
         totals.add(await runOn(worker, job));
@@ -152,12 +149,15 @@ async function main(): Promise<void> {
   }
   const inKernels = new Totals();
   for (const kernel of options.kernels) {
-    const files = kernelFiles(kernel);
+    const { imagePath, modulesDirectory, release } = await prepareKernel(kernel, (line) =>
+      process.stderr.write(`${line}\n`),
+    );
+    const files = kernelFiles(imagePath, join(modulesDirectory, release));
     const pieces: ComparisonJob[] = [{ kind: "files", files: files.slice(0, 1) }];
     for (let at = 1; at < files.length; at += filesAJob)
       pieces.push({ kind: "files", files: files.slice(at, at + filesAJob) });
-    const totals = await runJobs(pieces, options.jobs, kernel);
-    report(`${kernel}, ${files.length.toLocaleString("en-US")} files`, totals);
+    const totals = await runJobs(pieces, options.jobs, release);
+    report(`kernel ${release}, ${files.length.toLocaleString("en-US")} files`, totals);
     mismatches += totals.mismatches.length;
     inKernels.add({
       ...totals,
@@ -170,13 +170,4 @@ async function main(): Promise<void> {
   if (mismatches > 0) process.exitCode = ExitCode.failed;
 }
 
-try {
-  await main();
-} catch (error) {
-  const isUsage =
-    error instanceof UsageError || (error as { code?: string }).code?.startsWith("ERR_PARSE_ARGS") === true;
-  process.stderr.write(`check:decoder: ${messageOf(error)}\n`);
-  if (error instanceof UserError && error.advice !== undefined) process.stderr.write(`  ${error.advice}\n`);
-  if (isUsage) process.stderr.write(`${usage}\n`);
-  process.exitCode = isUsage ? ExitCode.usage : ExitCode.failed;
-}
+await runCheck("check:decoder", usage, main);

@@ -5,15 +5,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ExitCode, messageOf, UsageError, UserError } from "../base/errors.js";
+import { installTools } from "../lab/debian.js";
 import {
   buildFuzzTarget,
+  clangPackages,
   type FuzzTarget,
   fuzzTargets,
   gatherCorpus,
   readCorpus,
   spreadCorpus,
   writeCorpus,
-} from "./fuzzing.js";
+} from "../x86/fuzzing.js";
+import { runCheck } from "./run-check.js";
 
 const usage = `usage: npm run check:fuzz -- [--minutes N] [--target NAME] [--keep]
   --minutes N    how long to look, in all (default 10)
@@ -27,7 +30,7 @@ const inputSecondsMax = 5;
 function fuzz(target: FuzzTarget, seconds: number, keep: boolean): boolean {
   const directory = mkdtempSync(join(tmpdir(), `mmiostrider-fuzz-${target.name}-`));
   try {
-    const program = buildFuzzTarget(target, process.env.CLANG ?? "clang", "libfuzzer", directory);
+    const program = buildFuzzTarget(target, "clang", "libfuzzer", directory);
     const corpus = join(directory, "corpus");
     spreadCorpus(readCorpus(target), corpus);
     const artifacts = join(directory, "found");
@@ -67,7 +70,7 @@ function fuzz(target: FuzzTarget, seconds: number, keep: boolean): boolean {
   }
 }
 
-function main(): void {
+async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
       minutes: { type: "string", default: "10" },
@@ -79,18 +82,10 @@ function main(): void {
   if (!(minutes > 0 && minutes <= 10_000)) throw new UsageError(`--minutes ${values.minutes} is no number of minutes`);
   const targets = fuzzTargets.filter((target) => values.target === undefined || target.name === values.target);
   if (targets.length === 0) throw new UsageError(`there is no fuzzing target ${values.target}`);
+  await installTools(clangPackages, (line) => process.stderr.write(`${line}\n`));
   const seconds = Math.max(1, Math.round((minutes * 60) / targets.length));
   const clean = targets.map((target) => fuzz(target, seconds, values.keep)).every((result) => result);
   if (!clean) process.exitCode = ExitCode.failed;
 }
 
-try {
-  main();
-} catch (error) {
-  const isUsage =
-    error instanceof UsageError || (error as { code?: string }).code?.startsWith("ERR_PARSE_ARGS") === true;
-  process.stderr.write(`check:fuzz: ${messageOf(error)}\n`);
-  if (error instanceof UserError && error.advice !== undefined) process.stderr.write(`  ${error.advice}\n`);
-  if (isUsage) process.stderr.write(`${usage}\n`);
-  process.exitCode = isUsage ? ExitCode.usage : ExitCode.failed;
-}
+await runCheck("check:fuzz", usage, main);
