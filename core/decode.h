@@ -48,6 +48,8 @@ enum mms_opcode_flags {
 	MMS_O_NEEDS_SIB = 1 << 20,
 	MMS_O_NO_REX_B = 1 << 21,	/* with REX.B it is another form */
 	MMS_O_NO_66 = 1 << 22,		/* 66 is no operand size but invalid */
+	MMS_O_MANDATORY = 1 << 23,	/* a prefix is part of the opcode */
+	MMS_O_RARE = 1 << 24,		/* has rules about its registers */
 };
 
 /* What the form does to its memory operand: struct mms_opcode.access */
@@ -73,28 +75,25 @@ enum mms_register_class {
 
 /* One instruction form; a row of the generated table. */
 struct mms_opcode {
-	uint16_t mnemonic;	/* enum mms_mnemonic */
-	uint8_t prefixes;	/* accepted: 1 none, 2 66, 4 F3, 8 F2 */
-	uint8_t sizes;		/* accepted operand 1 16, 2 32, 4 64 bits;
-				 * address 8 32, 16 64 bits */
-	uint8_t vector;		/* accepted: 1 << L'L; 0x10 W0, 0x20 W1 */
+	uint32_t accepts;	/* enum mms_situation, in decode.c */
+	uint32_t flags;		/* enum mms_opcode_flags */
 	uint8_t modrm_mask;	/* ModRM & mask == value */
 	uint8_t modrm_value;
 	uint8_t immediate_bytes;	/* a moffs address counts as one */
 	uint8_t immediate2_bytes;
 	uint8_t memory;		/* enum mms_memory; MODRM also where mod == 3
 				 * makes it a register */
-	uint8_t operands[MMS_OPERANDS_MAX];	/* enum mms_operand_kind */
+	uint8_t access;		/* enum mms_access */
+	uint8_t tuple;		/* enum mms_tuple: the scale of an EVEX disp8 */
+	uint8_t broadcast_bytes;	/* of one element; 0 can't broadcast */
+	uint16_t memory_bytes;	/* 0: not fixed, or no memory operand */
 	uint8_t reg_class;	/* enum mms_register_class of ModRM.reg */
 	uint8_t vvvv_class;	/* the same of VEX.vvvv */
 	uint8_t rm_class;	/* the same of ModRM.rm where mod == 3 */
-	uint8_t broadcast_bytes;	/* of one element; 0 can't broadcast */
-	uint16_t memory_bytes;	/* 0: not fixed, or no memory operand */
-	uint8_t access;		/* enum mms_access */
-	uint8_t tuple;		/* enum mms_tuple: the scale of an EVEX disp8 */
+	uint8_t operands[MMS_OPERANDS_MAX];	/* enum mms_operand_kind */
+	uint16_t mnemonic;	/* enum mms_mnemonic */
 	uint16_t code;		/* iced-x86's number of the form: its name in
 				 * comparisons and tables */
-	uint32_t flags;		/* enum mms_opcode_flags */
 };
 
 /* General registers have the numbers of their encoding, rax 0 to r15 15. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Names of mnemonics, operand kinds and opcode maps.
+ * Names of mnemonics, operand kinds and opcode opcodeMaps.
  * Generated from iced-x86's instruction tables by src/x86/opcode-table.ts:
  * `npm run generate` writes it. Never edit it.
  */

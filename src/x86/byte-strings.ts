@@ -1,6 +1,6 @@
 // Makes byte strings to try decoders on: random ones, and ones with the structure of real instructions, mutated.
 import { assert } from "../base/assert.js";
-import { collectRows, type OpcodeMap, type Row } from "./opcode-table.js";
+import { collectRows, type OpcodeMap, type Row } from "./opcode-rows.js";
 
 /** Bytes from the beginning of one string to that of the next. */
 export const stringStride = 16;

@@ -16,7 +16,7 @@ export interface NativeLibrary {
   name: string;
   /** Paths below `directory`. */
   sources: string[];
-  /** Default: the project's core/. */
+  /** Default: the project's core/. Anything else keeps its library to itself, out of the cache. */
   directory?: string;
   /** Extra compiler flags, after `-O2 -std=gnu11` and the warnings. */
   flags?: string[];
@@ -35,7 +35,10 @@ export function buildNativeLibrary(library: NativeLibrary): string {
   const headers = readdirSync(core).filter((name) => name.endsWith(".h"));
   const hash = createHash("sha256").update(JSON.stringify([compiler, flags]));
   for (const name of [...library.sources, ...headers.sort()]) hash.update(name).update(readFileSync(join(core, name)));
-  const path = join(cacheDirectory("native"), `${library.name}-${hash.digest("hex").slice(0, 16)}.so`);
+  const path = join(
+    library.directory ?? cacheDirectory("native"),
+    `${library.name}-${hash.digest("hex").slice(0, 16)}.so`,
+  );
   if (existsSync(path)) return path;
 
   const unfinished = `${path}.${process.pid}.${threadId}`;
