@@ -10,7 +10,25 @@
 #include "decode.h"
 #include "opcode-rows.gen.h"
 
-enum { MANDATORY_NONE = 1, MANDATORY_66 = 2, MANDATORY_F3 = 4, MANDATORY_F2 = 8 };
+/*
+ * What is known when a row is looked for, as bits; a row accepts some of them.
+ * Of each group one bit is set, so that one comparison looks at all of them.
+ */
+enum mms_situation {
+	MANDATORY_NONE = 1 << 0,	/* the prefix that counts as mandatory */
+	MANDATORY_66 = 1 << 1,
+	MANDATORY_F3 = 1 << 2,
+	MANDATORY_F2 = 1 << 3,
+	SIZE_PLAIN = 1 << 4,		/* neither 66 nor W; << 1 with 66, */
+	SIZE_W = 1 << 6,		/* << 2 with W, << 3 with both */
+	ADDRESS_64 = 1 << 8,
+	ADDRESS_32 = 1 << 9,
+	LENGTH_128 = 1 << 10,		/* << L'L */
+	LENGTH_ROUNDING = 1 << 14,	/* L'L is a rounding mode */
+	MOD_MEMORY = 1 << 15,
+	MOD_REGISTERS = 1 << 16,
+	WITH_REX_B = 1 << 17,
+};
 
 /* The bytes being decoded and what is known of them so far. */
 struct cursor {
@@ -18,11 +36,10 @@ struct cursor {
 	size_t available;	/* never more than MMS_INSTRUCTION_BYTES_MAX */
 	size_t at;
 	bool cut;		/* a byte was asked for that isn't there */
-	uint8_t mandatory;	/* the prefix that counts as mandatory */
-	uint8_t vvvv_bits;	/* as encoded, not inverted: 0x1f when unused */
-	bool sae;		/* EVEX.b on a register form */
 	bool high_reg;		/* EVEX.R', inverted back */
 	bool high_rm;		/* EVEX.X on a register form */
+	uint8_t vvvv_bits;	/* as encoded, not inverted: 0x1f when unused */
+	uint32_t situation;	/* enum mms_situation, but for the ModRM byte */
 };
 
 static uint8_t take(struct cursor *c)
@@ -36,11 +53,27 @@ static uint8_t take(struct cursor *c)
 
 static uint64_t take_little_endian(struct cursor *c, unsigned int count)
 {
+	const uint8_t *from = c->bytes + c->at;
 	uint64_t value = 0;
-	unsigned int i;
+	uint32_t value32;
+	uint16_t value16;
 
-	for (i = 0; i < count; i++)
-		value |= (uint64_t)take(c) << (8 * i);
+	if (count > c->available - c->at) {
+		c->cut = true;
+		return 0;
+	}
+	c->at += count;
+	if (count == 1)
+		return *from;
+	if (count == 4) {
+		__builtin_memcpy(&value32, from, 4);
+		return value32;
+	}
+	if (count == 2) {
+		__builtin_memcpy(&value16, from, 2);
+		return value16;
+	}
+	__builtin_memcpy(&value, from, 8);
 	return value;
 }
 
@@ -51,72 +84,86 @@ static int64_t sign_extend(uint64_t value, unsigned int bytes)
 	return (int64_t)(value << shift) >> shift;
 }
 
-/* Legacy prefixes and REX; leaves the cursor on the first opcode byte. */
-static void take_prefixes(struct cursor *c, struct mms_instruction *i)
+/* Legacy prefixes are few among the bytes: one bit for each of 256. */
+static bool is_legacy_prefix(uint8_t byte)
 {
-	for (;;) {
-		uint8_t byte = take(c);
+	static const uint32_t bits[8] = {
+		[0x20 / 32] = 1u << 6 | 1u << 14 | 1u << 22 | 1u << 30,
+		[0x60 / 32] = 0xf0,			/* 64 to 67 */
+		[0xe0 / 32] = 1u << 16 | 1u << 18 | 1u << 19,	/* F0, F2, F3 */
+	};
 
-		switch (byte) {
-		case 0x26: case 0x2e: case 0x36: case 0x3e:
-			/* no effect in 64-bit mode, and FS or GS stays */
-			break;
-		case 0x64:
-			i->segment = MMS_SEGMENT_FS;
-			break;
-		case 0x65:
-			i->segment = MMS_SEGMENT_GS;
-			break;
-		case 0x66:
-			i->prefixes |= MMS_PREFIX_66;
-			if (c->mandatory == MANDATORY_NONE)
-				c->mandatory = MANDATORY_66;
-			break;
-		case 0x67:
-			i->prefixes |= MMS_PREFIX_67;
-			break;
-		case 0xf0:
-			i->prefixes |= MMS_PREFIX_LOCK;
-			break;
-		case 0xf2:
-			i->prefixes = (i->prefixes & ~MMS_PREFIX_REP) |
-				      MMS_PREFIX_REPNE;
-			c->mandatory = MANDATORY_F2;
-			break;
-		case 0xf3:
-			i->prefixes = (i->prefixes & ~MMS_PREFIX_REPNE) |
-				      MMS_PREFIX_REP;
-			c->mandatory = MANDATORY_F3;
-			break;
-		default:
-			if ((byte & 0xf0) == 0x40 && !c->cut) {
-				i->rex = byte & 0x0f;
-				i->prefixes |= MMS_PREFIX_REX;
-				continue;
-			}
-			if (!c->cut)
-				c->at--;
-			return;
-		}
-		/* REX counts only right before the opcode */
-		i->rex = 0;
-		i->prefixes &= ~MMS_PREFIX_REX;
+	return bits[byte >> 5] >> (byte & 31) & 1;
+}
+
+static void note_prefix(struct cursor *c, struct mms_instruction *i, uint8_t byte)
+{
+	const uint32_t mandatory = MANDATORY_NONE | MANDATORY_66 |
+				   MANDATORY_F3 | MANDATORY_F2;
+
+	/* 26, 2E, 36, 3E have no effect in 64-bit mode, and FS or GS stays */
+	if (byte == 0x66) {
+		i->prefixes |= MMS_PREFIX_66;
+		/* F3 and F2 before or behind it win */
+		if (c->situation & MANDATORY_NONE)
+			c->situation ^= MANDATORY_NONE | MANDATORY_66;
+	} else if (byte == 0xf3) {
+		i->prefixes &= ~MMS_PREFIX_REPNE;
+		i->prefixes |= MMS_PREFIX_REP;
+		c->situation = (c->situation & ~mandatory) | MANDATORY_F3;
+	} else if (byte == 0xf2) {
+		i->prefixes &= ~MMS_PREFIX_REP;
+		i->prefixes |= MMS_PREFIX_REPNE;
+		c->situation = (c->situation & ~mandatory) | MANDATORY_F2;
+	} else if (byte == 0xf0) {
+		i->prefixes |= MMS_PREFIX_LOCK;
+	} else if (byte == 0x65) {
+		i->segment = MMS_SEGMENT_GS;
+	} else if (byte == 0x64) {
+		i->segment = MMS_SEGMENT_FS;
+	} else if (byte == 0x67) {
+		i->prefixes |= MMS_PREFIX_67;
 	}
 }
 
-static uint8_t mandatory_of_pp(unsigned int pp)
+/* Legacy prefixes and REX; returns the first opcode byte. */
+static uint8_t take_prefixes(struct cursor *c, struct mms_instruction *i)
 {
-	static const uint8_t mandatory[4] = {
-		MANDATORY_NONE, MANDATORY_66, MANDATORY_F3, MANDATORY_F2
-	};
+	uint8_t byte = take(c);
 
-	return mandatory[pp];
+	for (;;) {
+		if (is_legacy_prefix(byte)) {
+			note_prefix(c, i, byte);
+			byte = take(c);
+		} else if ((byte & 0xf0) == 0x40) {
+			uint8_t rex = byte & 0x0f;
+
+			byte = take(c);
+			/* REX counts only right before the opcode */
+			if (is_legacy_prefix(byte) || (byte & 0xf0) == 0x40)
+				continue;
+			i->rex = rex;
+			i->prefixes |= MMS_PREFIX_REX;
+			return byte;
+		} else {
+			return byte;
+		}
+	}
+}
+
+/* Any opcode of 3DNow!'s. */
+#define D3NOW_ANY 0x0c
+
+/* VEX, EVEX and XOP have two bits for what is a prefix elsewhere. */
+static uint32_t mandatory_of_pp(unsigned int pp)
+{
+	return MANDATORY_NONE << pp;
 }
 
 /* A VEX or EVEX prefix after one of these is undefined. */
 static bool spoils_vex(const struct cursor *c, const struct mms_instruction *i)
 {
-	return c->mandatory != MANDATORY_NONE ||
+	return !(c->situation & MANDATORY_NONE) ||
 	       (i->prefixes & MMS_PREFIX_REX);
 }
 
@@ -143,7 +190,7 @@ static int take_vex(struct cursor *c, struct mms_instruction *i, uint8_t first)
 	}
 	set_vvvv(c, i, 0x10 | ((p1 >> 3) & 0x0f));
 	i->vector_length = (p1 >> 2) & 1;
-	c->mandatory = mandatory_of_pp(p1 & 3);
+	c->situation = mandatory_of_pp(p1 & 3);
 	if (first == 0x8f)
 		return map >= 8 && map <= 10 ? (int)(MMS_MAP_XOP_MAP8 + map - 8) : -1;
 	return map >= 1 && map <= 3 ? (int)(MMS_MAP_VEX_0F + map - 1) : -1;
@@ -171,15 +218,15 @@ static int take_evex(struct cursor *c, struct mms_instruction *i)
 	i->broadcast = p2 & 0x10;
 	i->zeroing = p2 & 0x80;
 	i->opmask = p2 & 7;
-	c->mandatory = mandatory_of_pp(p1 & 3);
+	c->situation = mandatory_of_pp(p1 & 3);
 	return map_of[p0 & 7];
 }
 
-/* Escape bytes up to and with the opcode byte. Returns the map, or -1. */
+/* Everything up to and with the opcode byte. Returns the map, or -1. */
 static int take_opcode(struct cursor *c, struct mms_instruction *i,
 		       uint8_t *opcode)
 {
-	uint8_t byte = take(c);
+	uint8_t byte = take_prefixes(c, i);
 	int map = MMS_MAP_LEGACY;
 
 	if (byte == 0xc4 || byte == 0xc5 || byte == 0x62 ||
@@ -253,137 +300,81 @@ static unsigned int disp8_scale(uint8_t tuple, bool broadcast)
 	return scale[tuple][broadcast];
 }
 
-/* The operand size that a row is to be compared with: 1 16, 2 32, 4 64 bits. */
-static unsigned int operand_size(const struct mms_opcode *row,
-				 const struct mms_instruction *i)
-{
-	if ((i->rex & 8) || (row->flags & MMS_O_FORCE_64))
-		return 4;
-	if ((i->prefixes & MMS_PREFIX_66) && row->prefixes != MANDATORY_66)
-		return 1;
-	return row->flags & MMS_O_DEFAULT_64 ? 4 : 2;
-}
-
 static bool is_register_form(const struct mms_opcode *row, uint8_t modrm)
 {
 	return modrm >= 0xc0 || (row->flags & MMS_O_ANY_MOD);
 }
 
-static bool accepts(const struct mms_opcode *row, const struct cursor *c,
-		    const struct mms_instruction *i, uint8_t modrm)
+/* Everything that decides between the rows of an opcode, the ModRM byte's
+ * low six bits aside. */
+static uint32_t situation_of(const struct cursor *c,
+			     const struct mms_instruction *i, uint8_t modrm)
 {
-	if (!(row->prefixes & c->mandatory))
-		return false;
-	if (i->encoding == MMS_LEGACY || i->encoding == MMS_D3NOW) {
-		if (!(row->sizes & operand_size(row, i)))
-			return false;
-		if (!(row->sizes & (i->prefixes & MMS_PREFIX_67 ? 8 : 16)))
-			return false;
-	} else {
-		unsigned int length = i->vector_length;
+	uint32_t situation = c->situation;
+	uint32_t size = SIZE_PLAIN;
 
-		if (!(row->vector & (i->rex & 8 ? 0x20 : 0x10)))
-			return false;
-		/* EVEX.b on registers: L'L is a rounding mode, or ignored */
-		if (i->encoding == MMS_EVEX && i->broadcast && modrm >= 0xc0 &&
-		    (row->flags & (MMS_O_ROUNDING | MMS_O_SAE)))
-			length = row->vector & 4 ? 2 : 0;
-		if (!((row->vector >> length) & 1) || length == 3)
-			return false;
-	}
-	if (!(row->flags & MMS_O_MODRM))
-		return true;
-	if ((modrm & row->modrm_mask) != row->modrm_value)
-		return false;
-	if (is_register_form(row, modrm))
-		return !(row->flags & MMS_O_MEM_ONLY);
-	return !(row->flags & MMS_O_REG_ONLY);
+	if (i->prefixes & MMS_PREFIX_66)
+		size <<= 1;
+	if (i->rex & 8)
+		size <<= 2;
+	situation |= size;
+	situation |= i->prefixes & MMS_PREFIX_67 ? ADDRESS_32 : ADDRESS_64;
+	situation |= modrm >= 0xc0 ? MOD_REGISTERS : MOD_MEMORY;
+	if (i->broadcast && modrm >= 0xc0)
+		situation |= LENGTH_ROUNDING;
+	else
+		situation |= LENGTH_128 << i->vector_length;
+	if (i->rex & 1)
+		situation |= WITH_REX_B;
+	return situation;
 }
 
 static const struct mms_opcode *find(int map, uint8_t opcode,
-				     const struct cursor *c,
-				     const struct mms_instruction *i,
-				     uint8_t modrm)
+				     uint32_t situation, uint8_t modrm)
 {
-	unsigned int row = mms_opcode_start[map][opcode];
-	unsigned int end = mms_opcode_start[map][opcode + 1];
+	const struct mms_opcode *row =
+		&mms_opcodes[mms_opcode_start[map][opcode]];
+	const struct mms_opcode *end =
+		&mms_opcodes[mms_opcode_start[map][opcode + 1]];
 
 	for (; row < end; row++)
-		if (accepts(&mms_opcodes[row], c, i, modrm))
-			return &mms_opcodes[row];
+		if (!(situation & ~row->accepts) &&
+		    (modrm & row->modrm_mask) == row->modrm_value)
+			return row;
 	return NULL;
 }
 
-/* What the operand kinds say about where memory is. */
-static void place_memory(struct mms_instruction *i)
+/* Bytes of a general operand: Intel's manual, volume 1, table 3-4. */
+static uint8_t operand_bytes_of(const struct mms_opcode *row,
+				const struct mms_instruction *i,
+				uint32_t situation)
 {
-	const struct mms_opcode *row = i->opcode;
-	unsigned int n;
-
-	for (n = 0; n < MMS_OPERANDS_MAX && row->operands[n]; n++) {
-		switch (row->operands[n]) {
-		case MMS_OPERAND_MEM_OFFS:
-			i->memory = MMS_MEMORY_OFFSET;
-			break;
-		case MMS_OPERAND_SEG_RSI:
-			i->memory = i->memory == MMS_MEMORY_RDI ?
-					    MMS_MEMORY_RDI_RSI : MMS_MEMORY_RSI;
-			break;
-		case MMS_OPERAND_ES_RDI:
-			i->memory = i->memory == MMS_MEMORY_RSI ?
-					    MMS_MEMORY_RSI_RDI : MMS_MEMORY_RDI;
-			break;
-		case MMS_OPERAND_SEG_RDI:
-			i->memory = MMS_MEMORY_RDI;
-			break;
-		case MMS_OPERAND_SEG_RBX_AL:
-			i->memory = MMS_MEMORY_XLAT;
-			break;
-		case MMS_OPERAND_MEM_VSIB32X: case MMS_OPERAND_MEM_VSIB32Y:
-		case MMS_OPERAND_MEM_VSIB32Z: case MMS_OPERAND_MEM_VSIB64X:
-		case MMS_OPERAND_MEM_VSIB64Y: case MMS_OPERAND_MEM_VSIB64Z:
-			i->memory = MMS_MEMORY_VECTOR;
-			break;
-		default:
-			break;
-		}
-	}
+	if ((i->rex & 8) || (row->flags & MMS_O_FORCE_64))
+		return 8;
+	/* where 66 is part of the opcode it says nothing about the size */
+	if ((i->prefixes & MMS_PREFIX_66) &&
+	    !((row->flags & MMS_O_MANDATORY) && (situation & MANDATORY_66)))
+		return 2;
+	return row->flags & MMS_O_DEFAULT_64 ? 8 : 4;
 }
 
 static void take_immediate(struct cursor *c, struct mms_instruction *i)
 {
 	const struct mms_opcode *row = i->opcode;
-	unsigned int bytes = row->immediate_bytes, n;
+	uint64_t value;
 
-	if (!bytes)
-		return;
-	if (i->memory == MMS_MEMORY_OFFSET) {
-		i->displacement = (int64_t)take_little_endian(c, bytes);
+	if (row->memory == MMS_MEMORY_OFFSET) {
+		i->displacement = (int64_t)take_little_endian(c,
+				i->prefixes & MMS_PREFIX_67 ? 4 : 8);
 		return;
 	}
-	/* two immediates: ENTER 2 + 1, EXTRQ and INSERTQ 1 + 1 */
-	if (bytes == 3 || (bytes == 2 && row->operands[0] != MMS_OPERAND_NONE &&
-			   row->operands[1] == MMS_OPERAND_IMM8 &&
-			   row->operands[2] == MMS_OPERAND_IMM8) ||
-	    (bytes == 2 && row->operands[2] == MMS_OPERAND_IMM8 &&
-	     row->operands[3] == MMS_OPERAND_IMM8)) {
-		i->immediate = take_little_endian(c, bytes - 1);
+	value = take_little_endian(c, row->immediate_bytes);
+	if (row->flags & MMS_O_SIGNED)
+		i->immediate = (uint64_t)sign_extend(value, row->immediate_bytes);
+	else
+		i->immediate = value;
+	if (row->immediate2_bytes)
 		i->immediate2 = take(c);
-		return;
-	}
-	i->immediate = take_little_endian(c, bytes);
-	for (n = 0; n < MMS_OPERANDS_MAX; n++) {
-		switch (row->operands[n]) {
-		case MMS_OPERAND_IMM8SEX16: case MMS_OPERAND_IMM8SEX32:
-		case MMS_OPERAND_IMM8SEX64: case MMS_OPERAND_IMM32SEX64:
-		case MMS_OPERAND_BR16_1: case MMS_OPERAND_BR64_1:
-		case MMS_OPERAND_BR16_2: case MMS_OPERAND_BR64_4:
-			i->immediate = (uint64_t)sign_extend(i->immediate, bytes);
-			break;
-		default:
-			break;
-		}
-	}
 }
 
 /* What EVEX.b, z and aaa may say depends on the form. */
@@ -412,19 +403,108 @@ static bool evex_is_valid(const struct mms_instruction *i)
 	return true;
 }
 
+/* Whether a register of this class has this number. */
+static bool is_register(uint8_t class, uint8_t number)
+{
+	switch (class) {
+	case MMS_CLASS_GENERAL:
+		return number < 16;
+	case MMS_CLASS_OPMASK:
+	case MMS_CLASS_TILE:
+	case MMS_CLASS_DEBUG:
+		return number < 8;
+	case MMS_CLASS_CONTROL:	/* CR0, CR2, CR3, CR4, CR8 */
+		return number <= 8 && ((1 << number) & 0x11d);
+	case MMS_CLASS_SEGMENT:	/* six of them; REX.R is ignored */
+		return (number & 7) <= 5;
+	case MMS_CLASS_LOADED_SEGMENT:	/* MOV can't load CS */
+		return (number & 7) <= 5 && (number & 7) != 1;
+	default:
+		return true;
+	}
+}
+
+/* Gathers and tile products need different registers, some others a
+ * destination that is no source. */
+static bool are_registers_unique(const struct mms_instruction *i)
+{
+	uint32_t flags = i->opcode->flags;
+	/* the register in ModRM.rm, or the vector of indices */
+	uint8_t other = i->memory ? i->index : i->rm;
+
+	if (!(flags & (MMS_O_UNIQUE_REGISTERS | MMS_O_UNIQUE_DESTINATION)))
+		return true;
+	if (i->reg == other && (!i->memory || i->memory == MMS_MEMORY_VECTOR))
+		return false;
+	if (!(flags & MMS_O_VVVV))
+		return true;
+	if (i->reg == i->vvvv)
+		return false;
+	return !(flags & MMS_O_UNIQUE_REGISTERS) || i->vvvv != other;
+}
+
+static bool is_rare_valid(const struct mms_instruction *i)
+{
+	const struct mms_opcode *row = i->opcode;
+
+	return is_register(row->reg_class, i->reg) &&
+	       is_register(row->vvvv_class, i->vvvv) &&
+	       are_registers_unique(i) &&
+	       !(row->rm_class == MMS_CLASS_TILE && i->rm > 7) &&
+	       !((row->flags & MMS_O_NO_66) && (i->prefixes & MMS_PREFIX_66));
+}
+
 static bool is_valid(const struct cursor *c, const struct mms_instruction *i)
 {
 	const struct mms_opcode *row = i->opcode;
 
+	if ((row->flags & MMS_O_RARE) && !is_rare_valid(i))
+		return false;
 	if ((i->prefixes & MMS_PREFIX_LOCK) &&
 	    (!(row->flags & MMS_O_LOCK) || !i->memory))
 		return false;
 	if (i->encoding == MMS_LEGACY || i->encoding == MMS_D3NOW)
 		return true;
-	if (!(row->flags & MMS_O_VVVV) && i->memory != MMS_MEMORY_VECTOR &&
-	    c->vvvv_bits != 0x1f)
+	if (!(row->flags & MMS_O_VVVV) &&
+	    (c->vvvv_bits | (i->memory == MMS_MEMORY_VECTOR ? 0x10 : 0)) != 0x1f)
 		return false;
 	return i->encoding != MMS_EVEX || evex_is_valid(i);
+}
+
+/* Whether the access may be left out: rcx is 0, or the opmask has no bit. */
+static bool is_conditional(const struct mms_instruction *i)
+{
+	if (i->opcode->flags & MMS_O_REP)
+		return i->prefixes & (MMS_PREFIX_REP | MMS_PREFIX_REPNE);
+	return i->opmask;
+}
+
+/* The ModRM byte and what belongs to it: registers, or an address. */
+static bool take_modrm(struct cursor *c, struct mms_instruction *i)
+{
+	const struct mms_opcode *row = i->opcode;
+
+	i->modrm = take(c);
+	i->reg = ((i->modrm >> 3) & 7) | (i->rex & 4) << 1 | c->high_reg << 4;
+	if (is_register_form(row, i->modrm)) {
+		i->rm = (i->modrm & 7) | (i->rex & 1) << 3;
+		if (c->high_rm && row->rm_class == MMS_CLASS_ANY)
+			i->rm |= 16;
+		return true;
+	}
+	take_memory(c, i);
+	if (i->encoding == MMS_EVEX && (i->modrm >> 6) == 1)
+		i->displacement *= disp8_scale(row->tuple, i->broadcast);
+	if (row->memory == MMS_MEMORY_VECTOR) {
+		i->memory = MMS_MEMORY_VECTOR;
+		if (i->encoding == MMS_EVEX && !(c->vvvv_bits & 0x10))
+			i->index |= 16;
+		/* without a SIB byte there is no vector of indices */
+		return (i->modrm & 7) == 4;
+	}
+	if (i->index == MMS_RSP)
+		i->index = MMS_NO_REGISTER;
+	return !(row->flags & MMS_O_NEEDS_SIB) || (i->modrm & 7) == 4;
 }
 
 int mms_decode(const uint8_t *bytes, size_t available,
@@ -434,85 +514,63 @@ int mms_decode(const uint8_t *bytes, size_t available,
 		.bytes = bytes,
 		.available = available < MMS_INSTRUCTION_BYTES_MAX ?
 				     available : MMS_INSTRUCTION_BYTES_MAX,
-		.mandatory = MANDATORY_NONE,
 		.vvvv_bits = 0x1f,
+		.situation = MANDATORY_NONE,
 	};
-	bool displacement8;
-	uint8_t opcode;
+	const struct mms_opcode *row;
+	uint8_t opcode, modrm;
+	uint32_t situation;
 	int map;
 
 	*i = (struct mms_instruction){
 		.base = MMS_NO_REGISTER,
 		.index = MMS_NO_REGISTER,
 	};
-	take_prefixes(&c, i);
 	map = take_opcode(&c, i, &opcode);
 	if (map < 0 || c.cut)
 		return 0;
 
 	/* rows are matched against the byte behind the opcode; if it isn't
 	 * there, only forms without ModRM can still be whole */
-	i->modrm = c.at < c.available ? c.bytes[c.at] : 0;
-	if (i->encoding == MMS_D3NOW) {
-		/* every 3DNow! form has the same operands; which one it is
-		 * is known behind them */
-		opcode = 0x0c;
-	}
-	i->opcode = find(map, opcode, &c, i, i->modrm);
-	if (!i->opcode)
+	modrm = c.at < c.available ? c.bytes[c.at] : 0;
+	situation = situation_of(&c, i, modrm);
+	/* every 3DNow! form has the same operands; which one it is is known
+	 * behind them */
+	row = find(map, map == MMS_MAP_D3NOW ? D3NOW_ANY : opcode, situation,
+		   modrm);
+	if (!row)
 		return 0;
-	if (i->opcode->flags & MMS_O_MODRM) {
-		take(&c);
-		i->reg = ((i->modrm >> 3) & 7) | (i->rex & 4) << 1;
-		if (c.high_reg)
-			i->reg |= 16;
-		if (is_register_form(i->opcode, i->modrm)) {
-			i->rm = (i->modrm & 7) | (i->rex & 1) << 3;
-			if (c.high_rm)
-				i->rm |= 16;
-		} else {
-			take_memory(&c, i);
-		}
-	}
-	displacement8 = i->memory && (i->modrm >> 6) == 1;
-	place_memory(i);
-	if (i->memory == MMS_MEMORY_MODRM && i->index == MMS_RSP)
-		i->index = MMS_NO_REGISTER;
-	if (i->memory == MMS_MEMORY_VECTOR) {
-		/* without a SIB byte there is no vector of indices */
-		if ((i->modrm & 7) != 4)
+	i->opcode = row;
+	if (!(row->flags & MMS_O_MODRM))
+		i->rm = (opcode & 7) | (i->rex & 1) << 3;
+	else if (!take_modrm(&c, i))
+		return 0;
+	if (row->memory > MMS_MEMORY_VECTOR)
+		i->memory = row->memory;
+	if (row->flags & MMS_O_ES_ONLY)
+		i->segment = MMS_SEGMENT_NONE;
+	if (row->immediate_bytes)
+		take_immediate(&c, i);
+	if (map == MMS_MAP_D3NOW) {
+		row = find(map, take(&c), situation, modrm);
+		if (!row)
 			return 0;
-		if (i->encoding == MMS_EVEX && !(c.vvvv_bits & 0x10))
-			i->index |= 16;
-	}
-	if (i->encoding == MMS_EVEX && displacement8)
-		i->displacement *= disp8_scale(i->opcode->tuple, i->broadcast);
-	take_immediate(&c, i);
-	if (i->encoding == MMS_D3NOW) {
-		i->opcode = find(map, take(&c), &c, i, i->modrm);
-		if (!i->opcode)
-			return 0;
+		i->opcode = row;
 	}
 	if (c.cut || !is_valid(&c, i))
 		return 0;
 
+	/* F3 and F2 that choose the form don't repeat anything */
+	if ((row->flags & (MMS_O_MANDATORY | MMS_O_REP)) == MMS_O_MANDATORY)
+		i->prefixes &= ~(MMS_PREFIX_REP | MMS_PREFIX_REPNE);
 	i->address_bytes = i->prefixes & MMS_PREFIX_67 ? 4 : 8;
-	switch (operand_size(i->opcode, i)) {
-	case 1:
-		i->operand_bytes = 2;
-		break;
-	case 2:
-		i->operand_bytes = 4;
-		break;
-	default:
-		i->operand_bytes = 8;
-		break;
-	}
+	i->operand_bytes = operand_bytes_of(row, i, situation);
 	if (i->memory) {
-		i->access = i->opcode->access;
-		i->memory_bytes = i->broadcast && i->opcode->broadcast_bytes ?
-					  i->opcode->broadcast_bytes :
-					  i->opcode->memory_bytes;
+		i->access = row->access;
+		if (i->access && is_conditional(i))
+			i->access |= MMS_ACCESS_CONDITIONAL;
+		i->memory_bytes = i->broadcast ? row->broadcast_bytes :
+						 row->memory_bytes;
 	}
 	i->length = (uint8_t)c.at;
 	return i->length;

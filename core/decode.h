@@ -43,6 +43,13 @@ enum mms_opcode_flags {
 	MMS_O_UNIQUE_REGISTERS = 1 << 15,
 	MMS_O_UNIQUE_DESTINATION = 1 << 16,
 	MMS_O_IGNORES_ROUNDING = 1 << 17,
+	MMS_O_SIGNED = 1 << 18,		/* the immediate is sign-extended */
+	MMS_O_ES_ONLY = 1 << 19,	/* no segment prefix applies to [RDI] */
+	MMS_O_NEEDS_SIB = 1 << 20,
+	MMS_O_NO_REX_B = 1 << 21,	/* with REX.B it is another form */
+	MMS_O_NO_66 = 1 << 22,		/* 66 is no operand size but invalid */
+	MMS_O_MANDATORY = 1 << 23,	/* a prefix is part of the opcode */
+	MMS_O_RARE = 1 << 24,		/* has rules about its registers */
 };
 
 /* What the form does to its memory operand: struct mms_opcode.access */
@@ -54,22 +61,39 @@ enum mms_access {
 	MMS_ACCESS_CONDITIONAL = 4,	/* or-ed in: perhaps not */
 };
 
+/* Which registers a field of the encoding may name. */
+enum mms_register_class {
+	MMS_CLASS_ANY,		/* all that it can express */
+	MMS_CLASS_GENERAL,	/* rax to r15, EVEX can express more */
+	MMS_CLASS_OPMASK,	/* k0 to k7 */
+	MMS_CLASS_TILE,		/* tmm0 to tmm7 */
+	MMS_CLASS_DEBUG,	/* dr0 to dr7 */
+	MMS_CLASS_CONTROL,
+	MMS_CLASS_SEGMENT,
+	MMS_CLASS_LOADED_SEGMENT,
+};
+
 /* One instruction form; a row of the generated table. */
 struct mms_opcode {
-	uint16_t mnemonic;	/* enum mms_mnemonic */
-	uint8_t prefixes;	/* accepted: 1 none, 2 66, 4 F3, 8 F2 */
-	uint8_t sizes;		/* accepted operand 1 16, 2 32, 4 64 bits;
-				 * address 8 32, 16 64 bits */
-	uint8_t vector;		/* accepted: 1 << L'L; 0x10 W0, 0x20 W1 */
+	uint32_t accepts;	/* enum mms_situation, in decode.c */
+	uint32_t flags;		/* enum mms_opcode_flags */
 	uint8_t modrm_mask;	/* ModRM & mask == value */
 	uint8_t modrm_value;
-	uint8_t immediate_bytes;
-	uint8_t operands[MMS_OPERANDS_MAX];	/* enum mms_operand_kind */
-	uint8_t broadcast_bytes;	/* of one element; 0 can't broadcast */
-	uint16_t memory_bytes;	/* 0: not fixed, or no memory operand */
+	uint8_t immediate_bytes;	/* a moffs address counts as one */
+	uint8_t immediate2_bytes;
+	uint8_t memory;		/* enum mms_memory; MODRM also where mod == 3
+				 * makes it a register */
 	uint8_t access;		/* enum mms_access */
 	uint8_t tuple;		/* enum mms_tuple: the scale of an EVEX disp8 */
-	uint32_t flags;		/* enum mms_opcode_flags */
+	uint8_t broadcast_bytes;	/* of one element; 0 can't broadcast */
+	uint16_t memory_bytes;	/* 0: not fixed, or no memory operand */
+	uint8_t reg_class;	/* enum mms_register_class of ModRM.reg */
+	uint8_t vvvv_class;	/* the same of VEX.vvvv */
+	uint8_t rm_class;	/* the same of ModRM.rm where mod == 3 */
+	uint8_t operands[MMS_OPERANDS_MAX];	/* enum mms_operand_kind */
+	uint16_t mnemonic;	/* enum mms_mnemonic */
+	uint16_t code;		/* iced-x86's number of the form: its name in
+				 * comparisons and tables */
 };
 
 /* General registers have the numbers of their encoding, rax 0 to r15 15. */
@@ -85,7 +109,7 @@ enum mms_segment { MMS_SEGMENT_NONE, MMS_SEGMENT_FS, MMS_SEGMENT_GS };
 enum mms_prefix {
 	MMS_PREFIX_LOCK = 1 << 0,
 	MMS_PREFIX_REP = 1 << 1,	/* F3, when it is no mandatory prefix */
-	MMS_PREFIX_REPNE = 1 << 2,
+	MMS_PREFIX_REPNE = 1 << 2,	/* F2, likewise */
 	MMS_PREFIX_66 = 1 << 3,
 	MMS_PREFIX_67 = 1 << 4,
 	MMS_PREFIX_REX = 1 << 5,
@@ -123,7 +147,8 @@ struct mms_instruction {
 	uint8_t vector_length;	/* L'L: 0 128, 1 256, 2 512 bits */
 	uint8_t modrm;
 	uint8_t reg;		/* ModRM.reg with its extensions, 0 to 31 */
-	uint8_t rm;		/* ModRM.rm, when mod == 3 */
+	uint8_t rm;		/* ModRM.rm, when mod == 3; without ModRM the
+				 * register in the opcode's low bits */
 	uint8_t vvvv;
 	uint8_t opmask;		/* EVEX.aaa */
 	uint8_t immediate2;	/* ENTER, EXTRQ, INSERTQ: the second one */
@@ -133,8 +158,10 @@ struct mms_instruction {
 	uint8_t base;		/* enum mms_register */
 	uint8_t index;
 	uint8_t scale;		/* 1, 2, 4 or 8 */
-	uint8_t segment;	/* enum mms_segment */
-	uint8_t access;		/* enum mms_access, of the first operand */
+	uint8_t segment;	/* enum mms_segment: never of [RDI] in STOS, SCAS,
+				 * INS, MOVS and CMPS, which is always ES */
+	uint8_t access;		/* enum mms_access, of the first memory operand,
+				 * conditional also by REP and by an opmask */
 	uint16_t memory_bytes;	/* 0: the CPU's state decides */
 };
 

@@ -1,12 +1,21 @@
 // Where the project keeps things between runs, and where its own files are.
-import { mkdirSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { assert } from "./assert.js";
 import { UserError } from "./errors.js";
 
 /** The checkout's (or the installed package's) folder: the one that holds core/, src/ and dist/. */
-export const projectDirectory = fileURLToPath(new URL("../..", import.meta.url));
+export const projectDirectory = findProject(fileURLToPath(new URL(".", import.meta.url)));
+
+/** The nearest folder upwards with a package.json: benchmarks and the program are built to different depths. */
+function findProject(from: string): string {
+  for (let folder = from; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, "package.json"))) return folder;
+    assert(folder !== dirname(folder), "package.json lies above the program");
+  }
+}
 
 /**
  * A folder below the cache (`$MMIOSTRIDER_CACHE`, else `$XDG_CACHE_HOME/mmiostrider`, else `~/.cache/mmiostrider`),

@@ -1,70 +1,9 @@
-// Renders the decoder's opcode tables, core/*.gen.h, from iced-x86's own tables: no opcode is typed by hand.
-// `npm run generate` writes the files; a test checks that what is committed is current.
-import {
-  Code,
-  EncodingKind,
-  Instruction,
-  InstructionInfoFactory,
-  MandatoryPrefix,
-  MemorySize,
-  MemorySizeExt,
-  Mnemonic,
-  OpAccess,
-  type OpCodeInfo,
-  OpCodeOperandKind,
-  OpCodeTableKind,
-  OpKind,
-  Register,
-  TupleType,
-} from "iced-x86";
+// Renders the decoder's opcode tables, core/*.gen.h, from the rows of opcode-rows.ts. `npm run generate` writes the
+// files; a test checks that what is committed is current.
+import { Mnemonic, OpCodeOperandKind, TupleType } from "iced-x86";
 import { assert } from "../base/assert.js";
-
-/** The opcode maps the decoder knows, in the order of their numbers in C. */
-const maps = [
-  "LEGACY",
-  "LEGACY_0F",
-  "LEGACY_0F38",
-  "LEGACY_0F3A",
-  "VEX_0F",
-  "VEX_0F38",
-  "VEX_0F3A",
-  "EVEX_0F",
-  "EVEX_0F38",
-  "EVEX_0F3A",
-  "EVEX_MAP5",
-  "EVEX_MAP6",
-  "XOP_MAP8",
-  "XOP_MAP9",
-  "XOP_MAP10",
-  "D3NOW",
-] as const;
-type OpcodeMap = (typeof maps)[number];
-
-const operandsMax = 5;
-
-/** One instruction form: what it takes to recognise it, and what the decoder then knows. */
-interface Row {
-  map: OpcodeMap;
-  opcode: number;
-  mnemonic: number;
-  /** Mandatory prefixes accepted: 1 none, 2 66, 4 F3, 8 F2. */
-  prefixes: number;
-  /** Operand sizes accepted: 1 16-bit, 2 32-bit, 4 64-bit. Address sizes: 8 32-bit, 16 64-bit. */
-  sizes: number;
-  /** VEX.L or EVEX.L'L accepted: bits 0 to 2; W: bit 4 for 0, bit 5 for 1. */
-  vector: number;
-  modrmMask: number;
-  modrmValue: number;
-  immediateBytes: number;
-  operands: number[];
-  memoryBytes: number;
-  broadcastBytes: number;
-  access: number;
-  tuple: number;
-  flags: string[];
-  specificity: number;
-  text: string;
-}
+import { enumMembers, enumName } from "./iced-names.js";
+import { collectRows, opcodeMaps, type Row, slotsOf } from "./opcode-rows.js";
 
 /** The generated files below core/ and their content. */
 export function renderOpcodeFiles(): Record<string, string> {
@@ -83,12 +22,12 @@ function banner(what: string): string[] {
   ];
 }
 
-/** Mnemonics, operand kinds and opcode maps: what everyone who asks about an instruction needs. */
+/** Mnemonics, operand kinds and opcode opcodeMaps: what everyone who asks about an instruction needs. */
 function renderNames(rows: Row[]): string {
   const mnemonics = [...new Set(rows.map((row) => row.mnemonic))].sort((a, b) => a - b);
   const kinds = [...new Set(rows.flatMap((row) => row.operands))].sort((a, b) => a - b);
   return [
-    ...banner("Names of mnemonics, operand kinds and opcode maps."),
+    ...banner("Names of mnemonics, operand kinds and opcode opcodeMaps."),
     "#ifndef MMIOSTRIDER_OPCODES_GEN_H",
     "#define MMIOSTRIDER_OPCODES_GEN_H",
     "",
@@ -98,7 +37,7 @@ function renderNames(rows: Row[]): string {
     "",
     "enum mms_operand_kind {",
     "\tMMS_OPERAND_NONE = 0,",
-    ...kinds.map((kind) => `\tMMS_OPERAND_${operandName(kind)} = ${kind},`),
+    ...kinds.map((kind) => `\tMMS_OPERAND_${enumName(OpCodeOperandKind, kind)} = ${kind},`),
     "};",
     "",
     "enum mms_tuple {",
@@ -106,8 +45,8 @@ function renderNames(rows: Row[]): string {
     "};",
     "",
     "enum mms_opcode_map {",
-    ...maps.map((map, index) => `\tMMS_MAP_${map} = ${index},`),
-    `\tMMS_MAP_COUNT = ${maps.length},`,
+    ...opcodeMaps.map((map, index) => `\tMMS_MAP_${map} = ${index},`),
+    `\tMMS_MAP_COUNT = ${opcodeMaps.length},`,
     "};",
     "",
     "#endif",
@@ -119,22 +58,16 @@ function renderNames(rows: Row[]): string {
 function renderTables(rows: Row[]): string {
   const lines = banner("The instruction forms, sorted by opcode map and opcode.");
 
-  const bySlot = new Map<string, Row[]>();
-  for (const row of rows) {
-    const key = `${row.map}/${row.opcode}`;
-    const slot = bySlot.get(key);
-    if (slot === undefined) bySlot.set(key, [row]);
-    else slot.push(row);
-  }
+  const bySlot = slotsOf(rows);
   const starts: number[][] = [];
   let next = 0;
   lines.push(`static const struct mms_opcode mms_opcodes[${rows.length + 1}] = {`);
-  for (const map of maps) {
+  for (const map of opcodeMaps) {
     const mapStarts: number[] = [];
     for (let opcode = 0; opcode < 256; opcode++) {
       mapStarts.push(next);
       const slot = bySlot.get(`${map}/${opcode}`) ?? [];
-      slot.sort((a, b) => b.specificity - a.specificity);
+      slot.sort((a, b) => b.specificity - a.specificity || commonness(b) - commonness(a));
       for (const row of slot) lines.push(...renderRow(row));
       next += slot.length;
     }
@@ -146,7 +79,7 @@ function renderTables(rows: Row[]): string {
   lines.push("/* Where in mms_opcodes the rows of an opcode begin; those of the next opcode end them. */");
   lines.push(`static const uint16_t mms_opcode_start[MMS_MAP_COUNT][257] = {`);
   for (const [index, mapStarts] of starts.entries()) {
-    lines.push(`\t[MMS_MAP_${maps[index]}] = {`);
+    lines.push(`\t[MMS_MAP_${opcodeMaps[index]}] = {`);
     for (let at = 0; at < mapStarts.length; at += 12) lines.push(`\t\t${mapStarts.slice(at, at + 12).join(", ")},`);
     lines.push("\t},");
   }
@@ -154,229 +87,22 @@ function renderTables(rows: Row[]): string {
   return lines.join("\n");
 }
 
+/** Of forms that differ in size only, that for 32 bits is the most frequent, then that for 64. */
+function commonness(row: Row): number {
+  return row.sizes & 2 ? 2 : row.sizes & 4 ? 1 : 0;
+}
+
 function renderRow(row: Row): string[] {
-  const operands = row.operands.map((kind) => `MMS_OPERAND_${operandName(kind)}`).join(", ");
   const hex = (value: number) => `0x${value.toString(16).padStart(2, "0")}`;
+  const list = (prefix: string, names: string[]) =>
+    names.length === 0 ? "0" : names.map((name) => prefix + name).join(", ");
+  const operands = row.operands.map((kind) => enumName(OpCodeOperandKind, kind));
   return [
     `\t/* ${row.text} */`,
-    `\t{ MMS_MN_${enumName(Mnemonic, row.mnemonic)}, ${hex(row.prefixes)}, ${hex(row.sizes)}, ${hex(row.vector)}, ` +
-      `${hex(row.modrmMask)}, ${hex(row.modrmValue)}, ${row.immediateBytes},`,
-    `\t  { ${operands === "" ? "0" : operands} }, ${row.broadcastBytes}, ${row.memoryBytes}, ${row.access}, ` +
-      `${row.tuple}, ${row.flags.length === 0 ? "0" : row.flags.join(" | ")} },`,
+    `\t{ ${hex(row.accepts)}, ${row.flags.length === 0 ? "0" : row.flags.join(" | ")},`,
+    `\t  ${hex(row.modrmMask)}, ${hex(row.modrmValue)}, ${row.immediateBytes}, ${row.immediate2Bytes}, MMS_MEMORY_${row.memory}, ` +
+      `${row.access}, ${row.tuple}, ${row.broadcastBytes}, ${row.memoryBytes},`,
+    `\t  ${list("MMS_CLASS_", [row.regClass, row.vvvvClass, row.rmClass])},`,
+    `\t  { ${list("MMS_OPERAND_", operands)} }, MMS_MN_${enumName(Mnemonic, row.mnemonic)}, ${row.code} },`,
   ];
-}
-
-/** Every form that a 64-bit CPU may decode with iced-x86's default options, which are its users' too. */
-function collectRows(): Row[] {
-  const rows: Row[] = [];
-  const factory = new InstructionInfoFactory();
-  const codes = Object.values(Code).filter((value): value is Code => typeof value === "number");
-  for (const code of codes) {
-    const instruction = new Instruction();
-    instruction.code = code;
-    const info = instruction.opCode;
-    if (info.isInstruction && info.mode64 && info.decoderOption === 0 && info.encoding !== EncodingKind.MVEX) {
-      rows.push(...rowsOf(instruction, info, factory));
-    }
-    info.free();
-    instruction.free();
-  }
-  factory.free();
-  return rows;
-}
-
-function rowsOf(instruction: Instruction, info: OpCodeInfo, factory: InstructionInfoFactory): Row[] {
-  const kinds = Array.from({ length: info.opCount }, (_, index) => info.opKind(index));
-  assert(kinds.length <= operandsMax, `${info.instructionString} has at most ${operandsMax} operands`);
-  const names = kinds.map((kind) => enumName(OpCodeOperandKind, kind));
-  const flags = formFlags(info, names);
-  const row: Row = {
-    map: mapOf(info),
-    opcode: info.opCode & 0xff,
-    mnemonic: instruction.mnemonic,
-    prefixes: prefixesOf(info),
-    sizes: sizesOf(info),
-    vector: vectorOf(info),
-    modrmMask: 0,
-    modrmValue: 0,
-    immediateBytes: names.reduce((sum, name) => sum + immediateBytesOf(name, info), 0),
-    operands: kinds,
-    memoryBytes: memoryBytesOf(info.memorySize),
-    broadcastBytes: info.canBroadcast ? MemorySizeExt.size(info.broadcastMemorySize) : 0,
-    access: memoryAccess(instruction, names, factory),
-    tuple: info.tupleType,
-    flags: [...flags],
-    specificity: 0,
-    text: `${info.opCodeString}: ${info.instructionString}`,
-  };
-  if (info.groupIndex >= 0) {
-    row.modrmMask |= 0x38;
-    row.modrmValue |= info.groupIndex << 3;
-  }
-  if (info.rmGroupIndex >= 0) {
-    row.modrmMask |= 0x07;
-    row.modrmValue |= info.rmGroupIndex;
-  }
-  const whole = info.opCodeLength === 2;
-  if (whole) {
-    // The second opcode byte is a ModRM byte with mod = 3; `+i` leaves its low three bits to the operand.
-    row.opcode = (info.opCode >> 8) & 0xff;
-    row.modrmMask = names.includes("STI_OPCODE") ? 0xf8 : 0xff;
-    row.modrmValue = info.opCode & 0xff;
-    row.flags.push("MMS_O_MODRM");
-  } else if (info.groupIndex >= 0 || names.some(needsModrm)) {
-    row.flags.push("MMS_O_MODRM");
-  }
-  const bits = (value: number) => value.toString(2).replaceAll("0", "").length;
-  row.specificity =
-    bits(row.modrmMask) * 16 +
-    (4 - bits(row.prefixes)) * 8 +
-    (5 - bits(row.sizes)) +
-    (row.flags.includes("MMS_O_REG_ONLY") || row.flags.includes("MMS_O_MEM_ONLY") ? 4 : 0) +
-    (info.isReservedNop ? -1000 : 0);
-  // An opcode with a register in its low bits stands in eight slots.
-  if (names.some((name) => /^R(8|16|32|64)_OPCODE$/.test(name)) && !whole) {
-    return Array.from({ length: 8 }, (_, register) => ({ ...row, opcode: row.opcode + register }));
-  }
-  return [row];
-}
-
-function mapOf(info: OpCodeInfo): OpcodeMap {
-  if (info.encoding === EncodingKind.D3NOW) return "D3NOW";
-  const table = enumName(OpCodeTableKind, info.table);
-  const name =
-    info.encoding === EncodingKind.Legacy
-      ? `LEGACY${table === "NORMAL" ? "" : `_${table.slice(1)}`}`
-      : `${enumName(EncodingKind, info.encoding)}_${table.replace(/^T/, "").replace(/^MAP/, "MAP")}`;
-  const map = maps.find((known) => known === name);
-  assert(map !== undefined, `the decoder knows opcode map ${name}`);
-  return map;
-}
-
-function prefixesOf(info: OpCodeInfo): number {
-  switch (info.mandatoryPrefix) {
-    case MandatoryPrefix.None:
-      return 15;
-    case MandatoryPrefix.PNP:
-      return 1;
-    case MandatoryPrefix.P66:
-      return 2;
-    case MandatoryPrefix.PF3:
-      return 4;
-    case MandatoryPrefix.PF2:
-      return 8;
-  }
-}
-
-function sizesOf(info: OpCodeInfo): number {
-  const operand = info.operandSize === 16 ? 1 : info.operandSize === 32 ? 2 : info.operandSize === 64 ? 4 : 7;
-  const address = info.addressSize === 32 ? 8 : info.addressSize === 64 ? 16 : 24;
-  return operand | address;
-}
-
-function vectorOf(info: OpCodeInfo): number {
-  const length = info.isLIG ? 7 : 1 << info.L;
-  const wide = info.isWIG ? 0x30 : info.W === 0 ? 0x10 : 0x20;
-  return length | wide;
-}
-
-function immediateBytesOf(name: string, info: OpCodeInfo): number {
-  if (name === "IMM8_CONST_1" || name === "IMM4_M2Z") return 0;
-  if (name === "MEM_OFFS") return info.addressSize === 32 ? 4 : 8;
-  if (/^IMM8|_IS[45]$/.test(name)) return 1;
-  if (/^IMM16/.test(name)) return 2;
-  if (/^IMM32/.test(name)) return 4;
-  if (/^IMM64/.test(name)) return 8;
-  const branch = /^(?:BR(?:16|32|64)|XBEGIN)_([124])$/.exec(name);
-  return branch === null ? 0 : Number(branch[1]);
-}
-
-function needsModrm(name: string): boolean {
-  return /_REG$|_REG_MEM$|_OR_MEM|_RM$|^MEM$|^MEM_(?!OFFS)|^SIBMEM$/.test(name);
-}
-
-function formFlags(info: OpCodeInfo, names: string[]): Set<string> {
-  const flags = new Set<string>();
-  const add = (condition: boolean, flag: string) => {
-    if (condition) flags.add(`MMS_O_${flag}`);
-  };
-  add(
-    names.some((name) => /^MEM$|^MEM_(?!OFFS)|^SIBMEM$/.test(name)),
-    "MEM_ONLY",
-  );
-  add(names.some((name) => /_RM$|_REG_MEM$|^STI_OPCODE$/.test(name)) || info.opCodeLength === 2, "REG_ONLY");
-  add(info.rmGroupIndex >= 0 && !names.some((name) => /_OR_MEM/.test(name)), "REG_ONLY");
-  add(info.ignoresModBits, "ANY_MOD");
-  add(info.canUseLockPrefix, "LOCK");
-  add(info.canUseRepPrefix || info.canUseRepnePrefix, "REP");
-  add(info.defaultOpSize64, "DEFAULT_64");
-  add(info.forceOpSize64 || info.intelForceOpSize64, "FORCE_64");
-  add(info.canBroadcast, "BROADCAST");
-  add(info.canUseOpMaskRegister, "OPMASK");
-  add(info.canUseZeroingMasking, "ZEROING");
-  add(info.requireOpMaskRegister, "NEEDS_OPMASK");
-  add(info.canUseRoundingControl, "ROUNDING");
-  add(info.canSuppressAllExceptions, "SAE");
-  add(
-    names.some((name) => /_VVVV$/.test(name)),
-    "VVVV",
-  );
-  add(info.requiresUniqueRegNums, "UNIQUE_REGISTERS");
-  add(info.requiresUniqueDestRegNum, "UNIQUE_DESTINATION");
-  add(info.ignoresRoundingControl, "IGNORES_ROUNDING");
-  return flags;
-}
-
-function memoryBytesOf(size: MemorySize): number {
-  // Extents that depend on the state of the CPU have no fixed size: 0, and the emulator never guesses one.
-  return size === MemorySize.Unknown ? 0 : MemorySizeExt.size(size);
-}
-
-/** Bit 0 read, bit 1 written, bit 2 conditionally: of the first memory operand; 0 when memory isn't touched (LEA, NOP). */
-function memoryAccess(instruction: Instruction, names: string[], factory: InstructionInfoFactory): number {
-  const memory = names.findIndex((name) => /MEM|RSI$|RDI$|RBX_AL$/.test(name));
-  if (memory < 0) return 0;
-  instruction.setOpKind(memory, OpKind.Memory);
-  instruction.memoryBase = Register.RAX;
-  const info = factory.info(instruction);
-  const access = info.opAccess(memory);
-  info.free();
-  switch (access) {
-    case OpAccess.Read:
-      return 1;
-    case OpAccess.CondRead:
-      return 5;
-    case OpAccess.Write:
-      return 2;
-    case OpAccess.CondWrite:
-      return 6;
-    case OpAccess.ReadWrite:
-      return 3;
-    case OpAccess.ReadCondWrite:
-      return 7;
-    default:
-      return 0;
-  }
-}
-
-function operandName(kind: number): string {
-  return enumName(OpCodeOperandKind, kind);
-}
-
-function enumMembers(of: object): [string, number][] {
-  return Object.entries(of).filter((entry): entry is [string, number] => typeof entry[1] === "number");
-}
-
-const namesByEnum = new Map<object, Map<number, string>>();
-
-/** The upper-case name of a member of one of iced's enumerations. */
-function enumName(of: object, value: number): string {
-  let names = namesByEnum.get(of);
-  if (names === undefined) {
-    names = new Map(enumMembers(of).map(([name, number]) => [number, name.toUpperCase()]));
-    namesByEnum.set(of, names);
-  }
-  const name = names.get(value);
-  assert(name !== undefined, `iced-x86 names ${value}`);
-  return name;
 }

@@ -1,0 +1,30 @@
+// What the programs behind `npm run check:*` share: how they print errors and what they exit with.
+import { ExitCode, messageOf, UsageError, UserError } from "../base/errors.js";
+
+/** Runs a check's main function; an error becomes one line, its advice, and an exit code. */
+export async function runCheck(name: string, usage: string, main: () => void | Promise<void>): Promise<void> {
+  try {
+    await main();
+  } catch (error) {
+    const isUsage = error instanceof UsageError || isArgumentError(error);
+    process.stderr.write(`${name}: ${messageOf(error)}\n`);
+    if (error instanceof UserError && error.advice !== undefined) process.stderr.write(`  ${error.advice}\n`);
+    if (isUsage) process.stderr.write(`${usage}\n`);
+    else if (!(error instanceof UserError) && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+    process.exitCode = isUsage ? ExitCode.usage : ExitCode.failed;
+  }
+}
+
+/** What node:util's parseArgs throws. */
+function isArgumentError(error: unknown): boolean {
+  return String((error as { code?: unknown }).code).startsWith("ERR_PARSE_ARGS");
+}
+
+/** A whole number from the command line. Throws UsageError naming the option. */
+export function wholeNumber(option: string, text: string, least: number): number {
+  const value = Number(text);
+  if (text === "" || !Number.isSafeInteger(value) || value < least) {
+    throw new UsageError(`${option} ${text}: not a whole number of at least ${least}`);
+  }
+  return value;
+}
