@@ -107,7 +107,7 @@ void mms_machine_begin(struct mms_machine *machine, uint64_t address)
 	struct mms_cpu *cpu = cpu_of(machine);
 	struct mms_lock *lock;
 
-	if (cpu->site)
+	if (cpu->site && !mapping_of(cpu, address, 1)->silent)
 		mms_ring_put_symbol(cpu->site);
 	if (this_cpu_read(in_lock)) {
 		/* we interrupt somebody between his access and his record */
