@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Reads and writes one register of a mapping in a tight loop, on one CPU or on
+ * all at once, and says how many cycles an access took. Loads, measures, and
+ * fails to load on purpose, so that nothing has to be unloaded.
+ */
+#include <linux/completion.h>
+#include <linux/cpu.h>
+#include <linux/io.h>
+#include <linux/kthread.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <asm/msr.h>
+
+static ulong physical;
+module_param(physical, ulong, 0);
+static uint loops = 10000;
+module_param(loops, uint, 0);
+static bool all_cpus;
+module_param(all_cpus, bool, 0);
+static char *label = "bare";
+module_param(label, charp, 0);
+
+struct runner {
+	void __iomem *at;
+	struct completion *ready, *go;
+	struct completion done;
+	u64 read_cycles, write_cycles;
+};
+
+static int measure(void *data)
+{
+	struct runner *r = data;
+	u64 start;
+	uint n;
+
+	complete(r->ready);
+	wait_for_completion(r->go);
+	start = rdtsc_ordered();
+	for (n = 0; n < loops; n++)
+		readl(r->at);
+	r->read_cycles = rdtsc_ordered() - start;
+	start = rdtsc_ordered();
+	for (n = 0; n < loops; n++)
+		writel(n, r->at);
+	r->write_cycles = rdtsc_ordered() - start;
+	complete(&r->done);
+	return 0;
+}
+
+static int __init bench_init(void)
+{
+	DECLARE_COMPLETION_ONSTACK(ready);
+	DECLARE_COMPLETION_ONSTACK(go);
+	struct runner *runners;
+	unsigned int cpu, count = 0, n;
+	void __iomem *bar = ioremap(physical, PAGE_SIZE);
+
+	if (!bar)
+		return -ENOMEM;
+	runners = kcalloc(nr_cpu_ids, sizeof(*runners), GFP_KERNEL);
+	if (!runners) {
+		iounmap(bar);
+		return -ENOMEM;
+	}
+	cpus_read_lock();
+	for_each_online_cpu(cpu) {
+		struct runner *r = &runners[count];
+		struct task_struct *task;
+
+		*r = (struct runner){ .at = bar + 64 * count, .ready = &ready, .go = &go };
+		init_completion(&r->done);
+		task = kthread_create_on_cpu(measure, r, cpu, "mms_bench/%u");
+		if (IS_ERR(task))
+			break;
+		wake_up_process(task);
+		count++;
+		if (!all_cpus)
+			break;
+	}
+	cpus_read_unlock();
+	for (n = 0; n < count; n++)
+		wait_for_completion(&ready);
+	complete_all(&go);
+	for (n = 0; n < count; n++)
+		wait_for_completion(&runners[n].done);
+	for (n = 0; n < count; n++)
+		pr_info("mms_bench: %s cpus %u cpu %u read %llu write %llu tsc_khz %u\n",
+			label, count, n, runners[n].read_cycles / loops,
+			runners[n].write_cycles / loops, tsc_khz);
+	kfree(runners);
+	iounmap(bar);
+	return -ECANCELED;
+}
+
+module_init(bench_init);
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("Cycles an access to memory-mapped I/O takes");
