@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
 import { Code } from "iced-x86";
 import { ExitCode } from "../base/errors.js";
+import { installTools } from "../lab/debian.js";
 import { prepareKernel } from "../lab/kernel-package.js";
 import type { ComparisonJob, ComparisonOutcome } from "../x86/comparison-job.js";
 import type { Mismatch } from "../x86/decoder-comparison.js";
@@ -21,6 +22,11 @@ const usage = `usage: npm run check:decoder -- [--count N] [--seed S] [--kernels
                   none (default debian:6.1,debian:6.12)
   --jobs N        threads (default: as many as there are processors)
   --forms FILE    writes the forms with a memory operand that the kernels hold, most frequent first`;
+
+const decoderTools = [
+  { tool: "gcc", debianPackage: "gcc" },
+  { tool: "xz", debianPackage: "xz-utils" },
+] as const;
 
 const stringsAJob = 1_000_000;
 const filesAJob = 48;
@@ -135,6 +141,7 @@ function writeForms(file: string, totals: Totals): void {
 
 async function main(): Promise<void> {
   const options = parseOptions();
+  await installTools(decoderTools, (line) => process.stderr.write(`${line}\n`));
   let mismatches = 0;
   const jobs: ComparisonJob[] = [];
   for (let first = 0; first < options.count; first += stringsAJob) {

@@ -7,6 +7,8 @@ export const labTools: readonly NeededTool[] = [
   { tool: "depmod", debianPackage: "kmod" },
   { tool: "gcc", debianPackage: "gcc" },
   { tool: "make", debianPackage: "make" },
+  // Debian's kernels and modules are compressed with it
+  { tool: "xz", debianPackage: "xz-utils" },
   // objtool and modpost, which come with the kernel's headers, are linked with it
   { tool: "libelf.so.1", debianPackage: "libelf1" },
 ];

@@ -7,7 +7,6 @@ import {
   InstructionInfoFactory,
   MemorySize,
   MemorySizeExt,
-  OpAccess,
   OpCodeOperandKind,
   OpKind,
   Register,
@@ -24,6 +23,7 @@ import {
   Prefix,
   ripRegister,
 } from "./decode-batch.js";
+import { accessBits } from "./iced-names.js";
 
 /** One string on which the two decoders disagree. */
 export interface Mismatch {
@@ -75,27 +75,7 @@ function blockMask(kind: string): number {
   return /P3_/.test(kind) ? ~3 : /^kp1/.test(kind) ? ~1 : ~0;
 }
 
-/** enum mms_access of an iced access. */
-function accessBits(access: OpAccess): number {
-  switch (access) {
-    case OpAccess.Read:
-      return 1;
-    case OpAccess.CondRead:
-      return 5;
-    case OpAccess.Write:
-      return 2;
-    case OpAccess.CondWrite:
-      return 6;
-    case OpAccess.ReadWrite:
-      return 3;
-    case OpAccess.ReadCondWrite:
-      return 7;
-    default:
-      return 0;
-  }
-}
-
-/** The memory place that an iced operand kind stands for; vector and xlat are told from the form. */
+/** The operands of string instructions: an address in RSI or RDI. */
 function isStringKind(kind: OpKind): boolean {
   return kind >= OpKind.MemorySegSI && kind <= OpKind.MemoryESRDI;
 }

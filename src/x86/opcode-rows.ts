@@ -2,23 +2,27 @@
 // in opcode-table.ts.
 import {
   Code,
-  Decoder,
-  DecoderOptions,
   EncodingKind,
   Instruction,
   InstructionInfoFactory,
   MandatoryPrefix,
-  MemorySize,
   MemorySizeExt,
-  OpAccess,
   type OpCodeInfo,
   OpCodeOperandKind,
   OpCodeTableKind,
-  OpKind,
-  Register,
 } from "iced-x86";
 import { assert } from "../base/assert.js";
 import { enumName } from "./iced-names.js";
+import { isDecodable, isRmIgnored } from "./iced-probes.js";
+import {
+  formFlags,
+  immediateBytesOf,
+  memoryAccess,
+  memoryBytesOf,
+  memoryPlace,
+  needsModrm,
+  registerClass,
+} from "./opcode-operands.js";
 
 /** The opcode maps the decoder knows, in the order of their numbers in C. */
 export const opcodeMaps = [
@@ -184,39 +188,6 @@ function rowsOf(instruction: Instruction, info: OpCodeInfo, factory: Instruction
   return [row];
 }
 
-const lowBits = [0, 1, 2, 3, 4, 5, 6, 7];
-
-/** The bytes of a form that has a two-byte opcode and perhaps an immediate, with other low bits in the second byte. */
-function twoByteForm(info: OpCodeInfo, low: number): Uint8Array {
-  const mandatory = [[], [], [0x66], [0xf3], [0xf2]][info.mandatoryPrefix] ?? [];
-  const escapes = info.table === OpCodeTableKind.T0F ? [0x0f] : [];
-  const opcode = [(info.opCode >> 8) & 0xff, (info.opCode & 0xf8) | low];
-  const immediate = [0, 0, 0, 0];
-  const sizes = [...(info.addressSize === 32 ? [0x67] : []), ...(info.operandSize === 16 ? [0x66] : [])];
-  return Uint8Array.of(...sizes, ...mandatory, ...escapes, ...opcode, ...immediate);
-}
-
-/** Whether iced's decoder takes these bytes for the form: it has rules that its tables don't show. */
-function decodesTo(bytes: Uint8Array, code: Code): boolean {
-  const decoder = new Decoder(64, bytes, DecoderOptions.None);
-  const instruction = decoder.decode();
-  const same = instruction.code === code;
-  instruction.free();
-  decoder.free();
-  return same;
-}
-
-/** The low bits of the last opcode byte mean nothing in some of VIA's and Zhaoxin's instructions. */
-function isRmIgnored(info: OpCodeInfo): boolean {
-  return info.encoding === EncodingKind.Legacy && lowBits.every((low) => decodesTo(twoByteForm(info, low), info.code));
-}
-
-/** Whether the form is there in 64-bit mode at all: MONTMUL with 64-bit addresses, for one, is not. */
-function isDecodable(info: OpCodeInfo): boolean {
-  if (info.opCodeLength !== 2 || info.encoding !== EncodingKind.Legacy) return true;
-  return lowBits.some((low) => decodesTo(twoByteForm(info, low), info.code));
-}
-
 /** Rows by opcode map and opcode. */
 export function slotsOf(rows: Row[]): Map<string, Row[]> {
   const slots = new Map<string, Row[]>();
@@ -327,128 +298,4 @@ function vectorOf(info: OpCodeInfo): number {
   const length = info.isLIG ? 7 : 1 << info.L;
   const wide = info.isWIG ? 0x30 : info.W === 0 ? 0x10 : 0x20;
   return length | wide;
-}
-
-function immediateBytesOf(name: string, info: OpCodeInfo): number {
-  if (name === "IMM8_CONST_1" || name === "IMM4_M2Z") return 0;
-  if (name === "MEM_OFFS") return info.addressSize === 32 ? 4 : 8;
-  if (/^IMM8|_IS[45]$/.test(name)) return 1;
-  if (/^IMM16/.test(name)) return 2;
-  if (/^IMM32/.test(name)) return 4;
-  if (/^IMM64/.test(name)) return 8;
-  const branch = /^(?:BR(?:16|32|64)|XBEGIN)_([124])$/.exec(name);
-  return branch === null ? 0 : Number(branch[1]);
-}
-
-/** Where a form's memory operand is, told by its operand kinds: a member of enum mms_memory. */
-function memoryPlace(names: string[]): string {
-  const has = (pattern: RegExp) => names.findIndex((name) => pattern.test(name));
-  const source = has(/^SEG_RSI$/);
-  const destination = has(/^ES_RDI$/);
-  if (source >= 0 && destination >= 0) return destination < source ? "RDI_RSI" : "RSI_RDI";
-  if (source >= 0) return "RSI";
-  if (destination >= 0 || has(/^SEG_RDI$/) >= 0) return "RDI";
-  if (has(/^SEG_RBX_AL$/) >= 0) return "XLAT";
-  if (has(/^MEM_OFFS$/) >= 0) return "OFFSET";
-  if (has(/^MEM_VSIB/) >= 0) return "VECTOR";
-  return has(/^MEM$|^MEM_|^SIBMEM$|_OR_MEM/) >= 0 ? "MODRM" : "NONE";
-}
-
-/** The class of the registers that one field of the encoding chooses from: a member of enum mms_register_class. */
-function registerClass(info: OpCodeInfo, names: string[], field: RegExp): string {
-  const at = names.findIndex((name) => field.test(name));
-  switch (at < 0 ? "" : field.exec(names[at]!)![1]) {
-    case "K":
-    case "KP1":
-      return "OPMASK";
-    case "TMM":
-      return "TILE";
-    case "R32":
-    case "R64":
-      return info.encoding === EncodingKind.EVEX ? "GENERAL" : "ANY";
-    case "CR":
-      return "CONTROL";
-    case "DR":
-      return "DEBUG";
-    case "SEG":
-      return at === 0 ? "LOADED_SEGMENT" : "SEGMENT";
-    default:
-      return "ANY";
-  }
-}
-
-function needsModrm(name: string): boolean {
-  return /_REG$|_REG_MEM$|_OR_MEM|_RM$|^MEM$|^MEM_(?!OFFS)|^SIBMEM$/.test(name);
-}
-
-function formFlags(info: OpCodeInfo, names: string[]): Set<string> {
-  const flags = new Set<string>();
-  const add = (condition: boolean, flag: string) => {
-    if (condition) flags.add(`MMS_O_${flag}`);
-  };
-  add(
-    names.some((name) => /^MEM$|^MEM_(?!OFFS)|^SIBMEM$/.test(name)),
-    "MEM_ONLY",
-  );
-  add(names.some((name) => /_RM$|^STI_OPCODE$/.test(name)) || info.opCodeLength === 2, "REG_ONLY");
-  add(info.rmGroupIndex >= 0 && !names.some((name) => /_OR_MEM/.test(name)), "REG_ONLY");
-  add(info.ignoresModBits, "ANY_MOD");
-  add(info.canUseLockPrefix, "LOCK");
-  add(info.canUseRepPrefix || info.canUseRepnePrefix, "REP");
-  add(info.defaultOpSize64, "DEFAULT_64");
-  add(info.forceOpSize64 || info.intelForceOpSize64, "FORCE_64");
-  add(info.canBroadcast, "BROADCAST");
-  add(info.canUseOpMaskRegister, "OPMASK");
-  add(info.canUseZeroingMasking, "ZEROING");
-  add(info.requireOpMaskRegister, "NEEDS_OPMASK");
-  add(info.canUseRoundingControl, "ROUNDING");
-  add(info.canSuppressAllExceptions, "SAE");
-  add(
-    names.some((name) => /_VVVV$/.test(name)),
-    "VVVV",
-  );
-  add(info.requiresUniqueRegNums, "UNIQUE_REGISTERS");
-  add(info.requiresUniqueDestRegNum, "UNIQUE_DESTINATION");
-  add(info.ignoresRoundingControl, "IGNORES_ROUNDING");
-  add(
-    names.some((name) => /^IMM8SEX|^IMM32SEX|^BR64_|^XBEGIN_/.test(name)),
-    "SIGNED",
-  );
-  add(names.includes("ES_RDI") && !names.includes("SEG_RSI"), "ES_ONLY");
-  add(names.includes("SIBMEM"), "NEEDS_SIB");
-  add(info.no66, "NO_66");
-  add(info.mandatoryPrefix !== MandatoryPrefix.None, "MANDATORY");
-  return flags;
-}
-
-function memoryBytesOf(size: MemorySize): number {
-  // Extents that depend on the state of the CPU have no fixed size: 0, and the emulator never guesses one.
-  return size === MemorySize.Unknown ? 0 : MemorySizeExt.size(size);
-}
-
-/** Bit 0 read, bit 1 written, bit 2 conditionally: of the first memory operand; 0 when memory isn't touched (LEA, NOP). */
-function memoryAccess(instruction: Instruction, names: string[], factory: InstructionInfoFactory): number {
-  const memory = names.findIndex((name) => /MEM|RSI$|RDI$|RBX_AL$/.test(name));
-  if (memory < 0) return 0;
-  instruction.setOpKind(memory, OpKind.Memory);
-  instruction.memoryBase = Register.RAX;
-  const info = factory.info(instruction);
-  const access = info.opAccess(memory);
-  info.free();
-  switch (access) {
-    case OpAccess.Read:
-      return 1;
-    case OpAccess.CondRead:
-      return 5;
-    case OpAccess.Write:
-      return 2;
-    case OpAccess.CondWrite:
-      return 6;
-    case OpAccess.ReadWrite:
-      return 3;
-    case OpAccess.ReadCondWrite:
-      return 7;
-    default:
-      return 0;
-  }
 }
