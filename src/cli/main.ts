@@ -8,11 +8,15 @@ import { addLab } from "./lab.js";
 import { addMark } from "./mark.js";
 import { addRecord } from "./record.js";
 import { addRegisters } from "./registers.js";
+import { addReport } from "./report.js";
+import { addVerify } from "./verify.js";
 
 /** Every command adds itself to the program; the order is the order in --help. */
 const commands: ((program: Command) => void)[] = [
   addRecord,
   addMark,
+  addReport,
+  addVerify,
   addRegisters,
   addLab,
   addDemo,

@@ -1,0 +1,64 @@
+// Finds the lab's fence in a truth log: which of its accesses happened while the recorder recorded.
+//
+// Before `start` the recorder writes 4d 4d 53 01 and four bytes of its own to port 0x80, after `stop` 4d 4d 53 02 and the
+// same four. The kernel itself delays by writing to that port, so that foreign bytes may stand between.
+import { UserError } from "../base/errors.js";
+import type { PostWrite } from "./truth-log.js";
+
+/** Foreign bytes that may stand between a fence's bytes, in all. */
+const foreignMax = 64;
+
+export interface Window {
+  /** First access of the recording. */
+  from: number;
+  /** One past its last. */
+  to: number;
+}
+
+const signature = (kind: 1 | 2, id: string) => [0x4d, 0x4d, 0x53, kind, ...Buffer.from(id, "hex")];
+
+/** Finds `bytes` in `writes` from place `from` on, foreign bytes between. Returns the places of the first and last. */
+function find(writes: readonly PostWrite[], bytes: readonly number[], from: number) {
+  for (let start = from; start < writes.length; start += 1) {
+    if (writes[start]!.byte !== bytes[0]) continue;
+    let matched = 1;
+    const limit = Math.min(writes.length, start + bytes.length + foreignMax);
+    for (let at = start + 1; at < limit; at += 1) {
+      if (writes[at]!.byte === bytes[matched]) matched += 1;
+      if (matched < bytes.length) continue;
+      return { first: latestStart(writes, bytes, start, at), last: at };
+    }
+  }
+  return undefined;
+}
+
+/** The last place from which `bytes` still end at `last`: a foreign byte like the first one may have come before it. */
+function latestStart(writes: readonly PostWrite[], bytes: readonly number[], earliest: number, last: number): number {
+  let left = bytes.length - 1;
+  for (let at = last; at >= earliest; at -= 1) {
+    if (writes[at]!.byte !== bytes[left]) continue;
+    if (left === 0) return at;
+    left -= 1;
+  }
+  return earliest;
+}
+
+/**
+ * The part of the log's accesses that the recording with fence `id` (eight hexadecimal digits) covers.
+ * Throws UserError where the fence isn't whole in the log.
+ */
+export function fenceWindow(writes: readonly PostWrite[], id: string, log: string): Window {
+  const begin = find(writes, signature(1, id), 0);
+  if (begin === undefined) {
+    throw new UserError(`${log} has no fence ${id} in it: it isn't the log of this recording`, {
+      advice: "give the log that QEMU wrote while this trace was recorded",
+    });
+  }
+  const end = find(writes, signature(2, id), begin.last + 1);
+  if (end === undefined) {
+    throw new UserError(`${log} has the beginning of fence ${id}, but not its end: the recorder or QEMU was killed`, {
+      advice: "only a recording that was stopped can be verified",
+    });
+  }
+  return { from: writes[begin.last]!.at, to: writes[end.first]!.at };
+}

@@ -1,0 +1,90 @@
+// `mmiostrider verify`: compares a trace with QEMU's own log of what the devices received.
+import type { Command } from "commander";
+import { type AccessText, type VerifyResult, verify } from "../analysis/verify.js";
+import { ExitCode } from "../base/errors.js";
+import { openTrace } from "../trace/file-source.js";
+
+const shownMax = 10;
+
+export function addVerify(program: Command): void {
+  program
+    .command("verify")
+    .description("compare a trace with the ground truth that QEMU logged, access by access")
+    .argument("<file>", "the trace; - is standard input")
+    .requiredOption("--truth <log>", "QEMU's log of `-trace memory_region_ops_*` (lab --truth keeps it)")
+    .option(
+      "--leave-out-unmapped",
+      "don't count accesses that may have happened while no recorded mapping covered them",
+    )
+    .option("--json", "print the result as JSON")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  mmiostrider verify e1000.mmt --truth e1000.log
+  mmiostrider verify e1000.mmt --truth e1000.log --json | jq .regions
+
+Exits with 0 only where trace and truth are identical: count, order, width, address, value. Else with 1.`,
+    )
+    .action(async (file: string, options: { truth: string; json?: boolean; leaveOutUnmapped?: boolean }) => {
+      const reader = await openTrace(file);
+      try {
+        const result = await verify(reader, options.truth, options.leaveOutUnmapped ? { leaveOutUnmapped: true } : {});
+        process.stdout.write(options.json ? `${JSON.stringify(result, null, 2)}\n` : print(result));
+        if (!result.identical) process.exitCode = ExitCode.failed;
+      } finally {
+        await reader.close();
+      }
+    });
+}
+
+function print(result: VerifyResult): string {
+  const number = (value: number) => value.toLocaleString("en-US");
+  const lines: string[] = [];
+  const rows = result.regions.map((region) => [
+    region.device,
+    region.name === "" ? "(nothing in the log)" : region.name,
+    number(region.trace),
+    number(region.truth),
+    region.differences === 0 && region.trace === region.truth ? "yes" : `no: ${number(region.differences)} differ`,
+  ]);
+  lines.push(...table([["device", "region", "trace", "truth", "identical"], ...rows]));
+  for (const difference of result.differences.slice(0, shownMax)) {
+    lines.push("", `${difference.kind} in ${difference.device} ${difference.region}:`);
+    for (const before of difference.before) lines.push(`    both   ${accessLine(before, "line")}`);
+    if (difference.trace !== null) lines.push(`    trace  ${accessLine(difference.trace, "event")}`);
+    if (difference.truth !== null) lines.push(`    truth  ${accessLine(difference.truth, "line")}`);
+  }
+  const hidden = result.differences.length - shownMax;
+  if (hidden > 0) lines.push("", `… and ${result.moreDifferences ? "at least " : ""}${number(hidden)} more`);
+  lines.push("");
+  const { outsideFence, noMappingAlive } = result.leftOut;
+  const fence = result.fence === null ? "no fence: the whole log counts" : `${number(outsideFence)} outside the fence`;
+  lines.push(`left out of the log: ${fence}, ${number(noMappingAlive)} while no recorded mapping covered them`);
+  if (result.split + result.widened > 0) {
+    lines.push(`fitted as QEMU does: ${number(result.split)} split, ${number(result.widened)} by their own bytes only`);
+  }
+  if (result.otherCpu > 0) lines.push(`${number(result.otherCpu)} were made by another CPU than the log says`);
+  lines.push(
+    result.identical
+      ? `identical: ${number(result.compared)} accesses, in the order of ${result.order}`
+      : `NOT identical: ${result.reasons.join("; ")}`,
+  );
+  return `${lines.join("\n")}\n`;
+}
+
+function accessLine(access: AccessText, place: string): string {
+  const letter = access.kind === "read" ? "R" : "W";
+  return `${letter} ${access.width_bytes} ${access.address} ${access.value} CPU ${access.cpu} (${place} ${access.place})`;
+}
+
+/** Columns as wide as their widest cell. */
+function table(rows: string[][]): string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join("  ")
+      .trimEnd(),
+  );
+}

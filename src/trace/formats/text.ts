@@ -1,0 +1,163 @@
+// A trace as a person reads it: one line an event. Pure: events and state in, lines out.
+import type { AccessEvent, TraceEvent } from "../events.js";
+import type { TraceHeader } from "../header.js";
+import { RecordFlag } from "../record.js";
+import type { DevicePlace, TraceState } from "../state.js";
+
+/** What register databases say; src/registers/ has them. */
+export interface RegisterNames {
+  lookup(bar: number, offset: number, width_bytes: number): { name: string } | undefined;
+}
+/** Finds the register database of a PCI function by vendor and device id, or says that there is none. */
+export type FindRegisters = (vendor: number, device: number) => RegisterNames | undefined;
+
+const width = { time: 12, cpu: 3, where: 36, register: 14, value: 18 } as const;
+
+/** `function+0x12/0x3f0 [module]` without the function's length. */
+export function shortSymbol(text: string): string {
+  return text.replace(/(\+0x[0-9a-f]+)\/0x[0-9a-f]+/, "$1");
+}
+
+export class TextWriter {
+  private readonly header: TraceHeader;
+  private readonly findRegisters: FindRegisters;
+  private readonly start: bigint;
+  private readonly registers = new Map<string, RegisterNames | undefined>();
+
+  constructor(header: TraceHeader, findRegisters: FindRegisters = () => undefined) {
+    this.header = header;
+    this.findRegisters = findRegisters;
+    this.start = BigInt(header.clock.tsc);
+  }
+
+  /** What was recorded, and the columns' names. */
+  head(): string {
+    const { header } = this;
+    const filter = header.options.filter.length === 0 ? "" : ` (${header.options.filter.join(", ")})`;
+    const what =
+      header.engine === "import"
+        ? `imported from ${header.producer}`
+        : `${header.machine.host}, Linux ${header.machine.release}, ${header.cpu.count} CPUs, ${this.wallClock()}, engine ${header.engine}${filter}`;
+    const names = this.columns("time/s", "cpu", "", "where", "register", "value", "site");
+    return `# ${what}\n${names}\n`;
+  }
+
+  private wallClock(): string {
+    const start = new Date(Number(BigInt(this.header.clock.wall_ns) / 1_000_000n));
+    return start.toISOString().replace("T", " ").replace(/\..*/, " UTC");
+  }
+
+  /** The event's line with its line end, or nothing for what only helps to read the others. */
+  line(event: TraceEvent, state: TraceState): string {
+    switch (event.kind) {
+      case "read":
+      case "write":
+        return `${this.access(event, state)}\n`;
+      case "symbol":
+        return "";
+      case "map": {
+        const by = event.site === 0n ? "" : `, by ${this.site(event.site, state)}`;
+        const what = `${hex(event.length_bytes)} bytes at ${this.where(event.address, state)}, ${event.memoryType}${by}`;
+        return this.note(event, `map #${event.mapping}: ${what}`);
+      }
+      case "unmap":
+        return this.note(event, `unmap #${event.mapping}: ${this.where(event.address, state)}`);
+      case "mark":
+        return this.note(event, `mark: ${printable(event.text)}`);
+      case "lost":
+        return this.note(event, `LOST: ${event.count} records, the ring was full`);
+      case "escape": {
+        const bytes = [...event.instruction].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+        const by = event.site === 0n ? "" : `, by ${this.site(event.site, state)}`;
+        return this.note(event, `ESCAPED: ${this.where(event.address, state)}, instruction ${bytes}${by}`);
+      }
+      case "module":
+        return this.note(
+          event,
+          event.gone
+            ? `module ${printable(event.name)} went`
+            : `module ${printable(event.name)} came: ${event.text_bytes} bytes of text at ${hex(event.textAddress)}`,
+        );
+      case "unknown":
+        return this.note(event, `a record of kind ${event.recordKind}, which this version doesn't know`);
+    }
+  }
+
+  private access(event: AccessEvent, state: TraceState): string {
+    const place = state.placeOf(event.address);
+    const digits = Math.max(2 * event.width_bytes, 1);
+    const op = `${event.kind === "read" ? "R" : "W"}${flagLetters(event.flags)}`;
+    return this.columns(
+      this.seconds(event.tsc),
+      `${event.cpu}`,
+      `${op} ${event.width_bytes}`,
+      this.where(event.address, state, place),
+      this.register(event, place),
+      `0x${event.value.toString(16).padStart(digits, "0")}`,
+      event.site === 0n ? "" : this.site(event.site, state),
+    );
+  }
+
+  private columns(time: string, cpu: string, op: string, where: string, register: string, value: string, site: string) {
+    const cells = [
+      time.padStart(width.time),
+      cpu.padStart(width.cpu),
+      op.padEnd(5),
+      where.padEnd(width.where),
+      register.padEnd(width.register),
+      value.padStart(width.value),
+      site,
+    ];
+    return cells.join(" ").trimEnd();
+  }
+
+  private note(event: TraceEvent, text: string): string {
+    return `${this.seconds(event.tsc).padStart(width.time)} ${`${event.cpu}`.padStart(width.cpu)} -- ${text}\n`;
+  }
+
+  /** Seconds since recording began, to the nanosecond. */
+  private seconds(tsc: bigint): string {
+    if (tsc === 0n) return "";
+    return (Number(tsc - this.start) / this.header.clock.tscFrequency_hz).toFixed(9);
+  }
+
+  /** `0000:00:04.0 e1000 BAR0+0x00008`, or the physical address where no BAR has it. */
+  private where(address: bigint, state: TraceState, place: DevicePlace | undefined = state.placeOf(address)): string {
+    if (place === undefined) return hex(address);
+    const { driver, address: bdf } = place.function;
+    const bar = place.bar === 6 ? "ROM" : `BAR${place.bar}`;
+    return `${bdf} ${driver === null ? "" : `${driver} `}${bar}+0x${place.offset.toString(16).padStart(5, "0")}`;
+  }
+
+  private register(event: AccessEvent, place: DevicePlace | undefined): string {
+    if (place === undefined) return "";
+    const key = place.function.vendor + place.function.device;
+    if (!this.registers.has(key)) {
+      this.registers.set(key, this.findRegisters(Number(place.function.vendor), Number(place.function.device)));
+    }
+    return this.registers.get(key)?.lookup(place.bar, Number(place.offset), event.width_bytes)?.name ?? "";
+  }
+
+  private site(site: bigint, state: TraceState): string {
+    const text = state.symbolOf(site);
+    return text === undefined ? hex(site) : printable(shortSymbol(text));
+  }
+}
+
+const hex = (value: bigint) => `0x${value.toString(16)}`;
+
+/** What is special about an access, a letter each; the README lists them. */
+function flagLetters(flags: number): string {
+  return (
+    (flags & RecordFlag.locked ? "l" : "") +
+    (flags & RecordFlag.string ? "s" : "") +
+    (flags & RecordFlag.user ? "u" : "") +
+    (flags & RecordFlag.unordered ? "?" : "")
+  );
+}
+
+/** Text from the traced machine, without what would move a terminal's cursor. */
+function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, "·");
+}

@@ -1,0 +1,134 @@
+// report and verify as commands, and a disk that really is full: child processes of the compiled program.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gunzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openTrace } from "../src/trace/file-source.js";
+import { importMmiotrace } from "../src/trace/formats/mmiotrace-import.js";
+import { madeUpSummary } from "../src/trace/made-up-records.js";
+import { TraceWriter } from "../src/trace/writer.js";
+
+const directory = mkdtempSync(join(tmpdir(), "mmiostrider-commands-"));
+afterAll(() => rmSync(directory, { recursive: true }));
+const project = fileURLToPath(new URL("..", import.meta.url));
+const trace = join(directory, "e1000.mmt");
+const log = join(directory, "truth.log");
+const recorded = gunzipSync(readFileSync(join(project, "test/data/e1000-mmiotrace.txt.gz"))).toString();
+
+function mmiostrider(args: string[], input?: Uint8Array) {
+  const options = { encoding: "utf8", ...(input === undefined ? {} : { input }), timeout: 60_000, maxBuffer: 64 << 20 } as const;
+  return spawnSync(process.execPath, [join(project, "bin/mmiostrider.js"), ...args], options);
+}
+
+beforeAll(async () => {
+  if (!existsSync(join(project, "dist/cli/main.js"))) throw new Error("run `npm run build` first");
+  const imported = importMmiotrace(recorded);
+  const writer = await TraceWriter.create(trace, imported.header);
+  await writer.append(imported.records);
+  await writer.close({ ...madeUpSummary, accesses: imported.accesses, mappings: 1 });
+  writeFileSync(log, gunzipSync(readFileSync(join(project, "test/data/e1000-truth.log.gz"))));
+});
+
+describe("report", () => {
+  test("prints a line an access and what there is in all", () => {
+    const { stdout, stderr, status } = mmiostrider(["report", trace]);
+    expect(stderr).toBe("");
+    expect(status).toBe(0);
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines.filter((line) => /^ *\d+\.\d{9} +0 [RW] 4 {3}0000:00:03\.0 BAR0\+0x/.test(line)).length).toBe(13_974);
+    expect(lines.at(-1)).toBe("# 13,974 accesses, 0 lost, 0 escaped, 1 mappings, complete");
+  });
+
+  test("--format mmiotrace prints the kernel's text again, from a pipe too", () => {
+    expect(mmiostrider(["report", "--format", "mmiotrace", trace]).stdout).toBe(recorded);
+    expect(mmiostrider(["report", "--format", "mmiotrace", "-"], readFileSync(trace)).stdout).toBe(recorded);
+  });
+
+  test("a cut trace is printed as far as it goes, and exits with 3", () => {
+    const cut = join(directory, "cut.mmt");
+    writeFileSync(cut, readFileSync(trace));
+    truncateSync(cut, readFileSync(cut).length - 300);
+    const { stdout, stderr, status } = mmiostrider(["report", cut]);
+    expect(status).toBe(3);
+    expect(stderr).toMatch(/^mmiostrider: .*cut\.mmt: incomplete: the trace is cut at byte \d+: .*\n$/);
+    expect(stdout).toContain("INCOMPLETE");
+  });
+
+  test("what is no trace, and what isn't there, is one line", () => {
+    const other = mmiostrider(["report", log]);
+    expect([other.status, other.stderr]).toEqual([
+      1,
+      `mmiostrider: ${log}: at byte 0: this is not a trace of mmiostrider's\n`,
+    ]);
+    const missing = mmiostrider(["report", join(directory, "nothing")]);
+    expect(missing.status).toBe(1);
+    expect(missing.stderr.trimEnd().split("\n").length).toBe(1);
+    expect(mmiostrider(["report", "--format", "morse", trace]).status).toBe(2);
+  });
+
+  test("a reader that goes away ends it quietly", () => {
+    const command = `${process.execPath} ${join(project, "bin/mmiostrider.js")} report ${trace} | head -n 3`;
+    const { stdout, stderr, status } = spawnSync("bash", ["-o", "pipefail", "-c", command], { encoding: "utf8" });
+    expect([stdout.split("\n").length, stderr, status]).toEqual([4, "", 0]);
+  });
+});
+
+describe("verify", () => {
+  test("exits with 0 when identical, with 1 when not", () => {
+    const same = mmiostrider(["verify", trace, "--truth", log]);
+    expect(same.stdout).toContain("identical: 13,974 accesses, in the order of all regions\n");
+    expect(same.status).toBe(0);
+    const changed = join(directory, "changed.log");
+    writeFileSync(changed, readFileSync(log, "utf8").replace("value 0x80080783", "value 0x80080782"));
+    const different = mmiostrider(["verify", trace, "--truth", changed]);
+    expect(different.status).toBe(1);
+    expect(different.stdout).toContain("NOT identical: 1 accesses differ");
+    expect(JSON.parse(mmiostrider(["verify", trace, "--truth", changed, "--json"]).stdout).identical).toBe(false);
+  });
+
+  test("a log that isn't there is one line", () => {
+    const { status, stderr } = mmiostrider(["verify", trace, "--truth", join(directory, "nothing")]);
+    expect([status, stderr.trimEnd().split("\n").length]).toEqual([1, 1]);
+    expect(mmiostrider(["verify", trace]).status).toBe(2);
+  });
+});
+
+test("a full disk is told in one line, and what was written before can be read", { timeout: 60_000 }, async () => {
+  const script = join(directory, "fill.mjs");
+  const module = (name: string) => JSON.stringify(join(project, "dist", name));
+  writeFileSync(
+    script,
+    `import { copyFileSync } from "node:fs";
+import { TraceWriter } from ${module("trace/writer.js")};
+import { madeUpHeader, madeUpRecords } from ${module("trace/made-up-records.js")};
+const writer = await TraceWriter.create("small/trace.mmt", madeUpHeader());
+const records = madeUpRecords(200_000, 5);
+try {
+  for (let at = 0; at < records.length; at += 64 * 1000) {
+    await writer.append(records.subarray(at, at + 64 * 1000));
+    await writer.flush();
+  }
+} catch (error) {
+  console.log(error.name + ": " + error.message);
+}
+copyFileSync("small/trace.mmt", "kept.mmt");
+`,
+  );
+  const command = `mkdir small && mount -t tmpfs -o size=512k none small && exec ${process.execPath} ${script}`;
+  const shell = ["--mount", "--map-root-user", "sh", "-c", command];
+  const { stdout, stderr } = spawnSync("unshare", shell, { cwd: directory, encoding: "utf8", timeout: 60_000 });
+  expect(stderr).toBe("");
+  expect(stdout).toBe(
+    "UserError: writing to small/trace.mmt failed: the disk is full; what was written before can be read\n",
+  );
+  const reader = await openTrace(join(directory, "kept.mmt"));
+  expect(reader.records).toBeGreaterThan(3_000);
+  expect(reader.damage?.what).toBe("the trace ends without its summary");
+  let events = 0;
+  for await (const batch of reader.batches()) for (const _ of batch.events) events += 1;
+  expect(events).toBe(reader.events);
+  await reader.close();
+});
