@@ -1,13 +1,15 @@
 // `mmiostrider lab`: runs a command in a disposable machine.
+import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { type ExitCode, UsageError } from "../base/errors.js";
+import { type ExitCode, UsageError, UserError } from "../base/errors.js";
 import { buildCore } from "../capture/core-build.js";
 import { installTools } from "../lab/debian.js";
-import { prepareKernel } from "../lab/kernel-package.js";
+import { type LabKernel, prepareKernel } from "../lab/kernel-package.js";
 import { probeKvm } from "../lab/kvm-probe.js";
-import { runInLab } from "../lab/machine.js";
+import { complaintIn, LabError, runInLab } from "../lab/machine.js";
 import { labTools } from "../lab/needs.js";
+import { splitWords } from "../lab/split-words.js";
 
 const examples = `
 Examples:
@@ -30,6 +32,7 @@ interface LabOptions {
   append?: string;
   truth?: string;
   share?: string;
+  console?: string;
   timeout: string;
 }
 
@@ -41,10 +44,11 @@ export function addLab(program: Command): void {
     .option("--kernel <kernel>", "which kernel to boot", "debian:6.1")
     .option("--cpus <n>", "how many CPUs the machine has", "2")
     .option("--memory <MB>", "how much memory it has", "2048")
-    .option("--qemu <args>", "more of QEMU's arguments, split at blanks; may be repeated", collect, [])
+    .option("--qemu <args>", "more of QEMU's arguments, split at blanks outside quotes; may be repeated", collect, [])
     .option("--append <words>", "more words for the kernel's command line")
     .option("--truth <file>", "keep QEMU's own log of what the devices received")
     .option("--share <dir>", "a folder that the machine may write to, as /share")
+    .option("--console <file>", "keep what the machine's kernel says")
     .option("--timeout <seconds>", "end the machine after this long", "600")
     .passThroughOptions()
     .addHelpText("after", examples)
@@ -63,24 +67,21 @@ async function runLab(words: string[], options: LabOptions): Promise<void> {
 
   await installTools(labTools, say);
   const kernel = await prepareKernel(options.kernel, say);
-  if (kernel.headersDirectory !== undefined) {
-    // here, where the compiler runs at full speed; the guest finds it in the cache
-    await buildCore({
-      release: kernel.release,
-      headersDirectory: kernel.headersDirectory,
-      onBuild: () => say(`Building the core for ${kernel.release}`),
-    });
-  }
+  await prepareCore(kernel, say);
   const interrupted = new AbortController();
   const interrupt = () => interrupted.abort();
   process.once("SIGINT", interrupt);
   process.once("SIGTERM", interrupt);
+  const keepConsole = (log: string) => {
+    if (options.console !== undefined) writeFileSync(options.console, log);
+  };
+  const { works: kvm } = await probeKvm(kernel.imagePath);
   const result = await runInLab({
     kernel,
     cpus,
     memory_MB,
-    kvm: (await probeKvm(kernel.imagePath)).works,
-    qemuArguments: options.qemu.flatMap((text) => text.split(/\s+/).filter((word) => word !== "")),
+    kvm,
+    qemuArguments: options.qemu.flatMap(splitWords),
     kernelParameters: options.append,
     truthFile: options.truth === undefined ? undefined : resolve(options.truth),
     shareDirectory: options.share === undefined ? undefined : resolve(options.share),
@@ -88,8 +89,30 @@ async function runLab(words: string[], options: LabOptions): Promise<void> {
     timeout_s,
     onOutput: (chunk) => process.stdout.write(chunk),
     signal: interrupted.signal,
+  }).catch((error: unknown) => {
+    if (error instanceof LabError) keepConsole(error.consoleLog);
+    throw error;
   });
+  keepConsole(result.consoleLog);
+  const complaint = complaintIn(result.consoleLog);
+  if (complaint !== undefined) say(`the machine's kernel complained:\n${complaint}`);
   process.exitCode = result.exitCode as ExitCode;
+}
+
+/** Builds the core out here, where the compiler runs at full speed; the machine finds it in the cache. */
+async function prepareCore(kernel: LabKernel, say: (line: string) => void): Promise<void> {
+  if (kernel.headersDirectory === undefined) return;
+  try {
+    await buildCore({
+      release: kernel.release,
+      headersDirectory: kernel.headersDirectory,
+      onBuild: () => say(`Building the core for ${kernel.release}`),
+    });
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    // most commands don't need it, and record says so itself
+    say(`${error.message}\n  nothing can be recorded in this machine`);
+  }
 }
 
 function wholeNumber(option: string, text: string, least: number, most: number): number {

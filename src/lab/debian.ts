@@ -1,8 +1,7 @@
 // Debian's packages: installs the ones the project needs, and unpacks others into a folder without installing them.
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, UserError } from "../base/errors.js";
-import { cacheDirectory } from "../base/paths.js";
 import { findTool, runTool, type ToolResult } from "../base/run-tool.js";
 
 const aptTimeout_ms = 10 * 60_000;
@@ -76,10 +75,18 @@ export async function updateLists(): Promise<void> {
  * Throws UserError with apt's own words when a package can't be had.
  */
 export async function unpackPackages(packages: readonly string[], directory: string): Promise<void> {
-  const downloads = mkdtempSync(join(cacheDirectory("downloads"), "deb-"));
+  // inside, so that whoever clears up after an interrupted run removes them too
+  const downloads = join(directory, ".downloads");
+  mkdirSync(downloads);
   try {
     // as root, apt would fetch as another user, who may not write here
-    const result = await apt(["-o", "APT::Sandbox::User=root", "download", ...packages], {}, downloads);
+    const download = () => apt(["-o", "APT::Sandbox::User=root", "download", ...packages], {}, downloads);
+    let result = await download();
+    if (result.code !== 0 && !result.missing) {
+      // old lists name versions that the archive no longer has
+      await updateLists();
+      result = await download();
+    }
     if (result.code !== 0) throw aptFailed(`downloading ${packages.join(", ")}`, result, "apt-get update");
     for (const file of readdirSync(downloads).filter((name) => name.endsWith(".deb"))) {
       const unpacked = await runTool("dpkg-deb", ["-x", join(downloads, file), directory], {

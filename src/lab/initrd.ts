@@ -1,11 +1,12 @@
 // The guest's first file system: busybox, the modules that reach the host, and an init that hands over to the host's root.
-import { cpSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { cpSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { UserError } from "../base/errors.js";
 import { cacheDirectory } from "../base/paths.js";
 import { unpackPackages } from "./debian.js";
 import type { LabKernel } from "./kernel-package.js";
+import { publishDirectory } from "./publish.js";
 
 /** In the order of need; what they depend on comes along by modules.dep. A kernel may have some built in. */
 const guestModules = ["virtio_pci", "9pnet_virtio", "9p", "overlay", "virtio_console"];
@@ -49,17 +50,12 @@ async function busybox(): Promise<string> {
   const place = join(cacheDirectory(), "busybox");
   const path = join(place, "bin/busybox");
   if (existsSync(path)) return path;
-  const work = mkdtempSync(`${place}.`);
-  try {
+  await publishDirectory(place, async (work) => {
     await unpackPackages(["busybox-static"], work);
-    if (existsSync(join(work, "usr/bin/busybox")) && !existsSync(join(work, "bin"))) {
+    // where /bin is a link to /usr/bin, the package says usr/bin
+    if (existsSync(join(work, "usr/bin/busybox")))
       cpSync(join(work, "usr/bin"), join(work, "bin"), { recursive: true });
-    }
-    rmSync(place, { recursive: true, force: true });
-    renameSync(work, place);
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
+  });
   return path;
 }
 
@@ -124,14 +120,13 @@ mount --move /proc /root/proc
 mount --move /sys /root/sys
 mount --move /dev /root/dev
 mount -t tmpfs tmpfs /root/run
-mount -t tmpfs tmpfs /root/tmp
 mkdir -p /root/dev/pts /root/dev/shm
 mount -t devpts devpts /root/dev/pts
 mount -t tmpfs tmpfs /root/dev/shm
 mount -t debugfs debugfs /root/sys/kernel/debug 2>/dev/null
 mount -t tracefs tracefs /root/sys/kernel/tracing 2>/dev/null
 mount -t securityfs securityfs /root/sys/kernel/security 2>/dev/null
-mount -t 9p -o trans=virtio,version=9p2000.L,rw,msize=524288,cache=none share /root/share 2>/dev/null
+mount -t 9p -o trans=virtio,version=9p2000.L,rw,msize=524288,cache=none share /root/share || fail "can't mount /share"
 mkdir -p /root/run/lab
 cp /bin/busybox /root/run/lab/busybox
 cp /script /root/run/lab/script

@@ -1,20 +1,12 @@
 // The lab's kernels: Debian's, downloaded and unpacked into the cache but not installed; the host's; or a folder's.
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { release as hostRelease } from "node:os";
 import { join, resolve } from "node:path";
 import { UsageError, UserError } from "../base/errors.js";
 import { cacheDirectory } from "../base/paths.js";
 import { runTool } from "../base/run-tool.js";
 import { dependenciesOf, unpackPackages, updateLists } from "./debian.js";
+import { publishDirectory } from "./publish.js";
 
 export interface LabKernel {
   /** As `uname -r` says it in the guest. */
@@ -26,8 +18,6 @@ export interface LabKernel {
   /** For `make -C`, on the host and by the same path in the guest; undefined where the kernel came without. */
   headersDirectory: string | undefined;
 }
-
-const flavours = ["", "rt-", "cloud-"];
 
 /**
  * Makes a kernel ready to boot: `debian:6.1`, `debian:6.12`, a flavour of them (`debian:6.1-rt`, `debian:6.12-cloud`),
@@ -47,19 +37,28 @@ export async function prepareKernel(kernel: string, say: (line: string) => void)
   return kernelInDirectory(resolve(kernel));
 }
 
-/** What `prepareKernel` would have to say of one that is in the cache already, or undefined. */
 async function prepareDebianKernel(
   version: string,
   flavour: string | undefined,
   say: (line: string) => void,
 ): Promise<LabKernel> {
-  const prefix = flavour === undefined ? "" : `${flavour}-`;
-  const imagePackage = await findImagePackage(version, prefix);
-  const release = imagePackage.replace(/^linux-image-/, "");
-  const place = join(cacheDirectory("kernels"), release);
+  const kernels = cacheDirectory("kernels");
+  const imagePackage = await findImagePackage(version, flavour);
+  // apt's lists may be gone, or the network: a kernel from an earlier run is as good
+  const release = imagePackage?.replace(/^linux-image-/, "") ?? newestKept(kernels, version, flavour);
+  if (release === undefined) {
+    throw new UserError(
+      `Debian's package lists here have no kernel ${version}${flavour === undefined ? "" : `-${flavour}`}`,
+      {
+        advice:
+          "see what `apt-get update` says, and `apt-cache search linux-image`; debian:6.12 is in Debian 12's security archive",
+      },
+    );
+  }
+  const place = join(kernels, release);
   if (!existsSync(place)) {
     say(`Downloading Debian's kernel ${release}, its modules and headers`);
-    await unpackKernel(release, imagePackage, place);
+    await publishDirectory(place, (work) => unpackKernel(release, `linux-image-${release}`, work, place));
   }
   return {
     release,
@@ -70,50 +69,45 @@ async function prepareDebianKernel(
 }
 
 /** Asks the meta packages which image is the current one of a version: backports name theirs by version. */
-async function findImagePackage(version: string, flavour: string): Promise<string> {
+async function findImagePackage(version: string, flavour: string | undefined): Promise<string | undefined> {
+  const suffix = flavour === undefined ? "amd64" : `${flavour}-amd64`;
   const look = async () => {
-    for (const meta of [`linux-image-${version}-${flavour}amd64`, `linux-image-${flavour}amd64`]) {
+    for (const meta of [`linux-image-${version}-${suffix}`, `linux-image-${suffix}`]) {
       const image = (await dependenciesOf(meta)).find((name) => name.startsWith(`linux-image-${version}.`));
       if (image !== undefined) return image;
     }
     return undefined;
   };
-  let found = await look();
-  if (found === undefined) {
-    await updateLists();
-    found = await look();
-  }
-  if (found === undefined) {
-    throw new UserError(`Debian's package lists here have no kernel ${version} (${flavour}amd64)`, {
-      advice: "`apt-cache search linux-image` lists those there are; debian:6.12 needs Debian 12's security archive",
-    });
-  }
-  return found;
+  const found = await look();
+  if (found !== undefined) return found;
+  await updateLists();
+  return await look();
 }
 
-async function unpackKernel(release: string, imagePackage: string, place: string): Promise<void> {
-  const work = `${place}.${process.pid}`;
-  mkdirSync(work, { recursive: true });
-  try {
-    const headers = `linux-headers-${release}`;
-    const more = (await dependenciesOf(headers)).filter((name) => /^linux-(headers|kbuild)-/.test(name));
-    await unpackPackages([imagePackage, headers, ...more], work);
-    relocateHeaders(join(work, "usr/src", headers), place);
-    linkBuild(join(work, "lib/modules", release), join(place, "usr/src", headers));
-    const depmod = await runTool("depmod", ["-b", work, release], { timeout_ms: 120_000 });
-    if (depmod.code !== 0) {
-      throw new UserError(`listing the modules of ${release} failed: ${depmod.stderr.trim().split("\n")[0]}`, {
-        advice: depmod.missing ? "apt-get install kmod" : "is the disk full?",
-      });
-    }
-    try {
-      renameSync(work, place);
-    } catch (error) {
-      // another run was faster: its result is as good
-      if (!existsSync(place)) throw error;
-    }
-  } finally {
-    rmSync(work, { recursive: true, force: true });
+/** The newest kernel of a version and flavour that an earlier run put into the cache. */
+export function newestKept(kernels: string, version: string, flavour: string | undefined): string | undefined {
+  const wanted = flavour ?? "";
+  const kept = readdirSync(kernels).filter((name) => {
+    // 6.1.0-56-amd64, 6.12.117+deb12-rt-amd64
+    const match = /^(\d+\.\d+)\.\d+(?:\+deb\d+|-\d+)(?:-(rt|cloud))?-amd64$/.exec(name);
+    return match !== null && match[1] === version && (match[2] ?? "") === wanted;
+  });
+  const inOrder = new Intl.Collator("en", { numeric: true }).compare;
+  return kept.sort(inOrder).at(-1);
+}
+
+/** Fills `work`, which will be `place`, with the kernel, its modules and its headers. */
+async function unpackKernel(release: string, imagePackage: string, work: string, place: string): Promise<void> {
+  const headers = `linux-headers-${release}`;
+  const more = (await dependenciesOf(headers)).filter((name) => /^linux-(headers|kbuild)-/.test(name));
+  await unpackPackages([imagePackage, headers, ...more], work);
+  relocateHeaders(join(work, "usr/src", headers), place);
+  linkBuild(join(work, "lib/modules", release), join(place, "usr/src", headers));
+  const depmod = await runTool("depmod", ["-b", work, release], { timeout_ms: 120_000 });
+  if (depmod.code !== 0) {
+    throw new UserError(`listing the modules of ${release} failed: ${depmod.stderr.trim().split("\n")[0]}`, {
+      advice: depmod.missing ? "as root: apt-get install kmod" : "is the disk full?",
+    });
   }
 }
 
@@ -161,9 +155,4 @@ function kernelInDirectory(directory: string, release?: string): LabKernel {
     modulesDirectory,
     headersDirectory: existsSync(join(headers, "Makefile")) ? headers : undefined,
   };
-}
-
-/** All flavours that Debian builds of its amd64 kernels, as `prepareKernel` takes them: `6.1`, `6.1-rt`, `6.1-cloud`. */
-export function flavoursOf(version: string): string[] {
-  return flavours.map((flavour) => `debian:${version}${flavour === "" ? "" : `-${flavour.slice(0, -1)}`}`);
 }

@@ -17,7 +17,7 @@ export interface LabRequest {
   memory_MB: number;
   /** More of QEMU's own arguments, one a string. */
   qemuArguments: readonly string[];
-  /** Whether guests really start on KVM here (see kvm-probe.ts). */
+  /** Whether guests really start on KVM here (see kvm-probe.ts). Not used with `truthFile`: some accesses wouldn't be logged. */
   kvm: boolean;
   /** Where QEMU is to log every access that its devices receive, or undefined. */
   truthFile?: string | undefined;
@@ -40,19 +40,38 @@ export interface LabResult {
   exitCode: number;
   /** What the guest's kernel printed on its console. */
   consoleLog: string;
-  /** From start to the command's first sign of life isn't known; this is from QEMU's start to its end. */
+  /** From QEMU's start to its end. */
   duration_ms: number;
 }
 
-/** The lines by which a kernel says that something is wrong with it. */
+/** What a kernel's console says when something is wrong with it. */
 export const kernelComplaint =
   /WARNING: CPU|BUG:|Oops|general protection fault|Call Trace:|Kernel panic|INFO: task .* blocked|soft lockup|rcu.*detected stall/;
+
+/** The machine gave no exit code: it crashed, took too long, or was ended. */
+export class LabError extends UserError {
+  override readonly name = "LabError";
+  /** All that the guest's kernel printed. */
+  readonly consoleLog: string;
+
+  constructor(message: string, consoleLog: string, options: { advice?: string } = {}) {
+    super(message, options);
+    this.consoleLog = consoleLog;
+  }
+}
+
+/** So much of the console is shown: from a complaint on, or its end. */
+const complaint_lines = 40;
+const consoleEnd_lines = 15;
+
+/** How much later than we a machine's own time limit ends it. */
+const orphanGrace_s = 30;
 
 /**
  * Boots a machine, runs the command, powers off.
  *
- * Throws UserError when QEMU can't be had or fails, when the guest's kernel panics, and when the time is over; what the
- * console said last is part of the message.
+ * Throws UserError when QEMU can't be had, LabError when it fails, when the guest's kernel panics, and when the time is
+ * over; what the console said is part of the advice.
  */
 export async function runInLab(request: LabRequest): Promise<LabResult> {
   const qemu = findTool(qemuProgram);
@@ -82,6 +101,13 @@ export async function runInLab(request: LabRequest): Promise<LabResult> {
   }
 }
 
+/** The console's lines from the kernel's first complaint on, as many as tell what it is about; undefined when it has none. */
+export function complaintIn(consoleLog: string): string | undefined {
+  const lines = consoleLog.trimEnd().split("\n");
+  const first = lines.findIndex((line) => kernelComplaint.test(line));
+  return first < 0 ? undefined : lines.slice(first, first + complaint_lines).join("\n");
+}
+
 function readIfThere(path: string): string {
   return existsSync(path) ? readFileSync(path, "utf8") : "";
 }
@@ -106,22 +132,25 @@ sh -c ${quoted(command)}
 
 function qemuCommandLine(request: LabRequest, work: string): string[] {
   const share = request.shareDirectory ?? join(work, "empty");
+  // QEMU's options end at a comma
   const file = (path: string) => path.replaceAll(",", ",,");
+  // On KVM, interrupt controllers in the kernel and eventfds take accesses that QEMU's devices never see.
+  const kvm = request.kvm && request.truthFile === undefined;
   return [
     ...["-machine", "q35"],
-    ...["-accel", request.kvm ? "kvm" : "tcg,thread=multi"],
-    ...["-cpu", request.kvm ? "host" : "max", "-smp", String(request.cpus), "-m", String(request.memory_MB)],
+    ...["-accel", kvm ? "kvm" : "tcg,thread=multi"],
+    ...["-cpu", kvm ? "host" : "max", "-smp", String(request.cpus), "-m", String(request.memory_MB)],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-nic", "none"],
     ...["-kernel", request.kernel.imagePath, "-initrd", join(work, "initrd.gz")],
     ...["-append", kernelCommandLine(request)],
-    ...["-serial", `file:${join(work, "console")}`],
+    ...["-serial", `file:${file(join(work, "console"))}`],
     ...["-fsdev", "local,id=host,path=/,security_model=none,readonly=on,multidevs=remap"],
     ...["-device", "virtio-9p-pci,fsdev=host,mount_tag=host"],
     ...["-fsdev", `local,id=share,path=${file(share)},security_model=none,multidevs=remap`],
     ...["-device", "virtio-9p-pci,fsdev=share,mount_tag=share"],
     ...["-device", "virtio-serial-pci,id=ports,max_ports=4"],
     ...["-chardev", "stdio,id=output,signal=off", "-device", "virtserialport,bus=ports.0,nr=1,chardev=output"],
-    ...["-chardev", `file,id=exit,path=${join(work, "exit")}`],
+    ...["-chardev", `file,id=exit,path=${file(join(work, "exit"))}`],
     ...["-device", "virtserialport,bus=ports.0,nr=2,chardev=exit"],
     ...(request.truthFile === undefined
       ? []
@@ -143,15 +172,23 @@ interface QemuEnd {
   aborted: boolean;
 }
 
-/** Runs QEMU to its end; ends it, and only it, when the time is over. */
+/**
+ * Runs QEMU to its end; ends it, and only it, when the time is over.
+ *
+ * `timeout` around it does so even when this process is killed and can't.
+ */
 function runQemu(qemu: string, parameters: string[], request: LabRequest): Promise<QemuEnd> {
   return new Promise((done, failed) => {
+    const limit = ["--signal=KILL", String(request.timeout_s + orphanGrace_s), qemu];
     // a group of its own: Ctrl-C reaches us, and we end it. Standard input stays open: its end would close the port.
-    const child: ChildProcess = spawn(qemu, parameters, { stdio: ["pipe", "pipe", "pipe"], detached: true });
+    const child: ChildProcess = spawn("timeout", [...limit, ...parameters], { stdio: "pipe", detached: true });
     let errors = "";
     let timedOut = false;
     let aborted = false;
-    const end = () => child.kill("SIGKILL");
+    const end = () => {
+      if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+      process.kill(-child.pid, "SIGKILL");
+    };
     const timer = setTimeout(() => {
       timedOut = true;
       end();
@@ -161,6 +198,7 @@ function runQemu(qemu: string, parameters: string[], request: LabRequest): Promi
       end();
     };
     request.signal?.addEventListener("abort", abort, { once: true });
+    if (request.signal?.aborted === true) abort();
     process.once("exit", end);
     child.stdout?.on("data", (chunk: Buffer) => request.onOutput?.(chunk));
     child.stderr?.on("data", (chunk: Buffer) => {
@@ -176,17 +214,17 @@ function runQemu(qemu: string, parameters: string[], request: LabRequest): Promi
   });
 }
 
-function whyNoExit(ended: QemuEnd, consoleLog: string, timeout_s: number): UserError {
-  const lines = consoleLog.trimEnd().split("\n");
-  const complaint = lines.findIndex((line) => kernelComplaint.test(line));
-  const from = complaint >= 0 ? complaint : Math.max(0, lines.length - 15);
-  const excerpt = lines.slice(from, from + 40).join("\n");
-  const advice = `the machine's console said:\n${excerpt}`;
-  if (ended.aborted) return new UserError("the lab was interrupted");
+function whyNoExit(ended: QemuEnd, consoleLog: string, timeout_s: number): LabError {
+  const complaint = complaintIn(consoleLog);
+  const excerpt = complaint ?? consoleLog.trimEnd().split("\n").slice(-consoleEnd_lines).join("\n");
+  const advice = excerpt === "" ? "its console said nothing" : `its console said:\n${excerpt}`;
+  if (ended.aborted) return new LabError("the lab was interrupted", consoleLog);
   if (ended.timedOut)
-    return new UserError(`the machine was ended after ${timeout_s} s without an exit code`, { advice });
+    return new LabError(`the machine was ended after ${timeout_s} s without an exit code`, consoleLog, { advice });
   if (ended.code !== 0) {
-    return new UserError(`QEMU ended with code ${ended.code}: ${ended.errors.trim().split("\n").at(-1) ?? ""}`);
+    const why = ended.errors.trim().split("\n").at(-1) ?? "";
+    return new LabError(`QEMU ended with code ${ended.code}: ${why}`, consoleLog);
   }
-  return new UserError("the machine went down before the command ended", { advice });
+  const why = complaint === undefined ? "went down" : "crashed";
+  return new LabError(`the machine ${why} before the command ended`, consoleLog, { advice });
 }
