@@ -1,6 +1,6 @@
 // Values in words: every type, partial accesses, unknown bits, limits.
 import { describe, expect, it } from "vitest";
-import { maskBetween } from "./describe.js";
+import { maskBetween } from "./bits.js";
 import { databaseOf, temporaryFolder } from "./made-up-files.js";
 
 const folder = temporaryFolder();

@@ -9,7 +9,7 @@ const answer_ms = 20_000;
 export function whyNoQemu(): string | undefined {
   if (spawnSync(program, ["--version"]).error === undefined) return undefined;
   const why = "no qemu-system-x86_64: install Debian's package qemu-system-x86";
-  if (process.env.CI !== undefined) throw new Error(`in CI no test may be skipped, but: ${why}`);
+  if (process.env.CI === "true") throw new Error(`in CI no test may be skipped, but: ${why}`);
   return why;
 }
 
