@@ -8,7 +8,7 @@ import { run, setUp } from "./setup.mjs";
 
 setUp();
 run(process.execPath, ["node_modules/@biomejs/biome/bin/biome", "check", "."]);
-run(process.execPath, ["bin/mmiostrider.js", "install"]);
+run(process.execPath, ["bin/mmiostrider.js", "install", "--tests"]);
 
 const reports = mkdtempSync(join(tmpdir(), "mmiostrider-test-"));
 const total = { passed: 0, failed: 0, skipped: 0 };

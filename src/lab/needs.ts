@@ -12,3 +12,6 @@ export const labTools: readonly NeededTool[] = [
   // objtool and modpost, which come with the kernel's headers, are linked with it
   { tool: "libelf.so.1", debianPackage: "libelf1" },
 ];
+
+/** What only the tests call. */
+export const testTools: readonly NeededTool[] = [{ tool: "xmllint", debianPackage: "libxml2-utils" }];

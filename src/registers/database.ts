@@ -1,10 +1,11 @@
 // A register database as the rest of the project uses it: names and meanings by BAR and offset.
 import { UsageError } from "../base/errors.js";
+import { type Halves, halvesOf, maskBetween, normalize } from "./bits.js";
 import type { RegisterDefinition } from "./compile.js";
-import { type DescribeStyle, describeValue, halvesOf } from "./describe.js";
+import { type DescribeStyle, describeValue, type NameOffset } from "./describe.js";
 import { DomainView } from "./domain-view.js";
 import type { Access, DatabaseWarning, Schema } from "./schema.js";
-import { normalize } from "./types.js";
+import type { ValueType } from "./types.js";
 import type { Selection } from "./variants.js";
 
 export type Direction = "read" | "write";
@@ -40,6 +41,8 @@ export interface RegisterPart {
   readonly accessOffset_bytes: number;
   readonly registerOffset_bytes: number;
   readonly width_bytes: number;
+  /** The register's bits that the access covers. */
+  readonly seen: Halves;
 }
 
 export interface RegisterMatch {
@@ -53,9 +56,15 @@ export interface DescribeOptions {
   direction?: Direction;
 }
 
-/** Answers remembered for each width; see domain-view.ts. */
+/** Answers remembered for each domain, width and direction; see domain-view.ts. */
 const matchesMax = 1 << 16;
-const descriptionsMax = 1 << 16;
+
+/** A match as it is remembered: with the types of its parts, and the value that was last put into words. */
+interface Remembered extends RegisterMatch {
+  types: (ValueType | undefined)[];
+  lastValue: bigint;
+  lastText: string | undefined;
+}
 
 export class RegisterDatabase {
   /** What messages call it: `e1000`, or the file's path. */
@@ -69,9 +78,8 @@ export class RegisterDatabase {
   readonly #observer: Observer | undefined;
   readonly #selection: Selection;
   readonly #views = new Map<string, DomainView>();
-  readonly #matches = new Map<string, Map<number, RegisterMatch | undefined>[]>();
-  readonly #descriptions = new Map<RegisterMatch, Map<bigint, string | undefined>>();
-  #descriptionCount = 0;
+  readonly #matches = new Map<string, Map<number, Remembered | undefined>[]>();
+  readonly #nameOffset: NameOffset;
 
   constructor(
     name: string,
@@ -87,6 +95,7 @@ export class RegisterDatabase {
     this.#observer = observer;
     this.warnings = [...schema.warnings];
     this.#selection = select(name, schema, variants);
+    this.#nameOffset = (domain, offset) => this.view(domain).at(offset, "rw")?.name;
   }
 
   /** The same database for a chosen variant of one more enum; UsageError when there is no such enum or variant. */
@@ -144,6 +153,15 @@ export class RegisterDatabase {
 
   /** As lookup(), in a domain by name. */
   lookupIn(domain: string, offset: number, width_bytes: number, direction?: Direction): RegisterMatch | undefined {
+    return this.#match(domain, offset, width_bytes, direction);
+  }
+
+  #match(
+    domain: string,
+    offset: number,
+    width_bytes: number,
+    direction: Direction | undefined,
+  ): Remembered | undefined {
     const matches = this.#matchesOf(domain, width_bytes, direction);
     const known = matches.get(offset);
     if (known !== undefined || matches.has(offset)) return known;
@@ -180,26 +198,16 @@ export class RegisterDatabase {
     value: bigint,
     options: DescribeOptions = {},
   ): string | undefined {
-    const match = this.lookupIn(domain, offset, width_bytes, options.direction);
+    const match = this.#match(domain, offset, width_bytes, options.direction);
     if (match === undefined) return undefined;
     const style = options.style ?? "brief";
-    if (style === "full") return this.#describeMatch(domain, match, value, style);
-    let known = this.#descriptions.get(match);
-    if (known === undefined) {
-      known = new Map();
-      this.#descriptions.set(match, known);
+    if (style === "full") return this.#describeMatch(match, value, style);
+    // Polling reads the same again and again.
+    if (match.lastValue !== value) {
+      match.lastText = this.#describeMatch(match, value, style);
+      match.lastValue = value;
     }
-    let text = known.get(value);
-    if (text === undefined && !known.has(value)) {
-      text = this.#describeMatch(domain, match, value, style);
-      if (++this.#descriptionCount > descriptionsMax) {
-        this.#descriptions.clear();
-        this.#descriptionCount = 0;
-      } else {
-        known.set(value, text);
-      }
-    }
-    return text;
+    return match.lastText;
   }
 
   /** Answers so far for one domain, width and direction; found without making a key, since every look-up is. */
@@ -207,7 +215,7 @@ export class RegisterDatabase {
     domain: string,
     width_bytes: number,
     direction: Direction | undefined,
-  ): Map<number, RegisterMatch | undefined> {
+  ): Map<number, Remembered | undefined> {
     let of = this.#matches.get(domain);
     if (of === undefined) {
       of = [];
@@ -238,33 +246,41 @@ export class RegisterDatabase {
     return view;
   }
 
-  #describeMatch(domain: string, match: RegisterMatch, value: bigint, style: DescribeStyle): string | undefined {
-    const only = match.parts.length === 1 ? match.parts[0] : undefined;
-    if (only !== undefined) return this.#describePart(domain, only, value, style);
-    const texts = match.parts.map((part) => {
-      const bits = partOf(value, part);
-      const text = this.#describePart(domain, part, value, style);
-      return `${part.name}: ${text ?? `0x${bits.toString(16)}`}`;
+  #describeMatch(match: Remembered, value: bigint, style: DescribeStyle): string | undefined {
+    const { parts, types } = match;
+    const only = parts.length === 1 ? parts[0] : undefined;
+    if (only !== undefined) return this.#describePart(only, types[0], value, style);
+    const texts = parts.map((part, index) => {
+      const text = this.#describePart(part, types[index], value, style);
+      return `${part.name}: ${text ?? `0x${partOf(value, part).toString(16)}`}`;
     });
-    return texts.length === 0 ? undefined : texts.join("; ");
+    return texts.join("; ");
   }
 
-  #describePart(domain: string, part: RegisterPart, value: bigint, style: DescribeStyle): string | undefined {
-    if (part.register === undefined) return undefined;
-    const type = this.view(domain).typeOf(part.register);
-    const shift = BigInt(part.registerOffset_bytes * 8);
-    const bits = partOf(value, part) << shift;
-    const seen = ((1n << BigInt(part.width_bytes * 8)) - 1n) << shift;
-    const nameOffset = (name: string, offset: number): string | undefined => this.view(name).at(offset, "rw")?.name;
-    return describeValue(type, halvesOf(bits), halvesOf(seen), style, nameOffset);
+  #describePart(
+    part: RegisterPart,
+    type: ValueType | undefined,
+    value: bigint,
+    style: DescribeStyle,
+  ): string | undefined {
+    if (type === undefined) return undefined;
+    const whole = part.accessOffset_bytes === 0 && part.registerOffset_bytes === 0;
+    const narrow = whole && part.width_bytes === 4 && value <= 0xffff_ffffn && value >= 0n;
+    const bits = narrow ? { low: Number(value), high: 0 } : halvesOf(inRegister(value, part));
+    return describeValue(type, bits, part.seen, style, this.#nameOffset);
   }
+}
+
+/** The part's bits of an access's value, where they are in the register. */
+function inRegister(value: bigint, part: RegisterPart): bigint {
+  return partOf(value, part) << BigInt(part.registerOffset_bytes * 8);
 }
 
 function partOf(value: bigint, part: RegisterPart): bigint {
   return BigInt.asUintN(part.width_bytes * 8, value >> BigInt(part.accessOffset_bytes * 8));
 }
 
-function matchParts(view: DomainView, offset: number, width_bytes: number, access: Access): RegisterMatch | undefined {
+function matchParts(view: DomainView, offset: number, width_bytes: number, access: Access): Remembered | undefined {
   const unit_bytes = view.domain.width_bits / 8;
   const parts: RegisterPart[] = [];
   let block: RegisterPart | undefined;
@@ -276,13 +292,17 @@ function matchParts(view: DomainView, offset: number, width_bytes: number, acces
       at++;
       continue;
     }
-    const inRegister = found.skip * unit_bytes + ((offset + at) % unit_bytes);
-    const width = Math.min(found.register.width_bits / 8 - inRegister, width_bytes - at);
-    parts.push(partAt(found.name, found.register, at, inRegister, width));
+    const inRegister_bytes = found.skip * unit_bytes + ((offset + at) % unit_bytes);
+    const width = Math.min(found.register.width_bits / 8 - inRegister_bytes, width_bytes - at);
+    parts.push(partAt(found.name, found.register, at, inRegister_bytes, width));
     at += width;
   }
   if (parts.length === 0 && block !== undefined) parts.push(block);
-  return parts.length === 0 ? undefined : { name: parts.map((part) => part.name).join(","), parts };
+  if (parts.length === 0) return undefined;
+  const name = parts.map((part) => part.name).join(",");
+  const types = parts.map((part) => (part.register === undefined ? undefined : view.typeOf(part.register)));
+  // No access has this value, so that the first is always put into words.
+  return { name, parts, types, lastValue: -1n, lastText: undefined };
 }
 
 function partAt(
@@ -292,7 +312,9 @@ function partAt(
   registerOffset_bytes: number,
   width_bytes: number,
 ): RegisterPart {
-  return { name, register, accessOffset_bytes, registerOffset_bytes, width_bytes };
+  const first = registerOffset_bytes * 8;
+  const seen = maskBetween(Math.min(first, 63), Math.min(first + width_bytes * 8, 64) - 1);
+  return { name, register, accessOffset_bytes, registerOffset_bytes, width_bytes, seen };
 }
 
 /** Values of an enum can be chosen by name, in any case, or by number. */

@@ -1,6 +1,7 @@
 // Puts a register's value into words: names of set flags, fields with their values, bits that no field covers.
 import { assertUnreachable } from "../base/assert.js";
-import { type Field, normalize, type ValueType, type Wide } from "./types.js";
+import { bitAt, bitsOf, type Halves, halvesOf, hexText, maskBetween, normalize, type Wide, wholeOf } from "./bits.js";
+import type { Field, ValueType } from "./types.js";
 
 /**
  * `brief`: `FD | SLU | SPEED=1000MB_S`; fields that are plainly zero are left out.
@@ -10,17 +11,6 @@ export type DescribeStyle = "brief" | "full";
 
 /** Names the register at an offset in a domain, for values that are such offsets. */
 export type NameOffset = (domain: string, offset: number) => string | undefined;
-
-/** A value of up to 64 bits in two halves: bit operations on numbers are many times faster than on bigint. */
-export interface Halves {
-  low: number;
-  high: number;
-}
-
-export function halvesOf(value: bigint): Halves {
-  if (value <= 0xffff_ffffn) return { low: Number(value), high: 0 };
-  return { low: Number(value & 0xffff_ffffn), high: Number((value >> 32n) & 0xffff_ffffn) };
-}
 
 /**
  * `value` in words, or undefined when words add nothing to its hexadecimal form.
@@ -49,41 +39,44 @@ function describeFields(
   style: DescribeStyle,
   nameOffset: NameOffset,
 ): string {
-  const value = moved(type, stored);
+  const value = type.shr === 0 && type.add === 0n ? stored : moved(type, stored);
   let restLow = value.low;
   let restHigh = value.high;
-  const parts: string[] = [];
+  let text = "";
   for (const field of type.fields) {
-    const mask = maskBetween(field.low, field.high);
-    restLow &= ~mask.low;
-    restHigh &= ~mask.high;
-    const text = describeField(field, mask, value, seen, style, nameOffset);
-    if (text !== undefined) parts.push(text);
+    const { low, high } = field.mask;
+    restLow &= ~low;
+    restHigh &= ~high;
+    // Most fields of most values are cleared flags.
+    if (field.type.kind === "boolean" && (value.low & low) === 0 && (value.high & high) === 0) continue;
+    const words = describeField(field, value, seen, style, nameOffset);
+    if (words !== undefined) text = text === "" ? words : `${text} | ${words}`;
   }
   if (restLow !== 0 || restHigh !== 0) {
-    const rest = ((BigInt(restHigh >>> 0) << 32n) | BigInt(restLow >>> 0)).toString(16);
-    parts.push(style === "full" ? `0x${rest}` : `unknown=0x${rest}`);
+    const rest = wholeOf({ low: restLow, high: restHigh }).toString(16);
+    const words = style === "full" ? `0x${rest}` : `unknown=0x${rest}`;
+    text = text === "" ? words : `${text} | ${words}`;
   }
-  const text = parts.length === 0 ? "0" : parts.join(" | ");
+  if (text === "") text = "0";
   return style === "full" ? `{ ${text} }` : text;
 }
 
 function describeField(
   field: Field,
-  mask: Halves,
   value: Halves,
   seen: Halves,
   style: DescribeStyle,
   nameOffset: NameOffset,
 ): string | undefined {
-  const { low, high, name, type } = field;
-  const seenLow = seen.low & mask.low;
-  const seenHigh = seen.high & mask.high;
-  if (seenLow === 0 && seenHigh === 0) return undefined;
+  const { low, high, mask, name, type } = field;
+  const unseenLow = ~seen.low & mask.low;
+  const unseenHigh = ~seen.high & mask.high;
   const equals = style === "full" ? " = " : "=";
-  if (((seenLow ^ mask.low) | (seenHigh ^ mask.high)) !== 0) return partialField(field, value, seen, equals);
+  if ((unseenLow | unseenHigh) !== 0) {
+    const anySeen = (seen.low & mask.low) !== 0 || (seen.high & mask.high) !== 0;
+    return anySeen ? partialField(field, value, seen, equals) : undefined;
+  }
   const bits = bitsOf(value, low, high);
-  if (type.kind === "boolean" && bits === 0) return undefined;
   if (type.kind === "boolean" && bits === 1) return name;
   if (type.kind === "bitset") {
     const inner = halvesOf(BigInt(bits));
@@ -91,8 +84,9 @@ function describeField(
     if (style === "full") return `${name} = ${text}`;
     return text === "0" ? undefined : `${name}={ ${text} }`;
   }
-  const meaningful = type.kind === "enum" && type.names.has(0);
-  if (style === "brief" && bits === 0 && !meaningful && type.add === 0n) return undefined;
+  if (style === "brief" && bits === 0 && type.add === 0n && !(type.kind === "enum" && type.names.has(0))) {
+    return undefined;
+  }
   return `${name}${equals}${describeNumber(type, bits, style, nameOffset)}`;
 }
 
@@ -109,7 +103,7 @@ function partialField(field: Field, value: Halves, seen: Halves, equals: string)
 
 function describeNumber(type: ValueType, bits: Wide, style: DescribeStyle, nameOffset: NameOffset): string {
   const text = numberText(type, bits, style, nameOffset);
-  if (style === "full") return text;
+  if (style === "full" || !type.limited) return text;
   const value = BigInt(realValue(type, bits));
   if (type.min !== undefined && value < type.min) return `${text} (below the minimum ${type.min})`;
   if (type.max !== undefined && value > type.max) return `${text} (above the maximum ${type.max})`;
@@ -124,11 +118,11 @@ function numberText(type: ValueType, bits: Wide, style: DescribeStyle, nameOffse
   switch (type.kind) {
     case "hex":
     case "bitset":
-      return hex(value);
+      return hexText(value);
     case "enum":
-      return type.names.get(value) ?? hex(value);
+      return type.names.get(value) ?? hexText(value);
     case "boolean":
-      return value === 0 ? "FALSE" : value === 1 ? "TRUE" : hex(value);
+      return value === 0 ? "FALSE" : value === 1 ? "TRUE" : hexText(value);
     case "uint":
       return value.toString();
     case "int": {
@@ -143,12 +137,12 @@ function numberText(type: ValueType, bits: Wide, style: DescribeStyle, nameOffse
     }
     case "float": {
       const real = floatOf(type.width_bits, BigInt(value));
-      if (real === undefined) return hex(value);
+      if (real === undefined) return hexText(value);
       return style === "full" ? fixedPoint(real) : real.toString();
     }
     case "offset": {
       const name = nameOffset(type.domain as string, Number(value));
-      return name ?? hex(value);
+      return name ?? hexText(value);
     }
     default:
       return assertUnreachable(type.kind);
@@ -162,35 +156,7 @@ function realValue(type: ValueType, bits: Wide): Wide {
 }
 
 function moved(type: ValueType, value: Halves): Halves {
-  if (type.shr === 0 && type.add === 0n) return value;
-  const stored = (BigInt(value.high) << 32n) | BigInt(value.low);
-  return halvesOf(BigInt.asUintN(64, (stored << BigInt(type.shr)) + type.add));
-}
-
-function bitAt(value: Halves, bit: number): boolean {
-  return ((bit < 32 ? value.low >>> bit : value.high >>> (bit - 32)) & 1) === 1;
-}
-
-const ones = (count: number): number => (count >= 32 ? 0xffff_ffff : 2 ** count - 1);
-
-/** Bits `low` to `high`, both included, set. */
-export function maskBetween(low: number, high: number): Halves {
-  const upTo = (bit: number): Halves => ({ low: ones(bit), high: bit > 32 ? ones(bit - 32) : 0 });
-  const above = upTo(high + 1);
-  const below = upTo(low);
-  return { low: above.low - below.low, high: above.high - below.high };
-}
-
-function bitsOf(value: Halves, low: number, high: number): Wide {
-  if (high < 32) return ((value.low >>> low) & ones(high - low + 1)) >>> 0;
-  if (low >= 32) return ((value.high >>> (low - 32)) & ones(high - low + 1)) >>> 0;
-  const all = (BigInt(value.high >>> 0) << 32n) | BigInt(value.low >>> 0);
-  return normalize(BigInt.asUintN(high - low + 1, all >> BigInt(low)));
-}
-
-/** As C's `%#x` prints it: zero has no prefix. */
-function hex(value: Wide): string {
-  return value === 0 ? "0" : `0x${value.toString(16)}`;
+  return halvesOf(BigInt.asUintN(64, (wholeOf(value) << BigInt(type.shr)) + type.add));
 }
 
 /** IEEE 754 binary16, binary32 or binary64; undefined for other widths. */

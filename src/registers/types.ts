@@ -1,15 +1,15 @@
 // What a value means: resolves a register's or bit field's type (by name or inline) to something describe.ts can read
 // values with.
+import { type Halves, maskBetween, normalize, type Wide } from "./bits.js";
 import type { FieldDefinition, Schema, TypeDefinition, ValueDefinition } from "./schema.js";
 import { outermost, type Scope, type VariantResolver } from "./variants.js";
-
-/** An integer of up to 64 bits: a number where that is exact, else a bigint, so that equal ones are the same. */
-export type Wide = number | bigint;
 
 export interface Field {
   name: string;
   low: number;
   high: number;
+  /** The field's bits, in place. */
+  mask: Halves;
   type: ValueType;
   brief: string | undefined;
 }
@@ -22,6 +22,8 @@ export interface ValueType {
   min: bigint | undefined;
   max: bigint | undefined;
   align: bigint | undefined;
+  /** Whether there is any of min, max, align. */
+  limited: boolean;
   radix: number;
   /** `enum`: names by value. */
   names: Map<Wide, string>;
@@ -33,10 +35,6 @@ export interface ValueType {
 
 const plainKinds = ["hex", "uint", "int", "float", "boolean", "fixed", "ufixed"] as const;
 type PlainKind = (typeof plainKinds)[number];
-
-export function normalize(value: bigint): Wide {
-  return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value;
-}
 
 /** Resolves types within one schema and selection of variants. */
 export class TypeResolver {
@@ -64,8 +62,9 @@ export class TypeResolver {
     place: { file: string; line: number },
   ): ValueType {
     const { shr, add, min, max, align, radix } = definition;
+    const limited = min !== undefined || max !== undefined || align !== undefined;
     const type: ValueType = {
-      ...{ kind: "hex", width_bits, shr: Math.min(shr, 63), add, min, max, align, radix: Math.min(radix, 63) },
+      ...{ kind: "hex", width_bits, shr: Math.min(shr, 63), add, min, max, align, limited, radix: Math.min(radix, 63) },
       ...{ names: new Map(), fields: [], domain: undefined },
     };
     const name = definition.typeName;
@@ -164,7 +163,7 @@ export class TypeResolver {
       if (inner === undefined) continue;
       const { name, low, high, brief } = definition;
       const type = this.resolve(definition.type, high - low + 1, inner, definition);
-      fields.push({ name, low, high, type, brief });
+      fields.push({ name, low, high, mask: maskBetween(low, high), type, brief });
     }
     return fields;
   }
