@@ -1,5 +1,6 @@
 // `mmiostrider report`: prints a trace, one line an event.
 import type { Command } from "commander";
+import { AccessRegisters } from "../analysis/access-registers.js";
 import { ExitCode } from "../base/errors.js";
 import { openTrace } from "../trace/file-source.js";
 import { MmiotraceWriter } from "../trace/formats/mmiotrace.js";
@@ -43,7 +44,8 @@ Exits with 0, or with 3 where the trace is incomplete: cut, or with lost or esca
 }
 
 async function printText(reader: TraceReader, output: TextOutput): Promise<void> {
-  const text = new TextWriter(reader.header);
+  const registers = new AccessRegisters();
+  const text = new TextWriter(reader.header, (event, place) => registers.tell(event, place));
   await output.write(text.head());
   let accesses = 0;
   for await (const { events, state } of reader.batches()) {

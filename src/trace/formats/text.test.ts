@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { eventsOfOtherRecords } from "../block-events.js";
 import { madeUpHeader, RecordList } from "../made-up-records.js";
 import { RecordFlag, RecordKind } from "../record.js";
-import { TraceState } from "../state.js";
+import { type DevicePlace, TraceState } from "../state.js";
 import { shortSymbol, TextWriter } from "./text.js";
 
 const site = 0xffffffffc0000123n;
@@ -32,10 +32,12 @@ describe("report's lines", () => {
       cpu: 1,
       tsc: start + 4n,
     });
-    const registers = { lookup: (bar: number, offset: number) => ({ name: `REG${bar}_${offset}` }) };
-    const find = (vendor: number, device: number) => (vendor === 0x8086 && device === 0x100e ? registers : undefined);
-    expect(linesOf(list, new TextWriter(madeUpHeader(), find))).toEqual([
-      " 0.000000002   1 R 4   0000:00:04.0 e1000 BAR0+0x00008      REG0_8                 0x00080783 e1000_reset_hw+0x12 [e1000]\n",
+    const tell = (_event: unknown, { bar, offset }: DevicePlace) => ({
+      name: `REG${bar}_${offset}`,
+      meaning: "FD | LU",
+    });
+    expect(linesOf(list, new TextWriter(madeUpHeader(), tell))).toEqual([
+      " 0.000000002   1 R 4   0000:00:04.0 e1000 BAR0+0x00008      REG0_8                 0x00080783 e1000_reset_hw+0x12 [e1000]                { FD | LU }\n",
     ]);
   });
 

@@ -4,14 +4,16 @@ import type { TraceHeader } from "../header.js";
 import { RecordFlag } from "../record.js";
 import type { DevicePlace, TraceState } from "../state.js";
 
-/** What register databases say; src/registers/ has them. */
-export interface RegisterNames {
-  lookup(bar: number, offset: number, width_bytes: number): { name: string } | undefined;
-}
-/** Finds the register database of a PCI function by vendor and device id, or says that there is none. */
-export type FindRegisters = (vendor: number, device: number) => RegisterNames | undefined;
+/** Says which register an access touches and what its value means there; asked once an access, in order. */
+export type TellRegister = (
+  event: AccessEvent,
+  place: DevicePlace,
+) => { name: string; meaning: string | undefined } | undefined;
 
-const width = { time: 12, cpu: 3, where: 36, register: 14, value: 18 } as const;
+const width = { time: 12, cpu: 3, where: 36, register: 14, value: 18, site: 42 } as const;
+
+const opWidth = 5;
+const lineUpToMeaning = Object.values(width).reduce((sum, one) => sum + one + 1, opWidth);
 
 /** `function+0x12/0x3f0 [module]` without the function's length. */
 export function shortSymbol(text: string): string {
@@ -20,13 +22,12 @@ export function shortSymbol(text: string): string {
 
 export class TextWriter {
   private readonly header: TraceHeader;
-  private readonly findRegisters: FindRegisters;
+  private readonly tellRegister: TellRegister;
   private readonly start: bigint;
-  private readonly registers = new Map<string, RegisterNames | undefined>();
 
-  constructor(header: TraceHeader, findRegisters: FindRegisters = () => undefined) {
+  constructor(header: TraceHeader, tellRegister: TellRegister = () => undefined) {
     this.header = header;
-    this.findRegisters = findRegisters;
+    this.tellRegister = tellRegister;
     this.start = BigInt(header.clock.tsc);
   }
 
@@ -87,22 +88,25 @@ export class TextWriter {
     const place = state.placeOf(event.address);
     const digits = Math.max(2 * event.width_bytes, 1);
     const op = `${event.kind === "read" ? "R" : "W"}${flagLetters(event.flags)}`;
-    return this.columns(
+    const register = place && this.tellRegister(event, place);
+    const line = this.columns(
       this.seconds(event.tsc),
       `${event.cpu}`,
       `${op} ${event.width_bytes}`,
       this.where(event.address, state, place),
-      this.register(event, place),
+      register?.name ?? "",
       `0x${event.value.toString(16).padStart(digits, "0")}`,
       event.site === 0n ? "" : this.site(event.site, state),
     );
+    if (register?.meaning === undefined) return line;
+    return `${line.padEnd(lineUpToMeaning)} { ${register.meaning} }`;
   }
 
   private columns(time: string, cpu: string, op: string, where: string, register: string, value: string, site: string) {
     const cells = [
       time.padStart(width.time),
       cpu.padStart(width.cpu),
-      op.padEnd(5),
+      op.padEnd(opWidth),
       where.padEnd(width.where),
       register.padEnd(width.register),
       value.padStart(width.value),
@@ -127,15 +131,6 @@ export class TextWriter {
     const { driver, address: bdf } = place.function;
     const bar = place.bar === 6 ? "ROM" : `BAR${place.bar}`;
     return `${bdf} ${driver === null ? "" : `${driver} `}${bar}+0x${place.offset.toString(16).padStart(5, "0")}`;
-  }
-
-  private register(event: AccessEvent, place: DevicePlace | undefined): string {
-    if (place === undefined) return "";
-    const key = place.function.vendor + place.function.device;
-    if (!this.registers.has(key)) {
-      this.registers.set(key, this.findRegisters(Number(place.function.vendor), Number(place.function.device)));
-    }
-    return this.registers.get(key)?.lookup(place.bar, Number(place.offset), event.width_bytes)?.name ?? "";
   }
 
   private site(site: bigint, state: TraceState): string {
