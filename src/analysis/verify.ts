@@ -118,7 +118,11 @@ class Comparison {
     const { fence } = reader.header;
     this.window = fence === null ? { from: 0, to: this.truth.count } : fenceWindow(log.postWrites, fence, truthPath);
     this.state = new TraceState(reader.header);
-    for (const { update } of reader.updates) this.state.update(update);
+    // A driver that is unbound by the end is still the one that the accesses are by.
+    for (const { update } of reader.updates) {
+      const pciFunctions = update.pciFunctions?.filter(({ driver }) => driver !== null) ?? [];
+      this.state.update({ pciFunctions });
+    }
     this.extents = this.findExtents();
     this.traced = this.fit(traced);
   }
