@@ -19,7 +19,12 @@ const log = join(directory, "truth.log");
 const recorded = gunzipSync(readFileSync(join(project, "test/data/e1000-mmiotrace.txt.gz"))).toString();
 
 function mmiostrider(args: string[], input?: Uint8Array) {
-  const options = { encoding: "utf8", ...(input === undefined ? {} : { input }), timeout: 60_000, maxBuffer: 64 << 20 } as const;
+  const options = {
+    encoding: "utf8",
+    ...(input === undefined ? {} : { input }),
+    timeout: 60_000,
+    maxBuffer: 64 << 20,
+  } as const;
   return spawnSync(process.execPath, [join(project, "bin/mmiostrider.js"), ...args], options);
 }
 
