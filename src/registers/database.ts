@@ -1,10 +1,11 @@
 // A register database as the rest of the project uses it: names and meanings by BAR and offset.
 import { UsageError } from "../base/errors.js";
-import { type Halves, halvesOf, maskBetween, normalize } from "./bits.js";
-import type { RegisterDefinition } from "./compile.js";
+import { halvesOf } from "./bits.js";
 import { type DescribeStyle, describeValue, type NameOffset } from "./describe.js";
 import { DomainView } from "./domain-view.js";
-import type { Access, DatabaseWarning, Schema } from "./schema.js";
+import { inRegister, matchParts, partOf, type RegisterMatch, type RegisterPart, type Remembered } from "./match.js";
+import type { DatabaseWarning, Schema } from "./schema.js";
+import { select } from "./select.js";
 import type { ValueType } from "./types.js";
 import type { Selection } from "./variants.js";
 
@@ -32,25 +33,6 @@ export type Observer = (
   value: bigint,
 ) => RegisterDatabase;
 
-/** The part of an access that falls into one register. */
-export interface RegisterPart {
-  /** `PFIFO.CACHE[0x1].PUSH0`, `CAP+0x4`, `PFIFO+0x123` where the database knows only the block. */
-  readonly name: string;
-  readonly register: RegisterDefinition | undefined;
-  /** Where in the access, and in the register, the part begins; and how long it is. */
-  readonly accessOffset_bytes: number;
-  readonly registerOffset_bytes: number;
-  readonly width_bytes: number;
-  /** The register's bits that the access covers. */
-  readonly seen: Halves;
-}
-
-export interface RegisterMatch {
-  /** The parts' names, joined by commas. */
-  readonly name: string;
-  readonly parts: readonly RegisterPart[];
-}
-
 export interface DescribeOptions {
   style?: DescribeStyle;
   direction?: Direction;
@@ -58,13 +40,6 @@ export interface DescribeOptions {
 
 /** Answers remembered for each domain, width and direction; see domain-view.ts. */
 const matchesMax = 1 << 16;
-
-/** A match as it is remembered: with the types of its parts, and the value that was last put into words. */
-interface Remembered extends RegisterMatch {
-  types: (ValueType | undefined)[];
-  lastValue: bigint;
-  lastText: string | undefined;
-}
 
 export class RegisterDatabase {
   /** What messages call it: `e1000`, or the file's path. */
@@ -269,76 +244,4 @@ export class RegisterDatabase {
     const bits = narrow ? { low: Number(value), high: 0 } : halvesOf(inRegister(value, part));
     return describeValue(type, bits, part.seen, style, this.#nameOffset);
   }
-}
-
-/** The part's bits of an access's value, where they are in the register. */
-function inRegister(value: bigint, part: RegisterPart): bigint {
-  return partOf(value, part) << BigInt(part.registerOffset_bytes * 8);
-}
-
-function partOf(value: bigint, part: RegisterPart): bigint {
-  return BigInt.asUintN(part.width_bytes * 8, value >> BigInt(part.accessOffset_bytes * 8));
-}
-
-function matchParts(view: DomainView, offset: number, width_bytes: number, access: Access): Remembered | undefined {
-  const unit_bytes = view.domain.width_bits / 8;
-  const parts: RegisterPart[] = [];
-  let block: RegisterPart | undefined;
-  for (let at = 0; at < width_bytes; ) {
-    const unit = Math.floor((offset + at) / unit_bytes);
-    const found = view.at(unit, access);
-    if (found?.register === undefined) {
-      if (found !== undefined && at === 0) block = partAt(found.name, undefined, 0, 0, width_bytes);
-      at++;
-      continue;
-    }
-    const inRegister_bytes = found.skip * unit_bytes + ((offset + at) % unit_bytes);
-    const width = Math.min(found.register.width_bits / 8 - inRegister_bytes, width_bytes - at);
-    parts.push(partAt(found.name, found.register, at, inRegister_bytes, width));
-    at += width;
-  }
-  if (parts.length === 0 && block !== undefined) parts.push(block);
-  if (parts.length === 0) return undefined;
-  const name = parts.map((part) => part.name).join(",");
-  const types = parts.map((part) => (part.register === undefined ? undefined : view.typeOf(part.register)));
-  // No access has this value, so that the first is always put into words.
-  return { name, parts, types, lastValue: -1n, lastText: undefined };
-}
-
-function partAt(
-  name: string,
-  register: RegisterDefinition | undefined,
-  accessOffset_bytes: number,
-  registerOffset_bytes: number,
-  width_bytes: number,
-): RegisterPart {
-  const first = registerOffset_bytes * 8;
-  const seen = maskBetween(Math.min(first, 63), Math.min(first + width_bytes * 8, 64) - 1);
-  return { name, register, accessOffset_bytes, registerOffset_bytes, width_bytes, seen };
-}
-
-/** Values of an enum can be chosen by name, in any case, or by number. */
-function select(name: string, schema: Schema, variants: ReadonlyMap<string, string>): Selection {
-  const selection = new Map<string, number>();
-  for (const [varset, variant] of variants) {
-    const definition = schema.enums.get(varset);
-    if (definition === undefined) {
-      throw new UsageError(`the register database ${name} has no enum ${varset} to choose a variant of`);
-    }
-    const wanted = variant.toLowerCase();
-    let index = definition.values.findIndex((value) => value.name.toLowerCase() === wanted);
-    if (index < 0 && /^(0x[0-9a-f]+|[0-9]+)$/.test(wanted)) {
-      const number = normalize(BigInt(wanted));
-      index = definition.values.findIndex((value) => value.value !== undefined && normalize(value.value) === number);
-    }
-    if (index < 0) {
-      const names = definition.values.map((value) => value.name);
-      const shown = names.length > 40 ? [...names.slice(0, 40), "…"] : names;
-      throw new UsageError(`the register database ${name} has no variant ${variant} of ${varset}`, {
-        advice: `it has ${shown.join(", ")}`,
-      });
-    }
-    selection.set(varset, index);
-  }
-  return selection;
 }

@@ -2,15 +2,15 @@
 // What names refer to is resolved later, in compile.ts and types.ts.
 import { FormatError } from "../base/errors.js";
 import { Attributes } from "./attributes.js";
+import { ElementParser } from "./element-parser.js";
 import type { ImportPath } from "./imports.js";
-import type { Access, ElementDefinition, Schema, VariantAttributes } from "./schema.js";
+import type { Schema, VariantAttributes } from "./schema.js";
 import { Limits } from "./schema.js";
-import { briefOf, noType, TypeParser } from "./type-parser.js";
+import { briefOf, TypeParser } from "./type-parser.js";
 import { readXml, type XmlElement } from "./xml.js";
 
 /** Tags that only document; what is inside them is nobody's business here. */
 const documentation = new Set(["brief", "doc", "copyright"]);
-const registerWidths_bits: Record<string, number> = { reg8: 8, reg16: 16, reg32: 32, reg64: 64 };
 
 /**
  * The database in the file at `path` with everything it imports.
@@ -39,12 +39,15 @@ class FileParser {
   readonly #file: string;
   readonly #imports: ImportPath;
   readonly #types: TypeParser;
+  readonly #elements: ElementParser;
 
   constructor(schema: Schema, file: string, imports: ImportPath) {
     this.#schema = schema;
     this.#file = file;
     this.#imports = imports;
-    this.#types = new TypeParser(file, schema.warnings, (element, inside) => this.#topLevelOr(element, inside));
+    const other = (element: XmlElement, inside: string): void => this.#topLevelOr(element, inside);
+    this.#types = new TypeParser(file, schema.warnings, other);
+    this.#elements = new ElementParser(file, schema.warnings, this.#types, other);
   }
 
   parse(): void {
@@ -150,7 +153,7 @@ class FileParser {
       domain.brief ??= briefOf(element);
     }
     if (this.#file === this.#schema.path && !this.#schema.ownDomains.includes(name)) this.#schema.ownDomains.push(name);
-    domain.children.push(...this.#elements(element));
+    domain.children.push(...this.#elements.inside(element));
   }
 
   #group(element: XmlElement): void {
@@ -166,7 +169,7 @@ class FileParser {
       group = { name, children: [], file: this.#file, line: element.line };
       this.#schema.groups.set(name, group);
     }
-    group.children.push(...this.#elements(element));
+    group.children.push(...this.#elements.inside(element));
   }
 
   #bitset(element: XmlElement): void {
@@ -233,87 +236,6 @@ class FileParser {
     }
     this.#schema.spectypes.set(name, { name, type, file: this.#file, line: element.line });
   }
-
-  /** The registers, arrays, stripes and group uses directly inside `parent`. */
-  #elements(parent: XmlElement): ElementDefinition[] {
-    const elements: ElementDefinition[] = [];
-    for (const child of parent.children) {
-      const width_bits = registerWidths_bits[child.tag];
-      if (width_bits !== undefined) elements.push(...this.#register(child, width_bits));
-      else if (child.tag === "array" || child.tag === "stripe") elements.push(this.#repeated(child, child.tag));
-      else if (child.tag === "use-group") elements.push(...this.#useGroup(child));
-      else this.#topLevelOr(child, parent.tag);
-    }
-    return elements;
-  }
-
-  #register(element: XmlElement, width_bits: number): ElementDefinition[] {
-    const attributes = this.#attributes(element);
-    const name = attributes.text("name");
-    const accessText = attributes.text("access") ?? "rw";
-    const placement = this.#placement(attributes);
-    const variants = attributes.variants();
-    const type = this.#types.type(element, attributes);
-    attributes.finish();
-    if (!isAccess(accessText)) attributes.warn(`access="${accessText}" is none of r, w, rw`);
-    if (!attributes.has("offset") && !attributes.has("offsets")) attributes.warn(`register ${name} has no offset`);
-    if (name === undefined) {
-      attributes.warn(`<${element.tag}> has no name`);
-      return [];
-    }
-    const access = isAccess(accessText) ? accessText : "rw";
-    const place = { file: this.#file, line: element.line };
-    const brief = briefOf(element);
-    return [
-      { kind: "register", name, ...placement, width_bits, access, type, children: [], brief, ...variants, ...place },
-    ];
-  }
-
-  #repeated(element: XmlElement, kind: "array" | "stripe"): ElementDefinition {
-    const attributes = this.#attributes(element);
-    const name = attributes.text("name");
-    const placement = this.#placement(attributes);
-    const variants = attributes.variants();
-    attributes.finish();
-    if (kind === "array" && placement.stride === 0) attributes.warn(`array ${name ?? ""} has no stride`);
-    if (kind === "stripe" && placement.length !== 1 && placement.stride === 0 && placement.offsets === undefined) {
-      attributes.warn(`stripe ${name ?? ""} has a length but no stride`);
-    }
-    const place = { file: this.#file, line: element.line };
-    const rest = { width_bits: 0, access: "rw" as const, type: noType(), brief: briefOf(element) };
-    return { kind, name, ...placement, ...rest, children: this.#elements(element), ...variants, ...place };
-  }
-
-  #useGroup(element: XmlElement): ElementDefinition[] {
-    const attributes = this.#attributes(element);
-    // The schema file says "ref", the specification and every database say "name".
-    const name = attributes.text("name") ?? attributes.text("ref");
-    const variants = attributes.variants();
-    attributes.finish();
-    if (name === undefined) {
-      attributes.warn("<use-group> names no group");
-      return [];
-    }
-    const placement = { offset: 0, offsets: undefined, length: 1, stride: 0 };
-    const rest = { width_bits: 0, access: "rw" as const, type: noType(), children: [], brief: undefined };
-    return [{ kind: "use-group", name, ...placement, ...rest, ...variants, file: this.#file, line: element.line }];
-  }
-
-  #placement(attributes: Attributes): Pick<ElementDefinition, "offset" | "offsets" | "length" | "stride"> {
-    const offsets = attributes.numbers("offsets");
-    const offset = attributes.number("offset") ?? 0;
-    const length = attributes.number("length") ?? 1;
-    const stride = attributes.number("stride") ?? 0;
-    if (offsets === undefined) return { offset, offsets, length, stride };
-    if (attributes.has("length") && length !== offsets.length) {
-      attributes.warn(`length="${length}", but ${offsets.length} offsets are listed`);
-    }
-    return { offset, offsets, length: offsets.length, stride };
-  }
-}
-
-function isAccess(text: string): text is Access {
-  return text === "r" || text === "w" || text === "rw";
 }
 
 function sameVariants(a: VariantAttributes, b: VariantAttributes): boolean {
