@@ -212,6 +212,7 @@ bool mms_scan(enum mms_mnemonic mnemonic, uint64_t a, uint64_t b,
 	      unsigned int bytes, uint64_t *flags, uint64_t *result)
 {
 	unsigned int count = b & (bytes == 8 ? 63 : 31);
+	uint64_t unchanged = 0;
 
 	switch (mnemonic) {
 	case MMS_MN_BSF: *result = do_bsf(a, b, bytes, flags); return true;
@@ -227,8 +228,8 @@ bool mms_scan(enum mms_mnemonic mnemonic, uint64_t a, uint64_t b,
 	case MMS_MN_BEXTR: *result = do_bextr(a, b, bytes, flags); return true;
 	case MMS_MN_BZHI: *result = do_bzhi(a, b, bytes, flags); return true;
 	/* the rest of BMI2 leaves the flags alone */
-	case MMS_MN_PDEP: *result = do_pdep(a, b, bytes, flags); return true;
-	case MMS_MN_PEXT: *result = do_pext(a, b, bytes, flags); return true;
+	case MMS_MN_PDEP: *result = do_pdep(a, b, bytes, &unchanged); return true;
+	case MMS_MN_PEXT: *result = do_pext(a, b, bytes, &unchanged); return true;
 	case MMS_MN_RORX: *result = rotate_right(a, count, bytes); return true;
 	case MMS_MN_SHLX: *result = a << count; return true;
 	case MMS_MN_SHRX:

@@ -417,7 +417,7 @@ static enum mms_result scan(struct mms_machine *m,
 			    const struct mms_instruction *i, uint64_t address)
 {
 	enum mms_mnemonic mnemonic = i->opcode->mnemonic;
-	unsigned int bytes = i->memory_bytes, to = i->reg;
+	unsigned int bytes = i->memory_bytes, bytes_written = bytes, to = i->reg;
 	uint64_t value, other, result;
 
 	mms_machine_begin(m, address);
@@ -429,7 +429,14 @@ static enum mms_result scan(struct mms_machine *m,
 		other = i->opcode->operands[2] ? i->immediate :
 			mms_read_register(m, i, i->reg, bytes);
 		break;
-	case MMS_MN_BSF: case MMS_MN_BSR: case MMS_MN_ADCX: case MMS_MN_ADOX:
+	case MMS_MN_BSF: case MMS_MN_BSR:
+		/* a zero leaves the destination as it was, all 64 bits of it
+		 * on some CPUs: the instruction is given the whole register,
+		 * and says what becomes of it */
+		other = *mms_register(m, i->reg);
+		bytes_written = 8;
+		break;
+	case MMS_MN_ADCX: case MMS_MN_ADOX:
 		other = mms_read_register(m, i, i->reg, bytes);
 		break;
 	case MMS_MN_RORX:
@@ -445,7 +452,7 @@ static enum mms_result scan(struct mms_machine *m,
 	}
 	if (!mms_scan(mnemonic, value, other, bytes, &m->flags, &result))
 		return MMS_UNSUPPORTED;
-	mms_write_register(m, i, to, bytes, result);
+	mms_write_register(m, i, to, bytes_written, result);
 	return MMS_DONE;
 }
 

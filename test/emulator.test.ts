@@ -1,0 +1,62 @@
+// The emulator against the CPU: a sample of `npm run check:emulator`, and whether it would notice mistakes.
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { projectDirectory } from "../src/base/paths.js";
+import { checkEmulator } from "../src/x86/emulator-check.js";
+
+const sample = 400_000;
+
+describe("the emulator does what the CPU does", () => {
+  for (const seed of [20261123, Date.now() % 2 ** 32]) {
+    test(`seed ${seed}`, async () => {
+      const outcome = await checkEmulator(sample, seed);
+      expect(outcome.mismatches).toEqual([]);
+      expect(outcome.cases).toBeGreaterThan(sample / 2);
+      const executed = [...outcome.forms.values()].filter((form) => form.executed > 0);
+      expect(executed.length).toBeGreaterThan(650);
+    });
+  }
+});
+
+/** Mistakes as they happen: each must show within a sample. */
+const mistakes: [what: string, file: string, from: string, to: string][] = [
+  [
+    "XADD returns the sum",
+    "emulate.c",
+    "mms_write_register(m, i, i->reg, bytes, old);\n\treturn MMS_DONE;\n}\n\n/* The destination",
+    "mms_write_register(m, i, i->reg, bytes, sum);\n\treturn MMS_DONE;\n}\n\n/* The destination",
+  ],
+  ["32-bit results keep the upper half", "operand.h", "} else if (bytes >= 4) {", "} else if (bytes >= 8) {"],
+  ["AH is taken for SPL", "operand.h", "number >= 4 && number < 8", "number >= 5 && number < 8"],
+  ["a bit's number reaches too far", "emulate.c", "bytes == 8 ? 6 :", "bytes == 8 ? 5 :"],
+  ["backward strings go forward", "emulate-string.c", "? *r - step : *r + step", "? *r + step : *r + step"],
+  ["a load clears less than the CPU", "emulate-vector.c", "CLEAR_TO_16 : CLEAR_ALL", "CLEAR_TO_16 : CLEAR_TO_16"],
+  ["the carry is lost", "arithmetic.c", "return (flags & 0xff) << 8;", "return (flags & 0xfe) << 8;"],
+  [
+    "an access is split",
+    "emulate.c",
+    "uint64_t value = mms_load(m, address, bytes);",
+    "uint64_t value = mms_load(m, address, 1) | mms_load(m, address, bytes);",
+  ],
+];
+
+describe("a mistake in the emulator is noticed", () => {
+  for (const [what, file, from, to] of mistakes) {
+    test(what, async () => {
+      const work = mkdtempSync(join(tmpdir(), "mmiostrider-mistake-"));
+      try {
+        cpSync(join(projectDirectory, "core"), work, { recursive: true });
+        const text = readFileSync(join(work, file), "utf8");
+        expect(text.split(from).length, `${file} has the text to change once`).toBe(2);
+        writeFileSync(join(work, file), text.replace(from, to));
+        const outcome = await checkEmulator(sample, 1, work);
+        expect(outcome.mismatchCount).toBeGreaterThan(0);
+        expect(outcome.mismatches[0]!.disassembly).not.toBe("");
+      } finally {
+        rmSync(work, { recursive: true, force: true });
+      }
+    });
+  }
+});
