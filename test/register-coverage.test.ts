@@ -31,6 +31,7 @@ n=0; while [ ! -b /dev/nvme0n1 ] || [ ! -b /dev/sda ]; do n=$((n+1)); [ $n -gt 6
 for i in /sys/class/net/*; do ip link set $(basename $i) up; done
 sleep 2
 for d in nvme0n1 sda; do dd if=/dev/$d of=/dev/null bs=64k count=16 2>/dev/null || exit 3; done
+for m in e1000 e1000e; do modinfo -F alias $m | sed "s/^/ALIAS $m /"; done
 for d in /sys/bus/pci/devices/*; do
   echo PCI $(basename $d) $(cat $d/vendor $d/device $d/class) $(od -An -v -tx1 $d/config | tr -d ' \\n')
   head -6 $d/resource
@@ -73,13 +74,15 @@ interface Coverage {
 
 describe("accesses of stock drivers", () => {
   const coverage = new Map<string, Coverage>();
+  let printed = "";
 
   beforeAll(() => {
     const qemu = devices.flatMap((device) => ["--qemu", device]);
     const lab = ["bin/mmiostrider.js", "lab", "--timeout", "300", "--truth", log, ...qemu, "--", script];
     const run = spawnSync(process.execPath, lab, { cwd: project, encoding: "utf8", timeout: 500_000 });
     expect(run.status, `${run.stdout}\n${run.stderr}`).toBe(0);
-    const functions = parseFunctions(run.stdout);
+    printed = run.stdout;
+    const functions = parseFunctions(printed);
     const line = /^.*memory_region_ops_(read|write) cpu \S+ mr \S+ addr (0x\w+) value (0x\w+) size (\d)/gm;
     for (const [, direction, address, value, size] of readFileSync(log, "utf8").matchAll(line)) {
       const at = Number(address);
@@ -116,5 +119,16 @@ describe("accesses of stock drivers", () => {
     expect([...(seen?.unnamed ?? ["no access at all"])]).toEqual([]);
     expect(seen?.accesses).toBeGreaterThan(accesses);
     expect(seen?.names.size).toBeGreaterThan(names);
+  });
+
+  test.each(["e1000", "e1000e"])("every device that %s claims is known as its", (driver) => {
+    const alias = new RegExp(`^ALIAS ${driver} pci:v0000(\\w{4})d0000(\\w{4})`, "gm");
+    const claimed = [...printed.matchAll(alias)].map(([, vendor, device]) =>
+      [`0x${vendor}`, `0x${device}`].map(Number),
+    );
+    expect(claimed.length).toBeGreaterThan(30);
+    for (const [vendor, device] of claimed) {
+      expect(findDatabase(vendor!, device!)?.name, `${vendor!.toString(16)}:${device!.toString(16)}`).toBe(driver);
+    }
   });
 });
