@@ -85,7 +85,9 @@ function modulesInOrder(kernel: LabKernel): string[] {
     const path = pathOf.get(name);
     if (path !== undefined) visit(path);
     else if (!builtin.has(name)) {
-      throw new UserError(`the kernel ${kernel.release} has no module ${name}, which the lab needs to reach the host`);
+      throw new UserError(`the lab can't boot ${kernel.release}: it lacks the module ${name}, which reaches the host`, {
+        advice: "--kernel debian:6.1, debian:6.12, debian:6.1-rt and debian:6.12-rt have all that it takes",
+      });
     }
   }
   return order.map((path) => join(base, path));
