@@ -134,6 +134,7 @@ cp /bin/busybox /root/run/lab/busybox
 cp /script /root/run/lab/script
 mkdir -p /root/run/lab/applets
 chroot /root /run/lab/busybox --install -s /run/lab/applets
+hostname lab
 ifconfig lo 127.0.0.1 up
 i=0
 while [ ! -e /root/dev/vport*p2 ] && [ $i -lt 100 ]; do i=$((i+1)); usleep 50000; done
