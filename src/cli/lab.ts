@@ -18,8 +18,9 @@ Examples:
   mmiostrider lab --qemu '-netdev user,id=n0 -device e1000,netdev=n0' --truth truth.log --share out -- \\
     'mmiostrider record --driver e1000 -o /share/e1000.mmt -- modprobe e1000'
 
-Kernels: debian:6.1, debian:6.12, each with -rt or -cloud behind it for that flavour; host; or a folder that holds
-boot/vmlinuz-* and lib/modules/*. Debian's are downloaded with apt and unpacked into the cache, not installed.
+Kernels: debian:6.1, debian:6.12, each with -rt behind it for that flavour; host; or a folder that holds boot/vmlinuz-* and
+lib/modules/*. Debian's are downloaded with apt and unpacked into the cache, not installed. The machine needs 9p and overlay
+in its kernel, which Debian's -cloud flavour doesn't have.
 
 In the machine, / is the host's root: readable, and writable without any effect on the host; /share is DIR.
 The exit code is COMMAND's; 1 when the machine itself fails.`;

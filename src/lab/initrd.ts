@@ -85,7 +85,9 @@ function modulesInOrder(kernel: LabKernel): string[] {
     const path = pathOf.get(name);
     if (path !== undefined) visit(path);
     else if (!builtin.has(name)) {
-      throw new UserError(`the kernel ${kernel.release} has no module ${name}, which the lab needs to reach the host`);
+      throw new UserError(`the lab can't boot ${kernel.release}: it lacks the module ${name}, which reaches the host`, {
+        advice: "--kernel debian:6.1, debian:6.12, debian:6.1-rt and debian:6.12-rt have all that it takes",
+      });
     }
   }
   return order.map((path) => join(base, path));
@@ -132,6 +134,7 @@ cp /bin/busybox /root/run/lab/busybox
 cp /script /root/run/lab/script
 mkdir -p /root/run/lab/applets
 chroot /root /run/lab/busybox --install -s /run/lab/applets
+hostname lab
 ifconfig lo 127.0.0.1 up
 i=0
 while [ ! -e /root/dev/vport*p2 ] && [ $i -lt 100 ]; do i=$((i+1)); usleep 50000; done

@@ -1,0 +1,17 @@
+// The core builds against every kernel that Debian has for amd64, without a word from the compiler.
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { expect, test } from "vitest";
+import { buildCore } from "../../src/capture/core-build.js";
+import { labKernel } from "./in-lab.js";
+
+test.each(["6.1", "6.12"].flatMap((version) => ["", "-rt", "-cloud"].map((flavour) => `debian:${version}${flavour}`)))(
+  "%s",
+  async (name) => {
+    const kernel = await labKernel(name);
+    const core = await buildCore({ release: kernel.release, headersDirectory: kernel.headersDirectory! });
+    const log = readFileSync(join(dirname(core.path), "build.log"), "utf8");
+    expect(log).toMatch(/LD \[M\] .*mmiostrider\.ko/);
+    expect(log.split("\n").filter((line) => /warning|error/i.test(line))).toEqual([]);
+  },
+);
