@@ -64,20 +64,15 @@ static int store_side(struct mms_machine *m, const struct mms_instruction *i,
 }
 
 /*
- * A store to ordinary memory that will fail must be known before the device
- * is read: writing back what is there tells, and changes nothing.
+ * A store to ordinary memory that will fail must be known before the device,
+ * or the port, is read.
  */
 static int probe_store(struct mms_machine *m, const struct mms_instruction *i,
 		       const struct side *side)
 {
-	uint64_t value = 0;
-
 	if (side->device)
 		return 0;
-	if (mms_machine_memory_load(m, side->address, &value, i->memory_bytes))
-		return -1;
-	return mms_machine_memory_store(m, side->address, &value,
-					i->memory_bytes);
+	return mms_machine_memory_writable(m, side->address, i->memory_bytes);
 }
 
 /* One element. Returns 0, or -1 when ordinary memory isn't there. */
@@ -114,13 +109,17 @@ static int element(struct mms_machine *m, const struct mms_instruction *i,
 		return 0;
 	case MMS_MN_CMPSB: case MMS_MN_CMPSW: case MMS_MN_CMPSD:
 	case MMS_MN_CMPSQ:
-		/* ordinary memory first: it may not be there */
-		if (from->device ? load_side(m, i, to, &other) :
-				   load_side(m, i, from, &value))
-			return -1;
-		if (from->device ? load_side(m, i, from, &value) :
-				   load_side(m, i, to, &other))
-			return -1;
+		/* ordinary memory first: it may not be there; of two devices
+		 * the CPU reads RSI's first */
+		if (from->device && !to->device) {
+			if (load_side(m, i, to, &other))
+				return -1;
+			load_side(m, i, from, &value);
+		} else {
+			if (load_side(m, i, from, &value))
+				return -1;
+			load_side(m, i, to, &other);
+		}
 		mms_binary(MMS_MN_CMP, value, other, bytes, &m->flags,
 			   &difference);
 		return 0;

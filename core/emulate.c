@@ -519,7 +519,7 @@ static enum mms_result stack_or_jump(struct mms_machine *m,
 	enum mms_mnemonic mnemonic = i->opcode->mnemonic;
 	unsigned int bytes = i->memory_bytes;
 	uint64_t *sp = mms_register(m, MMS_RSP);
-	uint64_t value = 0, probe = 0;
+	uint64_t value = 0, pushed;
 
 	if (bytes != 8 && mnemonic != MMS_MN_PUSH && mnemonic != MMS_MN_POP)
 		return MMS_UNSUPPORTED;
@@ -542,8 +542,7 @@ static enum mms_result stack_or_jump(struct mms_machine *m,
 	}
 	/* the stack first: once the device was read there is no way back */
 	if (mnemonic != MMS_MN_JMP &&
-	    (mms_machine_memory_load(m, *sp - bytes, &probe, bytes) ||
-	     mms_machine_memory_store(m, *sp - bytes, &probe, bytes)))
+	    mms_machine_memory_writable(m, *sp - bytes, bytes))
 		return MMS_MEMORY_FAULT;
 	mms_machine_begin(m, address);
 	value = mms_load(m, address, bytes);
@@ -552,9 +551,9 @@ static enum mms_result stack_or_jump(struct mms_machine *m,
 		m->ip = value - i->length;
 		return MMS_DONE;
 	}
-	probe = mnemonic == MMS_MN_CALL ? m->ip + i->length : value;
+	pushed = mnemonic == MMS_MN_CALL ? m->ip + i->length : value;
 	*sp -= bytes;
-	mms_machine_memory_store(m, *sp, &probe, bytes);
+	mms_machine_memory_store(m, *sp, &pushed, bytes);
 	if (mnemonic == MMS_MN_CALL)
 		m->ip = value - i->length;
 	return MMS_DONE;

@@ -32,7 +32,8 @@ struct mms_machine {
 	const uint16_t *register_at;	/* rax's to r15's place in them, bytes */
 	uint64_t ip;
 	uint64_t flags;
-	uint64_t fault_address;		/* after MMS_MEMORY_FAULT */
+	uint64_t fault_address;		/* after MMS_MEMORY_FAULT: where */
+	bool fault_write;		/* and whether it was to be written */
 };
 
 /* How a read-modify-write changes the device's memory in one operation. */
@@ -76,11 +77,18 @@ bool mms_machine_atomic(struct mms_machine *machine, uint64_t address,
 			enum mms_atomic operation, const void *operand,
 			const void *expected, void *old, unsigned int bytes);
 
-/* Ordinary memory. Return 0, or -1 when the CPU would have faulted. */
+/*
+ * Ordinary memory. Return 0, or -1 when the CPU would have faulted, and then
+ * say in the machine where. `writable` is asked before a device is read whose
+ * value belongs there: it changes nothing, and where a fault can't be mended
+ * it may say yes without looking.
+ */
 int mms_machine_memory_load(struct mms_machine *machine, uint64_t address,
 			    void *value, unsigned int bytes);
 int mms_machine_memory_store(struct mms_machine *machine, uint64_t address,
 			     const void *value, unsigned int bytes);
+int mms_machine_memory_writable(struct mms_machine *machine, uint64_t address,
+				unsigned int bytes);
 /* Whether the stack may be written: not where the handler's frame lies on it. */
 bool mms_machine_stack_is_free(struct mms_machine *machine);
 

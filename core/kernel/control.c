@@ -19,7 +19,7 @@
 #define RING_BYTES_MIN (64ull << 10)
 #define RING_BYTES_MAX (1ull << 30)
 #define RING_BYTES_DEFAULT (16ull << 20)
-#define STATUS_BYTES_MAX (256 << 10)
+#define STATUS_BYTES_MAX (96 * MMS_MAPPINGS_MAX)
 
 enum state { IDLE, RECORDING, STOPPED };
 
@@ -31,6 +31,7 @@ static u64 ring_bytes;
 static char last_error[96] = "-";
 static u64 missed;		/* of the recording that ended */
 static atomic_t recorders;
+static DEFINE_MUTEX(reader);	/* threads of the recorder take turns */
 
 static __printf(2, 3) int fail(int error, const char *format, ...)
 {
@@ -314,13 +315,18 @@ static ssize_t control_read(struct file *file, char __user *buffer, size_t size,
 			    loff_t *offset)
 {
 	const char *text = file->private_data;
+	ssize_t length;
 
 	if (!is_recorder(file))
 		return simple_read_from_buffer(buffer, size, offset, text,
 					       strlen(text));
 	if (!has_ring())
 		return -EBUSY;
-	return mms_ring_read(buffer, size, !(file->f_flags & O_NONBLOCK));
+	if (mutex_lock_interruptible(&reader))
+		return -ERESTARTSYS;
+	length = mms_ring_read(buffer, size, !(file->f_flags & O_NONBLOCK));
+	mutex_unlock(&reader);
+	return length;
 }
 
 static __poll_t control_poll(struct file *file, poll_table *table)

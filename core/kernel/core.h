@@ -18,7 +18,6 @@
 #include <linux/bits.h>
 #include <linux/percpu.h>
 #include <linux/ptrace.h>
-#include <linux/rcupdate.h>
 #include <linux/types.h>
 
 #include "../emulate.h"
@@ -47,15 +46,19 @@ struct mms_mapping {
 	u64 asked_physical;	/* as the driver asked for it */
 	u64 asked_bytes;
 	u64 caller;
-	struct rcu_head rcu;
 };
 
-/* Adds a mapping and a reference to the module. 0 or -ENOMEM. */
+#define MMS_MAPPINGS_MAX 4096
+
+void mms_mapping_init(void);
+/* Adds a mapping and a reference to the module. 0, or -ENOSPC when there are
+ * MMS_MAPPINGS_MAX already. From any context but an NMI. */
 int mms_mapping_add(u64 decoy, u64 physical, u64 bytes, u64 caller,
 		    enum mms_memory_type type, bool silent);
 /* Removes the mapping that holds the decoy; false when there is none. */
 bool mms_mapping_remove(u64 decoy);
-/* The mapping that holds these bytes. Caller is in an RCU read section. */
+/* The mapping that holds these bytes. The caller has interrupts off, and
+ * doesn't keep it when it turns them on. */
 const struct mms_mapping *mms_mapping_find(u64 decoy, unsigned int bytes);
 bool mms_mapping_any(void);
 /* Puts a MAP record for every living mapping into the ring. */
@@ -103,6 +106,7 @@ int mms_fault_check(void);		/* 0 or -EIO */
 struct mms_cpu {
 	struct mms_machine machine;	/* first: the two are cast */
 	struct pt_regs *regs;
+	bool in_nmi;
 	const struct mms_mapping *mapping;	/* the last one found */
 	struct mms_lock *lock;		/* held, or NULL */
 	u64 site;
@@ -113,8 +117,10 @@ struct mms_cpu {
 extern const uint16_t mms_pt_regs_at[MMS_REGISTER_COUNT];
 
 void mms_machine_init(void);
-/* Fills `cpu` from `regs`; the caller has interrupts off. */
-void mms_cpu_enter(struct mms_cpu *cpu, struct pt_regs *regs);
+/* Fills `cpu` from `regs`; the caller has interrupts off. `nmis_of_ours` of
+ * those that preempt_count() shows are exceptions on the way to us. */
+void mms_cpu_enter(struct mms_cpu *cpu, struct pt_regs *regs,
+		   unsigned int nmis_of_ours);
 /* Puts what the emulator changed back into the registers. */
 void mms_cpu_leave(struct mms_cpu *cpu);
 extern bool mms_relaxed;
@@ -127,13 +133,23 @@ extern bool mms_relaxed;
  * can't be done either.
  */
 bool mms_step(struct mms_cpu *cpu, const struct mms_instruction *instruction);
-/* A debug exception: true when it ended a step of ours. */
+/* A debug exception: true when it was only the end of a step of ours. */
 bool mms_step_end(struct pt_regs *regs, unsigned long *dr6);
+/* A fault: if it is of the instruction being stepped, the step is taken back,
+ * and the fault is the driver's own. */
+void mms_step_abort(struct pt_regs *regs);
 
 /* ---- user.c ---- */
 
-/* Makes the interrupted context fault a page of user memory in and come back. */
-bool mms_user_touch(struct mms_cpu *cpu, bool *give_up);
+/*
+ * Sends the interrupted context to fault a page of user memory in and come
+ * back to its instruction. False: that has failed, or can't be tried, and the
+ * fault is the instruction's. `first`: the first of those who are asked about
+ * this fault (fault.c).
+ */
+bool mms_user_touch(struct mms_cpu *cpu, bool first);
+/* The instruction was executed: a page that couldn't be had isn't needed. */
+void mms_user_done(struct mms_cpu *cpu);
 extern char mms_user_entry[];
 extern char mms_return[];	/* a lone RET */
 

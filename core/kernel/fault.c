@@ -2,96 +2,118 @@
 /*
  * A fault on a decoy: which exception it comes as, and what becomes of it.
  *
- * #GP asks fixup_exception() first, which a probe sees before it looks for an
- * exception-table entry; then, and for #SS at once, the die notifiers are
- * called. Whichever of the two comes first does the work, so that a disarmed
- * probe costs nothing but the instructions that have an entry.
+ * #GP asks fixup_exception() first, which a hook sees before it looks for an
+ * exception-table entry; then the die notifiers are called. #SS does it the
+ * other way round. Whichever of the two comes first does the work, so that a
+ * disarmed hook costs nothing but the instructions that have an entry.
  */
+#include <linux/ftrace.h>
 #include <linux/kdebug.h>
 #include <linux/kprobes.h>
 #include <linux/notifier.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <asm/extable.h>
+#include <asm/processor-flags.h>
+#include <asm/text-patching.h>
 #include <asm/trapnr.h>
 
 #include "core.h"
 
-/* The bytes at `ip`; fewer than asked for where a page ends that has no next. */
+/*
+ * The bytes at `ip`; fewer than asked for where a page ends that has no next.
+ * After a bad return or jump `ip` itself may be what faulted.
+ */
 static size_t fetch(u64 ip, u8 *bytes)
 {
-	size_t first = PAGE_SIZE - offset_in_page(ip);
+	size_t first = min_t(size_t, PAGE_SIZE - offset_in_page(ip),
+			     MMS_INSTRUCTION_BYTES_MAX);
 
-	if (first >= MMS_INSTRUCTION_BYTES_MAX) {
-		/* the CPU has just fetched from here */
-		memcpy(bytes, (const void *)ip, MMS_INSTRUCTION_BYTES_MAX);
+	if (copy_from_kernel_nofault(bytes, (const void *)ip, first))
+		return 0;
+	if (first < MMS_INSTRUCTION_BYTES_MAX &&
+	    !copy_from_kernel_nofault(bytes + first, (const void *)(ip + first),
+				      MMS_INSTRUCTION_BYTES_MAX - first))
 		return MMS_INSTRUCTION_BYTES_MAX;
-	}
-	memcpy(bytes, (const void *)ip, first);
-	if (copy_from_kernel_nofault(bytes + first, (const void *)(ip + first),
-				     MMS_INSTRUCTION_BYTES_MAX - first))
-		return first;
-	return MMS_INSTRUCTION_BYTES_MAX;
+	return first;
 }
 NOKPROBE_SYMBOL(fetch);
 
 /*
- * True: the fault was ours and is dealt with. `give_up` then says that the
- * instruction's exception-table entry is to have it, as after a page fault.
+ * Who asks about a fault. #GP: the hook on fixup_exception(), then the
+ * notifier. #SS: the notifier, then the hook. The second is asked when the
+ * first didn't deal with it, and must come to the same answer.
  */
-static bool handle(struct pt_regs *regs, bool *give_up)
+struct asker {
+	bool first;
+	/* exceptions between the fault and us that count as an NMI */
+	unsigned int nmis;
+};
+
+enum answer {
+	NOT_OURS,
+	DEALT_WITH,
+	/* ours, but its exception-table entry is to have it, as after a page
+	 * fault; without an entry it is a bug of the driver's */
+	GIVE_UP,
+};
+
+static enum answer handle(struct pt_regs *regs, const struct asker *asker)
 {
 	struct mms_instruction instruction;
 	u8 bytes[MMS_INSTRUCTION_BYTES_MAX];
 	struct mms_cpu cpu;
-	bool ours = true;
+	size_t available = fetch(regs->ip, bytes);
 
-	*give_up = false;
-	mms_cpu_enter(&cpu, regs);
-	if (!mms_decode(bytes, fetch(regs->ip, bytes), &instruction))
-		return false;
+	/* It wasn't a breakpoint that faulted: somebody is patching the code,
+	 * and has it executed anew. */
+	if (available && bytes[0] == INT3_INSN_OPCODE)
+		return asker->first ? DEALT_WITH : NOT_OURS;
+	if (!mms_decode(bytes, available, &instruction))
+		return NOT_OURS;
+	mms_cpu_enter(&cpu, regs, asker->nmis);
 	if (instruction.prefixes & MMS_PREFIX_LOCK)
 		cpu.instruction_flags |= MMS_F_LOCKED;
 	switch (mms_emulate(&cpu.machine, &instruction)) {
 	case MMS_DONE:
 	case MMS_AGAIN:
+		mms_user_done(&cpu);
 		mms_cpu_leave(&cpu);
-		break;
+		return DEALT_WITH;
 	case MMS_MEMORY_FAULT:
-		ours = mms_user_touch(&cpu, give_up);
-		break;
+		return mms_user_touch(&cpu, asker->first) ? DEALT_WITH : GIVE_UP;
 	case MMS_UNSUPPORTED:
-		ours = mms_step(&cpu, &instruction);
-		break;
+		return mms_step(&cpu, &instruction) ? DEALT_WITH : NOT_OURS;
 	case MMS_NO_DEVICE:
-		/* gathers and scatters say so too: their addresses are many */
-		ours = instruction.memory == MMS_MEMORY_VECTOR &&
-		       mms_step(&cpu, &instruction);
 		break;
 	}
-	return ours;
+	return NOT_OURS;
 }
 NOKPROBE_SYMBOL(handle);
 
-static bool handle_fault(struct pt_regs *regs, bool *give_up)
+static enum answer handle_fault(struct pt_regs *regs, struct asker asker)
 {
 	unsigned long flags;
-	bool ours;
+	enum answer answer;
 
-	*give_up = false;
 	if (user_mode(regs) || !mms_mapping_any())
-		return false;
+		return NOT_OURS;
 	local_irq_save(flags);
-	ours = handle(regs, give_up);
-	local_irq_restore(flags);
-	return ours;
+	mms_step_abort(regs);
+	answer = handle(regs, &asker);
+	/* A step's place is on this CPU: interrupts stay off until it is over,
+	 * as the context's flags say now. */
+	if (!(answer == DEALT_WITH && (regs->flags & X86_EFLAGS_TF) &&
+	      !(regs->flags & X86_EFLAGS_IF)))
+		local_irq_restore(flags);
+	return answer;
 }
 NOKPROBE_SYMBOL(handle_fault);
 
 static int on_die(struct notifier_block *block, unsigned long value, void *data)
 {
 	struct die_args *args = data;
-	bool give_up;
+	struct asker asker = { .first = value == DIE_TRAP };
 
 	switch (value) {
 	case DIE_DEBUG:
@@ -102,14 +124,14 @@ static int on_die(struct notifier_block *block, unsigned long value, void *data)
 	case DIE_TRAP:
 		if (args->trapnr == X86_TRAP_SS)
 			break;
+		if (!user_mode(args->regs))
+			mms_step_abort(args->regs);
 		return NOTIFY_DONE;
 	default:
 		return NOTIFY_DONE;
 	}
-	/* to give up without an exception-table entry is a bug of the driver's
-	 * that the kernel is to report */
-	return handle_fault(args->regs, &give_up) && !give_up ? NOTIFY_STOP :
-								NOTIFY_DONE;
+	return handle_fault(args->regs, asker) == DEALT_WITH ? NOTIFY_STOP :
+							       NOTIFY_DONE;
 }
 NOKPROBE_SYMBOL(on_die);
 
@@ -118,33 +140,118 @@ static struct notifier_block die_block = {
 	.priority = INT_MAX,
 };
 
-/* bool fixup_exception(regs, trapnr, error_code, fault_address) */
-static int on_fixup(struct kprobe *probe, struct pt_regs *regs)
+/* ---- The hook on fixup_exception() ---- */
+
+/* bool fixup_exception(regs, trap, …). True: go to mms_return instead. */
+static bool on_fixup(struct pt_regs *regs, unsigned int nmis)
 {
 	struct pt_regs *fault_regs = (struct pt_regs *)regs->di;
 	unsigned long trap = regs->si;
-	bool give_up;
+	struct asker asker = { .first = trap == X86_TRAP_GP, .nmis = nmis };
 
 	if (trap != X86_TRAP_GP && trap != X86_TRAP_SS)
-		return 0;
-	if (!handle_fault(fault_regs, &give_up))
-		return 0;
-	if (give_up) {
+		return false;
+	switch (handle_fault(fault_regs, asker)) {
+	case DEALT_WITH:
+		if (irqs_disabled())
+			regs->flags &= ~X86_EFLAGS_IF;
+		/* return 1 without running the function */
+		regs->ax = 1;
+		regs->ip = (unsigned long)mms_return;
+		return true;
+	case GIVE_UP:
 		/* as if the other side's page fault had come by itself */
 		regs->si = X86_TRAP_PF;
-		return 0;
+		return false;
+	default:
+		return false;
 	}
-	/* return 1 from the probed function without running it */
-	regs->ax = 1;
-	regs->ip = (unsigned long)mms_return;
-	return 1;
 }
 NOKPROBE_SYMBOL(on_fixup);
 
-static struct kprobe fixup_probe = {
+/*
+ * A kprobe: where there is no ftrace. It isn't called while another kprobe's
+ * handler or step is under way. With a post_handler it isn't optimised into a
+ * jump, which couldn't go anywhere else.
+ */
+static int on_fixup_kprobe(struct kprobe *probe, struct pt_regs *regs)
+{
+	/* the breakpoint counts as an NMI */
+	return on_fixup(regs, kprobe_ftrace(probe) ? 0 : 1);
+}
+NOKPROBE_SYMBOL(on_fixup_kprobe);
+
+static void after_fixup_kprobe(struct kprobe *probe, struct pt_regs *regs,
+			       unsigned long flags)
+{
+}
+NOKPROBE_SYMBOL(after_fixup_kprobe);
+
+static struct kprobe fixup_kprobe = {
 	.symbol_name = "fixup_exception",
-	.pre_handler = on_fixup,
+	.pre_handler = on_fixup_kprobe,
+	.post_handler = after_fixup_kprobe,
 };
+
+#ifdef CONFIG_DYNAMIC_FTRACE_WITH_REGS
+static void on_fixup_ftrace(unsigned long ip, unsigned long parent,
+			    struct ftrace_ops *ops, struct ftrace_regs *fregs)
+{
+	struct pt_regs *regs = ftrace_get_regs(fregs);
+
+	if (regs)
+		on_fixup(regs, 0);
+}
+NOKPROBE_SYMBOL(on_fixup_ftrace);
+
+/* RECURSION: it may be called while it runs, and comes to an end. */
+static struct ftrace_ops fixup_ops = {
+	.func = on_fixup_ftrace,
+	.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_IPMODIFY |
+		 FTRACE_OPS_FL_RECURSION,
+};
+static bool hooked_by_ftrace;
+
+/* A kprobe, registered for a moment, knows the function's address. */
+static int hook_by_ftrace(void)
+{
+	struct kprobe probe = { .symbol_name = "fixup_exception" };
+	unsigned long address;
+	int error = register_kprobe(&probe);
+
+	if (error)
+		return error;
+	address = (unsigned long)probe.addr;
+	unregister_kprobe(&probe);
+	error = ftrace_set_filter_ip(&fixup_ops, address, 0, 1);
+	if (error)
+		return error;
+	error = register_ftrace_function(&fixup_ops);
+	if (error)
+		ftrace_free_filter(&fixup_ops);
+	hooked_by_ftrace = !error;
+	return error;
+}
+
+static bool unhook_from_ftrace(void)
+{
+	if (!hooked_by_ftrace)
+		return false;
+	unregister_ftrace_function(&fixup_ops);
+	ftrace_free_filter(&fixup_ops);
+	return true;
+}
+#else
+static int hook_by_ftrace(void)
+{
+	return -EOPNOTSUPP;
+}
+
+static bool unhook_from_ftrace(void)
+{
+	return false;
+}
+#endif
 
 int mms_fault_init(void)
 {
@@ -152,7 +259,9 @@ int mms_fault_init(void)
 
 	if (error)
 		return error;
-	error = register_kprobe(&fixup_probe);
+	error = hook_by_ftrace();
+	if (error)
+		error = register_kprobe(&fixup_kprobe);
 	if (error)
 		unregister_die_notifier(&die_block);
 	return error;
@@ -160,7 +269,8 @@ int mms_fault_init(void)
 
 void mms_fault_exit(void)
 {
-	unregister_kprobe(&fixup_probe);
+	if (!unhook_from_ftrace())
+		unregister_kprobe(&fixup_kprobe);
 	unregister_die_notifier(&die_block);
 }
 

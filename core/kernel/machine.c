@@ -5,12 +5,16 @@
  */
 #include <linux/cpu.h>
 #include <linux/io.h>
+#include <linux/log2.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/uaccess.h>
 #include <asm/asm.h>
+#include <asm/cpufeature.h>
 #include <asm/msr.h>
+#include <asm/processor-flags.h>
+#include <asm/special_insns.h>
 #include <asm/tsc.h>
 
 #include "core.h"
@@ -51,13 +55,16 @@ void mms_machine_init(void)
 		raw_spin_lock_init(&locks[n].spinlock);
 }
 
-void mms_cpu_enter(struct mms_cpu *cpu, struct pt_regs *regs)
+void mms_cpu_enter(struct mms_cpu *cpu, struct pt_regs *regs,
+		   unsigned int nmis_of_ours)
 {
+	unsigned int nmis = (nmi_count() >> NMI_SHIFT) - nmis_of_ours;
 	u32 flags = 0;
 
-	if (in_nmi())
+	/* an NMI counts as a hard interrupt, too, in the kernel's counter */
+	if (nmis)
 		flags |= MMS_F_NMI;
-	if (in_hardirq())
+	if (hardirq_count() >> HARDIRQ_SHIFT > nmi_count() >> NMI_SHIFT)
 		flags |= MMS_F_HARDIRQ;
 	if (in_serving_softirq())
 		flags |= MMS_F_SOFTIRQ;
@@ -69,6 +76,7 @@ void mms_cpu_enter(struct mms_cpu *cpu, struct pt_regs *regs)
 			.flags = regs->flags,
 		},
 		.regs = regs,
+		.in_nmi = nmis,
 		.site = mms_clean_room ? 0 : regs->ip,
 		.record_flags = flags,
 	};
@@ -76,6 +84,9 @@ void mms_cpu_enter(struct mms_cpu *cpu, struct pt_regs *regs)
 
 void mms_cpu_leave(struct mms_cpu *cpu)
 {
+	/* a fault sets RF, which every instruction that is completed clears */
+	if (cpu->regs->ip != cpu->machine.ip)
+		cpu->machine.flags &= ~(u64)X86_EFLAGS_RF;
 	cpu->regs->ip = cpu->machine.ip;
 	cpu->regs->flags = cpu->machine.flags;
 }
@@ -222,38 +233,55 @@ static void copy(void *to, const void *from, unsigned int bytes)
 		THROUGH_VECTOR("vmovdqu", "ymm0", struct bytes32);
 		break;
 	case 64:
-		THROUGH_VECTOR("vmovdqu64", "zmm0", struct bytes64);
+		/* a client CPU has the one without the other */
+		if (boot_cpu_has(X86_FEATURE_AVX512F))
+			THROUGH_VECTOR("vmovdqu64", "zmm0", struct bytes64);
+		else
+			movdir64b(to, from);
 		break;
-	default:
-		/* no single access is this wide: 6, 10, 28, 512 … bytes */
-		while (bytes) {
-			unsigned int part = bytes >= 8 ? 8 : bytes >= 4 ? 4 :
-					    bytes >= 2 ? 2 : 1;
-
-			copy(to, from, part);
-			to += part;
-			from += part;
-			bytes -= part;
-		}
 	}
+}
+
+/*
+ * How wide the next access is of what an instruction does to `left` bytes:
+ * FXSAVE, far pointers and the like make several. Vector widths are only made
+ * by instructions that have them.
+ */
+static unsigned int access_bytes(unsigned int left)
+{
+	if (left <= MMS_VECTOR_BYTES_MAX && is_power_of_2(left))
+		return left;
+	return left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
 }
 
 void mms_machine_load(struct mms_machine *machine, uint64_t address,
 		      void *value, unsigned int bytes)
 {
-	u64 tsc = rdtsc();
+	unsigned int at, part = access_bytes(bytes);
 
-	copy(value, real_of(address), bytes);
-	put_access(cpu_of(machine), address, MMS_READ, tsc, value, bytes);
+	for (at = 0; at < bytes; at += part) {
+		u64 tsc = rdtsc();
+
+		part = min(part, access_bytes(bytes - at));
+		copy(value + at, real_of(address + at), part);
+		put_access(cpu_of(machine), address + at, MMS_READ, tsc,
+			   value + at, part);
+	}
 }
 
 void mms_machine_store(struct mms_machine *machine, uint64_t address,
 		       const void *value, unsigned int bytes)
 {
-	u64 tsc = rdtsc();
+	unsigned int at, part = access_bytes(bytes);
 
-	copy(real_of(address), value, bytes);
-	put_access(cpu_of(machine), address, MMS_WRITE, tsc, value, bytes);
+	for (at = 0; at < bytes; at += part) {
+		u64 tsc = rdtsc();
+
+		part = min(part, access_bytes(bytes - at));
+		copy(real_of(address + at), value + at, part);
+		put_access(cpu_of(machine), address + at, MMS_WRITE, tsc,
+			   value + at, part);
+	}
 }
 
 /* Explicit LOCK prefixes: the kernel's own macros may have theirs patched out. */
@@ -383,6 +411,13 @@ static int kernel_store(u64 address, const void *value, unsigned int bytes)
 	return failed ? -1 : 0;
 }
 
+static int memory_fault(struct mms_machine *machine, u64 address, bool write)
+{
+	machine->fault_address = address;
+	machine->fault_write = write;
+	return -1;
+}
+
 int mms_machine_memory_load(struct mms_machine *machine, uint64_t address,
 			    void *value, unsigned int bytes)
 {
@@ -398,9 +433,7 @@ int mms_machine_memory_load(struct mms_machine *machine, uint64_t address,
 	} else {
 		failed = kernel_load(value, address, bytes);
 	}
-	if (failed)
-		machine->fault_address = address;
-	return failed ? -1 : 0;
+	return failed ? memory_fault(machine, address, false) : 0;
 }
 
 int mms_machine_memory_store(struct mms_machine *machine, uint64_t address,
@@ -417,9 +450,42 @@ int mms_machine_memory_store(struct mms_machine *machine, uint64_t address,
 	} else {
 		failed = kernel_store(address, value, bytes);
 	}
-	if (failed)
-		machine->fault_address = address;
+	return failed ? memory_fault(machine, address, true) : 0;
+}
+
+static int user_writable(u64 address)
+{
+	unsigned long failed = 1;
+
+	if (!user_access_begin((void __user *)address, 1))
+		return -1;
+	/* writes, so that a page is asked for that may be written, but nothing */
+	asm volatile("1: lock orb $0, %1\n"
+		     "   xorl %k0, %k0\n"
+		     "2:\n"
+		     _ASM_EXTABLE(1b, 2b)
+		     : "+r" (failed), "+m" (*(u8 __user *)address) : : "cc");
+	user_access_end();
 	return failed ? -1 : 0;
+}
+
+/* A bad kernel address is a bug of the driver's, whatever the device says. */
+int mms_machine_memory_writable(struct mms_machine *machine, uint64_t address,
+				unsigned int bytes)
+{
+	u64 last = address + bytes - 1;
+	bool failed;
+
+	if (!is_user(address, bytes))
+		return 0;
+	pagefault_disable();
+	failed = user_writable(address);
+	if (!failed && (address ^ last) & PAGE_MASK) {
+		address = last;
+		failed = user_writable(address);
+	}
+	pagefault_enable();
+	return failed ? memory_fault(machine, address, true) : 0;
 }
 
 /* The exception's frame lies right below the interrupted stack pointer. */

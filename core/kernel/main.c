@@ -43,6 +43,7 @@ static int __init mms_init(void)
 	int error;
 
 	mms_machine_init();
+	mms_mapping_init();
 	error = mms_fault_init();
 	if (error)
 		return error;
@@ -72,7 +73,6 @@ static void __exit mms_exit(void)
 	unregister_module_notifier(&module_block);
 	mms_hooks_exit();
 	mms_fault_exit();
-	rcu_barrier();	/* freed mappings */
 }
 
 module_init(mms_init);

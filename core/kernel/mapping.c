@@ -1,35 +1,70 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which decoys there are: a sorted array that is replaced as a whole, so that
- * a fault, in whatever context, can search it without a lock.
+ * Which decoys there are: a sorted table that a fault, in whatever context,
+ * can search without a lock, and a probe change without allocating memory,
+ * which it may not do on a PREEMPT_RT kernel.
+ *
+ * There are two copies. Whoever changes them changes first the one and then
+ * the other, and says in `sequence` which of them readers are to use
+ * meanwhile; a reader looks again when that has changed under it.
  */
-#include <linux/bsearch.h>
+#include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/string.h>
 
 #include "core.h"
 
 struct table {
-	struct rcu_head rcu;
 	unsigned int count;
-	struct mms_mapping *mapping[];	/* by decoy, rising, not overlapping */
+	struct mms_mapping *mapping[MMS_MAPPINGS_MAX];	/* by decoy, rising */
 };
 
-static struct table __rcu *table;
-static DEFINE_RAW_SPINLOCK(table_lock);	/* for those who replace it */
+static struct table tables[2];
+static unsigned int sequence;	/* odd: readers use the second copy */
+
+static struct mms_mapping pool[MMS_MAPPINGS_MAX];
+/* Those not in use, as a queue: a reader that still has one in its hands when
+ * it is removed is long gone when it is used again. */
+static struct mms_mapping *spare[MMS_MAPPINGS_MAX];
+static unsigned int spare_first, spare_count;
+
+static DEFINE_RAW_SPINLOCK(table_lock);	/* for those who change them */
 static u32 last_id;
 static u32 total;
+
+void mms_mapping_init(void)
+{
+	for (spare_count = 0; spare_count < MMS_MAPPINGS_MAX; spare_count++)
+		spare[spare_count] = &pool[spare_count];
+}
+
+static struct mms_mapping *take_spare(void)
+{
+	struct mms_mapping *m = spare[spare_first];
+
+	if (!spare_count)
+		return NULL;
+	spare_first = (spare_first + 1) % MMS_MAPPINGS_MAX;
+	spare_count--;
+	return m;
+}
+
+static void give_back(struct mms_mapping *m)
+{
+	spare[(spare_first + spare_count) % MMS_MAPPINGS_MAX] = m;
+	spare_count++;
+}
 
 /* The first mapping whose end lies behind the address. */
 static unsigned int lower_bound(const struct table *t, u64 decoy)
 {
-	unsigned int low = 0, high = t ? t->count : 0;
+	unsigned int low = 0, high = READ_ONCE(t->count);
 
 	while (low < high) {
 		unsigned int middle = (low + high) / 2;
-		const struct mms_mapping *m = t->mapping[middle];
+		const struct mms_mapping *m = READ_ONCE(t->mapping[middle]);
 
 		if (m->decoy + m->bytes <= decoy)
 			low = middle + 1;
@@ -39,21 +74,27 @@ static unsigned int lower_bound(const struct table *t, u64 decoy)
 	return low;
 }
 
-static struct table *copy_with_room(const struct table *old, int more)
+static void insert(struct table *t, unsigned int at, struct mms_mapping *m)
 {
-	unsigned int count = (old ? old->count : 0) + more;
-	struct table *t = kmalloc(struct_size(t, mapping, count), GFP_ATOMIC);
-
-	if (t)
-		t->count = count;
-	return t;
+	memmove(t->mapping + at + 1, t->mapping + at,
+		(t->count - at) * sizeof(m));
+	t->mapping[at] = m;
+	smp_store_release(&t->count, t->count + 1);
 }
 
-static void replace(struct table *old, struct table *new)
+static void delete(struct table *t, unsigned int at)
 {
-	rcu_assign_pointer(table, new);
-	if (old)
-		kfree_rcu(old, rcu);
+	WRITE_ONCE(t->count, t->count - 1);
+	memmove(t->mapping + at, t->mapping + at + 1,
+		(t->count - at) * sizeof(t->mapping[0]));
+}
+
+/* Sends the readers to the other copy; what was written before is there. */
+static void next_copy(void)
+{
+	smp_wmb();
+	WRITE_ONCE(sequence, sequence + 1);
+	smp_wmb();
 }
 
 static void record_mapping(const struct mms_mapping *m, enum mms_kind kind)
@@ -69,21 +110,24 @@ static void record_mapping(const struct mms_mapping *m, enum mms_kind kind)
 	record.site = kind == MMS_MAP && !mms_clean_room ? m->caller : 0;
 	record.mapping = m->id;
 	record.width = m->memory_type;
-	if (record.site)
-		mms_ring_put_symbol(record.site);
 	mms_ring_put(&record, 1);
 }
 
 int mms_mapping_add(u64 decoy, u64 physical, u64 bytes, u64 caller,
 		    enum mms_memory_type type, bool silent)
 {
-	struct mms_mapping *m = kmalloc(sizeof(*m), GFP_ATOMIC);
-	struct table *old, *new;
+	struct mms_mapping *m;
 	unsigned long flags;
 	unsigned int at;
 
-	if (!m)
-		return -ENOMEM;
+	if (!silent && !mms_clean_room)
+		mms_ring_put_symbol(caller);
+	raw_spin_lock_irqsave(&table_lock, flags);
+	m = take_spare();
+	if (!m) {
+		raw_spin_unlock_irqrestore(&table_lock, flags);
+		return -ENOSPC;
+	}
 	*m = (struct mms_mapping){
 		.decoy = decoy & PAGE_MASK,
 		.bytes = PAGE_ALIGN(offset_in_page(physical) + bytes),
@@ -94,28 +138,17 @@ int mms_mapping_add(u64 decoy, u64 physical, u64 bytes, u64 caller,
 		.asked_bytes = bytes,
 		.caller = caller,
 	};
-	raw_spin_lock_irqsave(&table_lock, flags);
-	old = rcu_dereference_protected(table, lockdep_is_held(&table_lock));
-	new = copy_with_room(old, 1);
-	if (!new) {
-		raw_spin_unlock_irqrestore(&table_lock, flags);
-		kfree(m);
-		return -ENOMEM;
-	}
 	if (!silent) {
 		m->id = ++last_id;
 		total++;
 	}
-	at = lower_bound(old, m->decoy);
-	if (old) {
-		memcpy(new->mapping, old->mapping, at * sizeof(m));
-		memcpy(new->mapping + at + 1, old->mapping + at,
-		       (old->count - at) * sizeof(m));
-	}
-	new->mapping[at] = m;
 	/* before anybody can use the decoy */
 	record_mapping(m, MMS_MAP);
-	replace(old, new);
+	at = lower_bound(&tables[0], m->decoy);
+	next_copy();
+	insert(&tables[0], at, m);
+	next_copy();
+	insert(&tables[1], at, m);
 	raw_spin_unlock_irqrestore(&table_lock, flags);
 	__module_get(THIS_MODULE);
 	return 0;
@@ -123,47 +156,43 @@ int mms_mapping_add(u64 decoy, u64 physical, u64 bytes, u64 caller,
 
 bool mms_mapping_remove(u64 decoy)
 {
+	struct table *t = &tables[0];
 	struct mms_mapping *m = NULL;
-	struct table *old, *new;
 	unsigned long flags;
 	unsigned int at;
 
 	raw_spin_lock_irqsave(&table_lock, flags);
-	old = rcu_dereference_protected(table, lockdep_is_held(&table_lock));
-	at = lower_bound(old, decoy);
-	if (!old || at == old->count || old->mapping[at]->decoy > decoy)
-		goto out;
-	new = copy_with_room(old, -1);
-	if (!new) {
-		/* leave the entry in: a stale decoy does no harm, for nobody
-		 * has its address any more; only unloading is refused */
-		goto out;
+	at = lower_bound(t, decoy);
+	if (at < t->count && t->mapping[at]->decoy <= decoy) {
+		m = t->mapping[at];
+		record_mapping(m, MMS_UNMAP);
+		next_copy();
+		delete(&tables[0], at);
+		next_copy();
+		delete(&tables[1], at);
+		give_back(m);
 	}
-	m = old->mapping[at];
-	memcpy(new->mapping, old->mapping, at * sizeof(m));
-	memcpy(new->mapping + at, old->mapping + at + 1,
-	       (old->count - at - 1) * sizeof(m));
-	record_mapping(m, MMS_UNMAP);
-	replace(old, new);
-out:
 	raw_spin_unlock_irqrestore(&table_lock, flags);
-	if (!m)
-		return false;
-	kfree_rcu(m, rcu);
-	module_put(THIS_MODULE);
-	return true;
+	if (m)
+		module_put(THIS_MODULE);
+	return m;
 }
 
 const struct mms_mapping *mms_mapping_find(u64 decoy, unsigned int bytes)
 {
-	const struct table *t = rcu_dereference_check(table, 1);
-	unsigned int at = lower_bound(t, decoy);
 	const struct mms_mapping *m;
+	const struct table *t;
+	unsigned int seen, at;
 
-	if (!t || at == t->count)
-		return NULL;
-	m = t->mapping[at];
-	if (decoy < m->decoy || decoy + bytes > m->decoy + m->bytes)
+	do {
+		seen = READ_ONCE(sequence);
+		smp_rmb();
+		t = &tables[seen & 1];
+		at = lower_bound(t, decoy);
+		m = at < READ_ONCE(t->count) ? READ_ONCE(t->mapping[at]) : NULL;
+		smp_rmb();
+	} while (READ_ONCE(sequence) != seen);
+	if (!m || decoy < m->decoy || decoy + bytes > m->decoy + m->bytes)
 		return NULL;
 	return m;
 }
@@ -175,14 +204,7 @@ bool mms_mapping_any(void)
 
 u32 mms_mapping_count(void)
 {
-	const struct table *t;
-	u32 count;
-
-	rcu_read_lock();
-	t = rcu_dereference(table);
-	count = t ? t->count : 0;
-	rcu_read_unlock();
-	return count;
+	return READ_ONCE(tables[READ_ONCE(sequence) & 1].count);
 }
 
 u32 mms_mapping_total(void)
@@ -197,26 +219,25 @@ void mms_mapping_reset_total(void)
 
 void mms_mapping_record_all(void)
 {
-	const struct table *t;
+	unsigned long flags;
 	unsigned int n;
 
-	rcu_read_lock();
-	t = rcu_dereference(table);
-	for (n = 0; t && n < t->count; n++)
-		record_mapping(t->mapping[n], MMS_MAP);
-	rcu_read_unlock();
+	/* not while one of them is being unmapped */
+	raw_spin_lock_irqsave(&table_lock, flags);
+	for (n = 0; n < tables[0].count; n++)
+		record_mapping(tables[0].mapping[n], MMS_MAP);
+	raw_spin_unlock_irqrestore(&table_lock, flags);
 }
 
 size_t mms_mapping_describe(char *text, size_t size)
 {
-	const struct table *t;
 	size_t length = 0;
+	unsigned long flags;
 	unsigned int n;
 
-	rcu_read_lock();
-	t = rcu_dereference(table);
-	for (n = 0; t && n < t->count; n++) {
-		const struct mms_mapping *m = t->mapping[n];
+	raw_spin_lock_irqsave(&table_lock, flags);
+	for (n = 0; n < tables[0].count; n++) {
+		const struct mms_mapping *m = tables[0].mapping[n];
 
 		length += scnprintf(text + length, size - length,
 				    "mapping %u 0x%llx-0x%llx 0x%llx\n", m->id,
@@ -224,6 +245,6 @@ size_t mms_mapping_describe(char *text, size_t size)
 				    m->asked_physical + m->asked_bytes - 1,
 				    m->decoy + offset_in_page(m->asked_physical));
 	}
-	rcu_read_unlock();
+	raw_spin_unlock_irqrestore(&table_lock, flags);
 	return length;
 }

@@ -136,10 +136,22 @@ static void publish(u64 at, const struct mms_record *record)
 	smp_store_release(&slot->sequence, at + 1);
 }
 
+/* What others say of it may overtake us: it never goes back. The recorder may
+ * write here too, so there is a limit to how often we try. */
+static void raise(u64 *shown, u64 value)
+{
+	u64 old = READ_ONCE(*shown);
+	unsigned int tries;
+
+	for (tries = 0; old < value && tries < 64; tries++)
+		if (try_cmpxchg64(shown, &old, value))
+			return;
+}
+
 static void count_lost(unsigned int count)
 {
 	atomic64_add(count, &ring.lost_unsaid);
-	WRITE_ONCE(ring.head->lost, atomic64_add_return(count, &ring.lost));
+	raise(&ring.head->lost, atomic64_add_return(count, &ring.lost));
 }
 
 /* Claims `count` places in a row; false when there is no room. */
@@ -155,7 +167,7 @@ static bool claim(unsigned int count, u64 *at)
 			return false;
 	} while (!atomic64_try_cmpxchg(&ring.written, (s64 *)&written,
 				       written + count));
-	WRITE_ONCE(ring.head->written, written + count);
+	raise(&ring.head->written, written + count);
 	*at = written;
 	return true;
 }
@@ -247,13 +259,14 @@ void mms_ring_count_escape(void)
 {
 	rcu_read_lock_sched_notrace();
 	if (READ_ONCE(recording))
-		WRITE_ONCE(ring.head->escaped, atomic64_inc_return(&ring.escaped));
+		raise(&ring.head->escaped, atomic64_inc_return(&ring.escaped));
 	rcu_read_unlock_sched_notrace();
 }
 
 /* ---- Symbols: each site's name, once, just before its first access ---- */
 
-static DEFINE_PER_CPU(char[KSYM_SYMBOL_LEN], symbol_text);
+/* An NMI may come while a symbol is being looked up: it has its own. */
+static DEFINE_PER_CPU(char[2][KSYM_SYMBOL_LEN], symbol_text);
 
 /* True when the site is new; it is known from now on. */
 static bool remember(u64 site)
@@ -277,13 +290,16 @@ static bool remember(u64 site)
 
 void mms_ring_put_symbol(u64 site)
 {
+	unsigned long flags;
 	char *text;
 
 	if (!mms_ring_recording() || mms_clean_room || !remember(site))
 		return;
-	text = *this_cpu_ptr(&symbol_text);
+	local_irq_save(flags);
+	text = (*this_cpu_ptr(&symbol_text))[in_nmi() ? 1 : 0];
 	mms_ring_put_text(MMS_SYMBOL, site, 0, 0, text,
 			  sprint_symbol(text, site));
+	local_irq_restore(flags);
 }
 
 void mms_ring_forget_symbols(void)
@@ -355,7 +371,7 @@ static int wait_for_records(bool wait)
 	return 1;
 }
 
-/* The control device's mutex keeps a second reader out. */
+/* The control device lets one reader in at a time. */
 ssize_t mms_ring_read(char __user *buffer, size_t size, bool wait)
 {
 	u64 most = size / sizeof(struct mms_record), copied = 0;

@@ -9,6 +9,10 @@
  * address is the buffer's. Otherwise the step runs on the real mapping, by
  * lifting the decoy out of the register, and its accesses are unknown: an
  * ESCAPE record says so. In both cases the register is put back afterwards.
+ *
+ * Between here and the end of the step nothing may move the context to
+ * another CPU, so the caller leaves interrupts off (fault.c). An NMI can come
+ * in between, and make steps of its own: hence two levels.
  */
 #include <linux/kprobes.h>
 #include <linux/percpu.h>
@@ -20,11 +24,15 @@
 #include "../operand.h"
 
 #define BUFFER_BYTES 1024	/* FXSAVE and its kin take 512 */
+#define ALIGNMENT_BYTES 64	/* the most that an instruction asks for */
+#define LEVELS 2
 
 struct step {
 	bool active;
 	bool store;		/* the device is written after the step */
 	struct mms_cpu cpu;
+	u64 ip;			/* of the instruction */
+	u8 *operand;		/* in the buffer */
 	u64 address;		/* of the operand: a decoy */
 	unsigned int bytes;
 	unsigned int number;	/* the register that was changed */
@@ -35,11 +43,23 @@ struct step {
 };
 
 struct buffer {
-	u8 byte[BUFFER_BYTES];
-} __aligned(64);
+	u8 byte[BUFFER_BYTES + ALIGNMENT_BYTES];
+} __aligned(ALIGNMENT_BYTES);
 
-static DEFINE_PER_CPU(struct step, steps);
-static DEFINE_PER_CPU(struct buffer, buffers);
+static DEFINE_PER_CPU(struct step[LEVELS], steps);
+static DEFINE_PER_CPU(struct buffer[LEVELS], buffers);
+
+/* The step that is under way on this CPU; the NMI's, when there are two. */
+static struct step *innermost(void)
+{
+	struct step *step = *this_cpu_ptr(&steps);
+	int level;
+
+	for (level = LEVELS - 1; level >= 0; level--)
+		if (step[level].active)
+			return &step[level];
+	return NULL;
+}
 
 /* Whether a general register is an operand too: it can't be changed then. */
 static bool is_operand(const struct mms_instruction *i, unsigned int number)
@@ -82,6 +102,7 @@ static void arm(struct step *step, struct pt_regs *regs, unsigned int number,
 {
 	u64 *r = mms_register(&step->cpu.machine, number);
 
+	step->ip = regs->ip;
 	step->number = number;
 	step->original = *r;
 	step->changed_to = value;
@@ -91,10 +112,27 @@ static void arm(struct step *step, struct pt_regs *regs, unsigned int number,
 	step->active = true;
 }
 
-static bool step_on_copy(struct step *step, const struct mms_instruction *i)
+/* Puts back what arm() changed, in the registers as they are now. */
+static void disarm(struct step *step, struct pt_regs *regs)
+{
+	u64 *r;
+
+	step->active = false;
+	step->cpu.regs = regs;
+	step->cpu.machine.registers = regs;
+	r = mms_register(&step->cpu.machine, step->number);
+	if (step->always_restore)
+		*r ^= MMS_DECOY_BIT;
+	else if (*r == step->changed_to)
+		*r = step->original;
+	regs->flags = (regs->flags & ~(X86_EFLAGS_TF | X86_EFLAGS_IF)) |
+		      step->flags;
+}
+
+static bool step_on_copy(struct step *step, struct buffer *buffer,
+			 const struct mms_instruction *i)
 {
 	struct mms_machine *m = &step->cpu.machine;
-	struct buffer *buffer = this_cpu_ptr(&buffers);
 	int number = register_to_aim(i);
 
 	/* conditional accesses touch an unknown part of their extent */
@@ -107,13 +145,15 @@ static bool step_on_copy(struct step *step, const struct mms_instruction *i)
 		return false;
 	step->cpu.instruction_flags |= MMS_F_STEPPED;
 	step->store = i->access & MMS_ACCESS_WRITE;
+	/* what asks for alignment is to find the operand aligned as it is */
+	step->operand = buffer->byte + step->address % ALIGNMENT_BYTES;
 	if (i->access & MMS_ACCESS_READ) {
 		mms_machine_begin(m, step->address);
-		mms_machine_load(m, step->address, buffer->byte, step->bytes);
+		mms_machine_load(m, step->address, step->operand, step->bytes);
 		mms_machine_end(m);
 	}
 	arm(step, step->cpu.regs, number,
-	    *mms_register(m, number) + ((u64)buffer->byte - step->address));
+	    *mms_register(m, number) + ((u64)step->operand - step->address));
 	return true;
 }
 
@@ -199,46 +239,49 @@ static bool escape(struct step *step, const struct mms_instruction *i)
 
 bool mms_step(struct mms_cpu *cpu, const struct mms_instruction *i)
 {
-	struct step *step = this_cpu_ptr(&steps);
+	struct step *step = *this_cpu_ptr(&steps);
+	struct buffer *buffer = *this_cpu_ptr(&buffers);
+	int level = step[0].active ? 1 : 0;
 
-	/* an NMI in the middle of a step has to do without */
-	if (step->active)
-		return false;
-	*step = (struct step){ .cpu = *cpu };
-	return step_on_copy(step, i) || escape(step, i);
+	if (step[level].active)
+		return false;	/* an NMI in an NMI: there is none */
+	step[level] = (struct step){ .cpu = *cpu };
+	return step_on_copy(&step[level], &buffer[level], i) ||
+	       escape(&step[level], i);
 }
 NOKPROBE_SYMBOL(mms_step);
 
+void mms_step_abort(struct pt_regs *regs)
+{
+	struct step *step = innermost();
+
+	if (step && regs->ip == step->ip && (regs->flags & X86_EFLAGS_TF))
+		disarm(step, regs);
+}
+NOKPROBE_SYMBOL(mms_step_abort);
+
 bool mms_step_end(struct pt_regs *regs, unsigned long *dr6)
 {
-	struct step *step = this_cpu_ptr(&steps);
-	u64 *r;
+	struct step *step = innermost();
 
-	if (!step->active || user_mode(regs) || !(*dr6 & DR_STEP))
+	if (!step || user_mode(regs) || !(*dr6 & DR_STEP))
 		return false;
-	step->active = false;
-	*dr6 &= ~DR_STEP;
-	step->cpu.regs = regs;
-	step->cpu.machine.registers = regs;
-	r = mms_register(&step->cpu.machine, step->number);
-	if (step->always_restore)
-		*r ^= MMS_DECOY_BIT;
-	else if (*r == step->changed_to)
-		*r = step->original;
-	regs->flags = (regs->flags & ~(X86_EFLAGS_TF | X86_EFLAGS_IF)) |
-		      step->flags;
+	/* whoever steps the driver, a debugger, wants the exception as well */
+	if (!(step->flags & X86_EFLAGS_TF))
+		*dr6 &= ~DR_STEP;
+	disarm(step, regs);
 	if (step->store) {
 		struct mms_machine *m = &step->cpu.machine;
 
 		step->cpu.mapping = NULL;	/* not held by RCU any more */
 		if (mms_machine_is_device(m, step->address, step->bytes)) {
 			mms_machine_begin(m, step->address);
-			mms_machine_store(m, step->address,
-					  this_cpu_ptr(&buffers)->byte,
+			mms_machine_store(m, step->address, step->operand,
 					  step->bytes);
 			mms_machine_end(m);
 		}
 	}
-	return true;
+	/* a watchpoint may have been hit at the same time */
+	return !*dr6;
 }
 NOKPROBE_SYMBOL(mms_step_end);

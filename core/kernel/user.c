@@ -17,88 +17,133 @@
 /* Contexts on their way to a page, or back from it, at once. */
 #define TOUCHES_MAX 64
 
+enum touch_state {
+	FREE,
+	UNDER_WAY,	/* between the fault and the instruction's next try */
+	FAILED,		/* the page can't be had; the instruction tries again,
+			 * for it may be there by now, and then gives up */
+};
+
+/*
+ * There is one for a context, known by its task and stack pointer: a context
+ * nested in it lies deeper in the stack, or on another.
+ */
 struct touch {
-	struct task_struct *task;	/* NULL: free */
-	u64 ip;
+	enum touch_state state;
+	struct task_struct *task;
 	u64 sp;
+	u64 ip;
 	u64 address;
-	bool failed;	/* the page can't be had: give the instruction up */
+	bool write;
 };
 
 static struct touch touches[TOUCHES_MAX];
 static DEFINE_RAW_SPINLOCK(touches_lock);
+/* Those that aren't free: so that an instruction needn't look for its own. */
+static atomic_t in_use;
 
-/* A nested context of the same task lies deeper in the stack. */
-static struct touch *find(u64 ip, u64 sp)
+static struct touch *find(u64 sp)
 {
 	unsigned int n;
 
 	for (n = 0; n < TOUCHES_MAX; n++)
-		if (touches[n].task == current && touches[n].ip == ip &&
+		if (touches[n].state != FREE && touches[n].task == current &&
 		    touches[n].sp == sp)
 			return &touches[n];
 	return NULL;
 }
 
-static struct touch *find_free(void)
+static void release(struct touch *touch)
 {
-	unsigned int n;
-
-	for (n = 0; n < TOUCHES_MAX; n++)
-		if (!touches[n].task)
-			return &touches[n];
-	return NULL;
+	touch->state = FREE;
+	atomic_dec(&in_use);
 }
 
-bool mms_user_touch(struct mms_cpu *cpu, bool *give_up)
+/* One that failed may be left from a context that died: others need it more. */
+static struct touch *find_free(void)
+{
+	struct touch *failed = NULL;
+	unsigned int n;
+
+	for (n = 0; n < TOUCHES_MAX; n++) {
+		if (touches[n].state == FREE) {
+			atomic_inc(&in_use);
+			return &touches[n];
+		}
+		if (touches[n].state == FAILED)
+			failed = &touches[n];
+	}
+	return failed;
+}
+
+static bool begin(struct mms_cpu *cpu)
 {
 	struct pt_regs *regs = cpu->regs;
-	struct touch *touch;
-	unsigned long flags;
+	struct touch *touch = find(regs->sp);
 
-	if (cpu->machine.fault_address >= TASK_SIZE_MAX || in_nmi()) {
-		/* kernel memory that isn't there */
-		*give_up = true;
-		return true;
-	}
-	raw_spin_lock_irqsave(&touches_lock, flags);
-	touch = find(regs->ip, regs->sp);
-	if (touch && touch->failed &&
+	if (touch && touch->state == FAILED && touch->ip == regs->ip &&
 	    touch->address == cpu->machine.fault_address) {
-		touch->task = NULL;
-		*give_up = true;
-	} else {
-		if (!touch)
-			touch = find_free();
-		if (touch) {
-			*touch = (struct touch){
-				.task = current,
-				.ip = regs->ip,
-				.sp = regs->sp,
-				.address = cpu->machine.fault_address,
-			};
-			/* as if called: room for where to go back to */
-			regs->sp -= sizeof(u64);
-			regs->ip = (unsigned long)mms_user_entry;
-		} else {
-			*give_up = true;
-		}
+		release(touch);
+		return false;
 	}
-	raw_spin_unlock_irqrestore(&touches_lock, flags);
+	/* what is left of an earlier fault of this context is of no use */
+	touch = touch ?: find_free();
+	if (!touch)
+		return false;
+	*touch = (struct touch){
+		.state = UNDER_WAY,
+		.task = current,
+		.sp = regs->sp,
+		.ip = regs->ip,
+		.address = cpu->machine.fault_address,
+		.write = cpu->machine.fault_write,
+	};
+	/* as if called: room for where to go back to */
+	regs->sp -= sizeof(u64);
+	regs->ip = (unsigned long)mms_user_entry;
 	return true;
+}
+
+bool mms_user_touch(struct mms_cpu *cpu, bool first)
+{
+	unsigned long flags;
+	bool begun;
+
+	/* kernel memory that isn't there is a bug; and an NMI can't wait */
+	if (!first || cpu->machine.fault_address >= TASK_SIZE_MAX || cpu->in_nmi)
+		return false;
+	raw_spin_lock_irqsave(&touches_lock, flags);
+	begun = begin(cpu);
+	raw_spin_unlock_irqrestore(&touches_lock, flags);
+	return begun;
 }
 NOKPROBE_SYMBOL(mms_user_touch);
 
+void mms_user_done(struct mms_cpu *cpu)
+{
+	struct touch *touch;
+	unsigned long flags;
+
+	if (!atomic_read(&in_use) || cpu->in_nmi)
+		return;
+	raw_spin_lock_irqsave(&touches_lock, flags);
+	touch = find(cpu->regs->sp);
+	if (touch && touch->state != UNDER_WAY)
+		release(touch);
+	raw_spin_unlock_irqrestore(&touches_lock, flags);
+}
+NOKPROBE_SYMBOL(mms_user_done);
+
 /* Takes the page in, where the context may sleep. True when it is there. */
-static bool fault_in(u64 address)
+static bool fault_in(u64 address, bool write)
 {
 	char __user *byte = (char __user *)address;
 
 	if (faulthandler_disabled())
 		return false;
-	/* for reading, too, when it can't be written: the second attempt of
-	 * the instruction tells whether that was enough */
-	return !fault_in_writeable(byte, 1) || !fault_in_readable(byte, 1);
+	/* the one that changes nothing in the page */
+	return !(write ? fault_in_safe_writeable(byte, 1) :
+			 fault_in_readable(byte, 1));
 }
 
 /*
@@ -108,27 +153,25 @@ static bool fault_in(u64 address)
 asmlinkage __visible void mms_user_resume(u64 *back);
 asmlinkage __visible void mms_user_resume(u64 *back)
 {
-	u64 sp = (u64)(back + 1), address = 0;
-	struct touch *touch = NULL;
+	struct touch *touch, copy;
 	unsigned long flags;
-	unsigned int n;
 	bool there;
 
 	raw_spin_lock_irqsave(&touches_lock, flags);
-	for (n = 0; n < TOUCHES_MAX && !touch; n++)
-		if (touches[n].task == current && touches[n].sp == sp)
-			touch = &touches[n];
-	BUG_ON(!touch);
-	*back = touch->ip;
-	address = touch->address;
+	touch = find((u64)(back + 1));
+	/* nobody takes one away that is under way, and without it there is
+	 * nowhere to go */
+	BUG_ON(!touch || touch->state != UNDER_WAY);
+	copy = *touch;
 	raw_spin_unlock_irqrestore(&touches_lock, flags);
 
-	there = fault_in(address);
+	*back = copy.ip;
+	there = fault_in(copy.address, copy.write);
 
 	raw_spin_lock_irqsave(&touches_lock, flags);
 	if (there)
-		touch->task = NULL;
+		release(touch);
 	else
-		touch->failed = true;
+		touch->state = FAILED;
 	raw_spin_unlock_irqrestore(&touches_lock, flags);
 }
