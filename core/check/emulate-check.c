@@ -347,6 +347,15 @@ int mms_machine_memory_store(struct mms_machine *machine, uint64_t address,
 	return 0;
 }
 
+int mms_machine_memory_writable(struct mms_machine *machine, uint64_t address,
+				unsigned int bytes)
+{
+	if (lies_in(address, bytes, ORDINARY) || lies_in(address, bytes, DEVICE))
+		return 0;
+	machine->fault_address = address;
+	return -1;
+}
+
 bool mms_machine_stack_is_free(struct mms_machine *machine)
 {
 	(void)machine;
