@@ -23,24 +23,20 @@
 
 #include "../arithmetic.h"
 #include "../operand.h"
+#include "plain-machine.h"
 
 #define FORMS_MAX 8192
 #define STRING_BYTES 16
 #define MISMATCHES_MAX 20
-#define ACCESSES_MAX 1024
 
 /* Fixed places below 2 GiB, so that every form of address reaches them. */
 #define CODE 0x10000000ul	/* the instruction, ending where a page may */
 #define DEVICE 0x10100000ul	/* device memory: two pages */
 #define ORDINARY 0x10200000ul	/* ordinary memory: two pages */
 #define CPU_STATE 0x10300000ul
-#define AREA_BYTES 8192ul
+#define AREA_BYTES MMS_PLAIN_AREA_BYTES
 #define AT_CODE (CODE + 0x800)
 #define AT_TARGET (CODE + 0x900)	/* where CALL and JMP go to */
-
-struct vector {
-	uint8_t byte[64];
-};
 
 /* What a CPU holds. Lies at CPU_STATE for the native run. */
 struct state {
@@ -53,32 +49,17 @@ struct state {
 	uint64_t jump_to;	/* 0x0e0 */
 	uint64_t return_from_target;	/* 0x0e8 */
 	uint64_t pad[2];
-	struct vector vector[32];	/* 0x100 */
+	struct mms_plain_vector vector[32];	/* 0x100 */
 };
 _Static_assert(offsetof(struct state, vector) == 0x100, "as the assembly has it");
 _Static_assert(offsetof(struct state, host_rsp) == 0xd0, "as the assembly has it");
 
-struct access {
-	bool write;
-	uint64_t address;
-	unsigned int bytes;
-};
-
-/* The emulated CPU. */
-struct emulated {
-	struct mms_machine machine;
-	struct state state;
-	unsigned int accesses;
-	struct access access[ACCESSES_MAX];
-};
-
 static struct state *const native = (struct state *)CPU_STATE;
-static struct emulated emulated;
+static struct mms_plain_machine emulated;
 static uint32_t undefined_flags[FORMS_MAX];
 static uint64_t done_by_form[FORMS_MAX], refused_by_form[FORMS_MAX];
 static uint64_t cases, mismatches;
 static bool has_avx512;
-static uint64_t fs_base;
 static uint8_t device_before[AREA_BYTES], ordinary_before[AREA_BYTES];
 static uint8_t device_emulated[AREA_BYTES], ordinary_emulated[AREA_BYTES];
 
@@ -245,174 +226,6 @@ static void place_code(const uint8_t *bytes, unsigned int length)
 	}
 }
 
-/* ---- What the emulator asks of its surroundings ---- */
-
-static bool lies_in(uint64_t address, uint64_t bytes, uint64_t area)
-{
-	return address >= area && address + bytes <= area + AREA_BYTES &&
-	       address + bytes >= address;
-}
-
-bool mms_machine_is_device(struct mms_machine *machine, uint64_t address,
-			   unsigned int bytes)
-{
-	(void)machine;
-	return lies_in(address, bytes, DEVICE);
-}
-
-void mms_machine_begin(struct mms_machine *machine, uint64_t address)
-{
-	(void)machine;
-	(void)address;
-}
-
-void mms_machine_end(struct mms_machine *machine)
-{
-	(void)machine;
-}
-
-static void log_access(bool write, uint64_t address, unsigned int bytes)
-{
-	if (emulated.accesses < ACCESSES_MAX)
-		emulated.access[emulated.accesses] =
-			(struct access){ write, address, bytes };
-	emulated.accesses++;
-}
-
-void mms_machine_load(struct mms_machine *machine, uint64_t address,
-		      void *value, unsigned int bytes)
-{
-	(void)machine;
-	log_access(false, address, bytes);
-	memcpy(value, (void *)address, bytes);
-}
-
-void mms_machine_store(struct mms_machine *machine, uint64_t address,
-		       const void *value, unsigned int bytes)
-{
-	(void)machine;
-	log_access(true, address, bytes);
-	memcpy((void *)address, value, bytes);
-}
-
-bool mms_machine_atomic(struct mms_machine *machine, uint64_t address,
-			enum mms_atomic operation, const void *operand,
-			const void *expected, void *old, unsigned int bytes)
-{
-	uint64_t sum = 0, addend = 0;
-	bool equal = true;
-
-	(void)machine;
-	log_access(false, address, bytes);
-	memcpy(old, (void *)address, bytes);
-	log_access(true, address, bytes);
-	switch (operation) {
-	case MMS_ATOMIC_EXCHANGE:
-		memcpy((void *)address, operand, bytes);
-		break;
-	case MMS_ATOMIC_ADD:
-		memcpy(&sum, old, bytes);
-		memcpy(&addend, operand, bytes);
-		sum += addend;
-		memcpy((void *)address, &sum, bytes);
-		break;
-	case MMS_ATOMIC_COMPARE_EXCHANGE:
-		equal = !memcmp(old, expected, bytes);
-		if (equal)
-			memcpy((void *)address, operand, bytes);
-		break;
-	}
-	return equal;
-}
-
-int mms_machine_memory_load(struct mms_machine *machine, uint64_t address,
-			    void *value, unsigned int bytes)
-{
-	if (!lies_in(address, bytes, ORDINARY) && !lies_in(address, bytes, DEVICE)) {
-		machine->fault_address = address;
-		return -1;
-	}
-	memcpy(value, (void *)address, bytes);
-	return 0;
-}
-
-int mms_machine_memory_store(struct mms_machine *machine, uint64_t address,
-			     const void *value, unsigned int bytes)
-{
-	if (!lies_in(address, bytes, ORDINARY) && !lies_in(address, bytes, DEVICE)) {
-		machine->fault_address = address;
-		return -1;
-	}
-	memcpy((void *)address, value, bytes);
-	return 0;
-}
-
-int mms_machine_memory_writable(struct mms_machine *machine, uint64_t address,
-				unsigned int bytes)
-{
-	if (lies_in(address, bytes, ORDINARY) || lies_in(address, bytes, DEVICE))
-		return 0;
-	machine->fault_address = address;
-	return -1;
-}
-
-bool mms_machine_stack_is_free(struct mms_machine *machine)
-{
-	(void)machine;
-	return true;
-}
-
-uint64_t mms_machine_segment_base(struct mms_machine *machine,
-				  enum mms_segment segment)
-{
-	(void)machine;
-	return segment == MMS_SEGMENT_FS ? fs_base : 0;
-}
-
-void mms_machine_vector_load(struct mms_machine *machine, unsigned int number,
-			     void *value, unsigned int bytes)
-{
-	(void)machine;
-	memcpy(value, &emulated.state.vector[number], bytes);
-}
-
-void mms_machine_vector_store(struct mms_machine *machine, unsigned int number,
-			      const void *value, unsigned int bytes,
-			      bool clear_upper)
-{
-	(void)machine;
-	memcpy(&emulated.state.vector[number], value, bytes);
-	if (clear_upper)
-		memset(emulated.state.vector[number].byte + bytes, 0, 64 - bytes);
-}
-
-void mms_machine_flush(struct mms_machine *machine, uint64_t address,
-		       enum mms_mnemonic mnemonic)
-{
-	(void)machine;
-	(void)address;
-	(void)mnemonic;
-}
-
-/* Ports are the kernel's: the strings that use them aren't run here. */
-uint32_t mms_machine_port_in(struct mms_machine *machine, uint16_t port,
-			     unsigned int bytes)
-{
-	(void)machine;
-	(void)port;
-	(void)bytes;
-	return 0;
-}
-
-void mms_machine_port_out(struct mms_machine *machine, uint16_t port,
-			  uint32_t value, unsigned int bytes)
-{
-	(void)machine;
-	(void)port;
-	(void)value;
-	(void)bytes;
-}
-
 /* ---- One case ---- */
 
 static bool is_bit_test(const struct mms_instruction *i)
@@ -452,77 +265,6 @@ static uint64_t place_in(uint64_t area, unsigned int bytes)
 	return below(2) ? at & ~(uint64_t)63 : at;
 }
 
-/* Writes the 4 bytes of an address into the instruction, before its immediate. */
-static bool patch_displacement(uint8_t *bytes, const struct mms_instruction *i,
-			       uint64_t value)
-{
-	unsigned int tail = i->opcode->immediate_bytes + i->opcode->immediate2_bytes;
-	int32_t displacement = (int32_t)value;
-
-	if ((int64_t)value != displacement || i->encoding == MMS_D3NOW)
-		return false;
-	memcpy(bytes + i->length - tail - 4, &displacement, 4);
-	return true;
-}
-
-/*
- * Gives the registers that make the address such values that the operand lies
- * at `target`. False where that can't be, or only by chance.
- */
-static bool aim(struct state *s, uint8_t *bytes, struct mms_instruction *i,
-		uint64_t target)
-{
-	uint64_t rest = target;
-
-	if (i->segment == MMS_SEGMENT_FS) {
-		if (i->address_bytes == 4)
-			return false;
-		rest -= fs_base;
-	}
-	switch (i->memory) {
-	case MMS_MEMORY_XLAT:
-		s->gpr[MMS_RBX] = rest - (s->gpr[MMS_RAX] & 0xff);
-		break;
-	case MMS_MEMORY_OFFSET:
-		if (i->address_bytes == 4)
-			memcpy(bytes + i->length - 4, &rest, 4);
-		else
-			memcpy(bytes + i->length - 8, &rest, 8);
-		break;
-	case MMS_MEMORY_MODRM:
-		if (i->base == MMS_RIP)
-			return patch_displacement(bytes, i,
-						  rest - (AT_CODE + i->length));
-		rest -= (uint64_t)i->displacement;
-		if (i->base == MMS_NO_REGISTER) {
-			if (i->index != MMS_NO_REGISTER) {
-				if (rest % i->scale)
-					return false;
-				s->gpr[i->index] = rest / i->scale;
-				return true;
-			}
-			return patch_displacement(bytes, i,
-						  rest + (uint64_t)i->displacement);
-		}
-		if (i->index == i->base) {
-			if (rest % (i->scale + 1u))
-				return false;
-			s->gpr[i->base] = rest / (i->scale + 1u);
-			return true;
-		}
-		if (i->index != MMS_NO_REGISTER)
-			rest -= s->gpr[i->index] * i->scale;
-		s->gpr[i->base] = rest;
-		/* what a 32-bit address doesn't see may be anything */
-		if (i->address_bytes == 4)
-			s->gpr[i->base] = (uint32_t)rest | random64() << 32;
-		break;
-	default:
-		return false;
-	}
-	return true;
-}
-
 static void set_up_string(struct state *s, const struct mms_instruction *i)
 {
 	bool to_device = below(2), both = below(8) == 0;
@@ -534,7 +276,7 @@ static void set_up_string(struct state *s, const struct mms_instruction *i)
 			   ~(uint64_t)0xfff00000000) | high;
 	s->gpr[MMS_RSI] = (place_in(!two || !to_device || both ? DEVICE : ORDINARY, bytes)) | high;
 	if (i->segment == MMS_SEGMENT_FS && i->address_bytes == 8)
-		s->gpr[MMS_RSI] -= fs_base;
+		s->gpr[MMS_RSI] -= emulated.fs_base;
 	s->gpr[MMS_RCX] = below(201) | high;
 }
 
@@ -570,10 +312,6 @@ static void make_operand_likely(struct state *s, uint64_t target)
 		break;
 	}
 }
-
-static const uint16_t register_at[MMS_REGISTER_COUNT] = {
-	0, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 112, 120,
-};
 
 /* What the case under way shows; empty while it shows nothing. */
 static char complaint[256];
@@ -614,7 +352,7 @@ static void print_mismatch(const struct mms_instruction *i, const uint8_t *bytes
 /* The accesses that the form makes, in their order. */
 static bool accesses_fit(const struct mms_instruction *i, uint64_t target)
 {
-	struct access expected[2];
+	struct mms_plain_access expected[2];
 	unsigned int count = 0, n;
 
 	switch (i->opcode->mnemonic) {
@@ -632,13 +370,13 @@ static bool accesses_fit(const struct mms_instruction *i, uint64_t target)
 	if (is_string(i))
 		return true;	/* their registers and memory say it all */
 	if (i->access & MMS_ACCESS_READ)
-		expected[count++] = (struct access){ false, target, i->memory_bytes };
+		expected[count++] = (struct mms_plain_access){ false, target, i->memory_bytes };
 	if (i->access & MMS_ACCESS_WRITE)
-		expected[count++] = (struct access){ true, target, i->memory_bytes };
+		expected[count++] = (struct mms_plain_access){ true, target, i->memory_bytes };
 	if (emulated.accesses != count)
 		return false;
 	for (n = 0; n < count; n++) {
-		const struct access *a = &emulated.access[n];
+		const struct mms_plain_access *a = &emulated.access[n];
 
 		if (a->write != expected[n].write || a->bytes != expected[n].bytes ||
 		    (a->address != expected[n].address && !is_bit_test(i)))
@@ -649,7 +387,6 @@ static bool accesses_fit(const struct mms_instruction *i, uint64_t target)
 
 static void compare(const struct mms_instruction *i, uint64_t target)
 {
-	const struct state *e = &emulated.state;
 	uint64_t ip = native->ip ? AT_TARGET : AT_CODE + i->length;
 	uint64_t care = (MMS_FLAGS_ARITHMETIC | MMS_FLAG_DF) &
 			~(uint64_t)undefined_flags[i->opcode->code];
@@ -657,10 +394,10 @@ static void compare(const struct mms_instruction *i, uint64_t target)
 	size_t width = has_avx512 ? 64 : 32;
 
 	for (n = 0; n < 16; n++) {
-		if (native->gpr[n] != e->gpr[n]) {
+		if (native->gpr[n] != emulated.gpr[n]) {
 			complain("register %u: CPU %llx, emulator %llx",
 				 n, (unsigned long long)native->gpr[n],
-				 (unsigned long long)e->gpr[n]);
+				 (unsigned long long)emulated.gpr[n]);
 			return;
 		}
 	}
@@ -684,27 +421,20 @@ static void compare(const struct mms_instruction *i, uint64_t target)
 			 (unsigned long long)target);
 	else
 		for (n = 0; n < vectors; n++)
-			if (memcmp(&native->vector[n], &e->vector[n], width)) {
+			if (memcmp(&native->vector[n], &emulated.vector[n], width)) {
 				complain("vector register %u", n);
 				break;
 			}
-	if (has_avx512)
-		for (n = 0; n < 8; n++)
-			if (native->k[n] != e->k[n])
-				complain("mask register %u", n);
 }
 
-static enum mms_result emulate(const struct mms_instruction *i)
+static enum mms_result emulate(const struct mms_instruction *i,
+			       const struct state *before)
 {
 	enum mms_result result;
 
-	emulated.machine = (struct mms_machine){
-		.registers = emulated.state.gpr,
-		.register_at = register_at,
-		.ip = AT_CODE,
-		.flags = emulated.state.flags,
-	};
-	emulated.accesses = 0;
+	mms_plain_reset(&emulated, AT_CODE, before->flags);
+	memcpy(emulated.gpr, before->gpr, sizeof(before->gpr));
+	memcpy(emulated.vector, before->vector, sizeof(before->vector));
 	do
 		result = mms_emulate(&emulated.machine, i);
 	while (result == MMS_AGAIN);
@@ -726,8 +456,7 @@ static bool shows_mismatch(const struct mms_instruction *i, const uint8_t *bytes
 
 	complaint[0] = '\0';
 	load_areas();
-	emulated.state = *before;
-	result = emulate(i);
+	result = emulate(i, before);
 	if (result != MMS_DONE) {
 		if (result == MMS_UNSUPPORTED)
 			refused_by_form[i->opcode->code]++;
@@ -802,10 +531,10 @@ static void one_case(const uint8_t *string)
 	if (is_string(&i)) {
 		set_up_string(&before, &i);
 	} else if (i.opcode->operands[0] == MMS_OPERAND_R64_REG_MEM) {
-		if (!aim(&before, bytes, &i, place_in(ORDINARY, 64)))
+		if (!mms_plain_aim(&emulated, before.gpr, bytes, &i, AT_CODE, place_in(ORDINARY, 64)))
 			return;
 		before.gpr[i.reg] = target & ~(uint64_t)63;
-	} else if (!aim(&before, bytes, &i, target)) {
+	} else if (!mms_plain_aim(&emulated, before.gpr, bytes, &i, AT_CODE, target)) {
 		return;
 	}
 	if (!mms_decode(bytes, 15, &i))
@@ -868,7 +597,9 @@ int main(int count, char **arguments)
 		random64();
 	__builtin_cpu_init();
 	has_avx512 = __builtin_cpu_supports("avx512bw");
-	syscall(SYS_arch_prctl, ARCH_GET_FS, &fs_base);
+	syscall(SYS_arch_prctl, ARCH_GET_FS, &emulated.fs_base);
+	emulated.device = DEVICE;
+	emulated.ordinary = ORDINARY;
 	map_areas();
 	catch_faults();
 	if (fread(undefined_flags, sizeof(undefined_flags), 1, stdin) != 1) {

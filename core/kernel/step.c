@@ -22,8 +22,8 @@
 
 #include "core.h"
 #include "../operand.h"
+#include "../stepping.h"
 
-#define BUFFER_BYTES 1024	/* FXSAVE and its kin take 512 */
 #define ALIGNMENT_BYTES 64	/* the most that an instruction asks for */
 #define LEVELS 2
 
@@ -43,7 +43,7 @@ struct step {
 };
 
 struct buffer {
-	u8 byte[BUFFER_BYTES + ALIGNMENT_BYTES];
+	u8 byte[MMS_STEP_BYTES_MAX + ALIGNMENT_BYTES];
 } __aligned(ALIGNMENT_BYTES);
 
 static DEFINE_PER_CPU(struct step[LEVELS], steps);
@@ -59,42 +59,6 @@ static struct step *innermost(void)
 		if (step[level].active)
 			return &step[level];
 	return NULL;
-}
-
-/* Whether a general register is an operand too: it can't be changed then. */
-static bool is_operand(const struct mms_instruction *i, unsigned int number)
-{
-	unsigned int n;
-
-	for (n = 0; n < MMS_OPERANDS_MAX; n++) {
-		switch (i->opcode->operands[n]) {
-		case MMS_OPERAND_R8_REG: case MMS_OPERAND_R16_REG:
-		case MMS_OPERAND_R32_REG: case MMS_OPERAND_R64_REG:
-			if (i->reg == number)
-				return true;
-			break;
-		case MMS_OPERAND_R32_VVVV: case MMS_OPERAND_R64_VVVV:
-			if (i->vvvv == number)
-				return true;
-			break;
-		default:
-			break;
-		}
-	}
-	/* a division that is about to raise #DE: rax and rdx are operands */
-	return i->opcode->mnemonic == MMS_MN_DIV ||
-	       i->opcode->mnemonic == MMS_MN_IDIV;
-}
-
-/* The register that can be re-aimed so that the operand lies elsewhere. */
-static int register_to_aim(const struct mms_instruction *i)
-{
-	if (i->memory != MMS_MEMORY_MODRM || i->address_bytes != 8 || i->segment)
-		return -1;
-	if (i->base >= MMS_REGISTER_COUNT || i->base == MMS_RSP ||
-	    i->base == i->index || is_operand(i, i->base))
-		return -1;
-	return i->base;
 }
 
 static void arm(struct step *step, struct pt_regs *regs, unsigned int number,
@@ -133,11 +97,9 @@ static bool step_on_copy(struct step *step, struct buffer *buffer,
 			 const struct mms_instruction *i)
 {
 	struct mms_machine *m = &step->cpu.machine;
-	int number = register_to_aim(i);
+	int number = mms_step_register(i);
 
-	/* conditional accesses touch an unknown part of their extent */
-	if (number < 0 || !i->memory_bytes || i->memory_bytes > BUFFER_BYTES ||
-	    i->opmask || (i->access & MMS_ACCESS_CONDITIONAL) || !i->access)
+	if (number < 0)
 		return false;
 	step->address = mms_effective_address(m, i);
 	step->bytes = i->memory_bytes;
@@ -181,34 +143,11 @@ static void put_escape(struct mms_cpu *cpu, const struct mms_instruction *i,
 /* The register whose decoy makes the address one. */
 static int register_to_lift(struct mms_machine *m, const struct mms_instruction *i)
 {
-	unsigned int candidates[3], count = 0, n;
+	unsigned int registers[3], count = mms_lift_registers(i, registers), n;
 
-	switch (i->memory) {
-	case MMS_MEMORY_RDI: case MMS_MEMORY_RDI_RSI: case MMS_MEMORY_RSI_RDI:
-		candidates[count++] = MMS_RDI;
-		candidates[count++] = MMS_RSI;
-		break;
-	case MMS_MEMORY_RSI:
-		candidates[count++] = MMS_RSI;
-		break;
-	case MMS_MEMORY_XLAT:
-		candidates[count++] = MMS_RBX;
-		break;
-	case MMS_MEMORY_MODRM:
-	case MMS_MEMORY_VECTOR:
-		if (i->base < MMS_REGISTER_COUNT)
-			candidates[count++] = i->base;
-		if (i->memory == MMS_MEMORY_MODRM && i->scale == 1 &&
-		    i->index < MMS_REGISTER_COUNT)
-			candidates[count++] = i->index;
-		break;
-	}
-	/* MOVDIR64B, ENQCMD: a register as destination address */
-	if (i->opcode->operands[0] == MMS_OPERAND_R64_REG_MEM)
-		candidates[count++] = i->reg;
 	for (n = 0; n < count; n++)
-		if (mms_is_decoy(*mms_register(m, candidates[n])))
-			return candidates[n];
+		if (mms_is_decoy(*mms_register(m, registers[n])))
+			return registers[n];
 	return -1;
 }
 

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Which instructions can be stepped, and how. See stepping.h. */
+#include "stepping.h"
+
+/* Whether a general register is an operand too: it can't be changed then. */
+static bool is_operand(const struct mms_instruction *i, unsigned int number)
+{
+	unsigned int n;
+
+	for (n = 0; n < MMS_OPERANDS_MAX; n++) {
+		switch (i->opcode->operands[n]) {
+		case MMS_OPERAND_R8_REG: case MMS_OPERAND_R16_REG:
+		case MMS_OPERAND_R32_REG: case MMS_OPERAND_R64_REG:
+			if (i->reg == number)
+				return true;
+			break;
+		case MMS_OPERAND_R32_VVVV: case MMS_OPERAND_R64_VVVV:
+			if (i->vvvv == number)
+				return true;
+			break;
+		default:
+			break;
+		}
+	}
+	/* a division that is about to raise #DE: rax and rdx are operands */
+	return i->opcode->mnemonic == MMS_MN_DIV ||
+	       i->opcode->mnemonic == MMS_MN_IDIV;
+}
+
+int mms_step_register(const struct mms_instruction *i)
+{
+	/* conditional accesses touch an unknown part of their extent */
+	if (!i->access || (i->access & MMS_ACCESS_CONDITIONAL) || i->opmask ||
+	    !i->memory_bytes || i->memory_bytes > MMS_STEP_BYTES_MAX)
+		return -1;
+	if (i->memory != MMS_MEMORY_MODRM || i->address_bytes != 8 || i->segment)
+		return -1;
+	if (i->base >= MMS_REGISTER_COUNT || i->base == MMS_RSP ||
+	    i->base == i->index || is_operand(i, i->base))
+		return -1;
+	return i->base;
+}
+
+unsigned int mms_lift_registers(const struct mms_instruction *i,
+				unsigned int registers[3])
+{
+	unsigned int count = 0;
+
+	switch (i->memory) {
+	case MMS_MEMORY_RDI: case MMS_MEMORY_RDI_RSI: case MMS_MEMORY_RSI_RDI:
+		registers[count++] = MMS_RDI;
+		registers[count++] = MMS_RSI;
+		break;
+	case MMS_MEMORY_RSI:
+		registers[count++] = MMS_RSI;
+		break;
+	case MMS_MEMORY_XLAT:
+		registers[count++] = MMS_RBX;
+		break;
+	case MMS_MEMORY_MODRM:
+	case MMS_MEMORY_VECTOR:
+		if (i->base < MMS_REGISTER_COUNT)
+			registers[count++] = i->base;
+		if (i->memory == MMS_MEMORY_MODRM && i->scale == 1 &&
+		    i->index < MMS_REGISTER_COUNT)
+			registers[count++] = i->index;
+		break;
+	}
+	/* MOVDIR64B, ENQCMD: a register as destination address */
+	if (i->opcode->operands[0] == MMS_OPERAND_R64_REG_MEM)
+		registers[count++] = i->reg;
+	return count;
+}
