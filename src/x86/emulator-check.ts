@@ -83,10 +83,15 @@ export async function checkEmulator(
 /** Compiles the program into the cache, or beside a changed copy of the sources. */
 function buildProgram(directory: string): string {
   const own = directory === join(projectDirectory, "core");
-  const sources = [...emulatorSources, "check/emulate-check.c"];
+  const sources = [...emulatorSources, "check/plain-machine.c", "check/emulate-check.c"];
   const hash = createHash("sha256");
-  const headers = readdirSync(directory).filter((name) => name.endsWith(".h"));
-  for (const name of [...sources, ...headers.sort()]) hash.update(name).update(readFileSync(join(directory, name)));
+  const headers = ["", "check/"].flatMap((folder) =>
+    readdirSync(join(directory, folder))
+      .filter((name) => name.endsWith(".h"))
+      .sort()
+      .map((name) => folder + name),
+  );
+  for (const name of [...sources, ...headers]) hash.update(name).update(readFileSync(join(directory, name)));
   const place = own ? cacheDirectory("native") : directory;
   const path = join(place, `emulate-check-${hash.digest("hex").slice(0, 16)}`);
   if (existsSync(path)) return path;

@@ -5,6 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { FormatError, messageOf, UserError } from "../base/errors.js";
 import { projectDirectory } from "../base/paths.js";
+import { emulatorSources } from "./emulator-check.js";
 import { warningFlags } from "./native.js";
 
 /** One target: a C file that defines LLVMFuzzerTestOneInput, with what it tests. */
@@ -24,6 +25,12 @@ export const fuzzTargets: readonly FuzzTarget[] = [
     sources: ["decode.c", "check/fuzz-decode.c"],
     corpus: "test/corpus/decode.txt",
     inputBytesMax: 20,
+  },
+  {
+    name: "emulate",
+    sources: [...emulatorSources, "check/plain-machine.c", "check/fuzz-emulate.c"],
+    corpus: "test/corpus/emulate.txt",
+    inputBytesMax: 31,
   },
 ];
 
