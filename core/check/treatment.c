@@ -109,7 +109,8 @@ void mms_treatments(uint8_t *strings, uint32_t count, struct answer *answers)
 		if (i.address_bytes == 4 || i.segment || i.base == MMS_RSP ||
 		    (i.memory == MMS_MEMORY_MODRM && i.base >= MMS_REGISTER_COUNT))
 			continue;
-		if (!set_up(bytes, &i))
+		/* an address in the instruction was filled in: decode again */
+		if (!set_up(bytes, &i) || !mms_decode(bytes, 15, &i))
 			continue;
 		a->treatment = treat(bytes, &i);
 	}
