@@ -19,7 +19,7 @@ modprobe e1000
 ip link set eth0 up
 ip addr add 10.0.2.15/24 dev eth0
 for i in $(seq 50); do [ "$(cat /sys/class/net/eth0/carrier)" = 1 ] && break; sleep 0.2; done
-ping -c 40 -i 0.1 10.0.2.2
+ping -q -c 40 -i 0.1 10.0.2.2
 modprobe -r e1000
 `;
 
