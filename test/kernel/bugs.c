@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Genuine bugs. Each must end in the kernel's report of it, as on a machine
+ * where nobody traces: whoever runs one of these doesn't come back.
+ */
+#include <linux/string.h>
+#include <asm/fpu/api.h>
+
+#include "access-test.h"
+
+/* Neither canonical nor a decoy of any mapping, though it looks like one. */
+void mms_bug_wild(void)
+{
+	*(volatile u32 *)0x8badf00d8badf00dul = 1;
+}
+
+void mms_bug_null(void)
+{
+	volatile u32 *volatile nothing = NULL;
+
+	*nothing = 1;
+}
+
+/* Beside the device's mapping. */
+void mms_bug_beside(void)
+{
+	readl(mms_bar + (1ul << 40));
+}
+
+/* Device memory isn't code. */
+void mms_bug_jump(void)
+{
+	void (*volatile function)(void) = (void __force *)mms_bar;
+
+	function();
+}
+
+/* Nothing may be copied to where no user memory is without asking. */
+void mms_bug_copy(void)
+{
+	void *volatile to = (void *)0x1000;
+
+	asm volatile("rep movsb" : : "D" (to), "S" (mms_bar), "c" (16)
+		     : "memory");
+}
+
+/* The CPU wants 16-byte operands aligned here. */
+void mms_bug_aligned(void)
+{
+	kernel_fpu_begin();
+	asm volatile("paddd 8(%0), %%xmm0" : : "r" (mms_bar));
+	kernel_fpu_end();
+}
