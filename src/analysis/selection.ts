@@ -83,7 +83,7 @@ function tscOf(header: TraceHeader, time_s: number): bigint {
 }
 
 /**
- * The selected events from block `fromBlock` on, a block at a time. Symbol events are left out: they only help to read
+ * The selected events, and those that say that records were lost, from block `fromBlock` on, a block at a time. Symbol events are left out: they only help to read
  * the others. `range` keeps what was seen where the trace is walked in several goes.
  */
 export async function* selectedViews(
@@ -125,6 +125,7 @@ function* viewsOf(
   for (const event of events) {
     if (event.kind === "symbol") continue;
     view.show(event, state);
-    if (range.contains(event) && (filter === undefined || filter(view))) yield view;
+    // What was lost might have fitted any filter.
+    if (range.contains(event) && (filter === undefined || event.kind === "lost" || filter(view))) yield view;
   }
 }

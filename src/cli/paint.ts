@@ -32,6 +32,6 @@ export function paintFor(choice: ColorChoice): Paint | undefined {
   if (!wantsColor(choice)) return undefined;
   return (part, text) => {
     const style = styles[part];
-    return style === undefined || text.trim() === "" ? text : styleText(style, text);
+    return style === undefined || text.trim() === "" ? text : styleText(style, text, { validateStream: false });
   };
 }

@@ -94,7 +94,7 @@ export class TextWriter {
     switch (event.kind) {
       case "read":
       case "write":
-        return `${this.access(event, state)}\n`;
+        return this.accessLine(event, state);
       case "symbol":
         return "";
       case "map": {
@@ -125,7 +125,8 @@ export class TextWriter {
     }
   }
 
-  private access(event: AccessEvent, state: TraceState): string {
+  /** As `line`; `remark`, where there is one, stands before what the value means. */
+  accessLine(event: AccessEvent, state: TraceState, remark?: string): string {
     const place = state.placeOf(event.address);
     const digits = Math.max(2 * event.width_bytes, 1);
     const op = `${event.kind === "read" ? "R" : "W"}${flagLetters(event.flags)}`;
@@ -139,9 +140,10 @@ export class TextWriter {
       `0x${event.value.toString(16).padStart(digits, "0")}`,
       event.site === 0n ? "" : this.site(event.site, state),
     ]);
-    if (register?.meaning === undefined) return line.text;
-    const gap = " ".repeat(Math.max(lineUpToMeaning - line.length, 0));
-    return `${line.text}${gap} ${this.paint("meaning", `{ ${register.meaning} }`)}`;
+    const ending = remark === undefined ? [] : [this.paint("note", remark)];
+    if (register?.meaning !== undefined) ending.push(this.paint("meaning", `{ ${register.meaning} }`));
+    if (ending.length === 0) return `${line.text}\n`;
+    return `${line.text}${" ".repeat(Math.max(lineUpToMeaning - line.length, 0))} ${ending.join(" ")}\n`;
   }
 
   /** The line, and its length without what gives it colours. */
