@@ -5,45 +5,89 @@ import type { AccessEvent } from "../trace/events.js";
 import type { PciFunction } from "../trace/header.js";
 import type { DevicePlace } from "../trace/state.js";
 
-export interface RegisterAccess {
-  /** `STATUS`, or several joined by commas. */
-  name: string;
+/** Worked out when asked for: a name costs a look-up, a meaning much more. */
+export class RegisterAccess {
+  private readonly database: RegisterDatabase;
+  private readonly event: AccessEvent;
+  private readonly place: DevicePlace;
+
+  constructor(database: RegisterDatabase, event: AccessEvent, place: DevicePlace) {
+    this.database = database;
+    this.event = event;
+    this.place = place;
+  }
+
+  /** `STATUS`, or several joined by commas; undefined where the database knows none. */
+  get name(): string | undefined {
+    const { event, place } = this;
+    return this.database.lookup(place.bar, place.offset, event.width_bytes, event.kind)?.name;
+  }
+
   /** `FD | LU | SPEED=1000MB_S`, or undefined where the database has nothing to add to the number. */
-  meaning: string | undefined;
+  get meaning(): string | undefined {
+    return this.meaningOf(this.event.value);
+  }
+
+  /** What another value would mean there. */
+  meaningOf(value: bigint): string | undefined {
+    const { event, place } = this;
+    return this.database.describe(place.bar, place.offset, event.width_bytes, value, { direction: event.kind });
+  }
 }
 
+export type ChooseDatabase = (found: PciFunction) => RegisterDatabase | undefined;
+
 export class AccessRegisters {
-  private readonly choose: (found: PciFunction) => RegisterDatabase | undefined;
+  private readonly choose: ChooseDatabase;
   /** By PCI address. */
   private readonly databases = new Map<string, RegisterDatabase | undefined>();
 
   /** `choose` finds a PCI function's database; the built-in ones by default. */
-  constructor(choose: (found: PciFunction) => RegisterDatabase | undefined = builtInFor) {
+  constructor(choose: ChooseDatabase = builtInFor) {
     this.choose = choose;
   }
 
-  /** The register that `event` touches, whose address lies at `place`; undefined where no database knows one. */
-  tell(event: AccessEvent, place: DevicePlace): RegisterAccess | undefined {
-    const { address } = place.function;
-    let database = this.databases.get(address);
-    if (database === undefined) {
-      if (this.databases.has(address)) return undefined;
-      database = this.choose(place.function);
-      this.databases.set(address, database);
-      if (database === undefined) return undefined;
-    }
-    const { bar, offset } = place;
-    const { width_bytes, value, kind } = event;
-    const match = database.lookup(bar, offset, width_bytes, kind);
-    const told = match && {
-      name: match.name,
-      meaning: database.describe(bar, offset, width_bytes, value, { direction: kind }),
-    };
-    if (kind === "read") this.databases.set(address, database.observe(bar, offset, width_bytes, value));
-    return told;
+  /** The register that `event` touches, whose address lies at `place`; undefined where its device has no database. */
+  see(event: AccessEvent, place: DevicePlace): RegisterAccess | undefined {
+    const database = this.databaseOf(place.function);
+    if (database === undefined) return undefined;
+    if (event.kind === "read") this.observe(database, place, event.width_bytes, event.value);
+    return new RegisterAccess(database, event, place);
+  }
+
+  /** As `see`, for those that want words. */
+  tell(event: AccessEvent, place: DevicePlace): { name: string; meaning: string | undefined } | undefined {
+    const access = this.see(event, place);
+    const name = access?.name;
+    return name === undefined ? undefined : { name, meaning: access?.meaning };
+  }
+
+  /** Takes in what a read told, where nobody wants to know which register it was. */
+  learn(place: DevicePlace, width_bytes: number, value: bigint): void {
+    const database = this.databaseOf(place.function);
+    if (database !== undefined) this.observe(database, place, width_bytes, value);
+  }
+
+  /** Whether any of the functions' databases depends on what the device answered before. */
+  learnsFrom(functions: readonly PciFunction[]): boolean {
+    return functions.some((found) => this.databaseOf(found)?.learns === true);
+  }
+
+  private observe(database: RegisterDatabase, place: DevicePlace, width_bytes: number, value: bigint): void {
+    const next = database.observe(place.bar, place.offset, width_bytes, value);
+    if (next !== database) this.databases.set(place.function.address, next);
+  }
+
+  private databaseOf(found: PciFunction): RegisterDatabase | undefined {
+    const known = this.databases.get(found.address);
+    if (known !== undefined || this.databases.has(found.address)) return known;
+    const chosen = this.choose(found);
+    this.databases.set(found.address, chosen);
+    return chosen;
   }
 }
 
-function builtInFor(found: PciFunction): RegisterDatabase | undefined {
+/** The built-in database for a PCI function. */
+export function builtInFor(found: PciFunction): RegisterDatabase | undefined {
   return findDatabase(Number(found.vendor), Number(found.device), Number(found.class));
 }

@@ -1,86 +1,206 @@
 // `mmiostrider report`: prints a trace, one line an event.
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
-import { AccessRegisters } from "../analysis/access-registers.js";
-import { ExitCode } from "../base/errors.js";
+import type { AccessRegisters, RegisterAccess } from "../analysis/access-registers.js";
+import type { EventView } from "../analysis/event-view.js";
+import { endingWords, type Poll, PollFinder, type Single } from "../analysis/polls.js";
+import { Range, type Selection, selectedViews, type ViewBatch } from "../analysis/selection.js";
+import { ExitCode, UsageError } from "../base/errors.js";
+import { countText, durationText } from "../base/units.js";
 import { openTrace } from "../trace/file-source.js";
 import { MmiotraceWriter } from "../trace/formats/mmiotrace.js";
 import { TextWriter } from "../trace/formats/text.js";
 import type { TraceReader } from "../trace/reader.js";
 import { TraceState } from "../trace/state.js";
+import { Pager } from "./pager.js";
+import { type ColorChoice, colorChoices, paintFor } from "./paint.js";
+import {
+  addFilterOption,
+  addRangeOptions,
+  addRegisterOptions,
+  type RegisterOptions,
+  registersOf,
+  type SelectionOptions,
+  selectionOf,
+} from "./selection-options.js";
+import { StopSignals } from "./stop-signals.js";
 import { OutputClosed, TextOutput } from "./text-output.js";
 
 const formats = ["text", "mmiotrace"] as const;
 type Format = (typeof formats)[number];
 
+/** The recorder brings what it has into the file twice a second. */
+const followEvery_ms = 200;
+
+interface ReportOptions extends SelectionOptions, RegisterOptions {
+  format: Format;
+  follow?: true;
+  fold?: true;
+  color: ColorChoice;
+  pager: boolean;
+}
+
 export function addReport(program: Command): void {
-  program
+  const command = program
     .command("report")
-    .description("print a trace, one line an access")
+    .summary("print a trace, one line an access")
+    .description("Prints a trace, one line an access. On a terminal it comes through $PAGER, or less.")
     .argument("<file>", "the trace; - is standard input")
-    .addOption(program.createOption("--format <format>", "how the lines look").choices(formats).default("text"))
+    .addOption(program.createOption("--format <format>", "how the lines look").choices(formats).default("text"));
+  addFilterOption(command);
+  addRangeOptions(command);
+  command
+    .option("--follow", "go on while the trace is being recorded, until it ends or Ctrl-C")
+    .option("--fold", "one line for a poll: the same read by the same code again and again");
+  addRegisterOptions(command)
+    .addOption(program.createOption("--color <when>", "colours").choices(colorChoices).default("auto"))
+    .option("--no-pager", "print straight to the terminal")
     .addHelpText(
       "after",
       `
 Examples:
-  mmiostrider report e1000.mmt | less
+  mmiostrider report e1000.mmt
+  mmiostrider report --filter 'register == CTRL and write' e1000.mmt
+  mmiostrider report --filter 'site ~ "reset_hw" or value & 0x40' --from 0.7 --to 900ms e1000.mmt
+  mmiostrider report --fold --from mark:ping nic.mmt
+  mmiostrider report --follow nic.mmt                    (while record writes it)
+  mmiostrider report --registers rnndb/nv_mmio.xml:NV_MMIO gpu.mmt
   mmiostrider report --format mmiotrace e1000.mmt > e1000.txt
 
-Exits with 0, or with 3 where the trace is incomplete: cut, or with lost or escaped records.`,
+docs/filter.md describes the filters. Lost records are always told, whatever the filter.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage (a filter that can't be read), 3 the trace is incomplete: cut, or with lost or
+escaped records.`,
     )
-    .action(async (file: string, options: { format: Format }) => {
+    .action(async (file: string, options: ReportOptions) => {
+      const selection = selectionOf(options);
+      const makeRegisters = registersOf(options);
+      if (options.fold === true && options.format !== "text") {
+        throw new UsageError(`--fold needs --format text, not ${options.format}`);
+      }
+      if (options.follow === true && file === "-") throw new UsageError("--follow needs a file, not standard input");
       const reader = await openTrace(file);
-      const output = new TextOutput();
+      const pager = options.pager && options.follow !== true ? Pager.start() : undefined;
+      const output = pager === undefined ? new TextOutput() : new TextOutput(pager.input);
       try {
-        await (options.format === "text" ? printText(reader, output) : printMmiotrace(reader, output));
+        const walk = new Walk(reader, makeRegisters(), selection, options.follow === true ? output : undefined);
+        await (options.format === "text" ? printText(walk, output, options) : printMmiotrace(walk, output));
         await output.flush();
       } catch (error) {
         if (!(error instanceof OutputClosed)) throw error;
         return;
       } finally {
+        await pager?.end();
         await reader.close();
       }
       if (tellIncomplete(reader)) process.exitCode = ExitCode.incomplete;
     });
 }
 
-async function printText(reader: TraceReader, output: TextOutput): Promise<void> {
-  const registers = new AccessRegisters();
-  const text = new TextWriter(reader.header, (event, place) => registers.tell(event, place));
-  await output.write(text.head());
-  let accesses = 0;
-  for await (const { events, state } of reader.batches()) {
-    for (const event of events) {
-      if (event.kind === "read" || event.kind === "write") accesses += 1;
-      const written = output.write(text.line(event, state));
-      if (written !== undefined) await written;
+/** What is to be printed, in order; waits for more where the trace is followed. */
+class Walk {
+  readonly reader: TraceReader;
+  private readonly registers: AccessRegisters;
+  private readonly selection: Selection;
+  /** Flushed whenever there is nothing more to print for now. Undefined where the trace isn't followed. */
+  private readonly followed: TextOutput | undefined;
+
+  constructor(reader: TraceReader, registers: AccessRegisters, selection: Selection, followed: TextOutput | undefined) {
+    this.reader = reader;
+    this.registers = registers;
+    this.selection = selection;
+    this.followed = followed;
+  }
+
+  async *batches(): AsyncGenerator<ViewBatch, void, undefined> {
+    const { reader, registers, selection, followed } = this;
+    const range = new Range(reader.header, selection);
+    const signals = followed === undefined ? undefined : new StopSignals();
+    try {
+      for (let fromBlock = 0; ; ) {
+        yield* selectedViews(reader, registers, selection, { fromBlock, range });
+        fromBlock = reader.blocks.length;
+        if (followed === undefined || reader.summary !== null) return;
+        await followed.flush();
+        while ((await reader.refresh()) === 0) {
+          if (signals?.received !== undefined) return;
+          if (reader.summary !== null) break;
+          await Promise.race([sleep(followEvery_ms), signals?.first]);
+        }
+      }
+    } finally {
+      signals?.release();
     }
   }
-  await output.write(`# ${counts(reader, accesses)}\n`);
 }
 
-async function printMmiotrace(reader: TraceReader, output: TextOutput): Promise<void> {
+async function printText(walk: Walk, output: TextOutput, options: ReportOptions): Promise<void> {
+  const { reader } = walk;
+  let register: RegisterAccess | undefined;
+  const tell = () => {
+    const name = register?.name;
+    return name === undefined ? undefined : { name, meaning: register?.meaning };
+  };
+  const text = new TextWriter(reader.header, tell, paintFor(options.color));
+  await output.write(text.head());
+  let state = new TraceState(reader.header);
+  let accesses = 0;
+  let lines = "";
+  const line = (item: Single | Poll) => {
+    register = item.register;
+    if (item.kind === "single") lines += text.line(item.event, state);
+    else lines += text.accessLine({ ...item.last, tsc: item.first.tsc }, state, pollWords(item, reader));
+  };
+  const polls = new PollFinder(line);
+  const print =
+    options.fold === true
+      ? (view: EventView) => polls.add(view.event, view.register)
+      : (view: EventView) => line({ kind: "single", event: view.event, register: view.register });
+  for await (const batch of walk.batches()) {
+    state = batch.state;
+    for (const view of batch.views) {
+      if (view.access !== undefined) accesses += 1;
+      print(view);
+      if (lines === "") continue;
+      const written = output.write(lines);
+      lines = "";
+      if (written !== undefined) await written;
+    }
+    // A block's state is gone with it.
+    polls.end();
+  }
+  await output.write(`${lines}# ${counts(reader, accesses)}\n`);
+}
+
+function pollWords(poll: Poll, reader: TraceReader): string {
+  const duration_s = Number(poll.last.tsc - poll.first.tsc) / reader.header.clock.tscFrequency_hz;
+  return `×${countText(poll.count)} in ${durationText(duration_s)}, ${endingWords(poll)}`;
+}
+
+async function printMmiotrace(walk: Walk, output: TextOutput): Promise<void> {
+  const { reader } = walk;
   const text = new MmiotraceWriter(reader.header.clock.tscFrequency_hz);
   // The kernel prints the devices once; a driver that was bound later is named there all the same.
   const state = new TraceState(reader.header);
   for (const { update } of reader.updates) state.update(update);
   await output.write(text.head(state.pciFunctions));
-  for await (const { events } of reader.batches()) {
-    for (const event of events) {
+  for await (const { views } of walk.batches()) {
+    for (const { event } of views) {
       const written = output.write(text.lines(event));
       if (written !== undefined) await written;
     }
   }
 }
 
+/** What was printed, and what the recorder said at its end. */
 function counts(reader: TraceReader, accesses: number): string {
-  const number = (value: number) => value.toLocaleString("en-US");
   const { summary } = reader;
   const rest =
     summary === null
       ? "cut: lost and escaped are not known"
-      : `${number(summary.lost)} lost, ${number(summary.escaped)} escaped, ${number(summary.mappings)} mappings`;
+      : `${countText(summary.lost)} lost, ${countText(summary.escaped)} escaped, ${countText(summary.mappings)} mappings`;
   const complete = reader.complete && summary?.incomplete.length === 0;
-  return `${number(accesses)} accesses, ${rest}${complete ? ", complete" : ", INCOMPLETE"}`;
+  return `${countText(accesses)} accesses, ${rest}${complete ? ", complete" : ", INCOMPLETE"}`;
 }
 
 /** Says on standard error what is missing from the trace. Returns whether anything is. */

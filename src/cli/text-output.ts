@@ -1,5 +1,6 @@
 // Standard output for commands that print much: in large pieces, waiting for a slow reader, ending quietly where the
 // reader has gone (`| head`).
+import type { Writable } from "node:stream";
 import { UserError } from "../base/errors.js";
 
 const piece_chars = 64 * 1024;
@@ -13,11 +14,11 @@ export class OutputClosed extends UserError {
 }
 
 export class TextOutput {
-  private readonly stream: NodeJS.WriteStream;
+  private readonly stream: Writable;
   private pending = "";
   private failure: Error | undefined;
 
-  constructor(stream: NodeJS.WriteStream = process.stdout) {
+  constructor(stream: Writable = process.stdout) {
     this.stream = stream;
     stream.on("error", (error: NodeJS.ErrnoException) => {
       this.failure =

@@ -84,6 +84,11 @@ export class RegisterDatabase {
     return new RegisterDatabase(this.name, this.schema, layout, this.variants, this.#observer);
   }
 
+  /** Whether observe() can ever return another database. */
+  get learns(): boolean {
+    return this.#observer !== undefined;
+  }
+
   /**
    * The database to go on with after a read: this one, or a new one when the value tells more about the device, such
    * as where an xHCI controller's registers begin or which GPU it is. Show it every read, in order.

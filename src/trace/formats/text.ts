@@ -10,6 +10,23 @@ export type TellRegister = (
   place: DevicePlace,
 ) => { name: string; meaning: string | undefined } | undefined;
 
+/** A part of a line, for those that give each a colour. */
+export type LinePart =
+  | "head"
+  | "time"
+  | "read"
+  | "write"
+  | "where"
+  | "register"
+  | "value"
+  | "site"
+  | "meaning"
+  | "note"
+  | "alarm";
+export type Paint = (part: LinePart, text: string) => string;
+
+const plain: Paint = (_part, text) => text;
+
 const width = { time: 12, cpu: 3, where: 36, register: 14, value: 18, site: 42 } as const;
 
 const opWidth = 5;
@@ -20,13 +37,37 @@ export function shortSymbol(text: string): string {
   return text.replace(/(\+0x[0-9a-f]+)\/0x[0-9a-f]+/, "$1");
 }
 
+type LineContent = [
+  time: string,
+  cpu: string,
+  op: string,
+  where: string,
+  register: string,
+  value: string,
+  site: string,
+];
+
+function cellsOf(...[time, cpu, op, where, register, value, site]: LineContent): string[] {
+  return [
+    time.padStart(width.time),
+    cpu.padStart(width.cpu),
+    op.padEnd(opWidth),
+    where.padEnd(width.where),
+    register.padEnd(width.register),
+    value.padStart(width.value),
+    site,
+  ];
+}
+
 export class TextWriter {
   private readonly header: TraceHeader;
   private readonly tellRegister: TellRegister;
   private readonly start: bigint;
+  private readonly paint: Paint;
 
-  constructor(header: TraceHeader, tellRegister: TellRegister = () => undefined) {
+  constructor(header: TraceHeader, tellRegister: TellRegister = () => undefined, paint: Paint = plain) {
     this.header = header;
+    this.paint = paint;
     this.tellRegister = tellRegister;
     this.start = BigInt(header.clock.tsc);
   }
@@ -39,8 +80,8 @@ export class TextWriter {
       header.engine === "import"
         ? `imported from ${header.producer}`
         : `${header.machine.host}, Linux ${header.machine.release}, ${header.cpu.count} CPUs, ${this.wallClock()}, engine ${header.engine}${filter}`;
-    const names = this.columns("time/s", "cpu", "", "where", "register", "value", "site");
-    return `# ${what}\n${names}\n`;
+    const names = cellsOf("time/s", "cpu", "", "where", "register", "value", "site").join(" ").trimEnd();
+    return `${this.paint("head", `# ${what}`)}\n${this.paint("head", names)}\n`;
   }
 
   private wallClock(): string {
@@ -53,7 +94,7 @@ export class TextWriter {
     switch (event.kind) {
       case "read":
       case "write":
-        return `${this.access(event, state)}\n`;
+        return this.accessLine(event, state);
       case "symbol":
         return "";
       case "map": {
@@ -66,11 +107,11 @@ export class TextWriter {
       case "mark":
         return this.note(event, `mark: ${printable(event.text)}`);
       case "lost":
-        return this.note(event, `LOST: ${event.count} records, the ring was full`);
+        return this.note(event, `LOST: ${event.count} records, the ring was full`, "alarm");
       case "escape": {
         const bytes = [...event.instruction].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
         const by = event.site === 0n ? "" : `, by ${this.site(event.site, state)}`;
-        return this.note(event, `ESCAPED: ${this.where(event.address, state)}, instruction ${bytes}${by}`);
+        return this.note(event, `ESCAPED: ${this.where(event.address, state)}, instruction ${bytes}${by}`, "alarm");
       }
       case "module":
         return this.note(
@@ -84,12 +125,13 @@ export class TextWriter {
     }
   }
 
-  private access(event: AccessEvent, state: TraceState): string {
+  /** As `line`; `remark`, where there is one, stands before what the value means. */
+  accessLine(event: AccessEvent, state: TraceState, remark?: string): string {
     const place = state.placeOf(event.address);
     const digits = Math.max(2 * event.width_bytes, 1);
     const op = `${event.kind === "read" ? "R" : "W"}${flagLetters(event.flags)}`;
     const register = place && this.tellRegister(event, place);
-    const line = this.columns(
+    const line = this.paintLine(event.kind, [
       this.seconds(event.tsc),
       `${event.cpu}`,
       `${op} ${event.width_bytes}`,
@@ -97,26 +139,26 @@ export class TextWriter {
       register?.name ?? "",
       `0x${event.value.toString(16).padStart(digits, "0")}`,
       event.site === 0n ? "" : this.site(event.site, state),
-    );
-    if (register?.meaning === undefined) return line;
-    return `${line.padEnd(lineUpToMeaning)} { ${register.meaning} }`;
+    ]);
+    const ending = remark === undefined ? [] : [this.paint("note", remark)];
+    if (register?.meaning !== undefined) ending.push(this.paint("meaning", `{ ${register.meaning} }`));
+    if (ending.length === 0) return `${line.text}\n`;
+    return `${line.text}${" ".repeat(Math.max(lineUpToMeaning - line.length, 0))} ${ending.join(" ")}\n`;
   }
 
-  private columns(time: string, cpu: string, op: string, where: string, register: string, value: string, site: string) {
-    const cells = [
-      time.padStart(width.time),
-      cpu.padStart(width.cpu),
-      op.padEnd(opWidth),
-      where.padEnd(width.where),
-      register.padEnd(width.register),
-      value.padStart(width.value),
-      site,
-    ];
-    return cells.join(" ").trimEnd();
+  /** The line, and its length without what gives it colours. */
+  private paintLine(kind: "read" | "write", content: LineContent): { text: string; length: number } {
+    const cells = cellsOf(...content);
+    while (cells.length > 0 && cells.at(-1)!.trim() === "") cells.pop();
+    const length = cells.join(" ").length;
+    if (this.paint === plain) return { text: cells.join(" "), length };
+    const parts: readonly LinePart[] = ["time", "time", kind, "where", "register", "value", "site"];
+    return { text: cells.map((cell, index) => this.paint(parts[index]!, cell)).join(" "), length };
   }
 
-  private note(event: TraceEvent, text: string): string {
-    return `${this.seconds(event.tsc).padStart(width.time)} ${`${event.cpu}`.padStart(width.cpu)} -- ${text}\n`;
+  private note(event: TraceEvent, text: string, part: LinePart = "note"): string {
+    const when = `${this.seconds(event.tsc).padStart(width.time)} ${`${event.cpu}`.padStart(width.cpu)}`;
+    return `${this.paint("time", when)} ${this.paint(part, `-- ${text}`)}\n`;
   }
 
   /** Seconds since recording began, to the nanosecond. */

@@ -1,0 +1,85 @@
+// What a filter can ask of an event: each field's name, kind and how it is read. docs/filter.md describes them.
+import { RecordFlag } from "../../trace/record.js";
+import { namesOf } from "../device-names.js";
+import type { EventView } from "../event-view.js";
+
+/** A field's value is undefined where the event has none. */
+export type Field =
+  | { kind: "number"; read: (view: EventView) => bigint | undefined }
+  | { kind: "time"; read: (view: EventView) => number }
+  | {
+      kind: "text";
+      /** Several where a thing has several names: one that fits is enough. */
+      read: (view: EventView) => readonly string[];
+      /** Where only some texts can occur, those, each with what it stands for. */
+      known?: ReadonlyMap<string, string>;
+    };
+
+const none: readonly string[] = [];
+const one = (text: string | undefined) => (text === undefined ? none : [text]);
+
+const operations = new Map(
+  ["read", "write", "map", "unmap", "mark", "lost", "escape", "module", "unknown"].map((name) => [name, name]),
+);
+operations.set("r", "read").set("w", "write");
+
+const contexts = new Map(["task", "hardirq", "softirq", "nmi"].map((name) => [name, name]));
+
+function contextOf(flags: number): string {
+  if (flags & RecordFlag.nmi) return "nmi";
+  if (flags & RecordFlag.hardirq) return "hardirq";
+  return flags & RecordFlag.softirq ? "softirq" : "task";
+}
+
+/** `PORT[0].SACT,PORT[0].CI`: as a whole, and each. */
+function registerNames(name: string | undefined): readonly string[] {
+  if (name === undefined) return none;
+  return name.includes(",") ? [name, ...name.split(",").map((part) => part.trim())] : [name];
+}
+
+/** The symbol in all its forms, and the address. */
+function siteNames(view: EventView): readonly string[] {
+  const { site } = view;
+  return site === undefined || site === 0n ? none : [...view.siteNames, `0x${site.toString(16)}`];
+}
+
+function textOf(view: EventView): string | undefined {
+  const { event } = view;
+  return event.kind === "mark" ? event.text : event.kind === "module" ? event.name : undefined;
+}
+
+export const fields: ReadonlyMap<string, Field> = new Map<string, Field>([
+  ["time", { kind: "time", read: (view) => view.time_s }],
+  ["event", { kind: "number", read: (view) => BigInt(view.event.number) }],
+  ["cpu", { kind: "number", read: (view) => BigInt(view.event.cpu) }],
+  ["pid", { kind: "number", read: (view) => BigInt(view.event.pid) }],
+  ["op", { kind: "text", read: (view) => [view.event.kind], known: operations }],
+  ["context", { kind: "text", read: (view) => [contextOf(view.event.flags)], known: contexts }],
+  ["width", { kind: "number", read: ({ access }) => (access === undefined ? undefined : BigInt(access.width_bytes)) }],
+  ["address", { kind: "number", read: (view) => view.address }],
+  ["device", { kind: "text", read: ({ place }) => (place === undefined ? none : namesOf(place.function)) }],
+  ["driver", { kind: "text", read: ({ place }) => one(place?.function.driver ?? undefined) }],
+  ["bar", { kind: "number", read: ({ place }) => (place === undefined ? undefined : BigInt(place.bar)) }],
+  ["offset", { kind: "number", read: ({ place }) => place?.offset }],
+  ["register", { kind: "text", read: ({ register }) => registerNames(register?.name) }],
+  ["value", { kind: "number", read: ({ access }) => access?.value }],
+  ["meaning", { kind: "text", read: ({ register }) => one(register?.meaning) }],
+  ["site", { kind: "text", read: siteNames }],
+  ["module", { kind: "text", read: (view) => one(view.module) }],
+  ["mapping", { kind: "number", read: ({ event }) => ("mapping" in event ? BigInt(event.mapping) : undefined) }],
+  ["text", { kind: "text", read: (view) => one(textOf(view)) }],
+]);
+
+/** Words that are a condition by themselves. */
+export const conditions: ReadonlyMap<string, (view: EventView) => boolean> = new Map<
+  string,
+  (view: EventView) => boolean
+>([
+  ["read", ({ event }) => event.kind === "read"],
+  ["write", ({ event }) => event.kind === "write"],
+  ["access", ({ access }) => access !== undefined],
+  ["locked", ({ event }) => (event.flags & RecordFlag.locked) !== 0],
+  ["string", ({ event }) => (event.flags & RecordFlag.string) !== 0],
+  ["user", ({ event }) => (event.flags & RecordFlag.user) !== 0],
+  ["unordered", ({ event }) => (event.flags & RecordFlag.unordered) !== 0],
+]);

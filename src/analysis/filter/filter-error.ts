@@ -1,0 +1,14 @@
+// What is said of a filter that can't be read: which column, and what would have been right there.
+import { UsageError } from "../../base/errors.js";
+
+export class FilterError extends UsageError {
+  /** Counted from 1. */
+  readonly column: number;
+
+  constructor(expression: string, column: number, what: string) {
+    super(`the filter can't be read at column ${column}: ${what}`, {
+      advice: `${expression.replaceAll(/\s/g, " ")}\n  ${" ".repeat(column - 1)}^`,
+    });
+    this.column = column;
+  }
+}

@@ -1,0 +1,33 @@
+// A line on a terminal's standard error that says how far something has come, once it takes longer than a second.
+
+const first_ms = 1_000;
+const every_ms = 100;
+
+export class Progress {
+  private readonly what: string;
+  private readonly terminal = process.stderr.isTTY === true;
+  private next_ms = performance.now() + first_ms;
+  private shown = false;
+
+  constructor(what: string) {
+    this.what = what;
+  }
+
+  /** `part` of `whole` is done. */
+  update(part: number, whole: number): void {
+    if (!this.terminal) return;
+    const now_ms = performance.now();
+    if (now_ms < this.next_ms) return;
+    this.next_ms = now_ms + every_ms;
+    const fraction = whole <= 0 ? 0 : Math.min(Math.max(part / whole, 0), 1);
+    const bar = "=".repeat(Math.round(20 * fraction)).padEnd(20);
+    process.stderr.write(`\r${this.what} [${bar}] ${Math.floor(100 * fraction)} %\x1b[K`);
+    this.shown = true;
+  }
+
+  /** Takes the line away. */
+  end(): void {
+    if (this.shown) process.stderr.write("\r\x1b[K");
+    this.shown = false;
+  }
+}
