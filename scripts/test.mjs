@@ -51,12 +51,14 @@ function printTotal(exitCode) {
   process.exitCode = total.failed === 0 ? 0 : 1;
 }
 
-/** Adds a vitest run's report; a run that failed without a failed test (a file that doesn't load) counts as one. */
+/** Adds a vitest run's report. A file that doesn't load counts as a failed test, and so does a run that fails as a whole. */
 function count(report, succeeded) {
   const before = total.failed;
   if (existsSync(report)) {
     const { testResults } = JSON.parse(readFileSync(report, "utf8"));
     for (const file of testResults) {
+      const failedTests = file.assertionResults.filter((test) => test.status === "failed");
+      if (file.status === "failed" && failedTests.length === 0) total.failed++;
       for (const test of file.assertionResults) {
         if (test.status === "passed") total.passed++;
         else if (test.status === "failed") total.failed++;
