@@ -9,6 +9,7 @@ import { addMark } from "./mark.js";
 import { addRecord } from "./record.js";
 import { addRegisters } from "./registers.js";
 import { addReport } from "./report.js";
+import { addStat } from "./stat.js";
 import { addVerify } from "./verify.js";
 
 /** Every command adds itself to the program; the order is the order in --help. */
@@ -16,6 +17,7 @@ const commands: ((program: Command) => void)[] = [
   addRecord,
   addMark,
   addReport,
+  addStat,
   addVerify,
   addRegisters,
   addLab,

@@ -157,6 +157,8 @@ async function printText(walk: Walk, output: TextOutput, options: ReportOptions)
       ? (view: EventView) => polls.add(view.event, view.register)
       : (view: EventView) => line({ kind: "single", event: view.event, register: view.register });
   for await (const batch of walk.batches()) {
+    // What is held back is told with the state that it happened in.
+    if (batch.state !== state) polls.end();
     state = batch.state;
     for (const view of batch.views) {
       if (view.access !== undefined) accesses += 1;
@@ -166,9 +168,8 @@ async function printText(walk: Walk, output: TextOutput, options: ReportOptions)
       lines = "";
       if (written !== undefined) await written;
     }
-    // A block's state is gone with it.
-    polls.end();
   }
+  polls.end();
   await output.write(`${lines}# ${counts(reader, accesses)}\n`);
 }
 

@@ -1,0 +1,18 @@
+// Rows of cells as lines of text.
+
+/**
+ * Lines with columns as wide as their widest cell, two spaces between. The first row is the columns' names; a column
+ * whose name begins with ">" is aligned to the right.
+ */
+export function tableLines(rows: readonly (readonly string[])[]): string[] {
+  const [names = []] = rows;
+  const right = names.map((name) => name.startsWith(">"));
+  const shown = [names.map((name) => name.replace(/^>/, "")), ...rows.slice(1)];
+  const widths = names.map((_, column) => Math.max(...shown.map((row) => (row[column] ?? "").length)));
+  return shown.map((row) =>
+    row
+      .map((cell, column) => (right[column] ? cell.padStart(widths[column]!) : cell.padEnd(widths[column]!)))
+      .join("  ")
+      .trimEnd(),
+  );
+}
