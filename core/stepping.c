@@ -27,10 +27,24 @@ static bool is_operand(const struct mms_instruction *i, unsigned int number)
 	       i->opcode->mnemonic == MMS_MN_IDIV;
 }
 
+/* A copy of the operand would come back with bytes that weren't stored. */
+static bool touches_a_part(const struct mms_instruction *i)
+{
+	if ((i->access & MMS_ACCESS_CONDITIONAL) || i->opmask)
+		return true;
+	switch (i->opcode->mnemonic) {
+	case MMS_MN_VMASKMOVPS: case MMS_MN_VMASKMOVPD:
+	case MMS_MN_VPMASKMOVD: case MMS_MN_VPMASKMOVQ:
+	case MMS_MN_FXSAVE: case MMS_MN_FXSAVE64:
+		return true;
+	default:
+		return false;
+	}
+}
+
 int mms_step_register(const struct mms_instruction *i)
 {
-	/* conditional accesses touch an unknown part of their extent */
-	if (!i->access || (i->access & MMS_ACCESS_CONDITIONAL) || i->opmask ||
+	if (!i->access || touches_a_part(i) ||
 	    !i->memory_bytes || i->memory_bytes > MMS_STEP_BYTES_MAX)
 		return -1;
 	if (i->memory != MMS_MEMORY_MODRM || i->address_bytes != 8 || i->segment)

@@ -11,8 +11,11 @@
  * ESCAPE record says so. In both cases the register is put back afterwards.
  *
  * Between here and the end of the step nothing may move the context to
- * another CPU, so the caller leaves interrupts off (fault.c). An NMI can come
- * in between, and make steps of its own: hence two levels.
+ * another CPU, so the caller leaves interrupts off (fault.c).
+ *
+ * An NMI makes no steps: it may have interrupted a debug exception's handler,
+ * whose stack a second debug exception would use from the top again. There the
+ * decoy is lifted out of the register for good, which is an escape, too.
  */
 #include <linux/kprobes.h>
 #include <linux/percpu.h>
@@ -25,7 +28,6 @@
 #include "../stepping.h"
 
 #define ALIGNMENT_BYTES 64	/* the most that an instruction asks for */
-#define LEVELS 2
 
 struct step {
 	bool active;
@@ -46,20 +48,8 @@ struct buffer {
 	u8 byte[MMS_STEP_BYTES_MAX + ALIGNMENT_BYTES];
 } __aligned(ALIGNMENT_BYTES);
 
-static DEFINE_PER_CPU(struct step[LEVELS], steps);
-static DEFINE_PER_CPU(struct buffer[LEVELS], buffers);
-
-/* The step that is under way on this CPU; the NMI's, when there are two. */
-static struct step *innermost(void)
-{
-	struct step *step = *this_cpu_ptr(&steps);
-	int level;
-
-	for (level = LEVELS - 1; level >= 0; level--)
-		if (step[level].active)
-			return &step[level];
-	return NULL;
-}
+static DEFINE_PER_CPU(struct step, steps);
+static DEFINE_PER_CPU(struct buffer, buffers);
 
 static void arm(struct step *step, struct pt_regs *regs, unsigned int number,
 		u64 value)
@@ -93,8 +83,7 @@ static void disarm(struct step *step, struct pt_regs *regs)
 		      step->flags;
 }
 
-static bool step_on_copy(struct step *step, struct buffer *buffer,
-			 const struct mms_instruction *i)
+static bool step_on_copy(struct step *step, const struct mms_instruction *i)
 {
 	struct mms_machine *m = &step->cpu.machine;
 	int number = mms_step_register(i);
@@ -108,7 +97,7 @@ static bool step_on_copy(struct step *step, struct buffer *buffer,
 	step->cpu.instruction_flags |= MMS_F_STEPPED;
 	step->store = i->access & MMS_ACCESS_WRITE;
 	/* what asks for alignment is to find the operand aligned as it is */
-	step->operand = buffer->byte + step->address % ALIGNMENT_BYTES;
+	step->operand = this_cpu_ptr(&buffers)->byte + step->address % ALIGNMENT_BYTES;
 	if (i->access & MMS_ACCESS_READ) {
 		mms_machine_begin(m, step->address);
 		mms_machine_load(m, step->address, step->operand, step->bytes);
@@ -151,14 +140,15 @@ static int register_to_lift(struct mms_machine *m, const struct mms_instruction 
 	return -1;
 }
 
-static bool escape(struct step *step, const struct mms_instruction *i)
+/* The register to lift, whose instruction is recorded as escaped; or -1. */
+static int escape(struct mms_cpu *cpu, const struct mms_instruction *i)
 {
-	struct mms_machine *m = &step->cpu.machine;
+	struct mms_machine *m = &cpu->machine;
 	int number = register_to_lift(m, i);
 	u64 decoy;
 
 	if (number < 0)
-		return false;
+		return -1;
 	decoy = *mms_register(m, number);
 	/* the register may point before or behind the mapping; for the
 	 * operand itself we trust the address, if there is one */
@@ -166,44 +156,61 @@ static bool escape(struct step *step, const struct mms_instruction *i)
 	    mms_is_decoy(mms_effective_address(m, i)))
 		decoy = mms_effective_address(m, i);
 	if (!mms_mapping_find(decoy, 1))
+		return -1;
+	put_escape(cpu, i, decoy);
+	return number;
+}
+
+static bool step_lifted(struct step *step, const struct mms_instruction *i)
+{
+	int number = escape(&step->cpu, i);
+
+	if (number < 0)
 		return false;
-	put_escape(&step->cpu, i, decoy);
 	step->store = false;
 	step->always_restore = i->memory >= MMS_MEMORY_RSI &&
 			       i->memory <= MMS_MEMORY_RSI_RDI;
 	arm(step, step->cpu.regs, number,
-	    *mms_register(m, number) ^ MMS_DECOY_BIT);
+	    *mms_register(&step->cpu.machine, number) ^ MMS_DECOY_BIT);
+	return true;
+}
+
+static bool lift_for_good(struct mms_cpu *cpu, const struct mms_instruction *i)
+{
+	int number = escape(cpu, i);
+
+	if (number < 0)
+		return false;
+	*mms_register(&cpu->machine, number) ^= MMS_DECOY_BIT;
 	return true;
 }
 
 bool mms_step(struct mms_cpu *cpu, const struct mms_instruction *i)
 {
-	struct step *step = *this_cpu_ptr(&steps);
-	struct buffer *buffer = *this_cpu_ptr(&buffers);
-	int level = step[0].active ? 1 : 0;
+	struct step *step = this_cpu_ptr(&steps);
 
-	if (step[level].active)
-		return false;	/* an NMI in an NMI: there is none */
-	step[level] = (struct step){ .cpu = *cpu };
-	return step_on_copy(&step[level], &buffer[level], i) ||
-	       escape(&step[level], i);
+	if (cpu->in_nmi)
+		return lift_for_good(cpu, i);
+	*step = (struct step){ .cpu = *cpu };
+	return step_on_copy(step, i) || step_lifted(step, i);
 }
 NOKPROBE_SYMBOL(mms_step);
 
 void mms_step_abort(struct pt_regs *regs)
 {
-	struct step *step = innermost();
+	struct step *step = this_cpu_ptr(&steps);
 
-	if (step && regs->ip == step->ip && (regs->flags & X86_EFLAGS_TF))
+	if (step->active && regs->ip == step->ip &&
+	    (regs->flags & X86_EFLAGS_TF))
 		disarm(step, regs);
 }
 NOKPROBE_SYMBOL(mms_step_abort);
 
 bool mms_step_end(struct pt_regs *regs, unsigned long *dr6)
 {
-	struct step *step = innermost();
+	struct step *step = this_cpu_ptr(&steps);
 
-	if (!step || user_mode(regs) || !(*dr6 & DR_STEP))
+	if (!step->active || user_mode(regs) || !(*dr6 & DR_STEP))
 		return false;
 	/* whoever steps the driver, a debugger, wants the exception as well */
 	if (!(step->flags & X86_EFLAGS_TF))

@@ -218,7 +218,7 @@ static int thread(void *unused)
 		work_string();
 		/* nobody else's: not locked */
 		c->by_cpu[cpu]++;
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 	hrtimer_cancel(&hrtimer);
 	destroy_hrtimer_on_stack(&hrtimer);
@@ -314,7 +314,7 @@ static int nmi_target(void *unused)
 	while (READ_ONCE(nmi_target_runs)) {
 		work();
 		work_string();
-		cond_resched();
+		cond_resched_tasks_rcu_qs();
 	}
 	complete(&done);
 	return 0;

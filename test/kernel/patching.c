@@ -8,6 +8,8 @@
 #include <linux/jump_label.h>
 #include <linux/kprobes.h>
 #include <linux/kthread.h>
+#include <linux/mutex.h>
+#include <linux/rcupdate.h>
 #include <linux/static_call.h>
 
 #include "access-test.h"
@@ -46,52 +48,67 @@ u32 mms_probed_load(const void *at);
 u32 mms_probed_step(const void *at);
 u32 mms_probed_string(const void *at);
 u32 mms_probed_rbp(const void *at);
-extern u8 mms_probed_load_at[], mms_probed_step_at[], mms_probed_string_at[],
-	mms_probed_rbp_at[];
+/* How far in the instruction is: no address, for code's are checked. */
+extern const u32 mms_probed_load_at, mms_probed_step_at, mms_probed_string_at,
+	mms_probed_rbp_at;
+
+#define AT(name) \
+	".pushsection .rodata\n.balign 4\n" #name "_at: .long 1b - " #name \
+	"\n.popsection\n"
 
 asm(".pushsection .text\n"
     ".type mms_probed_load, @function\n"
     "mms_probed_load: endbr64\n"
-    "mms_probed_load_at: movl 0x10(%rdi), %eax\n"
+    "1:	movl 0x10(%rdi), %eax\n"
     "	nop\n	nop\n	nop\n"
     ASM_RET
     ".size mms_probed_load, . - mms_probed_load\n"
+    AT(mms_probed_load)
     ".type mms_probed_step, @function\n"
     "mms_probed_step: endbr64\n"
-    "mms_probed_step_at: pushq 0x10(%rdi)\n"
+    "1:	pushq 0x10(%rdi)\n"
     "	popq %rax\n"
     ASM_RET
     ".size mms_probed_step, . - mms_probed_step\n"
+    AT(mms_probed_step)
     ".type mms_probed_string, @function\n"
     "mms_probed_string: endbr64\n"
     "	leaq 0x10(%rdi), %rsi\n"
     "	movl $70, %ecx\n"
-    "mms_probed_string_at: rep lodsl\n"
+    "1:	rep lodsl\n"
     ASM_RET
     ".size mms_probed_string, . - mms_probed_string\n"
+    AT(mms_probed_string)
     ".type mms_probed_rbp, @function\n"
     "mms_probed_rbp: endbr64\n"
     "	pushq %rbp\n"
     "	movq %rdi, %rbp\n"
-    "mms_probed_rbp_at: movl 0x10(%rbp), %eax\n"
+    "1:	movl 0x10(%rbp), %eax\n"
     "	popq %rbp\n"
     ASM_RET
     ".size mms_probed_rbp, . - mms_probed_rbp\n"
+    AT(mms_probed_rbp)
     ".popsection\n");
 
 static struct {
 	const char *name;
 	u32 (*run)(const void *at);
-	u8 *at;
+	const u32 *at;
 } probed[] = {
-	{ "load", mms_probed_load, mms_probed_load_at },
-	{ "step", mms_probed_step, mms_probed_step_at },
-	{ "string", mms_probed_string, mms_probed_string_at },
-	{ "rbp", mms_probed_rbp, mms_probed_rbp_at },
+	{ "load", mms_probed_load, &mms_probed_load_at },
+	{ "step", mms_probed_step, &mms_probed_step_at },
+	{ "string", mms_probed_string, &mms_probed_string_at },
+	{ "rbp", mms_probed_rbp, &mms_probed_rbp_at },
 };
 
 static DECLARE_COMPLETION(done);
 static bool stop;
+/*
+ * Held while code is patched: on QEMU's TCG a CPU that executes it meanwhile
+ * may keep the old bytes, and the kernel oopses, traced or not.
+ */
+static DEFINE_MUTEX(not_patching);
+static u32 expected = FIRST;
 static atomic_t bad, runs, hits;
 
 static int thread(void *unused)
@@ -101,17 +118,19 @@ static int thread(void *unused)
 	u32 value;
 
 	while (!READ_ONCE(stop)) {
+		mutex_lock(&not_patching);
 		value = read_by_label();
-		if (value != FIRST && value != SECOND)
+		if (value != expected)
 			atomic_inc(&bad);
 		value = static_call(mms_read_either)();
-		if (value != FIRST && value != SECOND)
+		if (value != expected)
 			atomic_inc(&bad);
 		for (n = 0; n < ARRAY_SIZE(probed); n++)
 			if (probed[n].run(at) != FIRST)
 				atomic_inc(&bad);
 		atomic_inc(&runs);
-		cond_resched();
+		mutex_unlock(&not_patching);
+		cond_resched_tasks_rcu_qs();
 	}
 	complete(&done);
 	return 0;
@@ -128,23 +147,50 @@ static void after_probe(struct kprobe *probe, struct pt_regs *regs,
 {
 }
 
-/* With a post_handler it is always stepped; without, turned into a jump. */
-static void probe(unsigned int n, bool stepped)
+static bool wait_for(atomic_t *counter, int value)
+{
+	unsigned int waited;
+
+	for (waited = 0; atomic_read(counter) < value && waited < 5000; waited++)
+		msleep(1);
+	return atomic_read(counter) >= value;
+}
+
+/* Without a post_handler a breakpoint is turned into a jump after a while. */
+static void probe(unsigned int n, bool jump)
 {
 	struct kprobe kprobe = {
-		.addr = (kprobe_opcode_t *)probed[n].at,
+		.addr = (kprobe_opcode_t *)((u8 *)probed[n].run + *probed[n].at),
 		.pre_handler = on_probe,
-		.post_handler = stepped ? after_probe : NULL,
+		.post_handler = jump ? NULL : after_probe,
 	};
-	int error = register_kprobe(&kprobe), before;
+	int error;
 
+	mutex_lock(&not_patching);
+	error = register_kprobe(&kprobe);
+	if (jump)
+		msleep(100);
+	mutex_unlock(&not_patching);
 	if (!mms_check(!error, "probe on %s: error %d", probed[n].name, error))
 		return;
-	before = atomic_read(&hits);
-	msleep(stepped ? 20 : 150);
+	mms_check(wait_for(&hits, atomic_read(&hits) + 5),
+		  "probe on %s wasn't hit", probed[n].name);
+	mutex_lock(&not_patching);
 	unregister_kprobe(&kprobe);
-	mms_check(atomic_read(&hits) > before, "probe on %s wasn't hit",
-		  probed[n].name);
+	mutex_unlock(&not_patching);
+}
+
+static void change(bool second)
+{
+	mutex_lock(&not_patching);
+	if (second)
+		static_branch_enable(&second_key);
+	else
+		static_branch_disable(&second_key);
+	static_call_update(mms_read_either, second ? read_second : read_first);
+	WRITE_ONCE(expected, second ? SECOND : FIRST);
+	mutex_unlock(&not_patching);
+	mms_check(wait_for(&runs, atomic_read(&runs) + 5), "the thread hangs");
 }
 
 void mms_patching(void)
@@ -166,21 +212,14 @@ void mms_patching(void)
 	task = kthread_run(thread, NULL, "mms_patching");
 	if (!mms_check(!IS_ERR(task), "no thread"))
 		return;
-	for (n = 0; n < CHANGES; n++) {
-		static_branch_enable(&second_key);
-		static_call_update(mms_read_either, read_second);
-		usleep_range(500, 1000);
-		static_branch_disable(&second_key);
-		static_call_update(mms_read_either, read_first);
-		usleep_range(500, 1000);
-	}
+	for (n = 0; n < CHANGES; n++)
+		change(n % 2 == 0);
 	for (n = 0; n < ARRAY_SIZE(probed); n++) {
-		probe(n, true);
 		probe(n, false);
+		probe(n, true);
 	}
+	change(false);
 	WRITE_ONCE(stop, true);
 	wait_for_completion(&done);
-	mms_check(atomic_read(&runs) > CHANGES, "only %d runs",
-		  atomic_read(&runs));
 	mms_check(!atomic_read(&bad), "%d wrong values", atomic_read(&bad));
 }

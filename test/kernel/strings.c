@@ -6,6 +6,8 @@
 #include <linux/kernel.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <asm/irqflags.h>
+#include <asm/processor-flags.h>
 
 #include "access-test.h"
 
@@ -26,18 +28,20 @@ struct operation {
 	bool repeated, source, target, compares, writes;
 };
 
-#define FORWARD_OR_BACK(text) \
-	"testb %[down], %[down]\n\tjz 1f\n\tstd\n1:\t" text \
-	"\n\tsetc %[carry]\n\tsetz %[zero]\n\tcld"
-
 #define X(name, text, bytes, repeated, source, target, compares, writes) \
 static noinline void name##_op(struct registers *r) \
 { \
-	register bool down asm("r8") = r->down; \
-	asm volatile(FORWARD_OR_BACK(text) \
+	register u64 flags asm("r8") = native_save_fl(); \
+	register u64 with_direction asm("r9") = \
+		r->down ? flags | X86_EFLAGS_DF : flags; \
+	asm volatile("pushq %[with_direction]\n\tpopfq\n\t" text \
+		     "\n\tsetc %[carry]\n\tsetz %[zero]\n\t" \
+		     "pushq %[flags]\n\tpopfq" \
 		     : "+a" (r->ax), "+c" (r->cx), "+S" (r->si), "+D" (r->di), \
-		       [carry] "=m" (r->carry), [zero] "=m" (r->zero) \
-		     : [down] "r" (down) : "memory", "cc"); \
+		       [carry] "=b" (r->carry), [zero] "=d" (r->zero) \
+		     : [flags] "r" (flags), \
+		       [with_direction] "r" (with_direction) \
+		     : "memory", "cc"); \
 }
 #define WIDTHS(name, op, repeated, source, target, compares, writes) \
 	X(name##b, op "b", 1, repeated, source, target, compares, writes) \

@@ -17,7 +17,7 @@ struct state {
 	u64 ax, mmx, flags;
 };
 
-enum access { R = 1, W = 2, RW = 3, ESCAPE = 4, ESCAPE_WRITE = 6 };
+enum access { R = 1, W = 2, ESCAPE = 4 };
 
 struct operation {
 	const char *name;
@@ -162,14 +162,14 @@ static void fill(struct state *state)
 
 	for (n = 0; n < sizeof(*state); n += 8)
 		*(u64 *)((u8 *)state + n) = mms_random();
-	/* indices that stay in the window; a mask for every other element */
+	/* indices that stay in the window; a mask for every other eight bytes */
 	for (n = 0; n < 32; n++)
 		if (n % 8)
 			state->vector[1][n] = 0;
 		else
 			state->vector[1][n] &= 0x3f;
 	for (n = 0; n < 32; n++)
-		state->vector[2][n] = n % 8 < 4 ? 0xff : 0;
+		state->vector[2][n] = n % 16 < 8 ? 0xff : 0;
 	state->flags = native_save_fl() & ~0x8d5ul;
 }
 
