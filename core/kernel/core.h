@@ -135,9 +135,12 @@ extern bool mms_relaxed;
 bool mms_step(struct mms_cpu *cpu, const struct mms_instruction *instruction);
 /* A debug exception: true when it was only the end of a step of ours. */
 bool mms_step_end(struct pt_regs *regs, unsigned long *dr6);
-/* A fault: if it is of the instruction being stepped, the step is taken back,
- * and the fault is the driver's own. */
-void mms_step_abort(struct pt_regs *regs);
+/* Lets the instruction run on the real mapping, and what follows it, too, as
+ * far as it uses the same register: an escape. False like mms_step()'s. */
+bool mms_step_not(struct mms_cpu *cpu, const struct mms_instruction *instruction);
+/* A fault: if it is of the instruction being stepped, the step is taken back.
+ * True when it ran on a copy: then it is for mms_step_not(). */
+bool mms_step_abort(struct pt_regs *regs);
 
 /* ---- user.c ---- */
 

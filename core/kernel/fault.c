@@ -46,6 +46,8 @@ NOKPROBE_SYMBOL(fetch);
  */
 struct asker {
 	bool first;
+	/* there is no exception-table entry */
+	bool no_entry;
 	/* exceptions between the fault and us that count as an NMI */
 	unsigned int nmis;
 };
@@ -58,7 +60,8 @@ enum answer {
 	GIVE_UP,
 };
 
-static enum answer handle(struct pt_regs *regs, const struct asker *asker)
+static enum answer handle(struct pt_regs *regs, const struct asker *asker,
+			  bool aborted)
 {
 	struct mms_instruction instruction;
 	u8 bytes[MMS_INSTRUCTION_BYTES_MAX];
@@ -74,6 +77,8 @@ static enum answer handle(struct pt_regs *regs, const struct asker *asker)
 	mms_cpu_enter(&cpu, regs, asker->nmis);
 	if (instruction.prefixes & MMS_PREFIX_LOCK)
 		cpu.instruction_flags |= MMS_F_LOCKED;
+	if (aborted)
+		return mms_step_not(&cpu, &instruction) ? DEALT_WITH : NOT_OURS;
 	switch (mms_emulate(&cpu.machine, &instruction)) {
 	case MMS_DONE:
 	case MMS_AGAIN:
@@ -81,7 +86,13 @@ static enum answer handle(struct pt_regs *regs, const struct asker *asker)
 		mms_cpu_leave(&cpu);
 		return DEALT_WITH;
 	case MMS_MEMORY_FAULT:
-		return mms_user_touch(&cpu, asker->first) ? DEALT_WITH : GIVE_UP;
+		if (mms_user_touch(&cpu, asker->first))
+			return DEALT_WITH;
+		/* a bug of the driver's, to be reported as the page fault
+		 * that it is */
+		if (asker->no_entry && mms_step_not(&cpu, &instruction))
+			return DEALT_WITH;
+		return GIVE_UP;
 	case MMS_UNSUPPORTED:
 		return mms_step(&cpu, &instruction) ? DEALT_WITH : NOT_OURS;
 	case MMS_NO_DEVICE:
@@ -99,8 +110,7 @@ static enum answer handle_fault(struct pt_regs *regs, struct asker asker)
 	if (user_mode(regs) || !mms_mapping_any())
 		return NOT_OURS;
 	local_irq_save(flags);
-	mms_step_abort(regs);
-	answer = handle(regs, &asker);
+	answer = handle(regs, &asker, mms_step_abort(regs));
 	/* A step's place is on this CPU: interrupts stay off until it is over,
 	 * as the context's flags say now. */
 	if (!(answer == DEALT_WITH && (regs->flags & X86_EFLAGS_TF) &&
@@ -113,7 +123,10 @@ NOKPROBE_SYMBOL(handle_fault);
 static int on_die(struct notifier_block *block, unsigned long value, void *data)
 {
 	struct die_args *args = data;
-	struct asker asker = { .first = value == DIE_TRAP };
+	struct asker asker = {
+		.first = value == DIE_TRAP,
+		.no_entry = value == DIE_GPF,
+	};
 
 	switch (value) {
 	case DIE_DEBUG:

@@ -15,7 +15,9 @@
  *
  * An NMI makes no steps: it may have interrupted a debug exception's handler,
  * whose stack a second debug exception would use from the top again. There the
- * decoy is lifted out of the register for good, which is an escape, too.
+ * decoy is lifted out of the register for good, which is an escape, too. The
+ * same is done with an instruction that faults on the copy of its operand: it
+ * is to fault on the device's memory, and the kernel to report that.
  */
 #include <linux/kprobes.h>
 #include <linux/percpu.h>
@@ -175,7 +177,7 @@ static bool step_lifted(struct step *step, const struct mms_instruction *i)
 	return true;
 }
 
-static bool lift_for_good(struct mms_cpu *cpu, const struct mms_instruction *i)
+bool mms_step_not(struct mms_cpu *cpu, const struct mms_instruction *i)
 {
 	int number = escape(cpu, i);
 
@@ -184,25 +186,33 @@ static bool lift_for_good(struct mms_cpu *cpu, const struct mms_instruction *i)
 	*mms_register(&cpu->machine, number) ^= MMS_DECOY_BIT;
 	return true;
 }
+NOKPROBE_SYMBOL(mms_step_not);
 
 bool mms_step(struct mms_cpu *cpu, const struct mms_instruction *i)
 {
 	struct step *step = this_cpu_ptr(&steps);
 
 	if (cpu->in_nmi)
-		return lift_for_good(cpu, i);
+		return mms_step_not(cpu, i);
 	*step = (struct step){ .cpu = *cpu };
 	return step_on_copy(step, i) || step_lifted(step, i);
 }
 NOKPROBE_SYMBOL(mms_step);
 
-void mms_step_abort(struct pt_regs *regs)
+bool mms_step_abort(struct pt_regs *regs)
 {
 	struct step *step = this_cpu_ptr(&steps);
 
-	if (step->active && regs->ip == step->ip &&
-	    (regs->flags & X86_EFLAGS_TF))
-		disarm(step, regs);
+	if (!step->active || regs->ip != step->ip ||
+	    !(regs->flags & X86_EFLAGS_TF))
+		return false;
+	/* on the real mapping the fault is what it would have been anyway */
+	if (!step->operand) {
+		step->always_restore = false;
+		step->original = step->changed_to;
+	}
+	disarm(step, regs);
+	return step->operand;
 }
 NOKPROBE_SYMBOL(mms_step_abort);
 
