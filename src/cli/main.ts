@@ -1,30 +1,20 @@
 // Collects the commands, one file each, and turns whatever they throw into one clear message and an exit code.
 import { Command, CommanderError } from "commander";
 import { ExitCode, messageOf, UserError } from "../base/errors.js";
-import { addDemo } from "./demo.js";
-import { addDoctor } from "./doctor.js";
-import { addInstall } from "./install.js";
-import { addLab } from "./lab.js";
-import { addMark } from "./mark.js";
-import { addRecord } from "./record.js";
-import { addRegisters } from "./registers.js";
-import { addReport } from "./report.js";
-import { addStat } from "./stat.js";
-import { addVerify } from "./verify.js";
 
-/** Every command adds itself to the program; the order is the order in --help. */
-const commands: ((program: Command) => void)[] = [
-  addRecord,
-  addMark,
-  addReport,
-  addStat,
-  addVerify,
-  addRegisters,
-  addLab,
-  addDemo,
-  addDoctor,
-  addInstall,
-];
+/** Each command's file adds it to the program; the order is the order in --help. */
+const commands: Record<string, () => Promise<(program: Command) => void>> = {
+  record: async () => (await import("./record.js")).addRecord,
+  mark: async () => (await import("./mark.js")).addMark,
+  report: async () => (await import("./report.js")).addReport,
+  stat: async () => (await import("./stat.js")).addStat,
+  verify: async () => (await import("./verify.js")).addVerify,
+  registers: async () => (await import("./registers.js")).addRegisters,
+  lab: async () => (await import("./lab.js")).addLab,
+  demo: async () => (await import("./demo.js")).addDemo,
+  doctor: async () => (await import("./doctor.js")).addDoctor,
+  install: async () => (await import("./install.js")).addInstall,
+};
 
 const program = new Command("mmiostrider")
   .description("Records every access that a driver makes to memory-mapped I/O, and makes the record readable.")
@@ -32,7 +22,10 @@ const program = new Command("mmiostrider")
   .enablePositionalOptions()
   .showHelpAfterError("(--help shows how it is used)")
   .exitOverride();
-for (const add of commands) add(program);
+// A command loads what it needs, not what all of them do: on a slow machine that is most of the time to start.
+const named = process.argv[2] ?? "";
+const loads = Object.hasOwn(commands, named) ? [commands[named]!] : Object.values(commands);
+for (const load of loads) (await load())(program);
 
 try {
   await program.parseAsync();
