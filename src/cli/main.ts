@@ -1,11 +1,17 @@
 // Collects the commands, one file each, and turns whatever they throw into one clear message and an exit code.
 import { Command, CommanderError } from "commander";
 import { ExitCode, messageOf, UserError } from "../base/errors.js";
+import { addCompletion } from "./completion.js";
+import { addCut } from "./cut.js";
 import { addDemo } from "./demo.js";
+import { addDiff } from "./diff.js";
 import { addDoctor } from "./doctor.js";
+import { addGrep } from "./grep.js";
 import { addInstall } from "./install.js";
 import { addLab } from "./lab.js";
+import { addManual } from "./manual.js";
 import { addMark } from "./mark.js";
+import { addMerge } from "./merge.js";
 import { addRecord } from "./record.js";
 import { addRegisters } from "./registers.js";
 import { addReport } from "./report.js";
@@ -18,12 +24,18 @@ const commands: ((program: Command) => void)[] = [
   addMark,
   addReport,
   addStat,
+  addDiff,
+  addGrep,
+  addCut,
+  addMerge,
   addVerify,
   addRegisters,
   addLab,
   addDemo,
   addDoctor,
   addInstall,
+  addCompletion,
+  addManual,
 ];
 
 const program = new Command("mmiostrider")
