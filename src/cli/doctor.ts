@@ -10,7 +10,11 @@ export function addDoctor(program: Command): void {
     .summary("say what each engine needs on this machine, and has")
     .description("Says, for each engine, what it needs on this machine and what of it is there. Changes nothing.")
     .option("--json", "for programs")
-    .addHelpText("after", "\nExit codes: 0 when engine emulate can record here, else 1.")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  mmiostrider doctor\n  mmiostrider doctor --json | jq .engines\n\n" +
+        "Exit codes: 0 when engine emulate can record here, else 1.",
+    )
     .action(async (options: { json?: true }) => {
       const report = await examine();
       if (options.json === true) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);

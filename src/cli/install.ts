@@ -5,7 +5,10 @@ import { labTools, testTools } from "../lab/needs.js";
 
 const explanation = `
 Installs what record and the lab call, where it is missing: QEMU, kmod, gcc, make, libelf. Needs root and apt; says what
-to install where it can't. Kernels for the lab are fetched when it first boots one, and are not installed.`;
+to install where it can't. Kernels for the lab are fetched when it first boots one, and are not installed.
+
+Example:
+  mmiostrider install`;
 
 export function addInstall(program: Command): void {
   program

@@ -8,12 +8,18 @@ const commands: Record<string, () => Promise<(program: Command) => void>> = {
   mark: async () => (await import("./mark.js")).addMark,
   report: async () => (await import("./report.js")).addReport,
   stat: async () => (await import("./stat.js")).addStat,
+  diff: async () => (await import("./diff.js")).addDiff,
+  grep: async () => (await import("./grep.js")).addGrep,
+  cut: async () => (await import("./cut.js")).addCut,
+  merge: async () => (await import("./merge.js")).addMerge,
   verify: async () => (await import("./verify.js")).addVerify,
   registers: async () => (await import("./registers.js")).addRegisters,
   lab: async () => (await import("./lab.js")).addLab,
   demo: async () => (await import("./demo.js")).addDemo,
   doctor: async () => (await import("./doctor.js")).addDoctor,
   install: async () => (await import("./install.js")).addInstall,
+  completion: async () => (await import("./completion.js")).addCompletion,
+  manual: async () => (await import("./manual.js")).addManual,
 };
 
 const program = new Command("mmiostrider")
@@ -24,7 +30,10 @@ const program = new Command("mmiostrider")
   .exitOverride();
 // A command loads what it needs, not what all of them do: on a slow machine that is most of the time to start.
 const named = process.argv[2] ?? "";
-const loads = Object.hasOwn(commands, named) ? [commands[named]!] : Object.values(commands);
+/** These speak of all the others. */
+const speakOfAll = ["completion", "manual"];
+const alone = Object.hasOwn(commands, named) && !speakOfAll.includes(named);
+const loads = alone ? [commands[named]!] : Object.values(commands);
 for (const load of loads) (await load())(program);
 
 try {

@@ -5,9 +5,13 @@ import type { AccessRegisters, RegisterAccess } from "../analysis/access-registe
 import type { EventView } from "../analysis/event-view.js";
 import { endingWords, type Poll, PollFinder, type Single } from "../analysis/polls.js";
 import { Range, type Selection, selectedViews, type ViewBatch } from "../analysis/selection.js";
+import { assertUnreachable } from "../base/assert.js";
 import { ExitCode, UsageError } from "../base/errors.js";
 import { countText, durationText } from "../base/units.js";
 import { openTrace } from "../trace/file-source.js";
+import { csvHead, csvLine } from "../trace/formats/csv.js";
+import { eventRow } from "../trace/formats/event-row.js";
+import { jsonLine } from "../trace/formats/jsonl.js";
 import { MmiotraceWriter } from "../trace/formats/mmiotrace.js";
 import { TextWriter } from "../trace/formats/text.js";
 import type { TraceReader } from "../trace/reader.js";
@@ -26,7 +30,7 @@ import {
 import { StopSignals } from "./stop-signals.js";
 import { OutputClosed, TextOutput } from "./text-output.js";
 
-const formats = ["text", "mmiotrace"] as const;
+const formats = ["text", "mmiotrace", "jsonl", "csv"] as const;
 type Format = (typeof formats)[number];
 
 /** The recorder brings what it has into the file twice a second. */
@@ -66,6 +70,7 @@ Examples:
   mmiostrider report --follow nic.mmt                    (while record writes it)
   mmiostrider report --registers rnndb/nv_mmio.xml:NV_MMIO gpu.mmt
   mmiostrider report --format mmiotrace e1000.mmt > e1000.txt
+  mmiostrider report --format jsonl e1000.mmt | jq 'select(.op == "write") | .register'
 
 docs/filter.md describes the filters. Lost records are always told, whatever the filter.
 
@@ -84,7 +89,7 @@ escaped records.`,
       const output = pager === undefined ? new TextOutput() : new TextOutput(pager.input);
       try {
         const walk = new Walk(reader, makeRegisters(), selection, options.follow === true ? output : undefined);
-        await (options.format === "text" ? printText(walk, output, options) : printMmiotrace(walk, output));
+        await print(walk, output, options);
         await output.flush();
       } catch (error) {
         if (!(error instanceof OutputClosed)) throw error;
@@ -130,6 +135,32 @@ class Walk {
       }
     } finally {
       signals?.release();
+    }
+  }
+}
+
+function print(walk: Walk, output: TextOutput, options: ReportOptions): Promise<void> {
+  switch (options.format) {
+    case "text":
+      return printText(walk, output, options);
+    case "mmiotrace":
+      return printMmiotrace(walk, output);
+    case "jsonl":
+    case "csv":
+      return printRows(walk, output, options.format);
+    default:
+      return assertUnreachable(options.format);
+  }
+}
+
+async function printRows(walk: Walk, output: TextOutput, format: "jsonl" | "csv"): Promise<void> {
+  const line = format === "csv" ? csvLine : jsonLine;
+  if (format === "csv") await output.write(csvHead());
+  for await (const { views } of walk.batches()) {
+    for (const { event, time_s, place, register, symbol } of views) {
+      const context = { time_s, place, register: register?.name, meaning: register?.meaning, symbol };
+      const written = output.write(line(eventRow(event, context)));
+      if (written !== undefined) await written;
     }
   }
 }

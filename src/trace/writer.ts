@@ -20,7 +20,7 @@ import {
 import { checksum, deflate } from "./node-codec.js";
 import { Output } from "./output.js";
 import { RecordKind, record_bytes, writeRecord } from "./record.js";
-import { TraceState } from "./state.js";
+import { type LivingMapping, TraceState } from "./state.js";
 
 /** A block ends at the first whole event after this many records; the rest of its room is for that event's end. */
 const blockRowsWanted = blockRowsMax - 1_024;
@@ -61,6 +61,12 @@ export class TraceWriter {
     await writer.write(() => writer.output.append(head));
     await writer.writeJson(BlockType.header, header);
     return writer;
+  }
+
+  /** Says, before anything is appended, which mappings live already: for a trace that is a part of another. */
+  begin(mappings: Iterable<LivingMapping>): void {
+    assert(this.firstRecord + this.encoder.records === 0, "nothing was appended yet");
+    for (const mapping of mappings) this.state.mappings.set(mapping.id, mapping);
   }
 
   /** Bytes written so far. */

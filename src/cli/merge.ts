@@ -1,0 +1,57 @@
+// `mmiostrider merge`: several traces of one machine as one.
+import type { Command } from "commander";
+import { mergeTraces } from "../analysis/merge-traces.js";
+import { UsageError } from "../base/errors.js";
+import { countText } from "../base/units.js";
+import { openTrace } from "../trace/file-source.js";
+import type { TraceReader } from "../trace/reader.js";
+import { makeTrace } from "./new-trace.js";
+import { Progress } from "./progress.js";
+
+const filesMax = 256;
+
+export function addMerge(program: Command): void {
+  program
+    .command("merge")
+    .summary("make one trace of several, in the order of time")
+    .description(
+      "Makes one trace of several of one machine, in the order of time: by the TSC where they are of one boot, else by " +
+        "the wall clock. Mappings whose numbers clash get new ones.",
+    )
+    .argument("<files...>", "the traces, two or more; one may be -, standard input")
+    .requiredOption("-o, --output <file>", "the new trace; - is standard output")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  mmiostrider merge probe.mmt traffic.mmt remove.mmt -o all.mmt
+  mmiostrider merge nic.mmt gpu.mmt -o - | mmiostrider report -
+
+Exit codes: 0 done, 1 failed (nothing is left behind then), 2 wrong usage.`,
+    )
+    .action(async (files: string[], options: { output: string }) => {
+      if (files.length < 2) throw new UsageError("merge needs two traces or more");
+      if (files.length > filesMax) throw new UsageError(`merge takes at most ${filesMax} traces`);
+      if (files.filter((file) => file === "-").length > 1) throw new UsageError("standard input can be read only once");
+      const readers: TraceReader[] = [];
+      const progress = new Progress("merging");
+      try {
+        for (const file of files) readers.push(await openTrace(file));
+        const events = await makeTrace(options.output, ({ create, check }) =>
+          mergeTraces(readers, {
+            commandLine: ["mmiostrider", ...process.argv.slice(2)],
+            progress: (done, all) => {
+              check();
+              progress.update(done, all);
+            },
+            create,
+          }),
+        );
+        progress.end();
+        process.stderr.write(`${countText(events)} events of ${files.length} traces\n`);
+      } finally {
+        progress.end();
+        for (const reader of readers) await reader.close();
+      }
+    });
+}

@@ -1,0 +1,146 @@
+// Turns events back into ring records, for traces that are made of other traces: the counterpart of events.ts.
+import { assertUnreachable } from "../base/assert.js";
+import type { TraceEvent } from "./events.js";
+import {
+  memoryTypes,
+  RecordFlag,
+  RecordKind,
+  type RingRecord,
+  record_bytes,
+  text_bytes,
+  value_bytes,
+  writeRecord,
+} from "./record.js";
+
+const encoder = new TextEncoder();
+
+/** Collects events as whole records, numbered from 1 on. */
+export class EventRecords {
+  private bytes = new Uint8Array(record_bytes * 1024);
+  private view = new DataView(this.bytes.buffer);
+  private used_bytes = 0;
+  private sequence = 0n;
+
+  get length_bytes(): number {
+    return this.used_bytes;
+  }
+
+  add(event: TraceEvent): void {
+    const { tsc, cpu, pid, flags } = event;
+    const base = { tsc, cpu, pid, flags };
+    switch (event.kind) {
+      case "read":
+      case "write": {
+        const { address, site, mapping, width_bytes, value } = event;
+        const kind = event.kind === "read" ? RecordKind.read : RecordKind.write;
+        // A width of 0 is a record, too.
+        for (let offset = 0; offset === 0 || offset < width_bytes; offset += value_bytes) {
+          const width = Math.min(width_bytes - offset, value_bytes);
+          const more = offset + width < width_bytes ? RecordFlag.more : 0;
+          const part = BigInt.asUintN(128, value >> BigInt(8 * offset));
+          this.put({
+            ...{ ...base, kind, site, mapping, width, flags: flags | more },
+            address: BigInt.asUintN(64, address + BigInt(offset)),
+            value: [BigInt.asUintN(64, part), part >> 64n],
+          });
+        }
+        break;
+      }
+      case "map": {
+        const { mapping, address, length_bytes, decoy, site } = event;
+        const width = memoryTypes.indexOf(event.memoryType);
+        this.put({ ...base, kind: RecordKind.map, mapping, address, value: [length_bytes, decoy], width, site });
+        break;
+      }
+      case "unmap": {
+        const { mapping, address, length_bytes, decoy } = event;
+        this.put({ ...base, kind: RecordKind.unmap, mapping, address, value: [length_bytes, decoy] });
+        break;
+      }
+      case "mark":
+        this.putText({ ...base, kind: RecordKind.mark }, event.text);
+        break;
+      case "lost":
+        this.put({ ...base, kind: RecordKind.lost, value: [event.count, 0n] });
+        break;
+      case "escape": {
+        const { address, site, mapping, instruction } = event;
+        const view = new DataView(new ArrayBuffer(16));
+        instruction.forEach((byte, index) => {
+          view.setUint8(index, byte);
+        });
+        const value: [bigint, bigint] = [view.getBigUint64(0, true), view.getBigUint64(8, true)];
+        this.put({ ...base, kind: RecordKind.escape, address, site, mapping, value, width: instruction.length });
+        break;
+      }
+      case "symbol":
+        this.putText({ ...base, kind: RecordKind.symbol, site: event.site }, event.text);
+        break;
+      case "module": {
+        const { name, textAddress, text_bytes: mapping, gone } = event;
+        const all = flags | (gone ? RecordFlag.gone : 0);
+        this.putText({ ...base, kind: RecordKind.module, site: textAddress, mapping, flags: all }, name);
+        break;
+      }
+      case "unknown": {
+        const at = this.room();
+        this.bytes.set(event.record, at);
+        this.number(at);
+        break;
+      }
+      default:
+        assertUnreachable(event);
+    }
+  }
+
+  /** The records since the last time, whole; the buffer is used again with the next `add`. */
+  take(): Uint8Array {
+    const taken = this.bytes.subarray(0, this.used_bytes);
+    this.used_bytes = 0;
+    return taken;
+  }
+
+  private put(record: Partial<RingRecord>): void {
+    const at = this.room();
+    writeRecord(this.view, at, record);
+    this.number(at);
+  }
+
+  /** As many records as the text needs. */
+  private putText(record: Partial<RingRecord>, text: string): void {
+    const bytes = encoder.encode(text);
+    let from = 0;
+    do {
+      const part = new Uint8Array(text_bytes);
+      part.set(bytes.subarray(from, from + text_bytes));
+      const view = new DataView(part.buffer);
+      const more = from + text_bytes < bytes.length ? RecordFlag.more : 0;
+      this.put({
+        ...record,
+        address: view.getBigUint64(0, true),
+        value: [view.getBigUint64(8, true), view.getBigUint64(16, true)],
+        width: Math.min(text_bytes, bytes.length - from),
+        flags: (record.flags ?? 0) | more,
+      });
+      from += text_bytes;
+    } while (from < bytes.length);
+  }
+
+  private number(at: number): void {
+    this.sequence += 1n;
+    this.view.setBigUint64(at, this.sequence, true);
+  }
+
+  /** Where the next record goes. */
+  private room(): number {
+    const at = this.used_bytes;
+    if (at + record_bytes > this.bytes.length) {
+      const larger = new Uint8Array(2 * this.bytes.length);
+      larger.set(this.bytes);
+      this.bytes = larger;
+      this.view = new DataView(larger.buffer);
+    }
+    this.used_bytes += record_bytes;
+    return at;
+  }
+}

@@ -1,0 +1,309 @@
+// report, stat, diff, grep, cut, merge, completion and manual as commands: child processes of the compiled program.
+import { type SpawnSyncOptions, spawn, spawnSync } from "node:child_process";
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { madeUpHeader, madeUpRecords, madeUpSummary } from "../src/trace/made-up-records.js";
+import { TraceWriter } from "../src/trace/writer.js";
+
+const directory = mkdtempSync(join(tmpdir(), "mmiostrider-reading-"));
+afterAll(() => rmSync(directory, { recursive: true }));
+const project = fileURLToPath(new URL("..", import.meta.url));
+const program = join(project, "bin/mmiostrider.js");
+const trace = join(project, "test/data/e1000.mmt");
+
+beforeAll(() => {
+  if (!existsSync(join(project, "dist/cli/main.js"))) throw new Error("run `npm run build` first");
+});
+
+const plain = { encoding: "utf8", timeout: 60_000, maxBuffer: 64 << 20, cwd: directory } as const;
+
+function mmiostrider(...parameters: string[]) {
+  return spawnSync(process.execPath, [program, ...parameters], plain);
+}
+
+/** As at a terminal: standard output and error are one. */
+function atTerminal(command: string, environment: Record<string, string> = {}) {
+  const options: SpawnSyncOptions = { ...plain, env: { ...process.env, TERM: "xterm", ...environment } };
+  const { stdout, status } = spawnSync("script", ["-qec", command, "/dev/null"], options);
+  return { output: String(stdout).replaceAll("\r\n", "\n"), status };
+}
+
+const accesses = (text: string) => text.split("\n").filter((line) => / [RW] 4 /.test(line)).length;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: a terminal's colours begin with one
+const colour = /\x1b\[\d+m/;
+
+describe("report", () => {
+  test("--filter, --from and --to choose", () => {
+    const { stdout, status } = mmiostrider("report", "--filter", "register == CTRL and write", trace);
+    expect(status).toBe(0);
+    const lines = stdout.split("\n").filter((line) => !line.startsWith("#") && line.includes(" CTRL "));
+    const all = mmiostrider("report", trace).stdout.split("\n");
+    expect(lines).toEqual(all.filter((line) => / W 4 .* CTRL {2}/.test(line)));
+    expect(lines.length).toBeGreaterThan(3);
+    const part = mmiostrider("report", "--from", "1", "--to", "1200ms", trace).stdout.split("\n");
+    const times = (rows: string[]) => rows.filter((line) => /^ *\d+\.\d{9} /.test(line));
+    const within = (line: string) => Number(line.trim().split(" ")[0]) >= 1 && Number(line.trim().split(" ")[0]) <= 1.2;
+    expect(times(part)).toEqual(times(all).filter(within));
+    expect(times(part).length).toBeGreaterThan(100);
+  });
+
+  test("a filter that can't be read is shown at its column, with exit code 2", () => {
+    const { stdout, stderr, status } = mmiostrider("report", "--filter", "cpu == 1 and regster == A", trace);
+    expect([status, stdout]).toEqual([2, ""]);
+    expect(stderr).toBe(
+      'mmiostrider: the filter can\'t be read at column 14: there is no field "regster"; did you mean register?\n' +
+        `  cpu == 1 and regster == A\n${" ".repeat(15)}^\n`,
+    );
+    expect(mmiostrider("report", "--from", "soon", trace).status).toBe(2);
+    expect(mmiostrider("report", "--fold", "--format", "mmiotrace", trace).status).toBe(2);
+  });
+
+  test("colours where they are wanted, and only there", () => {
+    const painted = mmiostrider("report", "--color", "always", trace).stdout;
+    const bare = mmiostrider("report", trace).stdout;
+    expect(bare).not.toMatch(colour);
+    expect(painted).toMatch(colour);
+    expect(painted.replaceAll(new RegExp(colour, "g"), "")).toBe(bare);
+    const command = `${process.execPath} ${program} report --no-pager ${trace}`;
+    expect(atTerminal(command).output).toMatch(colour);
+    expect(atTerminal(command, { NO_COLOR: "1" }).output).not.toMatch(colour);
+  });
+
+  test("at a terminal it comes through the pager", () => {
+    const command = `${process.execPath} ${program} report ${trace}`;
+    const { output, status } = atTerminal(command, { PAGER: "sed -e s/^/paged:/" });
+    expect(status).toBe(0);
+    const lines = output.trimEnd().split("\n");
+    expect(lines.length).toBeGreaterThan(13_000);
+    expect(lines.filter((line) => !line.startsWith("paged:"))).toEqual([]);
+    expect(atTerminal(command, { PAGER: "head -n 3" })).toMatchObject({ status: 0 });
+    expect(mmiostrider("report", trace).stdout).not.toContain("paged:");
+  });
+
+  test("--follow prints what a recorder writes, until its end", async () => {
+    const path = join(directory, "growing.mmt");
+    const records = madeUpRecords(3_000, 23);
+    const writer = await TraceWriter.create(path, madeUpHeader());
+    const child = spawn(process.execPath, [program, "report", "--follow", path], { stdio: ["ignore", "pipe", "pipe"] });
+    let output = "";
+    child.stdout.on("data", (bytes) => {
+      output += bytes;
+    });
+    const ended = new Promise((resolve) => child.once("close", resolve));
+    const has = async (lines: number) => {
+      for (let wait = 0; wait < 300 && output.split("\n").length < lines; wait += 1) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+      expect(output.split("\n").length).toBeGreaterThanOrEqual(lines);
+    };
+    await has(3);
+    for (let part = 0; part < 3; part += 1) {
+      await writer.append(records.subarray(64_000 * part, 64_000 * (part + 1)));
+      await writer.flush();
+      await has(700 * (part + 1));
+    }
+    await writer.close(madeUpSummary);
+    expect(await ended).toBe(0);
+    expect(output).toBe(mmiostrider("report", path).stdout);
+  });
+
+  test("--format jsonl and csv have a row an event, and say the same", () => {
+    const rows = mmiostrider("report", "--format", "jsonl", trace)
+      .stdout.trimEnd()
+      .split("\n")
+      .map((row) => JSON.parse(row));
+    const text = mmiostrider("report", trace).stdout.split("\n").slice(2, -2);
+    expect(rows.length).toBe(text.length);
+    rows.forEach((row, index) => {
+      expect(text[index]).toContain(`${row.time_s.toFixed(9)} ${String(row.cpu).padStart(3)} `);
+      if (row.op === "read" || row.op === "write") {
+        const value = row.value.slice(2).padStart(2 * row.width_bytes, "0");
+        const place = `${row.device} ${row.driver} BAR${row.bar}+0x${row.offset.toString(16).padStart(5, "0")}`;
+        for (const part of [place, `0x${value}`, row.site, row.register ?? "", row.meaning ?? ""])
+          expect(text[index]).toContain(part);
+      }
+    });
+    // Python's own reader judges the CSV.
+    const csv = mmiostrider("report", "--format", "csv", trace).stdout;
+    const script = "import csv, json, sys; json.dump(list(csv.DictReader(sys.stdin)), sys.stdout)";
+    const read = JSON.parse(spawnSync("python3", ["-c", script], { ...plain, input: csv }).stdout);
+    const asText = (row: object) =>
+      Object.fromEntries(Object.entries(row).map(([name, value]) => [name, String(value)]));
+    const filled = (row: object) => Object.fromEntries(Object.entries(row).filter(([, value]) => value !== ""));
+    expect(read.map(filled)).toEqual(rows.map(asText));
+  });
+
+  test("--registers names another database's registers", () => {
+    const database = join(directory, "mine.xml");
+    writeFileSync(
+      database,
+      `<?xml version="1.0"?><database><domain name="MINE"><reg32 offset="8" name="MY_STATUS"><bitfield pos="1" name="MY_LINK"/></reg32></domain></database>`,
+    );
+    const { stdout } = mmiostrider("report", "--registers", database, "--filter", "offset == 8", trace);
+    expect(stdout).toContain(" MY_STATUS ");
+    expect(stdout).toContain("MY_LINK");
+    expect(stdout).not.toContain(" STATUS ");
+    const other = mmiostrider("report", "--registers", `nvme=${database}`, "--filter", "offset == 8", trace).stdout;
+    expect(other).toContain(" STATUS ");
+  });
+});
+
+describe("stat", () => {
+  test("prints tables, or JSON", () => {
+    const { stdout, status } = mmiostrider("stat", "--top", "2", trace);
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^13,889 accesses in .* s: 7,352 reads \(28.7 KiB\), 6,537 writes \(25.5 KiB\)\n/);
+    expect(stdout).toContain("… and 382 more (--top 0 shows all)");
+    const json = JSON.parse(mmiostrider("stat", "--json", "--filter", "cpu == 1", trace).stdout);
+    expect(json.cpus.map(({ cpu }: { cpu: number }) => cpu)).toEqual([1]);
+    expect(json.accesses).toBe(accesses(mmiostrider("report", "--filter", "cpu == 1", trace).stdout));
+    expect(mmiostrider("stat", "--by", "moon", trace).status).toBe(2);
+  });
+
+  test("a cut trace is counted as far as it goes, with exit code 3", () => {
+    const cut = join(directory, "cut-short.mmt");
+    copyFileSync(trace, cut);
+    truncateSync(cut, readFileSync(cut).length >> 1);
+    const { status, stderr } = mmiostrider("stat", cut);
+    expect([status, stderr]).toEqual([3, expect.stringContaining("incomplete: the trace is cut")]);
+  });
+});
+
+describe("diff", () => {
+  test("exits with 0 for the same, 1 for different", () => {
+    const same = mmiostrider("diff", trace, trace);
+    expect([same.status, same.stdout.trimEnd().split("\n").at(-1)]).toEqual([0, "the same"]);
+    const part = join(directory, "part.mmt");
+    expect(mmiostrider("cut", "--to", "@9000", trace, "-o", part).status).toBe(0);
+    const different = mmiostrider("diff", trace, part);
+    expect([different.status, different.stdout.trimEnd().split("\n").at(-1)]).toEqual([1, "DIFFERENT"]);
+    const json = JSON.parse(mmiostrider("diff", "--json", trace, part).stdout);
+    expect(json.same).toBe(false);
+    expect(json.devices).toMatchObject([{ device: "0000:00:04.0", written: 0, read: 0, extra: 0 }]);
+    expect(json.differences.length).toBe(json.devices[0].missing);
+    expect(mmiostrider("diff", "--mask", "A=B", trace, part).status).toBe(2);
+  });
+});
+
+describe("grep", () => {
+  const lines = () => mmiostrider("report", trace).stdout.split("\n").slice(2, -2);
+
+  test("finds what grep finds in the report", () => {
+    const wanted = lines().filter((line) => line.includes("watchdog"));
+    expect(wanted.length).toBeGreaterThan(0);
+    const { stdout, status } = mmiostrider("grep", "watchdog", trace);
+    expect([status, stdout]).toEqual([0, `${wanted.join("\n")}\n`]);
+    expect(mmiostrider("grep", "-c", "WATCHDOG", trace).stdout).toBe("0\n");
+    expect(mmiostrider("grep", "-ci", "WATCHDOG", trace).stdout).toBe(`${wanted.length}\n`);
+    expect(mmiostrider("grep", "-cv", "watchdog", trace).stdout).toBe(`${lines().length - wanted.length}\n`);
+    expect(mmiostrider("grep", "-l", "watchdog", trace, trace).stdout).toBe(`${trace}\n${trace}\n`);
+    expect(mmiostrider("grep", "no such thing", trace).status).toBe(1);
+    expect(mmiostrider("grep", "(", trace).status).toBe(2);
+  });
+
+  test("context is grep's, too", () => {
+    const text = `${lines().join("\n")}\n`;
+    const grep = spawnSync("grep", ["-A", "2", "-B", "3", "watchdog"], { ...plain, input: text });
+    expect(mmiostrider("grep", "-A", "2", "-B", "3", "watchdog", trace).stdout).toBe(grep.stdout);
+  });
+});
+
+describe("cut and merge", () => {
+  test("apart and together again", () => {
+    const paths = ["one", "two", "three"].map((name) => join(directory, `${name}.mmt`));
+    const [one, two, whole] = paths as [string, string, string];
+    expect(mmiostrider("cut", "--to", "@5000", trace, "-o", one).stderr).toBe("4,951 events\n");
+    expect(mmiostrider("cut", "--from", "@5001", trace, "-o", two).status).toBe(0);
+    expect(mmiostrider("merge", two, one, "-o", whole).status).toBe(0);
+    const told = (path: string) => mmiostrider("report", path).stdout;
+    expect(told(whole)).toBe(told(trace));
+    const piped = spawnSync(
+      "sh",
+      ["-c", `"$0" "$1" cut --to @5000 "$2" -o - | "$0" "$1" report -`, process.execPath, program, trace],
+      plain,
+    );
+    expect(piped.stdout).toBe(told(one));
+    expect(mmiostrider("cut", "--filter", "write", trace, "-o", two).status).toBe(0);
+    expect(mmiostrider("report", two)).toMatchObject({
+      status: 3,
+      stderr: expect.stringContaining("only what fits the filter write"),
+    });
+  });
+
+  test("what fails leaves nothing behind, and an older file as it was", () => {
+    const folder = mkdtempSync(join(directory, "failing-"));
+    const older = join(folder, "older.mmt");
+    writeFileSync(older, "kept");
+    const damaged = join(directory, "damaged.mmt");
+    const bytes = readFileSync(trace);
+    bytes.fill(0xff, 20_000, 20_100);
+    writeFileSync(damaged, bytes);
+    const { status, stderr } = mmiostrider("cut", "--from", "@1", damaged, "-o", older);
+    expect([status, stderr]).toEqual([1, expect.stringContaining("doesn't fit its checksum")]);
+    expect(mmiostrider("merge", trace, join(directory, "nothing"), "-o", older).status).toBe(1);
+    expect(mmiostrider("merge", trace, "-o", older).status).toBe(2);
+    expect(mmiostrider("cut", trace, "-o", older).status).toBe(2);
+    expect(readdirSync(folder)).toEqual(["older.mmt"]);
+    expect(readFileSync(older, "utf8")).toBe("kept");
+  });
+});
+
+describe("what is generated from the commands", () => {
+  test("the manual page is current, and man reads it without a warning", () => {
+    const page = mmiostrider("manual").stdout;
+    expect(readFileSync(join(project, "docs/man/mmiostrider.1"), "utf8"), "run `npm run generate`").toBe(page);
+    for (const command of ["record", "report", "stat", "diff", "registers lookup"]) {
+      expect(page).toContain(`mmiostrider ${command} `);
+    }
+  });
+
+  test("every command's --help has an example", () => {
+    const commands = [...mmiostrider("manual").stdout.matchAll(/^\.SS mmiostrider ([a-z ]+?)(?: [^a-z].*)?$/gm)].map(
+      (found) => found[1]!,
+    );
+    expect(commands.length).toBeGreaterThan(15);
+    for (const command of commands.filter((name) => name !== "registers")) {
+      expect(mmiostrider(...command.split(" "), "--help").stdout, command).toMatch(/Examples?:\n {2}mmiostrider /);
+    }
+  });
+
+  test("bash completes commands, options and choices", () => {
+    const complete = (...words: string[]) => {
+      const list = words.map((word) => `'${word}'`).join(" ");
+      const script = `source <("$0" "$1" completion bash); COMP_WORDS=(mmiostrider ${list}); COMP_CWORD=${words.length}; _mmiostrider; printf '%s\\n' "\${COMPREPLY[@]}"`;
+      const { stdout, stderr } = spawnSync("bash", ["-c", script, process.execPath, program], plain);
+      expect(stderr).toBe("");
+      return stdout.trimEnd().split("\n").sort();
+    };
+    expect(complete("re")).toEqual(["record", "registers", "report"]);
+    expect(complete("registers", "l")).toEqual(["list", "lookup"]);
+    expect(complete("report", "--f")).toEqual(["--filter", "--fold", "--follow", "--format", "--from"]);
+    expect(complete("report", "--color", "a")).toEqual(["always", "auto"]);
+    writeFileSync(join(directory, "some-trace.mmt"), "");
+    expect(complete("stat", "--json", "some-t")).toEqual(["some-trace.mmt"]);
+  });
+
+  test("completions for zsh and fish name every command and option that bash's does", () => {
+    const words = new Set(mmiostrider("completion", "bash").stdout.match(/--[a-z][a-z-]+/g));
+    const zsh = mmiostrider("completion", "zsh").stdout;
+    const fish = mmiostrider("completion", "fish").stdout;
+    expect(words.size).toBeGreaterThan(40);
+    for (const word of words) {
+      expect(zsh).toContain(`${word}[`);
+      expect(fish).toContain(`-l ${word.slice(2)} `);
+    }
+    expect(mmiostrider("completion", "cmd").status).toBe(2);
+  });
+});
