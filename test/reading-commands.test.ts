@@ -261,7 +261,7 @@ describe("cut and merge", () => {
 });
 
 describe("what is generated from the commands", () => {
-  test("the manual page is current, and man reads it without a warning", () => {
+  test("the manual page is current, and has every command", () => {
     const page = mmiostrider("manual").stdout;
     expect(readFileSync(join(project, "docs/man/mmiostrider.1"), "utf8"), "run `npm run generate`").toBe(page);
     for (const command of ["record", "report", "stat", "diff", "registers lookup"]) {

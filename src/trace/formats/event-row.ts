@@ -1,4 +1,4 @@
-// An event as one flat row, for formats that have rows: JSON Lines, CSV.
+// An event as one flat row, and rows as JSON Lines and CSV, for report.
 import type { TraceEvent } from "../events.js";
 import { RecordFlag } from "../record.js";
 import type { DevicePlace } from "../state.js";
@@ -103,4 +103,24 @@ function textOf(event: TraceEvent): string | null {
     default:
       return null;
   }
+}
+
+/** JSON Lines: an object a line, without what the event doesn't have. */
+export function jsonLine(row: EventRow): string {
+  return `${JSON.stringify(row, (_name, value) => (value === null || value === "" ? undefined : value))}\n`;
+}
+
+/** CSV as RFC 4180 has it, but for its line ends, which are LF: a line of names, then a line an event. */
+export function csvHead(): string {
+  return `${rowNames.join(",")}\n`;
+}
+
+export function csvLine(row: EventRow): string {
+  return `${rowNames.map((name) => cell(row[name])).join(",")}\n`;
+}
+
+function cell(value: string | number | null): string {
+  if (value === null) return "";
+  const text = String(value);
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
