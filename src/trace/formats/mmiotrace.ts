@@ -14,6 +14,7 @@ export const mmiotraceProducer = "mmiotrace";
 
 const version = "VERSION 20070824";
 const lineValueMax_bytes = 8;
+const newline = 0x0a;
 
 export class MmiotraceWriter {
   private readonly tscFrequency_hz: bigint;
@@ -70,6 +71,14 @@ export class MmiotraceWriter {
       default:
         return "";
     }
+  }
+
+  /** As `lines`; a mark's bytes stay as they are where they are no UTF-8. */
+  exactLines(event: TraceEvent): string | Uint8Array {
+    if (event.kind !== "mark" || event.raw === undefined) return this.lines(event);
+    const isLine = (event.flags & RecordFlag.verbatim) !== 0;
+    const text = event.raw.filter((byte) => byte !== newline);
+    return Buffer.concat([Buffer.from(isLine ? "" : `MARK ${this.time(event.tsc)} `), text, Buffer.of(newline)]);
   }
 
   /** Seconds with six decimals, since the TSC was 0: about since boot, as in the kernel. */

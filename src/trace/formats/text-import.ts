@@ -174,14 +174,19 @@ export async function importText(
       await ("records" in piece ? writer.append(piece.records) : writer.note(piece.update));
     }
   };
-  for await (const chunk of readable(chunks, reader.name)) {
-    reader.push(chunk);
+  try {
+    for await (const chunk of readable(chunks, reader.name)) {
+      reader.push(chunk);
+      await drain();
+    }
+    reader.finish();
     await drain();
+    await writer!.close(reader.summary);
+    return writer!;
+  } catch (error) {
+    writer?.abandon();
+    throw error;
   }
-  reader.finish();
-  await drain();
-  await writer!.close(reader.summary);
-  return writer!;
 }
 
 async function* readable(chunks: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array> {
