@@ -15,19 +15,27 @@ export class Output {
   length = 0;
   private open = true;
 
-  private constructor(name: string, descriptor: number) {
+  /** Whether what was written is still there after a failure. */
+  private readonly kept: boolean;
+
+  private constructor(name: string, descriptor: number, kept: boolean) {
     this.name = name;
     this.descriptor = descriptor;
     this.regular = fstatSync(descriptor).isFile();
+    this.kept = kept && this.regular;
   }
 
-  /** `-` is standard output. A file is made, or emptied, for its owner alone. Throws UserError. */
-  static create(path: string): Output {
-    if (path === "-") return new Output("standard output", stdoutDescriptor);
+  /**
+   * `-` is standard output. A file is made, or emptied, for its owner alone. Throws UserError.
+   * `shownAs`: the name that a file will have once it is finished; an unfinished one is thrown away.
+   */
+  static create(path: string, shownAs?: string): Output {
+    if (path === "-") return new Output("standard output", stdoutDescriptor, false);
+    const name = shownAs ?? path;
     try {
-      return new Output(path, openSync(path, "w", 0o600));
+      return new Output(name, openSync(path, "w", 0o600), shownAs === undefined);
     } catch (error) {
-      throw new UserError(`making ${path} failed: ${messageOf(error)}`, { cause: error });
+      throw new UserError(`making ${name} failed: ${messageOf(error)}`, { cause: error });
     }
   }
 
@@ -52,7 +60,7 @@ export class Output {
 
   private failed(error: unknown): UserError {
     const code = (error as NodeJS.ErrnoException).code;
-    let kept = this.regular ? "; what was written before can be read" : "";
+    let kept = this.kept ? "; what was written before can be read" : "";
     if (this.regular) {
       try {
         ftruncateSync(this.descriptor, this.length);

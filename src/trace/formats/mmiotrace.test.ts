@@ -18,7 +18,7 @@ const directory = mkdtempSync(join(tmpdir(), "mmiostrider-mmiotrace-"));
 afterAll(() => rmSync(directory, { recursive: true }));
 
 async function exportText(reader: TraceReader): Promise<string> {
-  const writer = new MmiotraceWriter(reader.header.clock.tscFrequency_hz);
+  const writer = new MmiotraceWriter(reader.header);
   let text = writer.head(reader.header.pciFunctions);
   for await (const { events } of reader.batches()) for (const event of events) text += writer.lines(event);
   return text;
