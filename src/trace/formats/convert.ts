@@ -142,6 +142,8 @@ function rowText(
   return {
     head: () => head,
     event(event, state) {
+      // As in `report`, what only names sites isn't shown.
+      if (event.kind === "symbol") return "";
       const place = "address" in event ? state.placeOf(event.address) : undefined;
       const isAccess = event.kind === "read" || event.kind === "write";
       const register = isAccess && place !== undefined ? tell(event, place) : undefined;

@@ -140,7 +140,7 @@ export class RwmmioImport extends TextImport {
     if (body === null) throw this.wrong();
     const width_bits = Number(body[1]);
     if (![8, 16, 32, 64].includes(width_bits)) throw this.broken(`an access of ${width_bits} bits, which no CPU makes`);
-    const callers = text.slice(1, widthAt).split(" -> ");
+    const callers = text.slice(1, widthAt).trim().split(" -> ");
     // The later one is where readl() and its like were called, the earlier one its caller.
     const site = this.site(callers.at(-1)!, task.time_us);
     const { low: addressLow, high: addressHigh } = halves(this.physical(BigInt(`0x${body[3]}`)));
