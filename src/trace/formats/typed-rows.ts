@@ -175,15 +175,13 @@ export class TypedRows {
       case "lost":
         row.count = event.count;
         break;
-      case "mark":
-        break;
       case "module":
         row.module = event.name;
         row.address = event.textAddress;
         row.length_bytes = BigInt(event.text_bytes);
         break;
+      case "mark":
       case "unknown":
-        row.text = Buffer.from(event.record).toString("hex");
         break;
     }
   }
