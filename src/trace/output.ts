@@ -1,5 +1,5 @@
 // Where a trace is written to: a file or standard output, as whole blocks. Node only.
-import { closeSync, fstatSync, ftruncateSync, openSync, write } from "node:fs";
+import { closeSync, fstatSync, ftruncateSync, openSync, unlinkSync, write } from "node:fs";
 import { promisify } from "node:util";
 import { messageOf, UserError } from "../base/errors.js";
 
@@ -14,6 +14,7 @@ export class Output {
   /** End of what was written whole. */
   length = 0;
   private open = true;
+  private worthKeeping = false;
 
   private constructor(name: string, descriptor: number) {
     this.name = name;
@@ -29,6 +30,11 @@ export class Output {
     } catch (error) {
       throw new UserError(`making ${path} failed: ${messageOf(error)}`, { cause: error });
     }
+  }
+
+  /** What has been written is of use by itself. Before that, a file that can't be written any further is removed. */
+  keep(): void {
+    this.worthKeeping = true;
   }
 
   /** Appends `bytes` as a whole; where that fails, takes back what of them was written. Throws UserError. */
@@ -52,10 +58,11 @@ export class Output {
 
   private failed(error: unknown): UserError {
     const code = (error as NodeJS.ErrnoException).code;
-    let kept = this.regular ? "; what was written before can be read" : "";
+    let kept = this.regular && this.worthKeeping ? "; what was written before can be read" : "";
     if (this.regular) {
       try {
-        ftruncateSync(this.descriptor, this.length);
+        if (this.worthKeeping) ftruncateSync(this.descriptor, this.length);
+        else unlinkSync(this.name);
       } catch {
         kept = "";
       }
