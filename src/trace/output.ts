@@ -1,5 +1,5 @@
 // Where a trace is written to: a file or standard output, as whole blocks. Node only.
-import { closeSync, fstatSync, ftruncateSync, openSync, write } from "node:fs";
+import { closeSync, fstatSync, ftruncateSync, openSync, unlinkSync, write } from "node:fs";
 import { promisify } from "node:util";
 import { messageOf, UserError } from "../base/errors.js";
 
@@ -14,15 +14,16 @@ export class Output {
   /** End of what was written whole. */
   length = 0;
   private open = true;
+  /** Whether what was written stays where nothing more can be. */
+  private worthKeeping = false;
+  /** Where it is written under another name, whoever gave that one throws away what isn't finished. */
+  private readonly temporary: boolean;
 
-  /** Whether what was written is still there after a failure. */
-  private readonly kept: boolean;
-
-  private constructor(name: string, descriptor: number, kept: boolean) {
+  private constructor(name: string, descriptor: number, temporary: boolean) {
     this.name = name;
     this.descriptor = descriptor;
     this.regular = fstatSync(descriptor).isFile();
-    this.kept = kept && this.regular;
+    this.temporary = temporary;
   }
 
   /**
@@ -33,10 +34,15 @@ export class Output {
     if (path === "-") return new Output("standard output", stdoutDescriptor, false);
     const name = shownAs ?? path;
     try {
-      return new Output(name, openSync(path, "w", 0o600), shownAs === undefined);
+      return new Output(name, openSync(path, "w", 0o600), shownAs !== undefined);
     } catch (error) {
       throw new UserError(`making ${name} failed: ${messageOf(error)}`, { cause: error });
     }
+  }
+
+  /** What has been written is of use by itself. Before that, a file that can't be written any further is removed. */
+  keep(): void {
+    this.worthKeeping = true;
   }
 
   /** Appends `bytes` as a whole; where that fails, takes back what of them was written. Throws UserError. */
@@ -60,12 +66,15 @@ export class Output {
 
   private failed(error: unknown): UserError {
     const code = (error as NodeJS.ErrnoException).code;
-    let kept = this.kept ? "; what was written before can be read" : "";
-    if (this.regular) {
+    let kept = "";
+    if (this.regular && !this.temporary) {
       try {
-        ftruncateSync(this.descriptor, this.length);
+        if (this.worthKeeping) {
+          ftruncateSync(this.descriptor, this.length);
+          kept = "; what was written before can be read";
+        } else unlinkSync(this.name);
       } catch {
-        kept = "";
+        // it can't be mended either: nothing is promised
       }
     }
     this.close();

@@ -60,6 +60,7 @@ export class TraceWriter {
     new DataView(head.buffer).setUint32(fileMagic.length, formatVersion, true);
     await writer.write(() => writer.output.append(head));
     await writer.writeJson(BlockType.header, header);
+    writer.output.keep();
     return writer;
   }
 
