@@ -67,7 +67,7 @@ export interface VerifyResult {
   split: number;
   widened: number;
   /** Accesses of the log that the rules leave out. */
-  leftOut: { outsideFence: number; noMappingAlive: number };
+  leftOut: { outsideFence: number; noMappingAlive: number; notLogged: number };
   /** Accesses that agree, but not in which CPU made them. */
   otherCpu: number;
   lost: number;
@@ -222,6 +222,7 @@ class Comparison {
       leftOut: {
         outsideFence: this.truth.count - (this.window.to - this.window.from),
         noMappingAlive: skipped,
+        notLogged: 0,
       },
       otherCpu: this.otherCpu,
       lost: Number(this.traced.lost),
