@@ -43,7 +43,7 @@ network_up
 i=0
 while [ $i -lt ${marksInLoop} ]; do
   echo "mark number $i, which is longer than what fits into one record" > /dev/mmiostrider
-  i=$((i+1))
+  i=$((i+1)); sleep 0.01
 done &
 pings 10
 wait
