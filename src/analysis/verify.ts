@@ -13,7 +13,8 @@
 //   bytes are compared. The CPU itself splits what is wider than eight bytes.
 // - A strict trace must have the log's order across all regions. A relaxed one promises it only for each CPU, and is
 //   compared CPU by CPU.
-// - A trace with lost or escaped records, or one that was cut, is never identical.
+// - A trace with lost or escaped records is never identical; nor is one that was cut, unless the caller knows that the
+//   recorder was killed: then it is compared as far as it goes.
 import type { TraceReader } from "../trace/reader.js";
 import { TraceState } from "../trace/state.js";
 import { type Alignment, align, type Difference } from "./alignment.js";
@@ -76,20 +77,26 @@ export interface VerifyResult {
   order: "all regions" | "each CPU";
 }
 
+export interface VerifyOptions {
+  /** Leaves out accesses that may have happened while no mapping covered them; by default only where there is no fence. */
+  leaveOutUnmapped?: boolean;
+  /** The recorder was killed: the trace's end is where it says no more. */
+  cut?: boolean;
+}
+
 /**
- * Compares. `leaveOutUnmapped`: whether accesses count that may have happened while no mapping covered them; by default
- * they do where there is a fence. Throws UserError and FormatError where trace or log can't be read, or the fence
+ * Compares. Throws UserError and FormatError where trace or log can't be read, or the fence
  * isn't in the log.
  */
 export async function verify(
   reader: TraceReader,
   truthPath: string,
-  options: { leaveOutUnmapped?: boolean } = {},
+  options: VerifyOptions = {},
 ): Promise<VerifyResult> {
   const traced = await collectAccesses(reader);
   const log = readTruthLog(truthPath, joinRanges(traced.mapped));
   const leaveOutUnmapped = options.leaveOutUnmapped ?? reader.header.fence === null;
-  return new Comparison(reader, traced, log, truthPath, leaveOutUnmapped).run();
+  return new Comparison(reader, traced, log, truthPath, { leaveOutUnmapped, cut: options.cut ?? false }).run();
 }
 
 class Comparison {
@@ -103,20 +110,24 @@ class Comparison {
   private split = 0;
   private widened = 0;
   private otherCpu = 0;
-  private readonly leaveOutUnmapped: boolean;
+  private readonly options: Required<VerifyOptions>;
 
   constructor(
     reader: TraceReader,
     traced: TracedAccesses,
     log: TruthLog,
     truthPath: string,
-    leaveOutUnmapped: boolean,
+    options: Required<VerifyOptions>,
   ) {
     this.reader = reader;
-    this.leaveOutUnmapped = leaveOutUnmapped;
+    this.options = options;
     this.truth = log.accesses;
     const { fence } = reader.header;
-    this.window = fence === null ? { from: 0, to: this.truth.count } : fenceWindow(log.postWrites, fence, truthPath);
+    const { count } = this.truth;
+    this.window =
+      fence === null
+        ? { from: 0, to: count }
+        : fenceWindow(log.postWrites, fence, truthPath, options.cut ? count : undefined);
     this.state = new TraceState(reader.header);
     // A driver that is unbound by the end is still the one that the accesses are by.
     for (const { update } of reader.updates) {
@@ -268,12 +279,13 @@ class Comparison {
         secondCount: second.length,
         same: (a, b) => this.same(first[a]!, second[b]!),
         matched: (a, b) => matched(first[a]!, second[b]!),
-        maySkip: (a) => this.leaveOutUnmapped && changes.has(a),
+        maySkip: (a) => this.options.leaveOutUnmapped && changes.has(a),
         skippable: (a, b) => {
           const address = truth.address[second[b]!]!;
           const covers = (range: AddressRange) => range.first <= address && address <= range.last;
           return changes.get(a)?.some((living) => !living.some(covers)) ?? false;
         },
+        firstIsCut: this.options.cut,
       },
       differencesMax,
     );
@@ -326,7 +338,7 @@ class Comparison {
     const reasons: string[] = [];
     const { reader, traced } = this;
     const { summary } = reader;
-    if (reader.damage !== null) reasons.push(`the trace is cut at byte ${reader.damage.offset}`);
+    if (reader.damage !== null && !this.options.cut) reasons.push(`the trace is cut at byte ${reader.damage.offset}`);
     if (traced.lost > 0n || (summary?.lost ?? 0) > 0) {
       reasons.push(`${Math.max(Number(traced.lost), summary?.lost ?? 0)} records were lost while recording`);
     }

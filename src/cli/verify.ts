@@ -1,6 +1,6 @@
 // `mmiostrider verify`: compares a trace with QEMU's own log of what the devices received.
 import type { Command } from "commander";
-import { type AccessText, type VerifyResult, verify } from "../analysis/verify.js";
+import { type AccessText, type VerifyOptions, type VerifyResult, verify } from "../analysis/verify.js";
 import { ExitCode } from "../base/errors.js";
 import { openTrace } from "../trace/file-source.js";
 
@@ -16,6 +16,7 @@ export function addVerify(program: Command): void {
       "--leave-out-unmapped",
       "don't count accesses that may have happened while no recorded mapping covered them",
     )
+    .option("--cut", "the recorder was killed: compare as far as the trace goes")
     .option("--json", "print the result as JSON")
     .addHelpText(
       "after",
@@ -26,10 +27,10 @@ Examples:
 
 Exits with 0 only where trace and truth are identical: count, order, width, address, value. Else with 1.`,
     )
-    .action(async (file: string, options: { truth: string; json?: boolean; leaveOutUnmapped?: boolean }) => {
+    .action(async (file: string, options: VerifyOptions & { truth: string; json?: boolean }) => {
       const reader = await openTrace(file);
       try {
-        const result = await verify(reader, options.truth, options.leaveOutUnmapped ? { leaveOutUnmapped: true } : {});
+        const result = await verify(reader, options.truth, options);
         process.stdout.write(options.json ? `${JSON.stringify(result, null, 2)}\n` : print(result));
         if (!result.identical) process.exitCode = ExitCode.failed;
       } finally {
