@@ -188,8 +188,8 @@ class Recording {
     return this.traced("write", 4, offset, value).logged("write", 4, offset, value);
   }
 
-  verify(header: Partial<TraceHeader> = {}): Promise<VerifyResult> {
-    return verifyRecords(this.list.records, madeUpHeader(header), `${this.log.join("\n")}\n`);
+  verify(header: Partial<TraceHeader> = {}, options: VerifyOptions = {}): Promise<VerifyResult> {
+    return verifyRecords(this.list.records, madeUpHeader(header), `${this.log.join("\n")}\n`, options);
   }
 }
 
@@ -271,6 +271,20 @@ describe("the rules", () => {
       .both(0x104, 1n)
       .verify();
     expect(result.differences).toMatchObject([{ kind: "missing", truth: { address: "0xfebc0100" } }]);
+  });
+
+  test("a mapping of which the log has nothing at all is left out unless all is expected", async () => {
+    const memory = bar + 0x100_0000n;
+    const ranges = [{ first: Number(memory), last: Number(memory) + 0xfff }];
+    const recording = () => new Recording().map().map(memory, 2).both(0, 1n).traced("write", 4, 0x100_0000, 5n);
+    const result = await recording().verify();
+    expect(result).toMatchObject({ identical: true, compared: 1, unlogged: { accesses: 1, ranges } });
+    expect(await recording().verify({}, { expectAll: true })).toMatchObject({ identical: false, compared: 2 });
+    // one logged access there, and all of them count
+    expect(await recording().logged("read", 4, 0x100_0040, 0n).verify()).toMatchObject({
+      identical: false,
+      compared: 2,
+    });
   });
 
   test("the fence cuts off what is outside, foreign bytes in it or not", async () => {

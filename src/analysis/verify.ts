@@ -8,6 +8,9 @@
 //   of the trace that it lies between, there is a moment at which no mapping covers it. But an access that the recorder
 //   missed just behind a MAP or before an UNMAP looks the same; so within a fence such accesses count as missing, unless
 //   the caller asks to leave them out. Without a fence (firmware!) they are left out. The result says how many.
+// - QEMU logs nothing of memory that lies behind a BAR (a framebuffer, ivshmem's). Where it logged no access to any address
+//   of a mapping, in the whole log, the trace's accesses there are left out unless the caller expects all. The result says
+//   how many.
 // - The log shows accesses after QEMU has fitted them to the device: what is wider than the widest access of a region is
 //   split ascending into that width; what is narrower than its narrowest shows that width, and then only the accessed
 //   bytes are compared. The CPU itself splits what is wider than eight bytes.
@@ -69,6 +72,8 @@ export interface VerifyResult {
   widened: number;
   /** Accesses of the log that the rules leave out. */
   leftOut: { outsideFence: number; noMappingAlive: number };
+  /** Accesses of the trace to mappings of which the log has nothing at all. */
+  unlogged: { accesses: number; ranges: AddressRange[] };
   /** Accesses that agree, but not in which CPU made them. */
   otherCpu: number;
   lost: number;
@@ -80,6 +85,8 @@ export interface VerifyResult {
 export interface VerifyOptions {
   /** Leaves out accesses that may have happened while no mapping covered them; by default only where there is no fence. */
   leaveOutUnmapped?: boolean;
+  /** Accesses to mappings of which QEMU logged nothing at all count as well. */
+  expectAll?: boolean;
   /** The recorder was killed: the trace's end is where it says no more. */
   cut?: boolean;
 }
@@ -96,7 +103,8 @@ export async function verify(
   const traced = await collectAccesses(reader);
   const log = readTruthLog(truthPath, joinRanges(traced.mapped));
   const leaveOutUnmapped = options.leaveOutUnmapped ?? reader.header.fence === null;
-  return new Comparison(reader, traced, log, truthPath, { leaveOutUnmapped, cut: options.cut ?? false }).run();
+  const { cut = false, expectAll = false } = options;
+  return new Comparison(reader, traced, log, truthPath, { leaveOutUnmapped, cut, expectAll }).run();
 }
 
 class Comparison {
@@ -107,6 +115,7 @@ class Comparison {
   private readonly state: TraceState;
   private readonly extents: { range: AddressRange; region: number; narrowest: number; widest: number }[];
   private readonly traceRegion: number[] = [];
+  private readonly unlogged: VerifyResult["unlogged"] = { accesses: 0, ranges: [] };
   private split = 0;
   private widened = 0;
   private otherCpu = 0;
@@ -135,6 +144,7 @@ class Comparison {
       this.state.update({ pciFunctions });
     }
     this.extents = this.findExtents();
+    if (!options.expectAll) this.unlogged.ranges = unloggedRanges(traced.mapped, log.accesses);
     this.traced = this.fit(traced);
   }
 
@@ -186,6 +196,10 @@ class Comparison {
       }
       if (at === traced.count) break;
       const part = tracedPart(traced, at);
+      if (this.unlogged.ranges.some(({ first, last }) => first <= part.address && part.address <= last)) {
+        this.unlogged.accesses += 1;
+        continue;
+      }
       const extent = this.extentOf(part.address);
       const region = extent?.region ?? -1;
       const widest = extent?.widest ?? part.width_bytes;
@@ -234,6 +248,7 @@ class Comparison {
         outsideFence: this.truth.count - (this.window.to - this.window.from),
         noMappingAlive: skipped,
       },
+      unlogged: this.unlogged,
       otherCpu: this.otherCpu,
       lost: Number(this.traced.lost),
       escaped: this.traced.escaped,
@@ -419,6 +434,19 @@ class Comparison {
     };
     return accessText(part, truth.line[at]!);
   }
+}
+
+/** The mapped ranges, joined, of which the log has no access, but for what other mappings have of them. */
+function unloggedRanges(mapped: readonly AddressRange[], truth: TruthAccesses): AddressRange[] {
+  const distinct = [...new Map(mapped.map((range) => [`${range.first}-${range.last}`, range])).values()];
+  const logged = new Set<AddressRange>();
+  for (let at = 0; at < truth.count && logged.size < distinct.length; at += 1) {
+    const address = truth.address[at]!;
+    for (const range of distinct) if (range.first <= address && address <= range.last) logged.add(range);
+  }
+  return joinRanges(distinct.filter((range) => !logged.has(range))).filter(
+    ({ first, last }) => ![...logged].some((range) => range.first <= last && first <= range.last),
+  );
 }
 
 function accessText(part: Omit<TracedPart, "event">, place: number): AccessText {

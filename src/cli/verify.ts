@@ -16,6 +16,10 @@ export function addVerify(program: Command): void {
       "--leave-out-unmapped",
       "don't count accesses that may have happened while no recorded mapping covered them",
     )
+    .option(
+      "--expect-all",
+      "count accesses to mappings of which QEMU logged nothing, as it does for memory behind a BAR",
+    )
     .option("--cut", "the recorder was killed: compare as far as the trace goes")
     .option("--json", "print the result as JSON")
     .addHelpText(
@@ -62,6 +66,13 @@ function print(result: VerifyResult): string {
   const { outsideFence, noMappingAlive } = result.leftOut;
   const fence = result.fence === null ? "no fence: the whole log counts" : `${number(outsideFence)} outside the fence`;
   lines.push(`left out of the log: ${fence}, ${number(noMappingAlive)} while no recorded mapping covered them`);
+  if (result.unlogged.accesses > 0) {
+    const ranges = result.unlogged.ranges.map(({ first, last }) => `0x${first.toString(16)}-0x${last.toString(16)}`);
+    lines.push(
+      `left out of the trace: ${number(result.unlogged.accesses)} accesses to ${ranges.join(", ")}, ` +
+        "of which QEMU logged nothing: memory behind a BAR",
+    );
+  }
   if (result.split + result.widened > 0) {
     lines.push(`fitted as QEMU does: ${number(result.split)} split, ${number(result.widened)} by their own bytes only`);
   }
