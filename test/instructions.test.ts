@@ -15,7 +15,8 @@ test("every form in Debian's kernels is emulated, stepped, or escaped because it
   const bad: string[] = [];
   for (const name of readKernelForms().keys()) {
     const treatment = forms.get(Code[name as keyof typeof Code])?.plain;
-    const extentUnknown = /^X(save|rstor)/.test(name);
+    // FXSAVE stores to a part of its 512 bytes only: a copy could not be written back whole
+    const extentUnknown = /^(X(save|rstor)|Fxsave)/.test(name);
     const good = treatment === "emulated" || treatment === "stepped" || treatment === "no access";
     if (!good && !(treatment === "escaped" && extentUnknown)) bad.push(`${name}: ${treatment}`);
   }
