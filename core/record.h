@@ -62,6 +62,9 @@ enum mms_flags {
 	MMS_F_GONE = 1 << 8,	/* MODULE: unloaded */
 	MMS_F_STEPPED = 1 << 9,	/* made by single-stepping the instruction on
 				 * a copy of the operand */
+	MMS_F_VERBATIM = 1 << 10, /* only in imported traces. MARK: a line of
+				 * the log that says nothing else; LOST: its
+				 * line is among those that the header keeps */
 };
 
 enum mms_memory_type {

@@ -62,6 +62,30 @@ describe("report", () => {
     expect(stdout).toContain("INCOMPLETE");
   });
 
+  test("one that is cut elsewhere is told in one line, wherever that is", () => {
+    const bytes = readFileSync(trace);
+    const cut = join(directory, "shorter.mmt");
+    const places = [0, 1, 8, 12, 16, 40, 80, 200, 1000, bytes.length >> 1];
+    let wholeHeaders = 0;
+    for (const place of places) {
+      writeFileSync(cut, bytes.subarray(0, place));
+      const { stderr, status } = mmiostrider(["report", cut]);
+      const [line, advice, ...more] = stderr.trimEnd().split("\n");
+      expect(line, `cut at ${place}`).toMatch(/^mmiostrider: .*shorter\.mmt: (?:at byte|incomplete:|empty)/);
+      expect([advice?.slice(0, 2) ?? "  ", more]).toEqual(["  ", []]);
+      // without its header there is nothing that could be printed
+      expect([1, 3]).toContain(status);
+      if (status === 3) wholeHeaders++;
+      const verified = mmiostrider(["verify", cut, "--truth", log]);
+      expect(verified.status, `cut at ${place}`).toBe(1);
+    }
+    expect(wholeHeaders).toBeGreaterThanOrEqual(1);
+    // the index at the very end only says where everything is
+    writeFileSync(cut, bytes.subarray(0, bytes.length - 1));
+    const { stdout, stderr, status } = mmiostrider(["report", cut]);
+    expect([stdout, stderr, status]).toEqual([mmiostrider(["report", trace]).stdout, "", 0]);
+  });
+
   test("what is no trace, and what isn't there, is one line", () => {
     const other = mmiostrider(["report", log]);
     expect([other.status, other.stderr]).toEqual([

@@ -11,8 +11,8 @@ import { cachedCore, compilerCommand, kernelCompiler } from "./core-build.js";
 export interface Check {
   /** What is looked at: `headers`. */
   what: string;
-  /** `unknown`: it could not be found out; that doesn't make an engine unusable. */
-  state: "good" | "missing" | "unknown";
+  /** Only `missing` makes an engine unusable. `unknown`: it could not be found out; `without`: it does without. */
+  state: "good" | "missing" | "unknown" | "without";
   /** What was found, in words. */
   found: string;
   /** What to do when it is missing. */
@@ -46,8 +46,8 @@ const missing = (what: string, found: string, advice?: string): Check => ({
   ...(advice === undefined ? {} : { advice }),
 });
 
-/** Looks at everything. */
-export async function examine(): Promise<DoctorReport> {
+/** Looks at everything, except whether guests start on KVM: `kvm` says so, or is undefined where that can't be tried. */
+export async function examine(kvm: { works: boolean; why: string } | undefined): Promise<DoctorReport> {
   const kernel = release();
   const config = kernelConfiguration(kernel);
   const architecture = arch() === "x64" ? good("architecture", "x86-64") : missing("architecture", arch());
@@ -59,7 +59,7 @@ export async function examine(): Promise<DoctorReport> {
   const loading = [modulesLoadable(), ...signingChecks(config), kernelTools()];
   const core = [...buildChecks(kernel), kprobesCheck(config)];
   const emulate = [architecture, root, good("kernel", kernel), ...loading, ...core];
-  const lab = await labChecks();
+  const lab = [await qemuCheck(), kvmCheck(kvm)];
   const engine = (name: EngineReport["engine"], about: string, checks: Check[]): EngineReport => ({
     engine: name,
     about,
@@ -212,11 +212,18 @@ function mmiotraceCheck(config: Map<string, string> | undefined): Check {
     : missing(what, "this kernel was built without CONFIG_MMIOTRACE");
 }
 
-async function labChecks(): Promise<Check[]> {
+async function qemuCheck(): Promise<Check> {
   const result = await runTool("qemu-system-x86_64", ["--version"]);
   if (result.missing) {
-    return [missing("QEMU", "not installed", "on Debian: apt-get install qemu-system-x86")];
+    return missing("QEMU", "not installed", "on Debian: apt-get install --no-install-recommends qemu-system-x86");
   }
   const version = /version (\S+)/.exec(result.stdout)?.[1];
-  return [version === undefined ? missing("QEMU", "doesn't say its version") : good("QEMU", version)];
+  return version === undefined ? missing("QEMU", "doesn't say its version") : good("QEMU", version);
+}
+
+function kvmCheck(kvm: { works: boolean; why: string } | undefined): Check {
+  if (kvm === undefined)
+    return unknown("KVM", "no kernel here to try it with; the first `mmiostrider lab` fetches one");
+  if (kvm.works) return good("KVM", kvm.why);
+  return { what: "KVM", state: "without", found: `${kvm.why}; the CPU is emulated, which takes longer` };
 }

@@ -3,7 +3,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, UserError } from "../base/errors.js";
 import type { TraceSummary, TraceUpdate } from "../trace/header.js";
-import { type BatchNews, BatchScan, record_bytes } from "./batch-scan.js";
+import { record_bytes } from "../trace/record.js";
+import { type BatchNews, BatchScan } from "./batch-scan.js";
 
 /** What the drain needs of a trace's writer. */
 export interface TraceSink {

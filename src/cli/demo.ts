@@ -42,20 +42,35 @@ async function runDemo(options: { kernel: string; output?: string }): Promise<vo
   const trace = relative(process.cwd(), join(output, "e1000.mmt"));
   const truth = relative(process.cwd(), join(output, "truth.log"));
 
+  say(
+    "A machine with two CPUs boots in QEMU (this takes a while) and records its network card's stock driver,\n" +
+      "from loading through link up and pings to unloading. QEMU logs what the card receives.",
+  );
   await step([
     ...["lab", "--kernel", options.kernel, "--cpus", "2", "--share", relative(process.cwd(), output) || "."],
     ...["--truth", truth, "--qemu", "-netdev user,id=n0 -device e1000,netdev=n0", "--"],
     "mmiostrider record --driver e1000 -o /share/e1000.mmt -- sh /share/workload.sh",
   ]);
+  say("\nIs the trace what the card received, access by access?");
   await step(["verify", trace, "--truth", truth]);
+  say("\nThe trace's beginning: when, which CPU, read or written, how many bytes, where, what, and by which code.");
   await step(["report", trace], reportLines);
-  process.stdout.write(`\nThe trace: ${trace}\nQEMU's log: ${truth}\n`);
+  say(
+    `\nThe trace: ${trace}\nQEMU's log: ${truth}\n` +
+      `All of it: npx mmiostrider report ${trace}\nWhat else there is: npx mmiostrider --help`,
+  );
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
 }
 
 /** Runs a command of ours as a user would, showing it; only its first `lines` lines where that is given. */
 async function step(parameters: string[], lines = Number.POSITIVE_INFINITY): Promise<void> {
   const shown = parameters.map((word) => (/^[\w./:=@+-]+$/.test(word) ? word : `'${word}'`)).join(" ");
-  process.stdout.write(`\n$ npx mmiostrider ${shown}${Number.isFinite(lines) ? ` | head -${lines}` : ""}\n`);
+  const width = process.stdout.columns ?? Number.POSITIVE_INFINITY;
+  const cut = `${Number.isFinite(lines) ? ` | head -${lines}` : ""}${Number.isFinite(lines + width) ? ` | cut -c -${width}` : ""}`;
+  say(`\n$ npx mmiostrider ${shown}${cut}`);
   const child = spawn(process.execPath, [join(projectDirectory, "bin/mmiostrider.js"), ...parameters], {
     stdio: ["ignore", Number.isFinite(lines) ? "pipe" : "inherit", "inherit"],
   });
@@ -64,7 +79,7 @@ async function step(parameters: string[], lines = Number.POSITIVE_INFINITY): Pro
   child.stdout?.on("data", (chunk: Buffer) => {
     const complete = (rest + chunk.toString()).split("\n");
     rest = complete.pop() ?? "";
-    for (const line of complete.slice(0, Math.max(0, left))) process.stdout.write(`${line}\n`);
+    for (const line of complete.slice(0, Math.max(0, left))) say(line.slice(0, width));
     left -= complete.length;
     if (left <= 0) child.stdout?.destroy();
   });

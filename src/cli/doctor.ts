@@ -3,6 +3,7 @@ import { styleText } from "node:util";
 import type { Command } from "commander";
 import { ExitCode } from "../base/errors.js";
 import { type Check, type EngineReport, examine } from "../capture/doctor.js";
+import { probeKvmWithAnyKernel } from "../lab/kvm-probe.js";
 
 export function addDoctor(program: Command): void {
   program
@@ -16,7 +17,7 @@ export function addDoctor(program: Command): void {
         "Exit codes: 0 when engine emulate can record here, else 1.",
     )
     .action(async (options: { json?: true }) => {
-      const report = await examine();
+      const report = await examine(await probeKvmWithAnyKernel());
       if (options.json === true) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
       else process.stdout.write(report.engines.map(describe).join("\n"));
       const emulate = report.engines.find((engine) => engine.engine === "emulate");
@@ -40,6 +41,8 @@ function mark(check: Check): string {
       return colour("red", "missing");
     case "unknown":
       return colour("yellow", "unknown");
+    case "without":
+      return colour("yellow", "without");
   }
 }
 

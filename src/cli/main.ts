@@ -7,6 +7,7 @@ const commands: Record<string, () => Promise<(program: Command) => void>> = {
   record: async () => (await import("./record.js")).addRecord,
   mark: async () => (await import("./mark.js")).addMark,
   report: async () => (await import("./report.js")).addReport,
+  convert: async () => (await import("./convert.js")).addConvert,
   stat: async () => (await import("./stat.js")).addStat,
   diff: async () => (await import("./diff.js")).addDiff,
   grep: async () => (await import("./grep.js")).addGrep,

@@ -43,7 +43,7 @@ interface RecordOptions {
   rebind?: true;
   core?: string;
   duration?: number;
-  output: string;
+  output?: string;
 }
 
 export function addRecord(program: Command): void {
@@ -68,7 +68,7 @@ export function addRecord(program: Command): void {
     .option("--rebind", "take the devices from their drivers first, and give them back once recording has begun")
     .option("--core <file>", "the core's module to load, instead of the one built for this kernel")
     .option("--duration <seconds>", "stop after this time", parseDuration)
-    .requiredOption("-o, --output <file>", "the trace to write; - is standard output")
+    .option("-o, --output <file>", "the trace to write; - is standard output")
     .passThroughOptions()
     .addHelpText("after", help)
     .action(async (command: string[], options: RecordOptions) => {
@@ -94,7 +94,8 @@ function parseDuration(text: string): number {
   return seconds;
 }
 
-async function record(command: string[], options: RecordOptions): Promise<ExitCode> {
+async function record(command: string[], asked: RecordOptions): Promise<ExitCode> {
+  const options = { ...asked, output: outputOf(command, asked) };
   const filter = await resolveFilter({
     devices: options.device ?? [],
     drivers: options.driver ?? [],
@@ -145,11 +146,19 @@ async function record(command: string[], options: RecordOptions): Promise<ExitCo
   return summarise(end.result, end.failure, options.output, (end.stopped_ms - began_ms) / 1000);
 }
 
+/** Where the trace goes. Not commander's to ask for: it would hide a misspelt option, which ends its search for options. */
+function outputOf(command: readonly string[], options: RecordOptions): string {
+  if (options.output !== undefined) return options.output;
+  throw new UsageError("no trace to write to: -o FILE is missing", {
+    advice: command.length === 0 ? "-o - is standard output" : "options come before COMMAND",
+  });
+}
+
 /** Runs the command, or waits, until something says stop; then stops the recording. */
 async function runUntilEnd(
   recording: KernelRecording,
   command: readonly string[],
-  options: RecordOptions,
+  options: RecordOptions & { output: string },
   signals: StopSignals,
 ): Promise<{ failure: string | undefined; result: RecordingResult; stopped_ms: number }> {
   let eventsBefore = 0;

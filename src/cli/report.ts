@@ -209,7 +209,7 @@ function pollWords(poll: Poll, reader: TraceReader): string {
 
 async function printMmiotrace(walk: Walk, output: TextOutput): Promise<void> {
   const { reader } = walk;
-  const text = new MmiotraceWriter(reader.header.clock.tscFrequency_hz);
+  const text = new MmiotraceWriter(reader.header);
   // The kernel prints the devices once; a driver that was bound later is named there all the same.
   const state = new TraceState(reader.header);
   for (const { update } of reader.updates) state.update(update);

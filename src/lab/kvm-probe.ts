@@ -1,6 +1,7 @@
 // Whether guests really start on KVM here: /dev/kvm can be there and yet nothing ever runs on it.
 import { spawn } from "node:child_process";
-import { accessSync, constants, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { release } from "node:os";
 import { join } from "node:path";
 import { cacheDirectory } from "../base/paths.js";
 import { findTool } from "../base/run-tool.js";
@@ -31,6 +32,16 @@ export async function probeKvm(imagePath: string): Promise<KvmAnswer> {
   const answer = await probe(imagePath);
   writeFileSync(cache, JSON.stringify({ bootId, ...answer }));
   return answer;
+}
+
+/** The same with any kernel that is at hand: one that the lab has fetched, or the host's. Undefined where there is none. */
+export async function probeKvmWithAnyKernel(): Promise<KvmAnswer | undefined> {
+  const kept = readdirSync(cacheDirectory("kernels")).map((name) => join(cacheDirectory("kernels"), name, "boot"));
+  const images = [...kept, "/boot"].flatMap((folder) => {
+    const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.startsWith("vmlinuz-")) : [];
+    return names.filter((name) => folder !== "/boot" || name.endsWith(release())).map((name) => join(folder, name));
+  });
+  return images[0] === undefined ? undefined : await probeKvm(images[0]);
 }
 
 async function probe(imagePath: string): Promise<KvmAnswer> {

@@ -58,7 +58,7 @@ export class EventRecords {
         break;
       }
       case "mark":
-        this.putText({ ...base, kind: RecordKind.mark }, event.text);
+        this.putText({ ...base, kind: RecordKind.mark }, event.raw ?? event.text);
         break;
       case "lost":
         this.put({ ...base, kind: RecordKind.lost, value: [event.count, 0n] });
@@ -107,8 +107,8 @@ export class EventRecords {
   }
 
   /** As many records as the text needs. */
-  private putText(record: Partial<RingRecord>, text: string): void {
-    const bytes = encoder.encode(text);
+  private putText(record: Partial<RingRecord>, text: string | Uint8Array): void {
+    const bytes = typeof text === "string" ? encoder.encode(text) : text;
     let from = 0;
     do {
       const part = new Uint8Array(text_bytes);

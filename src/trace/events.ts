@@ -57,6 +57,8 @@ export interface UnmapEvent extends EventBase {
 export interface MarkEvent extends EventBase {
   kind: "mark";
   text: string;
+  /** The text's bytes, where they aren't UTF-8: `text` shows those that aren't as U+FFFD. */
+  raw?: Uint8Array;
 }
 
 export interface LostEvent extends EventBase {
@@ -108,7 +110,7 @@ export type OtherEvent =
   | UnknownEvent;
 export type TraceEvent = AccessEvent | OtherEvent;
 
-const utf8 = new TextDecoder();
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** Whether a record of `kind` goes on with what the record before it began. */
 export function continues(previousKind: number, previousFlags: number, kind: number): boolean {
@@ -139,7 +141,7 @@ export function eventOfRecords(group: Uint8Array, place: { number: number; seque
     case RecordKind.unmap:
       return { ...base, kind: "unmap", mapping, address, length_bytes: first.value[0], decoy: first.value[1] };
     case RecordKind.mark:
-      return { ...base, kind: "mark", text: joinText(group) };
+      return { ...base, kind: "mark", ...markText(group) };
     case RecordKind.lost:
       return { ...base, kind: "lost", count: first.value[0] };
     case RecordKind.escape:
@@ -163,9 +165,19 @@ export function eventOfRecords(group: Uint8Array, place: { number: number; seque
 }
 
 function joinText(group: Uint8Array): string {
+  return utf8.decode(joinTextBytes(group));
+}
+
+function joinTextBytes(group: Uint8Array): Uint8Array {
   const bytes: number[] = [];
   for (let at = 0; at < group.length; at += record_bytes) bytes.push(...recordTextBytes(group, at));
-  return utf8.decode(Uint8Array.from(bytes));
+  return Uint8Array.from(bytes);
+}
+
+function markText(group: Uint8Array): { text: string; raw?: Uint8Array } {
+  const raw = joinTextBytes(group);
+  const text = utf8.decode(raw);
+  return text.includes("\ufffd") ? { text, raw } : { text };
 }
 
 /** The whole width and value of an access whose parts are one record each, in ascending order of address. */

@@ -61,6 +61,11 @@ export interface TraceHeader {
   };
   /** Eight hexadecimal digits written to port 0x80 around the recording in the lab (see analysis/verify.ts), or null. */
   fence: string | null;
+  /**
+   * Only in imported traces: the lines that the log began with, with their ends and a character for a byte, where a writer of
+   * that format would not make the same of the rest of the header.
+   */
+  importedHead?: string;
 }
 
 /** Written between events whenever the machine changed: a driver was bound, a module came. */

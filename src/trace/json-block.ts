@@ -87,6 +87,7 @@ const isHeader = objectOf({
     ring_bytes: isNumber,
   }),
   fence: isTextOrNull,
+  importedHead: optional(isText),
 });
 const isUpdate = objectOf({ pciFunctions: optional(listOf(isPciFunction)), modules: optional(listOf(isModule)) });
 const isSummary = objectOf({

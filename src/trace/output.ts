@@ -1,5 +1,5 @@
 // Where a trace is written to: a file or standard output, as whole blocks. Node only.
-import { closeSync, fstatSync, ftruncateSync, openSync, write } from "node:fs";
+import { closeSync, fstatSync, ftruncateSync, openSync, unlinkSync, write } from "node:fs";
 import { promisify } from "node:util";
 import { messageOf, UserError } from "../base/errors.js";
 
@@ -14,21 +14,35 @@ export class Output {
   /** End of what was written whole. */
   length = 0;
   private open = true;
+  /** Whether what was written stays where nothing more can be. */
+  private worthKeeping = false;
+  /** Where it is written under another name, whoever gave that one throws away what isn't finished. */
+  private readonly temporary: boolean;
 
-  private constructor(name: string, descriptor: number) {
+  private constructor(name: string, descriptor: number, temporary: boolean) {
     this.name = name;
     this.descriptor = descriptor;
     this.regular = fstatSync(descriptor).isFile();
+    this.temporary = temporary;
   }
 
-  /** `-` is standard output. A file is made, or emptied, for its owner alone. Throws UserError. */
-  static create(path: string): Output {
-    if (path === "-") return new Output("standard output", stdoutDescriptor);
+  /**
+   * `-` is standard output. A file is made, or emptied, for its owner alone. Throws UserError.
+   * `shownAs`: the name that a file will have once it is finished; an unfinished one is thrown away.
+   */
+  static create(path: string, shownAs?: string): Output {
+    if (path === "-") return new Output("standard output", stdoutDescriptor, false);
+    const name = shownAs ?? path;
     try {
-      return new Output(path, openSync(path, "w", 0o600));
+      return new Output(name, openSync(path, "w", 0o600), shownAs !== undefined);
     } catch (error) {
-      throw new UserError(`making ${path} failed: ${messageOf(error)}`, { cause: error });
+      throw new UserError(`making ${name} failed: ${messageOf(error)}`, { cause: error });
     }
+  }
+
+  /** What has been written is of use by itself. Before that, a file that can't be written any further is removed. */
+  keep(): void {
+    this.worthKeeping = true;
   }
 
   /** Appends `bytes` as a whole; where that fails, takes back what of them was written. Throws UserError. */
@@ -52,12 +66,15 @@ export class Output {
 
   private failed(error: unknown): UserError {
     const code = (error as NodeJS.ErrnoException).code;
-    let kept = this.regular ? "; what was written before can be read" : "";
-    if (this.regular) {
+    let kept = "";
+    if (this.regular && !this.temporary) {
       try {
-        ftruncateSync(this.descriptor, this.length);
+        if (this.worthKeeping) {
+          ftruncateSync(this.descriptor, this.length);
+          kept = "; what was written before can be read";
+        } else unlinkSync(this.name);
       } catch {
-        kept = "";
+        // it can't be mended either: nothing is promised
       }
     }
     this.close();

@@ -32,6 +32,7 @@ export const RecordFlag = {
   unordered: 1 << 7,
   gone: 1 << 8,
   stepped: 1 << 9,
+  verbatim: 1 << 10,
 } as const;
 
 /** `enum mms_memory_type`, by value. */

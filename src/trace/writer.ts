@@ -51,15 +51,16 @@ export class TraceWriter {
 
   /**
    * Starts a trace in the file `path`, replacing what was there, or on standard output (`-`).
-   * Throws UserError where that can't be done.
+   * `shownAs`: see Output.create. Throws UserError where that can't be done.
    */
-  static async create(path: string, header: TraceHeader): Promise<TraceWriter> {
-    const writer = new TraceWriter(Output.create(path));
+  static async create(path: string, header: TraceHeader, shownAs?: string): Promise<TraceWriter> {
+    const writer = new TraceWriter(Output.create(path, shownAs));
     const head = new Uint8Array(fileHead_bytes);
     head.set(fileMagic);
     new DataView(head.buffer).setUint32(fileMagic.length, formatVersion, true);
     await writer.write(() => writer.output.append(head));
     await writer.writeJson(BlockType.header, header);
+    writer.output.keep();
     return writer;
   }
 
@@ -141,6 +142,12 @@ export class TraceWriter {
     await this.writeNotes();
     await this.writeJson(BlockType.summary, this.missing === 0 ? summary : this.withMissing(summary));
     await this.writeIndex();
+    this.output.close();
+  }
+
+  /** Closes the file as it is, for a trace that nobody will want. */
+  abandon(): void {
+    this.closed = true;
     this.output.close();
   }
 

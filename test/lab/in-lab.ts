@@ -2,7 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished } from "vitest";
+import { afterAll, expect, onTestFinished } from "vitest";
 import { buildCore } from "../../src/capture/core-build.js";
 import { installTools } from "../../src/lab/debian.js";
 import { type LabKernel, prepareKernel } from "../../src/lab/kernel-package.js";
@@ -19,10 +19,12 @@ export interface LabOptions {
   qemu?: string;
   /** A folder that the machine sees as /share. */
   share?: string;
-  /** Whether to keep QEMU's log of what the devices received. */
-  truth?: boolean;
+  /** Whether to keep QEMU's log of what the devices received; the file where a name is given. */
+  truth?: boolean | string;
   timeout_s?: number;
   signal?: AbortSignal;
+  /** Hears the command's output as it comes. */
+  onOutput?: (chunk: Buffer) => void;
 }
 
 export interface LabOutcome {
@@ -30,7 +32,7 @@ export interface LabOutcome {
   /** Standard output and error, as one. */
   output: string;
   consoleLog: string;
-  /** QEMU's log, where it was asked for; the file lives as long as the test. */
+  /** QEMU's log, where it was asked for; one that wasn't named lives as long as the test. */
   truthFile: string;
 }
 
@@ -58,18 +60,22 @@ async function prepare(kernel: string): Promise<LabKernel> {
 export async function inLab(command: string, options: LabOptions = {}): Promise<LabOutcome> {
   const kernel = await labKernel(options.kernel);
   const chunks: Buffer[] = [];
-  const truthFile = join(temporaryDirectory(), "truth.log");
+  const truthFile =
+    typeof options.truth === "string" ? options.truth : options.truth ? join(temporaryDirectory(), "truth.log") : "";
   const result = await runInLab({
     kernel,
     cpus: options.cpus ?? 2,
     memory_MB: 1024,
     qemuArguments: splitWords(options.qemu ?? ""),
     kvm: (await probeKvm(kernel.imagePath)).works,
-    truthFile: options.truth === true ? truthFile : undefined,
+    truthFile: truthFile === "" ? undefined : truthFile,
     shareDirectory: options.share,
     command,
     timeout_s: options.timeout_s ?? 240,
-    onOutput: (chunk) => chunks.push(chunk),
+    onOutput: (chunk) => {
+      chunks.push(chunk);
+      options.onOutput?.(chunk);
+    },
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   });
   return {
@@ -90,6 +96,13 @@ export async function succeedInLab(command: string, options: LabOptions = {}): P
 
 export function expectQuietKernel(consoleLog: string): void {
   expect(complaintIn(consoleLog)).toBeUndefined();
+}
+
+/** An empty folder that goes when all of the file's tests have ended. For the top of a file. */
+export function sharedDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), "mmiostrider-test-"));
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
 }
 
 /** An empty folder that goes when the test ends. */

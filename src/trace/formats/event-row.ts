@@ -35,7 +35,7 @@ export interface EventRow {
   count: number | null;
   /** Of a marker or a module; an escaped instruction's bytes. */
   text: string | null;
-  /** `locked`, `string`, `user`, `unordered`, `gone`, `stepped`, separated by spaces. */
+  /** `locked`, `string`, `user`, `unordered`, `gone`, `stepped`, `verbatim`, separated by spaces. */
   flags: string;
 }
 
@@ -56,7 +56,7 @@ export interface RowContext {
 
 const hex = (value: bigint) => `0x${value.toString(16)}`;
 
-const flagNames = ["locked", "string", "user", "unordered", "gone", "stepped"] as const;
+const flagNames = ["locked", "string", "user", "unordered", "gone", "stepped", "verbatim"] as const;
 
 export function eventRow(event: TraceEvent, { time_s, place, register, meaning, symbol }: RowContext): EventRow {
   const { number, tsc, cpu, pid, flags, kind } = event;
@@ -81,17 +81,24 @@ export function eventRow(event: TraceEvent, { time_s, place, register, meaning, 
     length_bytes: "length_bytes" in event ? hex(event.length_bytes) : null,
     count: kind === "lost" ? Number(event.count) : null,
     text: textOf(event),
-    flags: flagNames.filter((name) => (flags & RecordFlag[name]) !== 0).join(" "),
+    flags: flagText(flags),
   };
 }
 
-function contextOf(flags: number): string {
+/** Flags by their names, separated by spaces; where the CPU was is `contextOf`'s. */
+export function flagText(flags: number): string {
+  return flagNames.filter((name) => (flags & RecordFlag[name]) !== 0).join(" ");
+}
+
+/** Where the CPU was: `task`, `softirq`, `hardirq` or `nmi`. */
+export function contextOf(flags: number): string {
   if (flags & RecordFlag.nmi) return "nmi";
   if (flags & RecordFlag.hardirq) return "hardirq";
   return flags & RecordFlag.softirq ? "softirq" : "task";
 }
 
-function textOf(event: TraceEvent): string | null {
+/** A marker's or a module's text, or an escaped instruction's bytes. */
+export function textOf(event: TraceEvent): string | null {
   switch (event.kind) {
     case "mark":
     case "symbol":

@@ -1,0 +1,288 @@
+// `convert` as a command: every format out, what it leaves behind where it fails, and the documented query of a data set, asked of
+// DuckDB and compared with `stat`.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gunzipSync, gzipSync } from "node:zlib";
+import { DuckDBInstance } from "@duckdb/node-api";
+import { asyncBufferFromFile, parquetReadObjects } from "hyparquet";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { columns } from "../src/trace/formats/typed-rows.js";
+import { madeUpHeader, madeUpRecords, madeUpSummary } from "../src/trace/made-up-records.js";
+import { TraceWriter } from "../src/trace/writer.js";
+
+const project = fileURLToPath(new URL("..", import.meta.url));
+const packed = join(project, "test/data/e1000-mmiotrace.txt.gz");
+const text = gunzipSync(readFileSync(packed));
+const directory = mkdtempSync(join(tmpdir(), "mmiostrider-convert-"));
+afterAll(() => rmSync(directory, { recursive: true }));
+const trace = join(directory, "e1000.mmt");
+const madeUp = join(directory, "made-up.mmt");
+
+function mmiostrider(args: string[], input?: Uint8Array, cwd = directory) {
+  const options = { cwd, ...(input === undefined ? {} : { input }), timeout: 120_000, maxBuffer: 256 << 20 };
+  const { stdout, stderr, status } = spawnSync(
+    process.execPath,
+    [join(project, "bin/mmiostrider.js"), ...args],
+    options,
+  );
+  return { stdout, stderr: stderr.toString(), status };
+}
+
+beforeAll(async () => {
+  if (!existsSync(join(project, "dist/cli/main.js"))) throw new Error("run `npm run build` first");
+  expect(mmiostrider(["convert", packed, trace])).toMatchObject({ stderr: "", status: 0 });
+  const wall_ns = BigInt(Date.UTC(2026, 10, 23, 23, 59, 59)) * 1_000_000n;
+  const clock = { ...madeUpHeader().clock, wall_ns: `0x${wall_ns.toString(16)}` as const };
+  const writer = await TraceWriter.create(madeUp, madeUpHeader({ clock }));
+  await writer.append(madeUpRecords(200_000, 77));
+  await writer.close(madeUpSummary);
+});
+
+describe("mmiotrace's text", () => {
+  test("there and back, byte by byte: files, pipes, packed", () => {
+    expect(mmiostrider(["convert", trace, "again.txt"])).toMatchObject({ stderr: "", status: 0 });
+    expect(readFileSync(join(directory, "again.txt")).equals(text)).toBe(true);
+    const piped = mmiostrider(["convert", "--to", "mmt", "-", "-"], text);
+    expect(mmiostrider(["convert", "--to", "mmiotrace", "-", "-"], piped.stdout).stdout.equals(text)).toBe(true);
+    expect(mmiostrider(["convert", packed, "again.log.gz"]).status).toBe(0);
+    expect(gunzipSync(readFileSync(join(directory, "again.log.gz"))).equals(text)).toBe(true);
+    const report = mmiostrider(["report", "--format", "mmiotrace", trace]).stdout;
+    expect(report.equals(text)).toBe(true);
+  });
+});
+
+describe("tables", () => {
+  test("JSON Lines and CSV are what report prints, whole traces of odd records too", () => {
+    for (const [file, format] of [
+      [trace, "csv"],
+      [trace, "jsonl"],
+      [madeUp, "csv"],
+      [madeUp, "jsonl"],
+    ] as const) {
+      const converted = mmiostrider(["convert", file, `table.${format}`]);
+      expect(converted.stderr).toBe("");
+      const report = mmiostrider(["report", "--format", format, file]);
+      expect(readFileSync(join(directory, `table.${format}`)).equals(report.stdout)).toBe(true);
+    }
+  });
+
+  test("Parquet holds what JSON Lines says, as another reader reads it", async () => {
+    for (const file of [trace, madeUp]) {
+      expect(mmiostrider(["convert", file, "table.parquet"])).toMatchObject({ stderr: "", status: 0 });
+      const lines = mmiostrider(["convert", "--to", "jsonl", file, "-"]).stdout.toString().trimEnd().split("\n");
+      const expected = lines.map((line) => JSON.parse(line));
+      const compressors = { GZIP: (bytes: Uint8Array) => new Uint8Array(gunzipSync(bytes)) };
+      const rows = await parquetReadObjects({
+        file: await asyncBufferFromFile(join(directory, "table.parquet")),
+        compressors,
+      });
+      expect(rows.length).toBe(expected.length);
+      expect(Object.keys(rows[0]!)).toEqual(
+        columns.flatMap(({ name }) => (name === "value" ? [name, "value_high"] : [name])),
+      );
+      const hex = (text: string | undefined, bits = 64) =>
+        text === undefined ? null : BigInt.asIntN(64, BigInt(text) & ((1n << BigInt(bits)) - 1n));
+      const number = (value: number | undefined) => (value === undefined ? null : value | 0);
+      for (const [index, json] of expected.entries()) {
+        const row = rows[index]!;
+        const got = [
+          ...[row.event, row.cpu, row.pid, row.op, row.context, row.flags, row.device, row.driver, row.bar, row.offset],
+          ...[row.width_bytes, row.value, row.register, row.meaning, row.site, row.mapping, row.length_bytes],
+          row.count === null ? null : Number(BigInt.asUintN(64, row.count as bigint)),
+          row.text,
+        ];
+        const wanted = [
+          ...[BigInt(json.event), json.cpu, number(json.pid), json.op, json.context, json.flags ?? null],
+          ...[json.device ?? null, json.driver ?? null, json.bar ?? null],
+          json.offset === undefined ? null : BigInt(json.offset),
+          ...[
+            number(json.width_bytes),
+            hex(json.value),
+            json.register ?? null,
+            json.meaning ?? null,
+            json.site ?? null,
+          ],
+          ...[number(json.mapping), json.op === "module" ? row.length_bytes : hex(json.length_bytes)],
+          json.count ?? null,
+          json.text ?? null,
+        ];
+        if (got.join("|") !== wanted.join("|")) expect(got).toEqual(wanted);
+        if (json.time_s !== undefined) expect(Math.abs((row.time_s as number) - json.time_s)).toBeLessThan(2e-9);
+      }
+    }
+  });
+
+  test("Perfetto's JSON: an instant an access on its CPU's track and on its device's, in order, and counters of all", () => {
+    expect(mmiostrider(["convert", trace, "e1000.json.gz"])).toMatchObject({ stderr: "", status: 0 });
+    const json = JSON.parse(gunzipSync(readFileSync(join(directory, "e1000.json.gz"))).toString());
+    type Event = { ph: string; pid: number; tid: number; name: string; ts: number; args: Record<string, number> };
+    const events: Event[] = json.traceEvents;
+    const instants = (group: number) =>
+      events.filter(({ ph, pid, name }) => ph === "i" && pid === group && /^[RW] /.test(name));
+    expect(instants(1).length).toBe(13_974);
+    expect(instants(2).length).toBe(13_974);
+    expect(instants(1)[0]).toMatchObject({ name: "R STATUS = 0x80080783", ts: 2_959_500, args: { width_bytes: 4 } });
+    const times = instants(2).map(({ ts }) => ts);
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+    const counted = events.filter(({ ph }) => ph === "C");
+    const sum = (name: string) => counted.reduce((total, { args }) => total + args[name]!, 0);
+    expect([sum("reads"), sum("writes")]).toEqual([7_425, 6_549]);
+    const named = events.filter(({ ph, name }) => ph === "M" && name === "thread_name");
+    expect(named.map(({ args }) => args.name)).toEqual(["CPU 0", "0000:00:03.0 8086:100e BAR0"]);
+    const slices = events.filter(({ ph }) => ph === "b" || ph === "e").map(({ ph, name }) => [ph, name]);
+    expect(slices).toEqual([
+      ["b", "mapping 1: 0000:00:03.0 BAR0"],
+      ["e", "mapping 1: 0000:00:03.0 BAR0"],
+    ]);
+  });
+});
+
+describe("a data set", () => {
+  const folder = join(directory, "traces");
+  const query = /```sql\n([^`]+)```/.exec(readFileSync(join(project, "docs/convert.md"), "utf8"))![1]!;
+
+  async function ask(sql: string): Promise<Record<string, unknown>[]> {
+    const database = await DuckDBInstance.create(":memory:");
+    const connection = await database.connect();
+    try {
+      return (await connection.runAndReadAll(sql)).getRowObjects();
+    } finally {
+      connection.closeSync();
+      database.closeSync();
+    }
+  }
+
+  beforeAll(() => {
+    mkdirSync(join(folder, "below"), { recursive: true });
+    writeFileSync(join(folder, "e1000.mmt"), readFileSync(trace));
+    writeFileSync(join(folder, "below/log.txt.gz"), gzipSync(text));
+    writeFileSync(join(folder, "below/made up.mmt"), readFileSync(madeUp));
+    writeFileSync(join(folder, "README"), "no trace\n");
+    const made = mmiostrider(["convert", "--to", "parquet", "--partition", "device,date", "traces/"]);
+    expect(made.status).toBe(0);
+    expect(made.stderr).toMatch(/^mmiostrider: note: left out: traces\/README: this is none of .*\n$/);
+  });
+
+  test("the query in the documentation says what stat says", async () => {
+    const one = join(directory, "one");
+    mkdirSync(one);
+    const made = mmiostrider(["convert", "--partition", "device,date", trace, join(one, "traces.parquet")]);
+    expect(made).toMatchObject({ stderr: "", status: 0 });
+    expect(query).toContain("'traces.parquet/");
+    const rows = await ask(query.replace("'traces.parquet/", `'${one}/traces.parquet/`));
+    const stat = JSON.parse(mmiostrider(["stat", "--json", "--top", "0", trace]).stdout.toString());
+    const key = (device: unknown, offset: unknown, width: unknown) => `${device} ${Number(offset)} ${width}`;
+    const said = new Map(
+      rows.map((row) => [
+        key(row.device, row.offset, row.width_bytes),
+        [Number(row.accesses), Number(row.writes), row.register ?? undefined],
+      ]),
+    );
+    expect(said.size).toBe(rows.length);
+    expect(stat.registers.length).toBe(rows.length);
+    expect(rows.length).toBeGreaterThan(300);
+    for (const found of stat.registers) {
+      const expected = [found.accesses, found.writes, found.register ?? undefined];
+      expect(said.get(key(found.device, found.offset, found.width_bytes))).toEqual(expected);
+    }
+    expect(rows[0]).toMatchObject({ register: "EECD", device: "0000:00:03.0" });
+  });
+
+  test("all the folder's traces are in it, by device and by day, nulls as nulls", async () => {
+    const from = `read_parquet('${directory}/traces.parquet/**/*.parquet', hive_partitioning = true)`;
+    const rows = await ask(
+      `SELECT trace, device, date::VARCHAR AS date, count(*) AS n FROM ${from} WHERE op IN ('read', 'write') GROUP BY ALL`,
+    );
+    const counts = rows.map(({ trace, device, date, n }) => `${trace} ${device} ${date} ${n}`);
+    expect(counts).toContain("e1000 0000:00:03.0 null 13974");
+    expect(counts).toContain("below/log 0000:00:03.0 null 13974");
+    const days = rows.filter(({ trace }) => trace === "below/made up").map(({ date }) => date);
+    expect(new Set(days)).toEqual(new Set(["2026-11-23", "2026-11-24"]));
+    const lines = mmiostrider(["convert", "--to", "jsonl", madeUp, "-"]).stdout.toString().trimEnd().split("\n");
+    const [all] = await ask(`SELECT count(*) AS n FROM ${from} WHERE trace = 'below/made up'`);
+    expect(Number(all!.n)).toBe(lines.length);
+  });
+
+  test("a data set is not written over another", () => {
+    const again = mmiostrider(["convert", "--partition", "device", "traces", "traces.parquet"]);
+    expect(again.status).toBe(1);
+    expect(again.stderr).toContain("traces.parquet is there already");
+  });
+
+  test("a broken trace in the folder, and nothing is made", () => {
+    const broken = join(directory, "broken");
+    mkdirSync(broken);
+    writeFileSync(join(broken, "a.mmt"), readFileSync(trace));
+    writeFileSync(join(broken, "b.txt"), "VERSION 20070824\nR 4 nonsense\n");
+    const { status, stderr } = mmiostrider(["convert", "--partition", "device", "broken", "set"]);
+    expect([status, stderr]).toEqual([1, "mmiostrider: broken/b.txt:2: this isn't how mmiotrace writes an access\n"]);
+    expect(readdirSync(directory).filter((name) => /^\.?set/.test(name))).toEqual([]);
+  });
+});
+
+describe("what can't be done is one line, and nothing is left", () => {
+  const before = () => readdirSync(directory).sort();
+  const cases: [what: string, args: string[], status: number, message: RegExp][] = [
+    ["a file that isn't there", ["convert", "nothing", "o.mmt"], 1, /opening nothing failed/],
+    ["a file of another kind", ["convert", "/bin/sh", "o.mmt"], 1, /this is none of a trace of mmiostrider's/],
+    ["an empty file", ["convert", "/dev/null", "o.mmt"], 1, /the file is empty/],
+    ["a trace to a trace", ["convert", trace, "o.mmt"], 2, /is a trace already/],
+    ["a name that says nothing", ["convert", trace, "o.xyz"], 2, /isn't told by its name/],
+    ["no output", ["convert", trace], 2, /needs IN and OUT/],
+    ["a folder without --partition", ["convert", ".", "o.csv"], 2, /is a folder/],
+    ["an unknown key", ["convert", "--partition", "colour", trace, "o"], 2, /knows no colour/],
+    ["a folder that isn't there", ["convert", trace, "no/where/o.csv"], 1, /making no\/where\/o\.csv failed/],
+    [
+      "--vmallocinfo of nothing",
+      ["convert", "--vmallocinfo", "/dev/null", trace, "o.csv"],
+      1,
+      /no ioremap\(\) mapping/,
+    ],
+  ];
+  for (const [what, args, status, message] of cases) {
+    test(what, () => {
+      const names = before();
+      const result = mmiostrider(args);
+      expect(result.status).toBe(status);
+      expect(result.stderr.split("\n")[0]).toMatch(message);
+      expect(before()).toEqual(names);
+    });
+  }
+
+  test("a packed log that is cut", () => {
+    const cut = join(directory, "cut.txt.gz");
+    writeFileSync(cut, readFileSync(packed).subarray(0, 30_000));
+    const { status, stderr } = mmiostrider(["convert", cut, "o.mmt"]);
+    expect([status, stderr]).toEqual([1, expect.stringContaining("the packed file is cut\n")]);
+    expect(before()).not.toContain("o.mmt");
+  });
+
+  test("a trace that is cut is converted as far as it goes, and exits with 3", () => {
+    const cut = join(directory, "cut.mmt");
+    writeFileSync(cut, readFileSync(madeUp).subarray(0, -20_000));
+    const { status, stderr, stdout } = mmiostrider(["convert", "--to", "csv", cut, "-"]);
+    expect(status).toBe(3);
+    expect(stderr).toMatch(/incomplete: the trace is cut at byte \d+/);
+    expect(stdout.toString().split("\n").length).toBeGreaterThan(1_000);
+  });
+
+  test("a full disk", () => {
+    const command = `mkdir small && mount -t tmpfs -o size=64k none small && ${process.execPath} ${join(project, "bin/mmiostrider.js")} convert e1000.mmt small/o.csv; echo $?; ls -A small`;
+    const { stdout, stderr } = spawnSync("unshare", ["--mount", "--map-root-user", "sh", "-c", command], {
+      cwd: directory,
+    });
+    expect(stdout.toString()).toBe("1\n");
+    expect(stderr.toString()).toBe(
+      "mmiostrider: writing to small/o.csv failed: the disk is full\n  make room, or write to another disk\n",
+    );
+  });
+
+  test("a reader that goes away ends it quietly", () => {
+    const command = `${process.execPath} ${join(project, "bin/mmiostrider.js")} convert --to jsonl ${madeUp} - | head -n 2`;
+    const { stdout, stderr, status } = spawnSync("bash", ["-o", "pipefail", "-c", command]);
+    expect([stdout.toString().split("\n").length, stderr.toString(), status]).toEqual([3, "", 0]);
+  });
+});

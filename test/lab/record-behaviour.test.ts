@@ -1,0 +1,404 @@
+// What `record` does besides recording a driver from load to unload: marks, Ctrl-C, kill -9, --rebind, a ring and a disk
+// that are full, several at once, the ring through mmap(). All in one machine; QEMU's log decides.
+import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { verify } from "../../src/analysis/verify.js";
+import { projectDirectory } from "../../src/base/paths.js";
+import type { DoctorReport } from "../../src/capture/doctor.js";
+import { eventOfRecords } from "../../src/trace/events.js";
+import { openTrace } from "../../src/trace/file-source.js";
+import { record_bytes } from "../../src/trace/record.js";
+import { type CaseOutcome, runCases } from "./guest-cases.js";
+import { labKernel, sharedDirectory } from "./in-lab.js";
+import { accessesBefore, isAccess, readTrace, truthSince, walkAlong } from "./trace-and-truth.js";
+
+const share = sharedDirectory();
+const truthFile = join(share, "truth.log");
+const region = "e1000-mmio";
+const marksInLoop = 200;
+
+/** What the cases have at hand besides the general tools. */
+const network = `
+network_up() {
+  ip link set eth0 up
+  ip addr add 10.0.2.15/24 dev eth0 2> /dev/null
+  for i in $(seq 100); do [ "$(cat /sys/class/net/eth0/carrier)" = 1 ] && return; sleep 0.1; done
+  echo "no carrier" >&2; return 1
+}
+pings() { ping -q -c $1 -i 0.1 -w 60 10.0.2.2 > /dev/null || echo "no answer to a ping" >&2; }
+core() { ls -t "$MMIOSTRIDER_CACHE/core/$(uname -r)"/*/mmiostrider.ko | head -n 1; }
+core_loaded() { lsmod | grep -o '^mmiostrider ' || echo no core; }
+`;
+
+const cases: Record<string, string> = {
+  marks: `
+cat > steps <<'END'
+. /share/cases/tools; . /share/network
+modprobe e1000
+mmiostrider mark just loaded
+truth_mark a
+network_up
+i=0
+while [ $i -lt ${marksInLoop} ]; do
+  echo "mark number $i, which is longer than what fits into one record" > /dev/mmiostrider
+  i=$((i+1))
+done &
+pings 10
+wait
+ip link set eth0 down
+truth_mark b
+mmiostrider mark 'before unloading'
+modprobe -r e1000
+END
+mmiostrider record --driver e1000 -o /share/marks.mmt -- sh -e steps`,
+
+  "ctrl-c": `
+mmiostrider record --driver e1000 -o /share/ctrl-c.mmt 2> /tmp/ctrl-c.err & recorder=$!
+await /tmp/ctrl-c.err "Ctrl-C stops"
+modprobe e1000; network_up; pings 5
+finish $recorder INT; echo "ended with $?"
+core_loaded
+pings 3
+mmiostrider record --driver e1000 -o /share/again.mmt -- ping -q -c 5 -i 0.1 10.0.2.2 > /dev/null
+echo "ended with $?"
+modprobe -r e1000
+rmmod mmiostrider && core_loaded
+cat /tmp/ctrl-c.err >&2`,
+
+  killed: `
+mmiostrider record --driver e1000 -o /share/killed.mmt 2> /dev/null & recorder=$!
+for i in $(seq 600); do grep -qs recording /dev/mmiostrider && break; sleep 0.1; done
+modprobe e1000
+truth_mark c
+sleep 3
+network_up; pings 5 & sleep 1
+kill -9 $recorder; wait $recorder; echo "ended with $?"
+wait
+pings 3
+grep state /dev/mmiostrider
+modprobe -r e1000
+mmiostrider record --driver e1000 -o /share/after.mmt -- sh -ec 'modprobe e1000; modprobe -r e1000'
+echo "ended with $?"
+core_loaded`,
+
+  rebind: `
+modprobe e1000
+mmiostrider record --driver e1000 -o /share/early.mmt -- sh -c '. /share/network; network_up; pings 2'
+echo "ended with $?"
+echo --- >&2
+mmiostrider record --driver e1000 --rebind -o /share/rebound.mmt -- sh -c '. /share/network; network_up; pings 2'
+echo "ended with $?"
+basename $(readlink /sys/class/net/eth0/device/driver)
+modprobe -r e1000
+rmmod mmiostrider`,
+
+  "ring-overflow": `
+mmiostrider record --driver e1000 --clean-room --ring-size 64K -o /share/overflow.mmt 2> /tmp/overflow.err & recorder=$!
+await /tmp/overflow.err "Ctrl-C stops"
+kill -STOP $recorder
+modprobe e1000
+kill -CONT $recorder; sleep 2
+network_up; pings 3; ip link set eth0 down
+kill -STOP $recorder
+for i in 1 2 3 4 5 6; do ip link set eth0 up; ip link set eth0 down; done
+kill -CONT $recorder
+finish $recorder INT; echo "ended with $?"
+truth_mark d
+cat /tmp/overflow.err >&2
+modprobe -r e1000
+rmmod mmiostrider`,
+
+  "full-disk": `
+mkdir /tmp/small; mount -t tmpfs -o size=20k none /tmp/small
+mmiostrider record --driver e1000 -o /tmp/small/x.mmt -- \\
+  sh -ec '. /share/network; modprobe e1000; network_up; pings 10; modprobe -r e1000; echo done'
+echo "ended with $?"
+cp /tmp/small/x.mmt /share/full.mmt
+umount /tmp/small`,
+
+  "who-may-open": `
+mmiostrider record --range fe000000-fe000fff --duration 3 -o /share/opened.mmt -- sleep 60 2> /tmp/opened.err & recorder=$!
+for i in $(seq 600); do grep -qs recording /dev/mmiostrider && break; sleep 0.1; done
+open_up "$PROJECT"; open_up "$NODE"
+( : <> /dev/mmiostrider ) 2>&1 | grep -o 'busy'
+for i in 1 2 3; do grep state /dev/mmiostrider; done
+echo start > /dev/mmiostrider || echo "no start"
+grep error /dev/mmiostrider
+echo mark from the shell > /dev/mmiostrider && echo marked
+as_nobody cat /dev/mmiostrider 2>&1 | grep -o 'Permission denied'
+as_nobody "$NODE" "$PROJECT/bin/mmiostrider.js" mark hello
+kill $(pgrep -P $recorder sleep)
+wait $recorder; echo "ended with $?"
+grep -o 'ended by.*' /tmp/opened.err`,
+
+  "to-a-pipe": `
+mmiostrider record --clean-room --driver e1000 -o - -- sh -ec 'echo hello; modprobe e1000; modprobe -r e1000' | cat > /share/piped.mmt`,
+
+  "everything-relaxed": `
+mmiostrider record --all --exclude-wc --relaxed -o /share/all.mmt -- \\
+  sh -ec '. /share/network; modprobe e1000; network_up; pings 5; modprobe -r e1000'
+echo "ended with $?"`,
+
+  "failing-command": `
+mmiostrider record --range fe000000-fe000fff -o /share/failed.mmt -- sh -c 'exit 7'
+echo "ended with $?"`,
+
+  doctor: `
+mmiostrider doctor --json; echo "ended with $?" >&2`,
+
+  "hooks-off": `
+echo 0 > /sys/kernel/debug/kprobes/enabled
+mmiostrider record --driver e1000 -o /share/off.mmt -- sh -ec 'modprobe e1000; sleep 3; modprobe -r e1000'
+echo "ended with $?"
+echo 1 > /sys/kernel/debug/kprobes/enabled`,
+
+  mmap: `
+set -e
+card=$(dirname $(grep -l 0x100e /sys/bus/pci/devices/*/device))
+bar=$(sed -n '1s/^0x\\([0-9a-f]*\\) 0x\\([0-9a-f]*\\) .*/\\1-\\2/p' $card/resource)
+insmod "$(core)"
+/share/ring-reader same "$bar" 'modprobe e1000 && modprobe -r e1000'
+truth_mark '('
+/share/ring-reader through "$bar" 'modprobe e1000' /share/records
+truth_mark ')'
+modprobe -r e1000
+rmmod mmiostrider`,
+};
+
+/** The last lines that `record` says, without numbers that differ from run to run. */
+const said = (outcome: CaseOutcome) =>
+  outcome.stderr
+    .replace(/\d[\d,.]*/g, "N")
+    .trimEnd()
+    .split("\n");
+
+describe("record", () => {
+  let outcomes: Map<string, CaseOutcome>;
+
+  beforeAll(async () => {
+    await labKernel();
+    writeFileSync(join(share, "network"), network);
+    const source = join(projectDirectory, "test/lab/ring-reader.c");
+    execFileSync("gcc", ["-Wall", "-Wextra", "-Werror", "-O2", "-o", join(share, "ring-reader"), source]);
+    const scripts = Object.entries(cases).map(([name, script]) => [name, `. /share/network\n${script}`]);
+    const qemu = "-netdev user,id=n0 -device e1000,netdev=n0";
+    outcomes = await runCases(Object.fromEntries(scripts), { share, qemu, truth: truthFile, timeout_s: 580 });
+  });
+
+  /** The trace is whole, and exactly what the device received. */
+  async function expectIdentical(name: string, accessesMin: number): Promise<void> {
+    const reader = await openTrace(join(share, name));
+    try {
+      const result = await verify(reader, truthFile);
+      expect(result.reasons).toEqual([]);
+      expect(result.identical).toBe(true);
+      expect(result.compared).toBeGreaterThanOrEqual(accessesMin);
+    } finally {
+      await reader.close();
+    }
+  }
+
+  test("marks are in the trace whole, in order, and between the accesses where they were set", async () => {
+    expect(outcomes.get("marks")).toMatchObject({ exitCode: 0, stdout: "", left: ["./steps"] });
+    await expectIdentical("marks.mmt", 12_000);
+    const { events, header } = await readTrace(join(share, "marks.mmt"));
+    const marks = events.filter((event) => event.kind === "mark").map((event) => event.text);
+    const inLoop = (number: number) => `number ${number}, which is longer than what fits into one record`;
+    const wanted = ["just loaded", ...Array.from({ length: marksInLoop }, (_, n) => inLoop(n)), "before unloading"];
+    expect(marks).toEqual(wanted);
+    // nothing reaches the card while its interface is down: the notes in the truth were written at the marks
+    const truth = truthSince(truthFile, header.fence, region);
+    for (const [text, note] of [
+      ["just loaded", "a"],
+      ["before unloading", "b"],
+    ] as const) {
+      const at = events.findIndex((event) => event.kind === "mark" && event.text === text);
+      expect(events.slice(0, at).filter(isAccess).length).toBe(accessesBefore(truth, note));
+    }
+    // those of the loop have accesses around them
+    const first = events.findIndex((event) => event.kind === "mark" && event.text === inLoop(0));
+    const last = events.findIndex((event) => event.kind === "mark" && event.text === inLoop(marksInLoop - 1));
+    expect(events.slice(first, last).some(isAccess)).toBe(true);
+  });
+
+  test("Ctrl-C ends it in order; the driver goes on, and can be recorded again as it is", async () => {
+    const outcome = outcomes.get("ctrl-c")!;
+    expect(outcome.stdout).toBe("ended with 0\nmmiostrider \nended with 0\nno core\n");
+    expect(said(outcome)).toEqual([
+      "the core stays loaded, emulating silently, until the drivers unmap what they mapped while it recorded",
+      "N events in N s, N lost, N escaped, N mappings: /share/again.mmt (N bytes)",
+      "recording; Ctrl-C stops",
+      "the core stays loaded, emulating silently, until the drivers unmap what they mapped while it recorded",
+      "N events in N s, N lost, N escaped, N mappings: /share/ctrl-c.mmt (N bytes)",
+    ]);
+    expect(outcome.left).toEqual([]);
+    await expectIdentical("ctrl-c.mmt", 12_000);
+    await expectIdentical("again.mmt", 10);
+  });
+
+  test("kill -9 of the recorder leaves a readable trace and a working machine", async () => {
+    const outcome = outcomes.get("killed")!;
+    expect(outcome.stdout).toBe("ended with 137\nstate idle\nended with 0\nno core\n");
+    expect(outcome.left).toEqual([]);
+    const { header, events, damage, summary } = await readTrace(join(share, "killed.mmt"));
+    expect([damage, summary]).toEqual(["the trace ends without its summary", null]);
+    const truth = truthSince(truthFile, header.fence, region);
+    // what there is, is right; and what was made seconds before the end, is there
+    const walked = walkAlong(events, truth);
+    expect(walked).toBeGreaterThanOrEqual(accessesBefore(truth, "c"));
+    expect(walked).toBe(events.filter(isAccess).length);
+    expect(walked).toBeGreaterThan(10_000);
+    await expectIdentical("after.mmt", 10_000);
+  });
+
+  test("a driver that is bound: its mapping is real, not a decoy, and --rebind helps", async () => {
+    const outcome = outcomes.get("rebind")!;
+    expect(outcome.stdout).toBe("ended with 3\nended with 0\ne1000\n");
+    const [before, after] = outcome.stderr.split("---\n");
+    const real = "was made before recording began: it is real, not a decoy";
+    expect(before).toMatch(new RegExp(`^the mapping 0x\\S+ by e1000_probe\\S* \\[e1000\\] ${real}$`, "m"));
+    expect(before).toContain("--rebind unbinds the driver first and binds it again while recording");
+    expect(before).toMatch(
+      new RegExp(`^incomplete: the mapping .* ${real}, and accesses through it are not in the`, "m"),
+    );
+    expect(before).toContain("\n0 events in ");
+    expect(after).not.toContain("before recording began");
+    await expectIdentical("rebound.mmt", 10_000);
+    expect(outcome.left).toEqual([]);
+  });
+
+  test("a ring that overflows loses, and says exactly how much and where", async () => {
+    const outcome = outcomes.get("ring-overflow")!;
+    expect(outcome.stdout).toBe("ended with 3\n");
+    expect(outcome.stderr).toMatch(
+      /^incomplete: [\d,]+ records were lost because the ring was full; a larger --ring-size/m,
+    );
+    const { header, events, summary } = await readTrace(join(share, "overflow.mmt"));
+    const lost = events.flatMap((event) => (event.kind === "lost" ? [Number(event.count)] : []));
+    const truth = truthSince(truthFile, header.fence, region);
+    expect(walkAlong(events, truth)).toBe(accessesBefore(truth, "d"));
+    expect(lost.reduce((sum, count) => sum + count, 0)).toBe(summary!.lost);
+    expect(events.filter(isAccess).length + summary!.lost).toBe(accessesBefore(truth, "d"));
+    // at least one in the middle, and one at the very end, which no later record announces
+    expect(lost.length).toBeGreaterThanOrEqual(2);
+    expect(events.at(-1)?.kind).toBe("lost");
+    expect(summary!.lost).toBeGreaterThan(5_000);
+    expect(outcome.left).toEqual([]);
+  });
+
+  test("a disk that gets full: one line, a readable trace, and the driver's work goes on", async () => {
+    const outcome = outcomes.get("full-disk")!;
+    expect(outcome.stdout).toBe("done\nended with 1\n");
+    expect(outcome.stderr).toContain(
+      "mmiostrider: writing to /tmp/small/x.mmt failed: the disk is full; what was written before can be read\n",
+    );
+    expect(outcome.left).toEqual([]);
+    const { header, events, damage } = await readTrace(join(share, "full.mmt"));
+    expect(damage).toBe("the trace ends without its summary");
+    expect(walkAlong(events, truthSince(truthFile, header.fence, region))).toBeGreaterThan(100);
+  });
+
+  test("one recorder, many who read the status or set marks, and nobody but root", async () => {
+    const outcome = outcomes.get("who-may-open")!;
+    expect(outcome.stdout.split("\n").slice(0, -1)).toEqual([
+      "busy",
+      ...["state recording", "state recording", "state recording"],
+      "no start",
+      "error only the recorder may say: start",
+      "marked",
+      "Permission denied",
+      "ended with 1",
+      "ended by SIGTERM",
+    ]);
+    expect(outcome.stderr).toContain("mmiostrider: setting a marker failed: only root may\n");
+    const { events } = await readTrace(join(share, "opened.mmt"));
+    expect(events.flatMap((event) => (event.kind === "mark" ? [event.text] : []))).toEqual(["from the shell"]);
+    expect(outcome.left).toEqual([]);
+  });
+
+  test("a trace in a pipe, and nothing of the code in a clean room", async () => {
+    const outcome = outcomes.get("to-a-pipe")!;
+    // the command's output goes elsewhere
+    expect([outcome.exitCode, outcome.stdout, outcome.left]).toEqual([0, "", []]);
+    expect(said(outcome)).toEqual(["hello", "N events in N s, N lost, N escaped, N mappings: standard output"]);
+    await expectIdentical("piped.mmt", 10_000);
+    const { events } = await readTrace(join(share, "piped.mmt"));
+    expect(new Set(events.map((event) => event.kind))).toEqual(new Set(["map", "read", "write", "unmap"]));
+    expect(events.filter((event) => "site" in event && event.site !== 0n)).toEqual([]);
+  });
+
+  test("everything, without order between the CPUs", async () => {
+    const outcome = outcomes.get("everything-relaxed")!;
+    expect(outcome.stdout).toBe("ended with 0\n");
+    expect(said(outcome)[0]).toBe(
+      "N mappings were made before recording began: they are real, not decoys, and not recorded",
+    );
+    expect(outcome.left).toEqual([]);
+    await expectIdentical("all.mmt", 10_000);
+  });
+
+  test("a command that fails", () => {
+    const outcome = outcomes.get("failing-command")!;
+    expect(outcome.stdout).toBe("ended with 1\n");
+    expect(said(outcome).at(-1)).toBe("the command `sh -c exit N` failed with exit code N");
+    expect(outcome.left).toEqual([]);
+  });
+
+  test("doctor finds everything there that recording needs", () => {
+    const outcome = outcomes.get("doctor")!;
+    expect(outcome.stderr).toBe("ended with 0\n");
+    const { engines } = JSON.parse(outcome.stdout) as DoctorReport;
+    const states = (name: string) => {
+      const { usable, checks } = engines.find(({ engine }) => engine === name)!;
+      return { usable, states: Object.fromEntries(checks.map(({ what, state }) => [what, state])) };
+    };
+    const good = (...names: string[]) => Object.fromEntries(names.map((name) => [name, "good"]));
+    const everywhere = ["architecture", "root", "kernel", "modules", "Secure Boot", "lockdown", "module signing"];
+    expect(states("emulate")).toEqual({ usable: true, states: good(...everywhere, "kmod", "core", "kprobes") });
+    expect(states("singlestep")).toEqual({ usable: true, states: good("architecture", "root", "mmiotrace") });
+    expect(states("lab")).toMatchObject({ usable: true, states: good("architecture", "QEMU") });
+    expect(outcome.left).toEqual([]);
+  });
+
+  test("hooks that somebody switched off are no silent hole", () => {
+    const outcome = outcomes.get("hooks-off")!;
+    expect(outcome.stdout).toBe("ended with 3\n");
+    expect(outcome.stderr).toMatch(/^incomplete: at the start of the recording the core's hooks did not fire/m);
+    expect(outcome.stderr).toMatch(
+      /^incomplete: the mapping 0x\S+, made by e1000_probe\S* \[e1000\] while .* got no decoy/m,
+    );
+    expect(outcome.left).toEqual([]);
+  });
+
+  test("the ring through mmap(): the same records as through read(), also when it wraps", async () => {
+    const outcome = outcomes.get("mmap")!;
+    expect(outcome.stderr).toBe("");
+    const match = /^(\d+) records, the same both ways\n(\d+) records through a ring of 2048, (\d+) lost\n$/.exec(
+      outcome.stdout,
+    );
+    expect(match, outcome.stdout).not.toBeNull();
+    const [same, through, lost] = match!.slice(1).map(Number);
+    expect(same).toBeGreaterThan(10_000);
+    expect(through).toBeGreaterThan(2048);
+    const bytes = readFileSync(join(share, "records"));
+    expect(bytes.length).toBe(through! * record_bytes);
+    const events = Array.from({ length: through! }, (_, index) =>
+      eventOfRecords(bytes.subarray(index * record_bytes, (index + 1) * record_bytes), {
+        number: index,
+        sequence: index + 1,
+      }),
+    );
+    for (const [index] of events.entries()) {
+      if (bytes.readBigUInt64LE(index * record_bytes) !== BigInt(index + 1))
+        expect.fail(`the sequence breaks at ${index}`);
+    }
+    const whole = truthSince(truthFile, null, region);
+    const [from, to] = [accessesBefore(whole, "("), accessesBefore(whole, ")")];
+    const truth = { accesses: whole.accesses.slice(from, to), notes: [] };
+    const said = events.flatMap((event) => (event.kind === "lost" ? [Number(event.count)] : []));
+    const unsaid = lost! - said.reduce((sum, count) => sum + count, 0);
+    expect(walkAlong(events, truth) + unsaid).toBe(to - from);
+  });
+});
