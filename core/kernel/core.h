@@ -5,7 +5,10 @@
  *	hooks.c    ioremap and iounmap: hands out decoys
  *	mapping.c  which decoys there are
  *	fault.c    a fault on a decoy: decode, emulate
- *	machine.c  what the emulator asks of the kernel: accesses, registers
+ *	machine.c  what the emulator asks of the kernel: registers, ports
+ *	access.c   accesses, their order and their records
+ *	memory.c   the ordinary memory on an instruction's other side
+ *	vector.c   vector registers
  *	step.c     what isn't emulated: one native step
  *	user.c     user memory on an instruction's other side
  *	ring.c     records on their way to the recorder
@@ -114,15 +117,23 @@ struct mms_cpu {
 	u32 instruction_flags;		/* those that this instruction adds */
 };
 
+static inline struct mms_cpu *mms_cpu_of(struct mms_machine *machine)
+{
+	return container_of(machine, struct mms_cpu, machine);
+}
+
 extern const uint16_t mms_pt_regs_at[MMS_REGISTER_COUNT];
 
-void mms_machine_init(void);
 /* Fills `cpu` from `regs`; the caller has interrupts off. `nmis_of_ours` of
  * those that preempt_count() shows are exceptions on the way to us. */
 void mms_cpu_enter(struct mms_cpu *cpu, struct pt_regs *regs,
 		   unsigned int nmis_of_ours);
 /* Puts what the emulator changed back into the registers. */
 void mms_cpu_leave(struct mms_cpu *cpu);
+
+/* ---- access.c ---- */
+
+void mms_access_init(void);
 extern bool mms_relaxed;
 
 /* ---- step.c ---- */
@@ -170,6 +181,15 @@ u64 mms_ring_written(void);
 u64 mms_ring_lost(void);
 u64 mms_ring_escaped(void);
 
+/*
+ * Claims places for `count` records that belong together. True: publish them
+ * at `*at` and behind, then call mms_ring_end() with the place after the last.
+ * False: nobody records, or there was no room, and they were counted as lost.
+ * In between, the ring can't be freed, and records that interrupt us come later.
+ */
+bool mms_ring_begin(unsigned int count, u64 *at);
+void mms_ring_publish(u64 at, const struct mms_record *record);
+void mms_ring_end(u64 at);
 /* Puts `count` records in that belong together; fills in their sequence. */
 void mms_ring_put(const struct mms_record *records, unsigned int count);
 /* A record of this kind with time, CPU and process filled in. */

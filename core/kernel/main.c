@@ -42,7 +42,7 @@ static int __init mms_init(void)
 {
 	int error;
 
-	mms_machine_init();
+	mms_access_init();
 	mms_mapping_init();
 	error = mms_fault_init();
 	if (error)

@@ -116,7 +116,7 @@ u64 mms_ring_escaped(void)
 
 /* ---- Writing ---- */
 
-static void publish(u64 at, const struct mms_record *record)
+void mms_ring_publish(u64 at, const struct mms_record *record)
 {
 	struct mms_record *slot = &ring.records[at & (ring.records_max - 1)];
 
@@ -182,11 +182,8 @@ void mms_record_init(struct mms_record *record, enum mms_kind kind)
 	};
 }
 
-/*
- * Claims places for `count` records that belong together, behind a LOST record
- * where one is due. True: publish them from `*at` on, then call finish().
- */
-static bool start(unsigned int count, u64 *at)
+/* Where a LOST record is due, it comes first. */
+bool mms_ring_begin(unsigned int count, u64 *at)
 {
 	unsigned int extra;
 
@@ -203,7 +200,7 @@ static bool start(unsigned int count, u64 *at)
 
 		mms_record_init(&lost, MMS_LOST);
 		lost.value[0] = atomic64_xchg(&ring.lost_unsaid, 0);
-		publish((*at)++, &lost);
+		mms_ring_publish((*at)++, &lost);
 	}
 	return true;
 out:
@@ -211,7 +208,7 @@ out:
 	return false;
 }
 
-static void finish(u64 at)
+void mms_ring_end(u64 at)
 {
 	if (at - READ_ONCE(ring.head->read) > ring.records_max / 4)
 		irq_work_queue(&wake_work);
@@ -223,11 +220,11 @@ void mms_ring_put(const struct mms_record *records, unsigned int count)
 	unsigned int n;
 	u64 at;
 
-	if (!start(count, &at))
+	if (!mms_ring_begin(count, &at))
 		return;
 	for (n = 0; n < count; n++)
-		publish(at + n, &records[n]);
-	finish(at + count);
+		mms_ring_publish(at + n, &records[n]);
+	mms_ring_end(at + count);
 }
 
 void mms_ring_put_text(enum mms_kind kind, u64 site, u32 mapping, u32 flags,
@@ -238,7 +235,7 @@ void mms_ring_put_text(enum mms_kind kind, u64 site, u32 mapping, u32 flags,
 	unsigned int n;
 	u64 at;
 
-	if (!start(count, &at))
+	if (!mms_ring_begin(count, &at))
 		return;
 	mms_record_init(&record, kind);
 	record.site = site;
@@ -250,9 +247,9 @@ void mms_ring_put_text(enum mms_kind kind, u64 site, u32 mapping, u32 flags,
 		record.flags = flags | (n + 1 < count ? MMS_F_MORE : 0);
 		record.address = record.value[0] = record.value[1] = 0;
 		memcpy((u8 *)&record + MMS_TEXT_OFFSET, text + from, record.width);
-		publish(at + n, &record);
+		mms_ring_publish(at + n, &record);
 	}
-	finish(at + count);
+	mms_ring_end(at + count);
 }
 
 void mms_ring_count_escape(void)
@@ -349,7 +346,7 @@ static void say_last_loss(void)
 		return;
 	mms_record_init(&lost, MMS_LOST);
 	lost.value[0] = atomic64_xchg(&ring.lost_unsaid, 0);
-	publish(at, &lost);
+	mms_ring_publish(at, &lost);
 }
 
 static int wait_for_records(bool wait)

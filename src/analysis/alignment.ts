@@ -34,6 +34,8 @@ export interface Sequences {
   skippable(first: number, second: number): boolean;
   /** Whether `skippable` can be true at all at this place: it is asked at every place. */
   maySkip(first: number): boolean;
+  /** Whether the first may end early: then what the second has behind that is no difference. */
+  firstIsCut?: boolean;
 }
 
 /** Compares the sequences; stops when `differencesMax` are found. */
@@ -45,7 +47,7 @@ export function align(sequences: Sequences, differencesMax: number): Alignment {
   let skipped = 0;
   /** The place where skipping was already decided. */
   let decided = -1;
-  while (first < firstCount || second < secondCount) {
+  while (first < firstCount || (second < secondCount && !sequences.firstIsCut)) {
     if (decided !== first && sequences.maySkip(first)) {
       decided = first;
       const skips = chooseSkips(sequences, first, second);

@@ -44,10 +44,11 @@ function latestStart(writes: readonly PostWrite[], bytes: readonly number[], ear
 }
 
 /**
- * The part of the log's accesses that the recording with fence `id` (eight hexadecimal digits) covers.
+ * The part of the log's accesses that the recording with fence `id` (eight hexadecimal digits) covers. `count`: how many
+ * accesses the log has, where a recording may lack its fence's end, for the recorder was killed.
  * Throws UserError where the fence isn't whole in the log.
  */
-export function fenceWindow(writes: readonly PostWrite[], id: string, log: string): Window {
+export function fenceWindow(writes: readonly PostWrite[], id: string, log: string, count?: number): Window {
   const begin = find(writes, signature(1, id), 0);
   if (begin === undefined) {
     throw new UserError(`${log} has no fence ${id} in it: it isn't the log of this recording`, {
@@ -55,9 +56,10 @@ export function fenceWindow(writes: readonly PostWrite[], id: string, log: strin
     });
   }
   const end = find(writes, signature(2, id), begin.last + 1);
+  if (end === undefined && count !== undefined) return { from: writes[begin.last]!.at, to: count };
   if (end === undefined) {
     throw new UserError(`${log} has the beginning of fence ${id}, but not its end: the recorder or QEMU was killed`, {
-      advice: "only a recording that was stopped can be verified",
+      advice: "--cut compares as far as the trace goes",
     });
   }
   return { from: writes[begin.last]!.at, to: writes[end.first]!.at };

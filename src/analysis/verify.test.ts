@@ -12,7 +12,7 @@ import type { TraceHeader } from "../trace/header.js";
 import { madeUpHeader, madeUpSummary, RecordList } from "../trace/made-up-records.js";
 import { RecordFlag, RecordKind, type RingRecord } from "../trace/record.js";
 import { TraceWriter } from "../trace/writer.js";
-import { type VerifyResult, verify } from "./verify.js";
+import { type VerifyOptions, type VerifyResult, verify } from "./verify.js";
 
 const directory = mkdtempSync(join(tmpdir(), "mmiostrider-verify-"));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -21,7 +21,12 @@ const data = (name: string) => gunzipSync(readFileSync(new URL(`../../test/data/
 const recorded = data("e1000-mmiotrace.txt.gz");
 const truth = data("e1000-truth.log.gz");
 
-async function verifyRecords(records: Uint8Array, header: TraceHeader, log: string): Promise<VerifyResult> {
+async function verifyRecords(
+  records: Uint8Array,
+  header: TraceHeader,
+  log: string,
+  options: VerifyOptions = {},
+): Promise<VerifyResult> {
   const tracePath = join(directory, "trace");
   const logPath = join(directory, "log");
   const writer = await TraceWriter.create(tracePath, header);
@@ -30,7 +35,7 @@ async function verifyRecords(records: Uint8Array, header: TraceHeader, log: stri
   writeFileSync(logPath, log);
   const reader = await openTrace(tracePath);
   try {
-    return await verify(reader, logPath);
+    return await verify(reader, logPath, options);
   } finally {
     await reader.close();
   }
@@ -60,6 +65,13 @@ function changeLine(text: string, pattern: RegExp, number: number, change: (line
     .join("\n");
 }
 
+/** The recorder was killed in the middle: accesses only the log has come behind the trace's end, and no fence's end. */
+function verifyKilled(text: string, log: string): Promise<VerifyResult> {
+  const imported = importMmiotrace(text);
+  const header = { ...imported.header, fence: "01020304" };
+  return verifyRecords(imported.records, header, `${fence(1)}${log}`, { cut: true });
+}
+
 describe("the e1000 run that the kernel's mmiotrace recorded", () => {
   test("is identical to QEMU's log of it", async () => {
     const result = await verifyText(recorded, truth);
@@ -68,6 +80,17 @@ describe("the e1000 run that the kernel's mmiotrace recorded", () => {
     expect(result.regions).toEqual([
       { name: "e1000-mmio", device: "0000:00:03.0 BAR0", trace: 13_974, truth: 13_974, differences: 0 },
     ]);
+  });
+
+  test("is identical as far as it goes when the recorder was killed", async () => {
+    const half = recorded.split("\n").slice(0, 7_000).join("\n");
+    const result = await verifyKilled(`${half}\n`, truth);
+    expect(result.reasons).toEqual([]);
+    expect(result.compared).toBeGreaterThan(6_900);
+    const hole = changeLine(`${half}\n`, /^R /, 1_000, () => []);
+    expect(await verifyKilled(hole, truth)).toMatchObject({ identical: false, differences: [{ kind: "missing" }] });
+    const doubled = changeLine(`${half}\n`, /^R /, 1_000, (line) => [line, line]);
+    expect(await verifyKilled(doubled, truth)).toMatchObject({ identical: false, differences: [{ kind: "extra" }] });
   });
 
   const access = /^[RW] /;
@@ -165,8 +188,8 @@ class Recording {
     return this.traced("write", 4, offset, value).logged("write", 4, offset, value);
   }
 
-  verify(header: Partial<TraceHeader> = {}): Promise<VerifyResult> {
-    return verifyRecords(this.list.records, madeUpHeader(header), `${this.log.join("\n")}\n`);
+  verify(header: Partial<TraceHeader> = {}, options: VerifyOptions = {}): Promise<VerifyResult> {
+    return verifyRecords(this.list.records, madeUpHeader(header), `${this.log.join("\n")}\n`, options);
   }
 }
 
@@ -248,6 +271,20 @@ describe("the rules", () => {
       .both(0x104, 1n)
       .verify();
     expect(result.differences).toMatchObject([{ kind: "missing", truth: { address: "0xfebc0100" } }]);
+  });
+
+  test("a mapping of which the log has nothing at all is left out unless all is expected", async () => {
+    const memory = bar + 0x100_0000n;
+    const ranges = [{ first: Number(memory), last: Number(memory) + 0xfff }];
+    const recording = () => new Recording().map().map(memory, 2).both(0, 1n).traced("write", 4, 0x100_0000, 5n);
+    const result = await recording().verify();
+    expect(result).toMatchObject({ identical: true, compared: 1, unlogged: { accesses: 1, ranges } });
+    expect(await recording().verify({}, { expectAll: true })).toMatchObject({ identical: false, compared: 2 });
+    // one logged access there, and all of them count
+    expect(await recording().logged("read", 4, 0x100_0040, 0n).verify()).toMatchObject({
+      identical: false,
+      compared: 2,
+    });
   });
 
   test("the fence cuts off what is outside, foreign bytes in it or not", async () => {

@@ -8,12 +8,16 @@
 //   of the trace that it lies between, there is a moment at which no mapping covers it. But an access that the recorder
 //   missed just behind a MAP or before an UNMAP looks the same; so within a fence such accesses count as missing, unless
 //   the caller asks to leave them out. Without a fence (firmware!) they are left out. The result says how many.
+// - QEMU logs nothing of memory that lies behind a BAR (a framebuffer, ivshmem's). Where it logged no access to any address
+//   of a mapping, in the whole log, the trace's accesses there are left out unless the caller expects all. The result says
+//   how many.
 // - The log shows accesses after QEMU has fitted them to the device: what is wider than the widest access of a region is
 //   split ascending into that width; what is narrower than its narrowest shows that width, and then only the accessed
 //   bytes are compared. The CPU itself splits what is wider than eight bytes.
 // - A strict trace must have the log's order across all regions. A relaxed one promises it only for each CPU, and is
 //   compared CPU by CPU.
-// - A trace with lost or escaped records, or one that was cut, is never identical.
+// - A trace with lost or escaped records is never identical; nor is one that was cut, unless the caller knows that the
+//   recorder was killed: then it is compared as far as it goes.
 import type { TraceReader } from "../trace/reader.js";
 import { TraceState } from "../trace/state.js";
 import { type Alignment, align, type Difference } from "./alignment.js";
@@ -67,7 +71,9 @@ export interface VerifyResult {
   split: number;
   widened: number;
   /** Accesses of the log that the rules leave out. */
-  leftOut: { outsideFence: number; noMappingAlive: number; notLogged: number };
+  leftOut: { outsideFence: number; noMappingAlive: number };
+  /** Accesses of the trace to mappings of which the log has nothing at all. */
+  unlogged: { accesses: number; ranges: AddressRange[] };
   /** Accesses that agree, but not in which CPU made them. */
   otherCpu: number;
   lost: number;
@@ -76,20 +82,29 @@ export interface VerifyResult {
   order: "all regions" | "each CPU";
 }
 
+export interface VerifyOptions {
+  /** Leaves out accesses that may have happened while no mapping covered them; by default only where there is no fence. */
+  leaveOutUnmapped?: boolean;
+  /** Accesses to mappings of which QEMU logged nothing at all count as well. */
+  expectAll?: boolean;
+  /** The recorder was killed: the trace's end is where it says no more. */
+  cut?: boolean;
+}
+
 /**
- * Compares. `leaveOutUnmapped`: whether accesses count that may have happened while no mapping covered them; by default
- * they do where there is a fence. Throws UserError and FormatError where trace or log can't be read, or the fence
+ * Compares. Throws UserError and FormatError where trace or log can't be read, or the fence
  * isn't in the log.
  */
 export async function verify(
   reader: TraceReader,
   truthPath: string,
-  options: { leaveOutUnmapped?: boolean } = {},
+  options: VerifyOptions = {},
 ): Promise<VerifyResult> {
   const traced = await collectAccesses(reader);
   const log = readTruthLog(truthPath, joinRanges(traced.mapped));
   const leaveOutUnmapped = options.leaveOutUnmapped ?? reader.header.fence === null;
-  return new Comparison(reader, traced, log, truthPath, leaveOutUnmapped).run();
+  const { cut = false, expectAll = false } = options;
+  return new Comparison(reader, traced, log, truthPath, { leaveOutUnmapped, cut, expectAll }).run();
 }
 
 class Comparison {
@@ -100,23 +115,28 @@ class Comparison {
   private readonly state: TraceState;
   private readonly extents: { range: AddressRange; region: number; narrowest: number; widest: number }[];
   private readonly traceRegion: number[] = [];
+  private readonly unlogged: VerifyResult["unlogged"] = { accesses: 0, ranges: [] };
   private split = 0;
   private widened = 0;
   private otherCpu = 0;
-  private readonly leaveOutUnmapped: boolean;
+  private readonly options: Required<VerifyOptions>;
 
   constructor(
     reader: TraceReader,
     traced: TracedAccesses,
     log: TruthLog,
     truthPath: string,
-    leaveOutUnmapped: boolean,
+    options: Required<VerifyOptions>,
   ) {
     this.reader = reader;
-    this.leaveOutUnmapped = leaveOutUnmapped;
+    this.options = options;
     this.truth = log.accesses;
     const { fence } = reader.header;
-    this.window = fence === null ? { from: 0, to: this.truth.count } : fenceWindow(log.postWrites, fence, truthPath);
+    const { count } = this.truth;
+    this.window =
+      fence === null
+        ? { from: 0, to: count }
+        : fenceWindow(log.postWrites, fence, truthPath, options.cut ? count : undefined);
     this.state = new TraceState(reader.header);
     // A driver that is unbound by the end is still the one that the accesses are by.
     for (const { update } of reader.updates) {
@@ -124,6 +144,7 @@ class Comparison {
       this.state.update({ pciFunctions });
     }
     this.extents = this.findExtents();
+    if (!options.expectAll) this.unlogged.ranges = unloggedRanges(traced.mapped, log.accesses);
     this.traced = this.fit(traced);
   }
 
@@ -175,6 +196,10 @@ class Comparison {
       }
       if (at === traced.count) break;
       const part = tracedPart(traced, at);
+      if (this.unlogged.ranges.some(({ first, last }) => first <= part.address && part.address <= last)) {
+        this.unlogged.accesses += 1;
+        continue;
+      }
       const extent = this.extentOf(part.address);
       const region = extent?.region ?? -1;
       const widest = extent?.widest ?? part.width_bytes;
@@ -222,8 +247,8 @@ class Comparison {
       leftOut: {
         outsideFence: this.truth.count - (this.window.to - this.window.from),
         noMappingAlive: skipped,
-        notLogged: 0,
       },
+      unlogged: this.unlogged,
       otherCpu: this.otherCpu,
       lost: Number(this.traced.lost),
       escaped: this.traced.escaped,
@@ -269,12 +294,13 @@ class Comparison {
         secondCount: second.length,
         same: (a, b) => this.same(first[a]!, second[b]!),
         matched: (a, b) => matched(first[a]!, second[b]!),
-        maySkip: (a) => this.leaveOutUnmapped && changes.has(a),
+        maySkip: (a) => this.options.leaveOutUnmapped && changes.has(a),
         skippable: (a, b) => {
           const address = truth.address[second[b]!]!;
           const covers = (range: AddressRange) => range.first <= address && address <= range.last;
           return changes.get(a)?.some((living) => !living.some(covers)) ?? false;
         },
+        firstIsCut: this.options.cut,
       },
       differencesMax,
     );
@@ -327,7 +353,7 @@ class Comparison {
     const reasons: string[] = [];
     const { reader, traced } = this;
     const { summary } = reader;
-    if (reader.damage !== null) reasons.push(`the trace is cut at byte ${reader.damage.offset}`);
+    if (reader.damage !== null && !this.options.cut) reasons.push(`the trace is cut at byte ${reader.damage.offset}`);
     if (traced.lost > 0n || (summary?.lost ?? 0) > 0) {
       reasons.push(`${Math.max(Number(traced.lost), summary?.lost ?? 0)} records were lost while recording`);
     }
@@ -408,6 +434,19 @@ class Comparison {
     };
     return accessText(part, truth.line[at]!);
   }
+}
+
+/** The mapped ranges, joined, of which the log has no access, but for what other mappings have of them. */
+function unloggedRanges(mapped: readonly AddressRange[], truth: TruthAccesses): AddressRange[] {
+  const distinct = [...new Map(mapped.map((range) => [`${range.first}-${range.last}`, range])).values()];
+  const logged = new Set<AddressRange>();
+  for (let at = 0; at < truth.count && logged.size < distinct.length; at += 1) {
+    const address = truth.address[at]!;
+    for (const range of distinct) if (range.first <= address && address <= range.last) logged.add(range);
+  }
+  return joinRanges(distinct.filter((range) => !logged.has(range))).filter(
+    ({ first, last }) => ![...logged].some((range) => range.first <= last && first <= range.last),
+  );
 }
 
 function accessText(part: Omit<TracedPart, "event">, place: number): AccessText {

@@ -45,7 +45,7 @@ function counted(result: VerifyResult): Omit<Judged, "workload" | "cpusOnline"> 
   return {
     events: sum(result.regions.map((region) => region.trace)),
     truth: sum(result.regions.map((region) => region.truth)),
-    unlogged: result.leftOut.notLogged,
+    unlogged: result.unlogged.accesses,
     lost: result.lost,
     escaped: result.escaped,
     identical: result.identical,

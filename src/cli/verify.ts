@@ -1,6 +1,6 @@
 // `mmiostrider verify`: compares a trace with QEMU's own log of what the devices received.
 import type { Command } from "commander";
-import { type AccessText, type VerifyResult, verify } from "../analysis/verify.js";
+import { type AccessText, type VerifyOptions, type VerifyResult, verify } from "../analysis/verify.js";
 import { ExitCode } from "../base/errors.js";
 import { openTrace } from "../trace/file-source.js";
 
@@ -16,6 +16,11 @@ export function addVerify(program: Command): void {
       "--leave-out-unmapped",
       "don't count accesses that may have happened while no recorded mapping covered them",
     )
+    .option(
+      "--expect-all",
+      "count accesses to mappings of which QEMU logged nothing, as it does for memory behind a BAR",
+    )
+    .option("--cut", "the recorder was killed: compare as far as the trace goes")
     .option("--json", "print the result as JSON")
     .addHelpText(
       "after",
@@ -26,10 +31,10 @@ Examples:
 
 Exits with 0 only where trace and truth are identical: count, order, width, address, value. Else with 1.`,
     )
-    .action(async (file: string, options: { truth: string; json?: boolean; leaveOutUnmapped?: boolean }) => {
+    .action(async (file: string, options: VerifyOptions & { truth: string; json?: boolean }) => {
       const reader = await openTrace(file);
       try {
-        const result = await verify(reader, options.truth, options.leaveOutUnmapped ? { leaveOutUnmapped: true } : {});
+        const result = await verify(reader, options.truth, options);
         process.stdout.write(options.json ? `${JSON.stringify(result, null, 2)}\n` : print(result));
         if (!result.identical) process.exitCode = ExitCode.failed;
       } finally {
@@ -61,6 +66,13 @@ function print(result: VerifyResult): string {
   const { outsideFence, noMappingAlive } = result.leftOut;
   const fence = result.fence === null ? "no fence: the whole log counts" : `${number(outsideFence)} outside the fence`;
   lines.push(`left out of the log: ${fence}, ${number(noMappingAlive)} while no recorded mapping covered them`);
+  if (result.unlogged.accesses > 0) {
+    const ranges = result.unlogged.ranges.map(({ first, last }) => `0x${first.toString(16)}-0x${last.toString(16)}`);
+    lines.push(
+      `left out of the trace: ${number(result.unlogged.accesses)} accesses to ${ranges.join(", ")}, ` +
+        "of which QEMU logged nothing: memory behind a BAR",
+    );
+  }
   if (result.split + result.widened > 0) {
     lines.push(`fitted as QEMU does: ${number(result.split)} split, ${number(result.widened)} by their own bytes only`);
   }

@@ -35,8 +35,8 @@ open_up() {
   while [ "$path" != / ]; do chmod o+rx "$path"; path=$(dirname "$path"); done
 }
 as_nobody() { /usr/bin/setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
-# what QEMU's log shows between two accesses
-truth_mark() { printf '%s' "$1" | dd of=/dev/port bs=1 seek=128 2>/dev/null; }
+# what QEMU's log shows between two accesses: a letter three times, for once may be part of a fence
+truth_mark() { for i in 1 2 3; do printf '%s' "$1" | dd of=/dev/port bs=1 seek=128 2>/dev/null; done; }
 `;
 
 /** What a case that ends in an error must not leave. A core that stays for living decoys is left, and is told. */

@@ -27,10 +27,10 @@ export async function readTrace(path: string): Promise<WholeTrace> {
 
 export const isAccess = (event: TraceEvent) => event.kind === "read" || event.kind === "write";
 
-/** What a device received, and where somebody wrote to port 0x80 meanwhile. */
+/** What a device received, and where `truth_mark` wrote to port 0x80 meanwhile. */
 export interface Truth {
   accesses: TruthAccess[];
-  /** What was written to port 0x80, and how many of `accesses` come before it. */
+  /** Each byte that was written to port 0x80 three times in a row, and how many of `accesses` come before it. */
   notes: { byte: number; at: number }[];
 }
 
@@ -39,12 +39,17 @@ export function truthSince(truthFile: string, fence: string | null, region: stri
   const wanted = fence === null ? [] : [0x4d, 0x4d, 0x53, 0x01, ...Buffer.from(fence, "hex")];
   const truth: Truth = { accesses: [], notes: [] };
   let matched = 0;
+  let last = { byte: -1, at: 0, times: 0 };
   for (const access of truthAccesses(truthFile)) {
     const isNote = access.region === "ioport80" && access.direction === "write";
     if (matched < wanted.length) {
       if (isNote) matched = Number(access.value) === wanted[matched] ? matched + 1 : 0;
-    } else if (isNote) truth.notes.push({ byte: Number(access.value), at: truth.accesses.length });
-    else if (access.region === region) truth.accesses.push(access);
+    } else if (isNote) {
+      const byte = Number(access.value);
+      last = byte === last.byte ? { ...last, times: last.times + 1 } : { byte, at: truth.accesses.length, times: 1 };
+      if (last.times === 3) truth.notes.push({ byte, at: last.at });
+    }
+    if (matched === wanted.length && access.region === region) truth.accesses.push(access);
   }
   expect(matched, `the fence ${fence} in ${truthFile}`).toBe(wanted.length);
   return truth;

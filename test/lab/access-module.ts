@@ -1,0 +1,81 @@
+// The module in test/kernel/, which accesses device memory in every way: built for a kernel, and run in a machine that has its
+// devices, recorded or not.
+import { cpSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "vitest";
+import { projectDirectory } from "../../src/base/paths.js";
+import { runTool } from "../../src/base/run-tool.js";
+import { inLab, type LabOptions, type LabOutcome, labKernel, temporaryDirectory } from "./in-lab.js";
+
+/** ivshmem's memory is recorded and compared with what the module says; edu's registers with QEMU's log, too. */
+const devices = "-object memory-backend-ram,size=8M,id=bar -device ivshmem-plain,memdev=bar -device edu";
+
+export interface AccessRun extends LabOutcome {
+  /** The folder that was the machine's /share. */
+  share: string;
+  trace: string;
+  /** What the module says a tracer must have seen, a line an access. */
+  expected: string[];
+}
+
+export interface AccessOptions extends Pick<LabOptions, "kernel" | "cpus" | "truth"> {
+  /** Of `mmiostrider record`. */
+  recordOptions?: string;
+}
+
+/** Builds the module into a new folder. The compiler must have nothing to say. */
+export async function buildAccessModule(kernelName: string | undefined): Promise<string> {
+  const folder = temporaryDirectory();
+  const kernel = await labKernel(kernelName);
+  cpSync(join(projectDirectory, "test/kernel"), folder, { recursive: true });
+  const make = ["-C", kernel.headersDirectory!, `M=${folder}`, "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"];
+  const built = await runTool("make", make, { timeout_ms: 300_000 });
+  const log = built.stdout + built.stderr;
+  expect(built.code, log).toBe(0);
+  expect(log.split("\n").filter((line) => /warning|error/i.test(line))).toEqual([]);
+  return folder;
+}
+
+/**
+ * Records everything while the module is loaded, runs these groups, and is unloaded. Fails where a group did, or records were
+ * lost; `record` may end with 3, for what escapes is counted.
+ */
+export async function recordGroups(groups: readonly string[], options: AccessOptions = {}): Promise<AccessRun> {
+  const share = await buildAccessModule(options.kernel);
+  const workload = `
+insmod /share/mms_access_test.ko || exit 1
+status=0
+cd /sys/kernel/debug/mms_access_test
+for group in ${groups.join(" ")}; do echo $group > run || status=1; done
+cat results
+cat expected > /share/expected
+cd /
+rmmod mms_access_test
+exit $status`;
+  const outcome = await inLab(
+    `cat > /tmp/groups <<'END'\n${workload}\nEND
+mmiostrider record --all ${options.recordOptions ?? "--ring-size 64M"} -o /share/access.mmt -- sh /tmp/groups; echo "record $?"`,
+    { ...options, share, qemu: devices, timeout_s: 400 },
+  );
+  const { exitCode, output } = outcome;
+  expect(exitCode, output).toBe(0);
+  for (const group of groups) expect(output).toMatch(new RegExp(`^ok ${group} \\d+$`, "m"));
+  expect(output).toMatch(/^record [03]$/m);
+  expect(output).toMatch(/ 0 lost, /);
+  const expected = readFileSync(join(share, "expected"), "latin1").trimEnd().split("\n");
+  return { ...outcome, share, trace: join(share, "access.mmt"), expected };
+}
+
+/** Runs shell commands while everything is recorded and the module is loaded; they find `run` in the current folder. */
+export async function recordCommands(commands: string, options: AccessOptions = {}): Promise<LabOutcome> {
+  const share = await buildAccessModule(options.kernel);
+  return await inLab(
+    `cat > /tmp/commands <<'END'
+insmod /share/mms_access_test.ko || exit 1
+cd /sys/kernel/debug/mms_access_test
+${commands}
+END
+mmiostrider record --all -o /tmp/access.mmt -- sh /tmp/commands; echo "record $?"`,
+    { ...options, share, qemu: devices, timeout_s: 240 },
+  );
+}

@@ -1,0 +1,58 @@
+// A driver's genuine bugs stay visible: the kernel reports them as it would without us, at the driver's own instruction, and
+// goes on; so does the recording.
+import { expect, test } from "vitest";
+import { recordCommands } from "./access-module.js";
+
+interface Bug {
+  group: string;
+  /** Of the kernel's report. */
+  headline: RegExp;
+  /** Where the instruction pointer is: the driver's function, unless the bug is to have left it. */
+  place?: RegExp;
+}
+
+const bugs: Bug[] = [
+  // a wild pointer that is neither canonical nor a decoy of any mapping
+  { group: "bug-wild", headline: /general protection fault, probably for non-canonical address 0x8badf00d8badf00d/ },
+  { group: "bug-null", headline: /BUG: kernel NULL pointer dereference, address: 0000000000000000/ },
+  // far beyond the end of a mapping that is recorded
+  { group: "bug-beside", headline: /general protection fault, probably for non-canonical address 0xb/ },
+  // a jump into device memory
+  { group: "bug-jump", headline: /general protection fault/, place: /RIP: 0010:0xb|RIP: 0010:mms_bug_jump/ },
+  // from the device to where no memory is
+  { group: "bug-copy", headline: /BUG: unable to handle page fault for address: 0000000000001000/ },
+  // an operand that the CPU wants aligned
+  { group: "bug-aligned", headline: /general protection fault, maybe for address 0xff.*8: / },
+];
+
+const commands = `
+echo 0 > /proc/sys/kernel/panic_on_oops
+for bug in ${bugs.map(({ group }) => group).join(" ")}; do
+  dmesg -c > /dev/null
+  # whoever runs it dies of it
+  ( echo $bug > run ) > /dev/null 2>&1 < /dev/null
+  echo "status $bug $?"
+  dmesg | sed "s/^/$bug: /"
+done
+echo accessors > run && echo "still works"
+cat results
+exit 0`;
+
+test.each(["debian:6.1", "debian:6.12"])("genuine bugs on %s", async (kernel) => {
+  const { exitCode, output } = await recordCommands(commands, { kernel });
+  expect(exitCode, output).toBe(0);
+  for (const { group, headline, place } of bugs) {
+    const report = output.split("\n").filter((line) => line.startsWith(`${group}: `));
+    const text = report.join("\n");
+    expect(output, group).toMatch(new RegExp(`^status ${group} 13[79]$`, "m"));
+    expect(text).toMatch(headline);
+    const pointers = report.filter((line) => /RIP: 0010:/.test(line));
+    expect(pointers[0]).toMatch(place ?? new RegExp(`RIP: 0010:${group.replace("-", "_").replace(/^/, "mms_")}\\+`));
+    // nothing of ours in the way of the trace
+    expect(report.filter((line) => /\[mmiostrider\]/.test(line))).toEqual([]);
+    expect(text.match(/Oops:|general protection fault/g)?.length, text).toBeGreaterThanOrEqual(1);
+  }
+  expect(output).toMatch(/^still works$/m);
+  expect(output).toMatch(/^ok accessors \d+$/m);
+  expect(output).toMatch(/ 0 lost, /);
+});
