@@ -150,8 +150,8 @@ function fence(kind: 1 | 2, id: string): string {
   return `for byte in '${bytes.replaceAll(" ", "' '")}'; do printf "$byte" | dd of=/dev/port bs=1 seek=128 conv=notrunc 2> /dev/null; done`;
 }
 
-/** What comes before all cases of a machine. */
-function opening(cases: readonly PlacedCase[]): string {
+/** What comes before all cases of a machine: `run`, and the way of its signals to the host. */
+export function opening(cases: readonly PlacedCase[]): string {
   return `mkdir -p /tmp/scratch
 mkfifo /tmp/signals
 exec 8<> /tmp/signals
