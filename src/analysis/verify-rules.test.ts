@@ -165,6 +165,23 @@ describe("the rules", () => {
     expect(await recording.verify(header)).toMatchObject({ identical: false, leftOut: { notLogged: 0 } });
   });
 
+  test("a BAR of memory that the log has at the function's ports is compared there", async () => {
+    const bars = [
+      { index: 0, start: "0xc000", length_bytes: "0x100", flags: "0x101" },
+      { index: 1, start: "0xfebc0000", length_bytes: "0x100", flags: "0x200" },
+    ] as const;
+    const header = { fence: null, pciFunctions: [{ ...madeUpHeader().pciFunctions[0]!, bars: [...bars] }] };
+    const atPorts = (value: bigint) => {
+      const recording = new Recording().map(bar, 1, 0x100n).traced("write", 4, 0, 1n).traced("read", 2, 0x3e, 5n);
+      return recording.logged("write", 4, 0xc000 - Number(bar), 1n).logged("read", 2, 0xc03e - Number(bar), value);
+    };
+    expect(await atPorts(5n).verify(header)).toMatchObject({ identical: true, compared: 2, leftOut: { notLogged: 0 } });
+    expect(await atPorts(6n).verify(header)).toMatchObject({ identical: false });
+    // a log that has the memory itself has its ports as something of their own
+    const both = atPorts(5n).logged("read", 4, 8, 0n);
+    expect((await both.verify(header)).differences.length).toBeGreaterThan(0);
+  });
+
   test("a log that isn't QEMU's is refused with its line", async () => {
     const recording = new Recording().map().both(0, 1n);
     recording.log.push("memory_region_ops_write cpu zero");

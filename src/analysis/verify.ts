@@ -13,6 +13,7 @@
 //   bytes are compared. The CPU itself splits what is wider than eight bytes.
 // - QEMU logs nothing of regions that it backs with memory. Where the whole log has no access in a BAR, the trace's accesses
 //   there can't be compared: they are left out, and counted, unless the caller expects all to be in the log.
+// - A memory BAR that QEMU builds as a view of the function's ports is in its log at the ports (port-aliases.ts).
 // - A strict trace must have the log's order across all regions. A relaxed one promises it only for each CPU, and is
 //   compared CPU by CPU.
 // - A trace with lost or escaped records, or one that was cut, is never identical.
@@ -21,6 +22,7 @@ import { TraceState } from "../trace/state.js";
 import { type Alignment, align, type Difference } from "./alignment.js";
 import { fenceWindow, type Window } from "./fence-window.js";
 import { type Extent, extentOf, type FittedAccesses, findExtents, fitAccesses, LoggedPlaces } from "./fit-accesses.js";
+import { findPortAliases } from "./port-aliases.js";
 import { collectAccesses, joinRanges, type TracedAccesses } from "./traced-accesses.js";
 import { type AddressRange, readTruthLog, type TruthAccesses, type TruthLog } from "./truth-log.js";
 import {
@@ -54,7 +56,10 @@ export async function verify(
   options: VerifyOptions = {},
 ): Promise<VerifyResult> {
   const traced = await collectAccesses(reader);
-  const log = readTruthLog(truthPath, joinRanges(traced.mapped));
+  const mapped = joinRanges(traced.mapped);
+  let log = readTruthLog(truthPath, mapped);
+  const aliases = findPortAliases(reader.header.pciFunctions, mapped, log.accesses);
+  if (aliases.length > 0) log = readTruthLog(truthPath, mapped, aliases);
   return new Comparison(reader, traced, log, truthPath, options).run();
 }
 

@@ -132,7 +132,7 @@ export function workloadScript({ driver, place, slot }: PlacedCase, shell: strin
   return `PLACE=${place} SLOT=${slot} SCRATCH=/tmp/scratch/${driver.name}
 rm -rf "$SCRATCH"; mkdir -p "$SCRATCH"
 ${functions}
-set -e
+set -ex
 ${text}
 `;
 }
@@ -154,9 +154,9 @@ function fence(kind: 1 | 2, id: string): string {
 function opening(cases: readonly PlacedCase[]): string {
   return `mkdir -p /tmp/scratch
 # the kernel asks for modules in the first root, where there is no modprobe
-printf '#!/bin/busybox sh\\nexec /bin/busybox chroot /root /sbin/modprobe "$@"\\n' > /proc/1/root/bin/modprobe
-chmod +x /proc/1/root/bin/modprobe
-echo /bin/modprobe > /proc/sys/kernel/modprobe
+printf '#!/bin/busybox sh\\nexec /bin/busybox chroot /root /sbin/modprobe "$@"\\n' > /proc/1/root/bin/request-module
+chmod +x /proc/1/root/bin/request-module
+echo /bin/request-module > /proc/sys/kernel/modprobe
 mkfifo /tmp/signals
 exec 8<> /tmp/signals
 cat <&8 &
