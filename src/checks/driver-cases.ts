@@ -1,0 +1,121 @@
+// The drivers of `npm run check:drivers`: for each, QEMU's device, and a workload in the machine that drives it and checks
+// what comes back. Data only: driver-guest.ts has the shell functions that the workloads call, driver-boot.ts runs them.
+
+export interface DriverCase {
+  /** The driver, as the kernel names it. */
+  name: string;
+  /** QEMU's arguments. `@S` is the device's PCI slot, `@D` the slot in decimal, `@F` the folder for its files. */
+  qemu: string;
+  /** Where the device is, when it isn't in a slot of the check's choosing. */
+  place?: string;
+  /** What `mmiostrider record` is told to record, when it isn't the PCI device: `--range …`. */
+  record?: string;
+  /** MB of the disk image that `@F/disk` is. */
+  disk_MB?: number;
+  /** Run once before everything: takes the device from a driver that has it since boot. */
+  prepare?: string;
+  /** Loads the driver, drives it, unloads it. Run with `sh -e` behind the functions; ends with 0 only where all is right. */
+  workload: string;
+  /** A file that QEMU writes and that must hold what was played. */
+  wave?: string;
+  /** A program outside the machine that the device needs. */
+  needs?: "swtpm";
+}
+
+/** A driver that was asked for, but has nothing to record here, and why. */
+export interface LeftOutDriver {
+  name: string;
+  why: string;
+}
+
+const card = (model: string) =>
+  `-netdev user,id=net@D,net=10.0.@D.0/24,guestfwd=tcp:10.0.@D.100:7-cmd:cat -device ${model},netdev=net@D,addr=@S`;
+const network = (name: string, model = name): DriverCase => ({
+  name,
+  qemu: card(model),
+  workload: `modprobe ${name}; transfer; modprobe -r ${name}`,
+});
+
+const drive = "-drive file=@F/disk,if=none,format=raw,id=disk@D";
+const disk = (name: string, qemu: string, more: Partial<DriverCase> = {}): DriverCase => ({
+  name,
+  qemu: `${drive} ${qemu}`,
+  disk_MB: 32,
+  workload: `modprobe -a ext4 sd_mod ${name}; files; modprobe -r ${name}`,
+  ...more,
+});
+const scsi = "-device scsi-hd,drive=disk@D,bus=scsi@D.0";
+
+const usb = (name: string, qemu: string): DriverCase => ({
+  name,
+  qemu: `${drive} ${qemu} -device usb-storage,drive=disk@D,bus=usb@D.0`,
+  disk_MB: 32,
+  workload: `modprobe -a ext4 sd_mod evdev usbhid usb_storage ${name}; files; keys usb@D; modprobe -r ${name}`,
+});
+
+/** virtio-pci has had the device since boot: it is taken from it before anything is recorded, and given back by the workload. */
+const virtio = (name: string, qemu: string, module: string, work: string): DriverCase => ({
+  name,
+  qemu,
+  prepare: "unbind virtio-pci",
+  workload: `modprobe -a ext4 ${module}; bind virtio-pci; ${work}; unbind virtio-pci; modprobe -r ${module}`,
+});
+
+const screen = (name: string, qemu: string): DriverCase => ({
+  name,
+  qemu,
+  workload: `modprobe ${name}; picture screen@D; modprobe -r ${name}`,
+});
+
+export const driverCases: readonly DriverCase[] = [
+  network("e1000"),
+  network("e1000e"),
+  network("8139cp", "rtl8139"),
+  network("e100", "i82559er"),
+  network("vmxnet3"),
+  virtio("virtio-net", card("virtio-net-pci,disable-legacy=on,ioeventfd=off"), "virtio_net", "transfer"),
+  disk("nvme", "-device nvme,serial=lab,drive=disk@D,addr=@S"),
+  disk("ahci", "-device ide-hd,drive=disk@D,bus=ide.0", { place: "00:1f.2" }),
+  disk("megaraid_sas", `-device megasas,id=scsi@D,addr=@S ${scsi}`),
+  disk("mptsas", `-device mptsas1068,id=scsi@D,addr=@S ${scsi}`),
+  disk("sym53c8xx", `-device lsi53c895a,id=scsi@D,addr=@S ${scsi}`),
+  disk("vmw_pvscsi", `-device pvscsi,id=scsi@D,addr=@S ${scsi}`),
+  disk("sdhci-pci", "-device sdhci-pci,id=sd@D,addr=@S -device sd-card,drive=disk@D,bus=sd-bus", {
+    workload: "modprobe -a ext4 mmc_block sdhci_pci; files; modprobe -r mmc_block; modprobe -r sdhci_pci",
+  }),
+  {
+    ...virtio(
+      "virtio-blk",
+      `${drive} -device virtio-blk-pci,disable-legacy=on,ioeventfd=off,drive=disk@D,addr=@S`,
+      "virtio_blk",
+      "files",
+    ),
+    disk_MB: 32,
+  },
+  usb("xhci_pci", "-device qemu-xhci,id=usb@D,addr=@S"),
+  usb("ehci_pci", "-device usb-ehci,id=usb@D,addr=@S"),
+  usb("ohci_pci", "-device pci-ohci,id=usb@D,addr=@S"),
+  screen("bochs", "-device bochs-display,id=screen@D,addr=@S"),
+  screen("cirrus", "-device cirrus-vga,id=screen@D,addr=@S"),
+  {
+    name: "snd-hda-intel",
+    qemu: "-audiodev wav,id=sound@D,path=@F/wave -device ich9-intel-hda,id=hda@D,addr=@S -device hda-output,bus=hda@D.0,audiodev=sound@D,mixer=off",
+    workload: "modprobe -a snd-hda-codec-generic snd-hda-intel; play; modprobe -r snd-hda-intel snd-pcm-oss",
+    wave: "wave",
+  },
+  {
+    name: "i6300esb",
+    qemu: "-device i6300esb,addr=@S -action watchdog=none",
+    workload: "modprobe i6300esb; watchdog; modprobe -r i6300esb",
+  },
+];
+
+export const leftOutDrivers: readonly LeftOutDriver[] = [
+  { name: "8139too", why: "refuses QEMU's rtl8139, which is of revision 0x20 (8139C+): 8139cp has that" },
+  { name: "ne2k_pci, pcnet32, tulip", why: "I/O ports only, no MMIO" },
+  { name: "igb", why: "QEMU 7.2 has no such device" },
+  { name: "uhci_hcd", why: "I/O ports only, no MMIO" },
+  { name: "snd-intel8x0", why: "QEMU's AC97 (82801AA) has I/O ports only" },
+  { name: "8250_pci", why: "QEMU's pci-serial has I/O ports only" },
+  { name: "edu, ivshmem", why: "no driver in Debian's kernels: the module in test/kernel/ drives them (npm test)" },
+];

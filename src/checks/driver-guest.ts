@@ -1,0 +1,243 @@
+// What `npm run check:drivers` runs inside the machine: the shell functions that workloads call, and the script that runs
+// each case bare, recorded, and under the kernel's own mmiotrace.
+import type { DriverCase } from "./driver-cases.js";
+
+/** A case with its place in one machine. */
+export interface PlacedCase {
+  driver: DriverCase;
+  /** `00:08.0` */
+  place: string;
+  /** Its slot: names its network, and the devices behind it. */
+  slot: number;
+  /** Eight hexadecimal digits: the fence around its run under mmiotrace. */
+  fence: string;
+}
+
+/** No run takes longer; then it is ended, and has failed. */
+const run_s = 150;
+
+/** A line that begins with this, on the machine's output, asks the host for something or tells where the machine is. */
+export const signalPrefix = "@@";
+
+/** Shell functions. $PLACE is the device's PCI address, $SLOT its slot, $SCRATCH an empty folder. */
+const functions = `
+fail() { echo "FAILED: $*" >&2; exit 1; }
+# until the command succeeds, at most 20 s
+await() { for i in $(seq 200); do "$@" > /dev/null 2>&1 && return; sleep 0.1; done; fail "waited in vain: $*"; }
+host() { echo "${signalPrefix}$*" > /tmp/signals; }
+device=/sys/bus/pci/devices/0000:$PLACE
+bind() { echo "0000:$PLACE" > "/sys/bus/pci/drivers/$1/bind"; }
+unbind() { if [ -e "/sys/bus/pci/drivers/$1/0000:$PLACE" ]; then echo "0000:$PLACE" > "/sys/bus/pci/drivers/$1/unbind"; fi; }
+cpus() { seq 0 $(($(nproc) - 1)); }
+# all that stands behind "&" must have ended well
+join() { for job in "$@"; do wait "$job" || fail "job $job"; done; }
+
+# a network card: every CPU sends random bytes and gets them back, in one TCP connection each
+card() { ls -d $device/net/* $device/virtio*/net/* 2> /dev/null | head -n 1 | grep .; }
+echo_once() {
+  head -c 300000 /dev/urandom > "$SCRATCH/out.$1"
+  taskset -c "$1" timeout 60 /run/lab/busybox nc "10.0.$SLOT.100" 7 < "$SCRATCH/out.$1" > "$SCRATCH/back.$1" || return 1
+  [ "$(sha256sum < "$SCRATCH/out.$1")" = "$(sha256sum < "$SCRATCH/back.$1")" ]
+}
+transfer() {
+  await card
+  net=$(basename "$(card)")
+  ip link set "$net" up
+  ip addr add "10.0.$SLOT.15/24" dev "$net"
+  await grep -q 1 "/sys/class/net/$net/carrier"
+  jobs=
+  for cpu in $(cpus); do echo_once "$cpu" & jobs="$jobs $!"; done
+  join $jobs
+  ip link set "$net" down
+}
+
+# a disk: a file system, a file of random bytes from every CPU, read again after everything cached is gone
+block() { for found in /sys/block/*; do case "$(readlink -f "$found")" in */0000:$PLACE/*) echo "$found"; return;; esac; done; return 1; }
+write_once() { head -c 1000000 /dev/urandom > "$SCRATCH/out.$1"; taskset -c "$1" cp "$SCRATCH/out.$1" "$SCRATCH/mount/file.$1"; }
+files() {
+  await block
+  disk=/dev/$(basename "$(block)")
+  await [ -b "$disk" ]
+  mkdir -p "$SCRATCH/mount"
+  mkfs.ext2 "$disk" > /dev/null || /run/lab/busybox mkfs.ext2 "$disk" > /dev/null
+  mount -t ext4 "$disk" "$SCRATCH/mount"
+  jobs=
+  for cpu in $(cpus); do write_once "$cpu" & jobs="$jobs $!"; done
+  join $jobs
+  umount "$SCRATCH/mount"
+  blockdev --flushbufs "$disk"
+  mount -t ext4 -o ro "$disk" "$SCRATCH/mount"
+  for cpu in $(cpus); do
+    [ "$(sha256sum < "$SCRATCH/out.$cpu")" = "$(sha256sum < "$SCRATCH/mount/file.$cpu")" ] || fail "file $cpu has other bytes"
+  done
+  umount "$SCRATCH/mount"
+}
+
+# a keyboard that the host plugs into the bus $1: what the host types must come. One at a time: the last one plugged gets it.
+event() { for found in /sys/class/input/event*; do case "$(readlink -f "$found")" in */0000:$PLACE/*) echo "$found"; return;; esac; done; return 1; }
+no_event() { ! event; }
+keys() {
+  exec 7> /tmp/keyboard; flock 7
+  host plug "$1"
+  await event
+  input=/dev/input/$(basename "$(event)")
+  await [ -c "$input" ]
+  # struct input_event has 24 bytes: a key down and up are two and two SYN, and two MSC
+  timeout 20 head -c 720 "$input" > "$SCRATCH/keys" 7>&- &
+  reader=$!
+  sleep 0.5
+  host type "$1"
+  wait $reader || fail "no keys came"
+  # of every event the type, code and value, of EV_KEY pressed only
+  typed=$(od -An -v -w24 -t u2 "$SCRATCH/keys" | awk '$9 == 1 && $11 == 1 { printf "%s ", $10 }')
+  [ "$typed" = "30 48 46 32 18 " ] || fail "typed: $typed"
+  host unplug "$1"
+  await no_event
+  flock -u 7; exec 7>&-
+}
+
+# a screen: another mode and a picture, which the host looks at
+picture() {
+  await ls $device/drm/card*
+  name=$(basename "$(ls -d $device/drm/card* | head -n 1)")
+  await [ -c "/dev/dri/$name" ]
+  mkfifo "$SCRATCH/hold"
+  /share/programs/mode-set "/dev/dri/$name" 800 600 < "$SCRATCH/hold" > "$SCRATCH/shown" &
+  shower=$!
+  exec 6> "$SCRATCH/hold"
+  await grep shown "$SCRATCH/shown"
+  host screen "$1"
+  await [ -e "/share/$1.seen" ]
+  rm "/share/$1.seen"
+  exec 6>&-
+  wait $shower || fail "the mode could not be set"
+}
+
+# a sound card: a second of samples
+play() {
+  modprobe snd-pcm-oss
+  await [ -c /dev/dsp ]
+  timeout 60 /share/programs/play /dev/dsp || fail "playing"
+}
+
+# a watchdog: fed twice, then told to stop
+watchdog() { await [ -c /dev/watchdog ]; for food in . . V; do printf %s $food; sleep 0.3; done > /dev/watchdog; }
+`;
+
+const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
+
+/** A workload as a script of its own. */
+export function workloadScript({ driver, place, slot }: PlacedCase, shell: string): string {
+  const text = shell.replaceAll("@S", slot.toString(16)).replaceAll("@D", String(slot));
+  return `PLACE=${place} SLOT=${slot} SCRATCH=/tmp/scratch/${driver.name}
+rm -rf "$SCRATCH"; mkdir -p "$SCRATCH"
+${functions}
+set -ex
+${text}
+`;
+}
+
+/** What the recorder is told. */
+function recorded({ driver, place }: PlacedCase): string {
+  return driver.record ?? `--device ${place}`;
+}
+
+const octal = (byte: number) => `\\${byte.toString(8).padStart(3, "0")}`;
+
+/** Writes the fence's bytes to port 0x80. */
+function fence(kind: 1 | 2, id: string): string {
+  const bytes = [0x4d, 0x4d, 0x53, kind, ...Buffer.from(id, "hex")].map(octal).join(" ");
+  return `for byte in '${bytes.replaceAll(" ", "' '")}'; do printf "$byte" | dd of=/dev/port bs=1 seek=128 conv=notrunc 2> /dev/null; done`;
+}
+
+/** What comes before all cases of a machine. */
+function opening(cases: readonly PlacedCase[]): string {
+  return `mkdir -p /tmp/scratch
+# the kernel asks for modules in the first root, where there is no modprobe
+printf '#!/bin/busybox sh\\nexec /bin/busybox chroot /root /sbin/modprobe "$@"\\n' > /proc/1/root/bin/request-module
+chmod +x /proc/1/root/bin/request-module
+echo /bin/request-module > /proc/sys/kernel/modprobe
+mkfifo /tmp/signals
+exec 8<> /tmp/signals
+cat <&8 &
+run() { # NAME PHASE COMMAND...: output, exit code and kernel messages go to /share/NAME.PHASE.*
+  at=/share/$1.$2; name=$1; phase=$2; shift 2
+  echo "${signalPrefix}begin $name $phase" > /tmp/signals
+  dmesg -c > /dev/null
+  timeout -k 5 ${run_s} "$@" > $at.out 2>&1 < /dev/null
+  echo $? > $at.code
+  dmesg > $at.dmesg
+  cat /sys/devices/system/cpu/online > $at.cpus
+  sync
+  echo "${signalPrefix}end $name $phase" > /tmp/signals
+}
+${cases
+  .filter(({ driver }) => driver.prepare !== undefined)
+  .map((placed) => `sh -c ${quoted(workloadScript(placed, placed.driver.prepare!))}`)
+  .join("\n")}
+`;
+}
+
+const bare = ({ driver: { name } }: PlacedCase) => `run ${name} bare sh /share/${name}.sh`;
+
+const emulated = (placed: PlacedCase, options: string) =>
+  `run ${placed.driver.name} emulate mmiostrider record ${recorded(placed)} ${options} -o /share/${placed.driver.name}.mmt -- sh /share/${placed.driver.name}.sh`;
+
+function mmiotraced({ driver: { name }, fence: id }: PlacedCase): string {
+  return `cd /sys/kernel/tracing
+echo nop > current_tracer
+echo 65536 > buffer_size_kb
+echo 1 > tracing_on
+${fence(1, id)}
+echo mmiotrace > current_tracer
+cat trace_pipe > /tmp/mmiotrace & reader=$!
+run ${name} mmiotrace sh /share/${name}.sh
+size=-1
+for i in $(seq 60); do
+  now=$(stat -c %s /tmp/mmiotrace)
+  [ "$now" = "$size" ] && break
+  size=$now; sleep 0.5
+done
+${fence(2, id)}
+kill $reader; wait $reader 2> /dev/null
+echo nop > current_tracer
+cp /tmp/mmiotrace /share/${name}.mmiotrace
+cd /
+echo "${signalPrefix}end ${name} all" > /tmp/signals`;
+}
+
+/** The machine's script: every case bare and recorded; then, where asked for, every case under mmiotrace. */
+export function machineScript(
+  cases: readonly PlacedCase[],
+  phases: { emulate: boolean; mmiotrace: boolean },
+  options = "",
+): string {
+  const parts = [opening(cases)];
+  if (phases.emulate) for (const placed of cases) parts.push(bare(placed), emulated(placed, options));
+  if (phases.mmiotrace) for (const placed of cases) parts.push(mmiotraced(placed));
+  return `${parts.join("\n")}\nsleep 0.3\nexit 0\n`;
+}
+
+/** The machine's script for all cases at once: all bare, then all recorded by one recorder. */
+export function togetherScript(cases: readonly PlacedCase[]): string {
+  const all = cases
+    .map(({ driver: { name } }) => `sh /share/${name}.sh > /share/${name}.part 2>&1 & jobs="$jobs $!:${name}"`)
+    .join("\n");
+  return `${opening(cases)}
+cat > /tmp/together <<'END'
+jobs=
+${all}
+status=0
+for job in $jobs; do
+  if wait "\${job%%:*}"; then continue; fi
+  echo "\${job#*:}: $(tail -n 2 "/share/\${job#*:}.part" | tr '\\n' ' ')"
+  status=1
+done
+exit $status
+END
+run together bare sh /tmp/together
+run together emulate mmiostrider record --all --ring-size 256M -o /share/together.mmt -- sh /tmp/together
+sleep 0.3
+exit 0
+`;
+}
