@@ -34,6 +34,8 @@ export interface Sequences {
   skippable(first: number, second: number): boolean;
   /** Whether `skippable` can be true at all at this place: it is asked at every place. */
   maySkip(first: number): boolean;
+  /** Whether the second's access can't be in the first at this place, whatever comes: it is left out. */
+  mustSkip(first: number, second: number): boolean;
   /** Whether the first may end early: then what the second has behind that is no difference. */
   firstIsCut?: boolean;
 }
@@ -59,6 +61,11 @@ export function align(sequences: Sequences, differencesMax: number): Alignment {
       sequences.matched(first, second);
       first += 1;
       second += 1;
+      continue;
+    }
+    if (second < secondCount && sequences.mustSkip(first, second)) {
+      second += 1;
+      skipped += 1;
       continue;
     }
     if (differences.length >= differencesMax) return { differences, more: true, skipped };

@@ -16,6 +16,13 @@ export interface AddressRange {
   last: number;
 }
 
+/** Ports at which the log shows what was accessed in memory. */
+export interface PortAlias {
+  ports: AddressRange;
+  /** Where the first of them lies in memory. */
+  memory: number;
+}
+
 /** One of QEMU's memory regions, as the log names it. */
 export interface TruthRegion {
   name: string;
@@ -162,10 +169,15 @@ class LineScanner {
 }
 
 /**
- * Reads the log in `path` and keeps the accesses that touch one of `ranges`, and all writes to port 0x80.
+ * Reads the log in `path` and keeps the accesses that touch one of `ranges`, and all writes to port 0x80. Accesses to the ports
+ * of an alias count as accesses to its memory.
  * A last line without its end is left out. Throws UserError, FormatError.
  */
-export function readTruthLog(path: string, ranges: readonly AddressRange[]): TruthLog {
+export function readTruthLog(
+  path: string,
+  ranges: readonly AddressRange[],
+  aliases: readonly PortAlias[] = [],
+): TruthLog {
   let descriptor: number;
   try {
     descriptor = openSync(path, "r");
@@ -173,7 +185,7 @@ export function readTruthLog(path: string, ranges: readonly AddressRange[]): Tru
     throw new UserError(`opening the truth log ${path} failed: ${messageOf(error)}`, { cause: error });
   }
   try {
-    return new TruthParser(path, ranges).parse(descriptor);
+    return new TruthParser(path, ranges, aliases).parse(descriptor);
   } finally {
     closeSync(descriptor);
   }
@@ -182,6 +194,7 @@ export function readTruthLog(path: string, ranges: readonly AddressRange[]): Tru
 class TruthParser {
   private readonly path: string;
   private readonly ranges: readonly AddressRange[];
+  private readonly aliases: readonly PortAlias[];
   private readonly first: number;
   private readonly last: number;
   private readonly list = new AccessList();
@@ -190,9 +203,10 @@ class TruthParser {
   private readonly line = new LineScanner();
   private lines = 0;
 
-  constructor(path: string, ranges: readonly AddressRange[]) {
+  constructor(path: string, ranges: readonly AddressRange[], aliases: readonly PortAlias[]) {
     this.path = path;
     this.ranges = ranges;
+    this.aliases = aliases;
     this.first = Math.min(...ranges.map((range) => range.first));
     this.last = Math.max(...ranges.map((range) => range.last));
   }
@@ -243,7 +257,7 @@ class TruthParser {
     const pointerEnd = line.at;
     line.word("addr");
     line.hex();
-    const address = line.high * 2 ** 32 + line.low;
+    const address = this.inMemory(line.high * 2 ** 32 + line.low);
     if (!line.sound) throw this.broken("this isn't how QEMU writes a memory_region_ops line");
     const isPost = write && address === postPort;
     if (!isPost && !this.wanted(address)) return;
@@ -272,6 +286,13 @@ class TruthParser {
     columns.cpu[index] = cpu;
     columns.region[index] = this.region(name, buffer.toString("latin1", pointerFrom, pointerEnd));
     columns.line[index] = this.lines;
+  }
+
+  private inMemory(address: number): number {
+    for (const { ports, memory } of this.aliases) {
+      if (ports.first <= address && address <= ports.last) return memory + address - ports.first;
+    }
+    return address;
   }
 
   private wanted(address: number): boolean {

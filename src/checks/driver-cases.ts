@@ -73,7 +73,7 @@ export const driverCases: readonly DriverCase[] = [
   network("8139cp", "rtl8139"),
   network("e100", "i82559er"),
   network("vmxnet3"),
-  virtio("virtio-net", card("virtio-net-pci,disable-legacy=on"), "virtio_net", "transfer"),
+  virtio("virtio-net", card("virtio-net-pci,disable-legacy=on,ioeventfd=off"), "virtio_net", "transfer"),
   disk("nvme", "-device nvme,serial=lab,drive=disk@D,addr=@S"),
   disk("ahci", "-device ide-hd,drive=disk@D,bus=ide.0", { place: "00:1f.2" }),
   disk("megaraid_sas", `-device megasas,id=scsi@D,addr=@S ${scsi}`),
@@ -86,7 +86,7 @@ export const driverCases: readonly DriverCase[] = [
   {
     ...virtio(
       "virtio-blk",
-      `${drive} -device virtio-blk-pci,disable-legacy=on,drive=disk@D,addr=@S`,
+      `${drive} -device virtio-blk-pci,disable-legacy=on,ioeventfd=off,drive=disk@D,addr=@S`,
       "virtio_blk",
       "files",
     ),

@@ -132,7 +132,7 @@ export function workloadScript({ driver, place, slot }: PlacedCase, shell: strin
   return `PLACE=${place} SLOT=${slot} SCRATCH=/tmp/scratch/${driver.name}
 rm -rf "$SCRATCH"; mkdir -p "$SCRATCH"
 ${functions}
-set -e
+set -ex
 ${text}
 `;
 }
@@ -153,13 +153,17 @@ function fence(kind: 1 | 2, id: string): string {
 /** What comes before all cases of a machine: `run`, and the way of its signals to the host. */
 export function opening(cases: readonly PlacedCase[]): string {
   return `mkdir -p /tmp/scratch
+# the kernel asks for modules in the first root, where there is no modprobe
+printf '#!/bin/busybox sh\\nexec /bin/busybox chroot /root /sbin/modprobe "$@"\\n' > /proc/1/root/bin/request-module
+chmod +x /proc/1/root/bin/request-module
+echo /bin/request-module > /proc/sys/kernel/modprobe
 mkfifo /tmp/signals
 exec 8<> /tmp/signals
 cat <&8 &
 run() { # NAME PHASE COMMAND...: output, exit code and kernel messages go to /share/NAME.PHASE.*
   at=/share/$1.$2; name=$1; phase=$2; shift 2
   echo "${signalPrefix}begin $name $phase" > /tmp/signals
-  dmesg -C
+  dmesg -c > /dev/null
   timeout -k 5 ${run_s} "$@" > $at.out 2>&1 < /dev/null
   echo $? > $at.code
   dmesg > $at.dmesg
@@ -195,7 +199,7 @@ for i in $(seq 60); do
   size=$now; sleep 0.5
 done
 ${fence(2, id)}
-kill $reader; wait $reader
+kill $reader; wait $reader 2> /dev/null
 echo nop > current_tracer
 cp /tmp/mmiotrace /share/${name}.mmiotrace
 cd /
