@@ -8,8 +8,8 @@ import type { TraceHeader } from "../trace/header.js";
 import { madeUpHeader, madeUpSummary, RecordList } from "../trace/made-up-records.js";
 import { RecordKind, type RingRecord } from "../trace/record.js";
 import { TraceWriter } from "../trace/writer.js";
-import { type VerifyOptions, verify } from "./verify.js";
-import type { VerifyResult } from "./verify-result.js";
+import { verify } from "./verify.js";
+import type { VerifyOptions, VerifyResult } from "./verify-result.js";
 
 const directory = mkdtempSync(join(tmpdir(), "mmiostrider-verify-"));
 afterAll(() => rmSync(directory, { recursive: true }));

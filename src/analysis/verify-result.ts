@@ -1,8 +1,20 @@
-// What verify finds, as data: a row a region, each difference with what stands around it.
+// What verify is asked and what it finds, as data: a row a region, each difference with what stands around it.
 import type { Difference } from "./alignment.js";
 import { tracedPart } from "./fit-accesses.js";
 import type { TracedAccesses, TracedPart } from "./traced-accesses.js";
 import type { TruthAccesses } from "./truth-log.js";
+
+export interface VerifyOptions {
+  /**
+   * Whether accesses are left out that may have happened while no mapping covered them; by default only where there is no
+   * fence.
+   */
+  leaveOutUnmapped?: boolean;
+  /** Whether accesses count, too, to regions that the log has nothing of. */
+  expectAll?: boolean;
+  /** The recorder was killed: what the log has behind the trace's end is no difference. */
+  cut?: boolean;
+}
 
 export interface RegionResult {
   /** QEMU's name of the region, or "" where the log has nothing there. */

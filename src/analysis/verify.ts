@@ -31,23 +31,12 @@ import {
   type ReportedDifference,
   tracedText,
   truthText,
+  type VerifyOptions,
   type VerifyResult,
 } from "./verify-result.js";
 
 /** Differences that are looked for at most. */
 const differencesMax = 1_000;
-
-export interface VerifyOptions {
-  /**
-   * Whether accesses are left out that may have happened while no mapping covered them; by default only where there is no
-   * fence.
-   */
-  leaveOutUnmapped?: boolean;
-  /** Whether accesses count, too, to regions that the log has nothing of. */
-  expectAll?: boolean;
-  /** The recorder was killed: what the log has behind the trace's end is no difference. */
-  cut?: boolean;
-}
 
 /**
  * Compares. Throws UserError and FormatError where trace or log can't be read, or the fence

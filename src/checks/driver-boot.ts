@@ -118,7 +118,7 @@ export async function bootDrivers(
       kvm: false,
       truthFile,
       shareDirectory: share,
-      command: "sh /share/machine.sh",
+      command: "/bin/sh /share/machine.sh",
       timeout_s: request.timeout_s,
       onOutput: hear,
     });

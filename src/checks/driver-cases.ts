@@ -77,7 +77,8 @@ export const driverCases: readonly DriverCase[] = [
   disk("nvme", "-device nvme,serial=lab,drive=disk@D,addr=@S"),
   disk("ahci", "-device ide-hd,drive=disk@D,bus=ide.0", { place: "00:1f.2" }),
   disk("megaraid_sas", `-device megasas,id=scsi@D,addr=@S ${scsi}`),
-  disk("mptsas", `-device mptsas1068,id=scsi@D,addr=@S ${scsi}`),
+  // Linux makes no port for a SAS disk without a world-wide name
+  disk("mptsas", `-device mptsas1068,id=scsi@D,addr=@S ${scsi},wwn=0x5000c50015ea71ac`),
   disk("sym53c8xx", `-device lsi53c895a,id=scsi@D,addr=@S ${scsi}`),
   disk("vmw_pvscsi", `-device pvscsi,id=scsi@D,addr=@S ${scsi}`),
   disk("sdhci-pci", "-device sdhci-pci,id=sd@D,addr=@S -device sd-card,drive=disk@D,bus=sd-bus", {

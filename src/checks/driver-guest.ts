@@ -173,15 +173,15 @@ run() { # NAME PHASE COMMAND...: output, exit code and kernel messages go to /sh
 }
 ${cases
   .filter(({ driver }) => driver.prepare !== undefined)
-  .map((placed) => `sh -c ${quoted(workloadScript(placed, placed.driver.prepare!))}`)
+  .map((placed) => `/bin/sh -c ${quoted(workloadScript(placed, placed.driver.prepare!))}`)
   .join("\n")}
 `;
 }
 
-const bare = ({ driver: { name } }: PlacedCase) => `run ${name} bare sh /share/${name}.sh`;
+const bare = ({ driver: { name } }: PlacedCase) => `run ${name} bare /bin/sh /share/${name}.sh`;
 
 const emulated = (placed: PlacedCase, options: string) =>
-  `run ${placed.driver.name} emulate mmiostrider record ${recorded(placed)} ${options} -o /share/${placed.driver.name}.mmt -- sh /share/${placed.driver.name}.sh`;
+  `run ${placed.driver.name} emulate mmiostrider record ${recorded(placed)} ${options} -o /share/${placed.driver.name}.mmt -- /bin/sh /share/${placed.driver.name}.sh`;
 
 function mmiotraced({ driver: { name }, fence: id }: PlacedCase): string {
   return `cd /sys/kernel/tracing
@@ -191,7 +191,7 @@ echo 1 > tracing_on
 ${fence(1, id)}
 echo mmiotrace > current_tracer
 cat trace_pipe > /tmp/mmiotrace & reader=$!
-run ${name} mmiotrace sh /share/${name}.sh
+run ${name} mmiotrace /bin/sh /share/${name}.sh
 size=-1
 for i in $(seq 60); do
   now=$(stat -c %s /tmp/mmiotrace)
@@ -221,7 +221,7 @@ export function machineScript(
 /** The machine's script for all cases at once: all bare, then all recorded by one recorder. */
 export function togetherScript(cases: readonly PlacedCase[]): string {
   const all = cases
-    .map(({ driver: { name } }) => `sh /share/${name}.sh > /share/${name}.part 2>&1 & jobs="$jobs $!:${name}"`)
+    .map(({ driver: { name } }) => `/bin/sh /share/${name}.sh > /share/${name}.part 2>&1 & jobs="$jobs $!:${name}"`)
     .join("\n");
   return `${opening(cases)}
 cat > /tmp/together <<'END'
@@ -235,8 +235,8 @@ for job in $jobs; do
 done
 exit $status
 END
-run together bare sh /tmp/together
-run together emulate mmiostrider record --all --ring-size 256M -o /share/together.mmt -- sh /tmp/together
+run together bare /bin/sh /tmp/together
+run together emulate mmiostrider record --all --ring-size 256M -o /share/together.mmt -- /bin/sh /tmp/together
 sleep 0.3
 exit 0
 `;

@@ -75,8 +75,8 @@ echo 0 > /proc/sys/kernel/printk_ratelimit
 worker() { # loads, drives and unloads it again and again
   laps=0
   while [ ! -e /tmp/stop ]; do
-    if sh "/tmp/$1.sh" > "/tmp/$1.out" 2>&1 < /dev/null; then laps=$((laps+1))
-    else cp "/tmp/$1.out" "/share/failed.$2.$1"; fi
+    if /bin/sh "/tmp/$1.sh" > "/tmp/$1.out" 2>&1 < /dev/null; then laps=$((laps+1))
+    else cp "/tmp/$1.out" "/share/failed.$2.$1"; sleep 1; fi
   done
   echo "$1 $laps" >> "/share/$2.laps"
 }
@@ -84,7 +84,7 @@ hotplug() {
   while [ ! -e /tmp/stop ]; do
     for cpu in $(seq 1 ${plan.cpus - 1} | shuf); do
       echo 0 > /sys/devices/system/cpu/cpu$cpu/online; sleep 0.$(shuf -i 0-9 -n 1)
-      echo 1 > /sys/devices/system/cpu/cpu$cpu/online; sleep 0.$(shuf -i 0-9 -n 1)
+      until echo 1 > /sys/devices/system/cpu/cpu$cpu/online; do sleep 0.1; done; sleep 0.$(shuf -i 0-9 -n 1)
     done
   done
 }
