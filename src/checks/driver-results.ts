@@ -46,7 +46,7 @@ function counted(result: VerifyResult): Omit<Judged, "workload" | "cpusOnline"> 
   return {
     events: sum(result.regions.map((region) => region.trace)),
     truth: sum(result.regions.map((region) => region.truth)),
-    unlogged: result.unlogged.accesses,
+    unlogged: result.leftOut.notLogged,
     lost: result.lost,
     escaped: result.escaped,
     identical: result.identical,
