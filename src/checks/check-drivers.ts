@@ -13,7 +13,7 @@ import { type Boot, bootDrivers, filesOf, keepFiles, placeCases } from "./driver
 import { type DriverCase, driverCases, leftOutDrivers } from "./driver-cases.js";
 import { machineScript, type PlacedCase, togetherScript } from "./driver-guest.js";
 import { playedTimes } from "./driver-host.js";
-import { type Judged, judgeEmulated, judgeMmiotraced, newMessages } from "./driver-results.js";
+import { type Judged, judgeEmulated, judgeMmiotraced, lastLine, newMessages } from "./driver-results.js";
 import { footnotes, headLines, type Row, rowLine } from "./driver-table.js";
 import { runCheck, wholeNumber } from "./run-check.js";
 
@@ -119,7 +119,7 @@ class Measurement {
   /** All cases at once, one recording. */
   async together(cases: readonly DriverCase[]): Promise<Row> {
     return await this.inMachine(cases, togetherScript, 600, async (boot, placed) => {
-      const row = await this.emulatedRow(boot, "together");
+      const row = await this.emulatedRow(boot, "together", boot.problems);
       row.driver = `all ${cases.length} at once`;
       for (const { driver } of placed) this.checkWave(boot, driver, row);
       return row;
@@ -128,14 +128,15 @@ class Measurement {
 
   private emulatedRows(cases: readonly DriverCase[]): Promise<Row[]> {
     const script = (placed: readonly PlacedCase[]) => machineScript(placed, { emulate: true, mmiotrace: false });
-    return this.inMachine(cases, script, boot_s + cases.length * (bare_s + recorded_s), async (boot) => {
+    return this.inMachine(cases, script, boot_s + cases.length * (bare_s + recorded_s), async (boot, placed) => {
       const rows: Row[] = [];
-      for (const driver of cases) {
+      for (const { driver, slot } of placed) {
         // the one that the machine died of, or all when it never came up, have had their turn
         const hadTurn =
           boot.runs.has(`${driver.name}.emulate`) || boot.died?.during.includes(`${driver.name} `) === true;
         if (!hadTurn && boot.died !== undefined && boot.runs.size > 0) continue;
-        const row = await this.emulatedRow(boot, driver.name);
+        const problems = boot.problems.filter(({ where }) => where.replace(/^[a-z]+/, "") === String(slot));
+        const row = await this.emulatedRow(boot, driver.name, problems);
         this.checkWave(boot, driver, row);
         rows.push(row);
       }
@@ -157,23 +158,19 @@ class Measurement {
     });
   }
 
-  private async emulatedRow(boot: Boot, name: string): Promise<Row> {
+  private async emulatedRow(boot: Boot, name: string, problems: Boot["problems"]): Promise<Row> {
     const judged = await judgeEmulated(boot, name);
     const messages = newMessages(boot, name);
     const bare = boot.runs.get(`${name}.bare`);
-    const reasons = [...judged.reasons, ...boot.problems];
+    const reasons = [...judged.reasons, ...problems.map(({ what }) => what)];
     if (bare !== undefined && bare.exitCode !== 0) {
-      reasons.push(
-        `the workload ends with ${bare.exitCode} without recording: ${bare.output.trimEnd().split("\n").at(-1)}`,
-      );
+      reasons.push(`the workload ends with ${bare.exitCode} without recording: ${lastLine(bare.output)}`);
     }
-    if (boot.complaint !== undefined)
-      reasons.push(`the kernel complained: ${boot.complaint.split("\n").slice(0, 12).join(" | ")}`);
     return {
       driver: name,
       kernel: this.kernelName.replace(/^debian:/, ""),
       cpus: this.cpus,
-      emulate: { ...judged, reasons, workload: judged.workload && bare?.exitCode === 0 },
+      emulate: { ...judged, reasons, workload: judged.workload && bare?.exitCode === 0 && problems.length === 0 },
       messages,
     };
   }

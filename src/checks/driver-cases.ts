@@ -50,7 +50,7 @@ const usb = (name: string, qemu: string): DriverCase => ({
   name,
   qemu: `${drive} ${qemu} -device usb-storage,drive=disk@D,bus=usb@D.0`,
   disk_MB: 32,
-  workload: `modprobe -a ext4 sd_mod evdev usbhid usb_storage ${name}; files; keys usb@D; modprobe -r ${name}`,
+  workload: `modprobe -a ext4 sd_mod evdev usbhid hid_generic usb_storage ${name}; files; keys usb@D; modprobe -r ${name}`,
 });
 
 /** virtio-pci has had the device since boot: it is taken from it before anything is recorded, and given back by the workload. */
@@ -79,7 +79,8 @@ export const driverCases: readonly DriverCase[] = [
   disk("megaraid_sas", `-device megasas,id=scsi@D,addr=@S ${scsi}`),
   // Linux makes no port for a SAS disk without a world-wide name
   disk("mptsas", `-device mptsas1068,id=scsi@D,addr=@S ${scsi},wwn=0x5000c50015ea71ac`),
-  disk("sym53c8xx", `-device lsi53c895a,id=scsi@D,addr=@S ${scsi}`),
+  // not the 53c895a: it fetches its SCRIPTS from a BAR, and QEMU logs what the device itself reads there like a CPU's accesses
+  disk("sym53c8xx", `-device lsi53c810,id=scsi@D,addr=@S ${scsi}`),
   disk("vmw_pvscsi", `-device pvscsi,id=scsi@D,addr=@S ${scsi}`),
   disk("sdhci-pci", "-device sdhci-pci,id=sd@D,addr=@S -device sd-card,drive=disk@D,bus=sd-bus", {
     workload: "modprobe -a ext4 mmc_block sdhci_pci; files; modprobe -r mmc_block; modprobe -r sdhci_pci",
@@ -108,6 +109,16 @@ export const driverCases: readonly DriverCase[] = [
     name: "i6300esb",
     qemu: "-device i6300esb,addr=@S -action watchdog=none",
     workload: "modprobe i6300esb; watchdog; modprobe -r i6300esb",
+  },
+  {
+    // built into Debian's kernels, and no PCI device: bound and unbound by hand
+    name: "tpm_tis",
+    qemu: "-chardev socket,id=tpm@D,path=@F/tpm -tpmdev emulator,id=tpm@D,chardev=tpm@D -device tpm-tis,tpmdev=tpm@D",
+    place: "",
+    record: "--range 0xfed40000-0xfed44fff",
+    prepare: "echo MSFT0101:00 > /sys/bus/platform/drivers/tpm_tis/unbind",
+    workload: "cd /sys/bus/platform/drivers/tpm_tis; echo MSFT0101:00 > bind; extend; echo MSFT0101:00 > unbind",
+    needs: "swtpm",
   },
 ];
 

@@ -122,6 +122,28 @@ play() {
 
 # a watchdog: fed twice, then told to stop
 watchdog() { await [ -c /dev/watchdog ]; for food in . . V; do printf %s $food; sleep 0.3; done > /dev/watchdog; }
+
+# a TPM: random bytes extend a register, which must then be the hash of what it was and of them
+register() { cat /sys/class/tpm/tpm0/pcr-sha256/16; }
+hex() { od -An -v -tx1 | tr -d ' \\n' | tr a-f A-F; }
+extend() {
+  await [ -c /dev/tpm0 ]
+  # TPM2_PCR_Extend of register 16, by a password that is empty, in SHA-256
+  head -c 32 /dev/urandom > "$SCRATCH/random"
+  printf '\\200\\002\\000\\000\\000\\101\\000\\000\\001\\202\\000\\000\\000\\020\\000\\000\\000\\011' > "$SCRATCH/command"
+  printf '\\100\\000\\000\\011\\000\\000\\000\\000\\000\\000\\000\\000\\001\\000\\013' >> "$SCRATCH/command"
+  cat "$SCRATCH/random" >> "$SCRATCH/command"
+  for round in 1 2 3; do
+    before=$(register)
+    exec 5<> /dev/tpm0
+    cat "$SCRATCH/command" >&5
+    dd bs=4096 count=1 <&5 2> /dev/null > "$SCRATCH/answer"
+    exec 5>&-
+    [ "$(od -An -j6 -N4 -tx1 "$SCRATCH/answer")" = " 00 00 00 00" ] || fail "the TPM refuses: $(hex < "$SCRATCH/answer")"
+    wanted=$({ echo "$before" | /run/lab/busybox xxd -r -p; cat "$SCRATCH/random"; } | sha256sum | cut -d' ' -f1 | tr a-f A-F)
+    [ "$(register)" = "$wanted" ] || fail "the register is $(register), not $wanted"
+  done
+}
 `;
 
 const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
