@@ -21,7 +21,7 @@ const usage = `usage: npm run check:drivers -- [--driver NAME]... [--kernel KERN
   --driver NAME    only this driver; may be repeated (default: all that the table has)
   --kernel KERNEL  as lab takes it: debian:6.1, debian:6.12, …; may be repeated (default: those two)
   --cpus N         CPUs of the machine; may be repeated (default: 2 and 4)
-  --no-mmiotrace   leave out the run under the kernel's own mmiotrace
+  --no-mmiotrace   leave out the run under the kernel's own mmiotrace, which is made with the first number of CPUs
   --all            all drivers at once, recorded by one recorder, and nothing else
   --per-boot N     drivers that one machine has (default 7)
   --keep DIR       keep traces, logs and QEMU's truth of what isn't identical there
@@ -106,7 +106,7 @@ class Measurement {
       for (const row of rows) emulated.set(row.driver, row);
       left = left.filter(({ name }) => !emulated.has(name));
     }
-    if (this.options.mmiotrace) {
+    if (this.options.mmiotrace && this.cpus === this.options.cpus[0]) {
       for (let left = [...cases]; left.length > 0; ) {
         const judged = await this.mmiotraceColumns(left);
         for (const [name, found] of judged) emulated.get(name)!.mmiotrace = found;
@@ -233,11 +233,12 @@ async function main(): Promise<void> {
   const options = parseOptions();
   if (options === undefined) return;
   await installTools(labTools, say);
-  for (const line of headLines(options.mmiotrace && !options.all)) process.stdout.write(`${line}\n`);
+  const withMmiotrace = options.mmiotrace && !options.all;
+  for (const line of headLines(withMmiotrace)) process.stdout.write(`${line}\n`);
   const rows: Row[] = [];
   const print = (row: Row) => {
     rows.push(row);
-    process.stdout.write(`${rowLine(row)}\n`);
+    process.stdout.write(`${rowLine(row, withMmiotrace)}\n`);
     for (const note of footnotes(row)) process.stdout.write(`    ${note}\n`);
   };
   for (const kernelName of options.kernels) {

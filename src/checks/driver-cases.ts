@@ -10,6 +10,8 @@ export interface DriverCase {
   place?: string;
   /** What `mmiostrider record` is told to record, when it isn't the PCI device: `--range …`. */
   record?: string;
+  /** The ring's size, as `--ring-size` takes it, where a driver writes faster than the default holds. */
+  ring?: string;
   /** MB of the disk image that `@F/disk` is. */
   disk_MB?: number;
   /** Run once before everything: takes the device from a driver that has it since boot. */
@@ -65,6 +67,8 @@ const screen = (name: string, qemu: string): DriverCase => ({
   name,
   qemu,
   workload: `modprobe ${name}; picture screen@D; modprobe -r ${name}`,
+  // every pixel of the console and of the picture is an access
+  ring: "256M",
 });
 
 export const driverCases: readonly DriverCase[] = [
