@@ -225,7 +225,7 @@ class Measurement {
       to,
       cases.map((one) => `${one.name}.part`),
     );
-    keepFiles(work, to, ["truth.log", "console"]);
+    keepFiles(work, to, ["truth.log", "console", ...cases.map((one) => `files/${one.name}/wave`)]);
   }
 }
 
