@@ -85,7 +85,9 @@ export class PartitionedTrace {
 
 function partitionValue(row: TypedRow, key: PartitionKey): string | undefined {
   if (key !== "date") return row[key] === undefined ? undefined : `${row[key]}`;
-  return row.wall === undefined ? undefined : new Date(Number(row.wall / 1000n)).toISOString().slice(0, 10);
+  const date = row.wall === undefined ? undefined : new Date(Number(row.wall / 1000n));
+  // A damaged trace may be of a time that no calendar has.
+  return date === undefined || Number.isNaN(date.getTime()) ? undefined : date.toISOString().replace(/T.*/, "");
 }
 
 /** As Hive does: what a file system or a reader of paths could take for something else becomes %XX. */
