@@ -39,7 +39,7 @@ const read = (log: Uint8Array): TruthLog | FormatError => {
 function soundLines(log: Buffer): { kept: number; posts: number; broken: boolean } {
   const whole = log.toString("latin1").split("\n").slice(0, -1);
   const shape =
-    /^memory_region_ops_(?:read|write) cpu (-?\d{1,9}) mr 0x[0-9a-f]{1,16} addr 0x([0-9a-f]{1,16}) value 0x[0-9a-f]{1,16} size ([1-8]) name '.*'$/s;
+    /^memory_region_ops_(?:read|write) cpu (-?\d{1,9}) mr 0x[0-9a-f]{1,16} addr 0x([0-9a-f]{1,16}) value 0x[0-9a-f]{1,16} size ([1-8]) name '(.*)'$/s;
   let kept = 0;
   let posts = 0;
   for (const line of whole) {
@@ -49,7 +49,7 @@ function soundLines(log: Buffer): { kept: number; posts: number; broken: boolean
     if (parts === null) return { kept, posts, broken: true };
     const address = Number(`0x${parts[2]}`);
     if (ranges.some(({ first, last }) => first <= address && address <= last)) kept += 1;
-    if (address === 0x80 && body.endsWith("'ioport80'") && body.startsWith("memory_region_ops_write")) posts += 1;
+    if (address === 0x80 && parts[4] === "ioport80" && body.startsWith("memory_region_ops_write")) posts += 1;
   }
   return { kept, posts, broken: false };
 }
