@@ -49,9 +49,10 @@ export class AccessRegisters {
 
   /** The register that `event` touches, whose address lies at `place`; undefined where its device has no database. */
   see(event: AccessEvent, place: DevicePlace): RegisterAccess | undefined {
-    const database = this.databaseOf(place.function);
+    let database = this.databaseOf(place.function);
     if (database === undefined) return undefined;
-    if (event.kind === "read") this.observe(database, place, event.width_bytes, event.value);
+    // What the answer tells holds for the answer itself, too: a GPU's first register says how to read it.
+    if (event.kind === "read") database = this.observe(database, place, event.width_bytes, event.value);
     return new RegisterAccess(database, event, place);
   }
 
@@ -73,9 +74,15 @@ export class AccessRegisters {
     return functions.some((found) => this.databaseOf(found)?.learns === true);
   }
 
-  private observe(database: RegisterDatabase, place: DevicePlace, width_bytes: number, value: bigint): void {
+  private observe(
+    database: RegisterDatabase,
+    place: DevicePlace,
+    width_bytes: number,
+    value: bigint,
+  ): RegisterDatabase {
     const next = database.observe(place.bar, place.offset, width_bytes, value);
     if (next !== database) this.databases.set(place.function.address, next);
+    return next;
   }
 
   private databaseOf(found: PciFunction): RegisterDatabase | undefined {

@@ -100,14 +100,15 @@ export function whyNoDemmio(): string | undefined {
   return found ? undefined : `no demmio: build envytools' and put it on the path, or set MMIOSTRIDER_DEMMIO to it`;
 }
 
-/** What demmio makes of the log in the file `log`, with the database in the folder `rnndb`. */
-export function runDemmio(log: string, rnndb: string): string {
+/** What demmio makes of the log in the file `log`, with the database in the folder `rnndb`; `keep`: whether that is wanted. */
+export function runDemmio(log: string, rnndb: string, keep = true): string {
   const { status, stdout, stderr } = spawnSync(demmio, ["-c", "-f", log], {
+    stdio: ["ignore", keep ? "pipe" : "ignore", "pipe"],
     // rnndb's list of chipsets is made when envytools is built; ours is the same enum.
     env: { ...process.env, RNN_PATH: `${rnndb}:${builtInDirectory}` },
     encoding: "utf8",
     maxBuffer: 1 << 30,
   });
   if (status !== 0) throw new Error(`demmio failed: ${stderr}`);
-  return stdout;
+  return stdout ?? "";
 }
