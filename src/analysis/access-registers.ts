@@ -96,5 +96,8 @@ export class AccessRegisters {
 
 /** The built-in database for a PCI function. */
 export function builtInFor(found: PciFunction): RegisterDatabase | undefined {
-  return findDatabase(Number(found.vendor), Number(found.device), Number(found.class));
+  const { vendor, device, class: classCode, config } = found;
+  const bytes =
+    config === undefined ? undefined : Uint8Array.from(config.match(/../g) ?? [], (text) => Number.parseInt(text, 16));
+  return findDatabase(Number(vendor), Number(device), Number(classCode), bytes);
 }

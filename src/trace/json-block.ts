@@ -70,6 +70,7 @@ const isPciFunction = objectOf({
   revision: isHex,
   irq: isNumber,
   driver: isTextOrNull,
+  config: optional((value) => typeof value === "string" && /^(?:[0-9a-f]{2}){0,256}$/.test(value)),
   bars: listOf(objectOf({ index: isCount, start: isHex, length_bytes: isHex, flags: isHex })),
 });
 const isModule = objectOf({ name: isText, textAddress: isHex, text_bytes: isCount, buildId: isTextOrNull });
