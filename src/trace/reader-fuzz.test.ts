@@ -25,11 +25,11 @@ let sound: Uint8Array;
 
 beforeAll(async () => {
   const path = join(directory, "sound.mmt");
-  const records = madeUpRecords(600, 31);
+  const records = madeUpRecords(300, 31);
   const writer = await TraceWriter.create(path, madeUpHeader({ pciFunctions: [] }));
-  await writer.append(records.subarray(0, 200 * record_bytes));
+  await writer.append(records.subarray(0, 100 * record_bytes));
   await writer.note({ pciFunctions: madeUpHeader().pciFunctions, modules: madeUpHeader().modules });
-  await writer.append(records.subarray(200 * record_bytes));
+  await writer.append(records.subarray(100 * record_bytes));
   await writer.close(madeUpSummary);
   // No Buffer: its slice() is no copy.
   sound = Uint8Array.from(readFileSync(path));
@@ -198,10 +198,10 @@ describe("a trace with wrong content and right checksums", () => {
       if ((await read(damagedTrace(changes))) === null) refused += 1;
       else read_ += 1;
     });
-    await fc.assert(property, { numRuns: 500 });
+    await fc.assert(property, { numRuns: 400 });
     expect(refused).toBeGreaterThan(50);
     expect(read_).toBeGreaterThan(50);
-  }, 30_000);
+  }, 120_000);
 
   test("becomes every other format, or leaves nothing behind", async () => {
     const folder = mkdtempSync(join(directory, "convert-"));
@@ -225,8 +225,8 @@ describe("a trace with wrong content and right checksums", () => {
       rmSync(join(folder, name), { recursive: true, force: true });
       expect(left).toEqual(failed ? ["in.mmt"] : ["in.mmt", name].sort());
     });
-    await fc.assert(property, { numRuns: 250 });
-  }, 30_000);
+    await fc.assert(property, { numRuns: 200 });
+  }, 120_000);
 });
 
 test("anything behind the first bytes of a trace", async () => {
