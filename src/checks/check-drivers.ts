@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { ExitCode, UsageError } from "../base/errors.js";
+import { ExitCode, messageOf, UsageError } from "../base/errors.js";
 import { buildCore } from "../capture/core-build.js";
 import { installTools } from "../lab/debian.js";
 import { type LabKernel, prepareKernel } from "../lab/kernel-package.js";
@@ -178,10 +178,16 @@ class Measurement {
   /** What was played must have come out, without recording and with it. */
   private checkWave(boot: Boot, driver: DriverCase, row: Row): void {
     if (driver.wave === undefined || boot.died !== undefined) return;
-    const times = playedTimes(join(filesOf(join(boot.share, ".."), driver.name), driver.wave));
-    if (times >= 2) return;
+    let fault = "";
+    try {
+      const times = playedTimes(join(filesOf(join(boot.share, ".."), driver.name), driver.wave));
+      if (times !== 2) fault = `what was played twice is ${times} times in QEMU's output`;
+    } catch (error) {
+      fault = messageOf(error);
+    }
+    if (fault === "") return;
     row.emulate.workload = false;
-    row.emulate.reasons.push(`what was played twice is ${times} times in QEMU's output`);
+    row.emulate.reasons.push(fault);
   }
 
   private async inMachine<Result>(

@@ -83,11 +83,10 @@ keys() {
   input=/dev/input/$(basename "$(event)")
   await [ -c "$input" ]
   # struct input_event has 24 bytes: a key down and up are two and two SYN, and two MSC
-  timeout 20 head -c 720 "$input" > "$SCRATCH/keys" 7>&- &
-  reader=$!
-  sleep 0.5
+  exec 4< "$input"
   host type "$1"
-  wait $reader || fail "no keys came"
+  timeout 30 head -c 720 <&4 > "$SCRATCH/keys" || fail "no keys came"
+  exec 4<&-
   # of every event the type, code and value, of EV_KEY pressed only
   typed=$(od -An -v -w24 -t u2 "$SCRATCH/keys" | awk '$9 == 1 && $11 == 1 { printf "%s ", $10 }')
   [ "$typed" = "30 48 46 32 18 " ] || fail "typed: $typed"
