@@ -11,7 +11,7 @@ import { type LabKernel, prepareKernel } from "../lab/kernel-package.js";
 import { labTools } from "../lab/needs.js";
 import { type Boot, bootDrivers, filesOf, keepFiles, placeCases } from "./driver-boot.js";
 import { type DriverCase, driverCases, leftOutDrivers } from "./driver-cases.js";
-import { machineScript, type PlacedCase, togetherScript } from "./driver-guest.js";
+import { machineScript, type PlacedCase, together_s, togetherScript } from "./driver-guest.js";
 import { playedTimes } from "./driver-host.js";
 import { type Judged, judgeEmulated, judgeMmiotraced, lastLine, newMessages } from "./driver-results.js";
 import { footnotes, headLines, type Row, rowLine } from "./driver-table.js";
@@ -118,7 +118,7 @@ class Measurement {
 
   /** All cases at once, one recording. */
   async together(cases: readonly DriverCase[]): Promise<Row> {
-    return await this.inMachine(cases, togetherScript, 600, async (boot, placed) => {
+    return await this.inMachine(cases, togetherScript, boot_s + 2 * together_s, async (boot, placed) => {
       const row = await this.emulatedRow(boot, "together", boot.problems);
       row.driver = `all ${cases.length} at once`;
       for (const { driver } of placed) this.checkWave(boot, driver, row);
