@@ -3,6 +3,7 @@
 // bytes, and only those that touch wanted addresses are kept.
 import { closeSync, openSync, readSync } from "node:fs";
 import { FormatError, messageOf, UserError } from "../base/errors.js";
+import { DeviceMoves } from "./device-moves.js";
 import { LineScanner } from "./truth-line.js";
 
 const chunk_bytes = 4 << 20;
@@ -146,6 +147,7 @@ class TruthParser {
   private readonly postWrites: PostWrite[] = [];
   private readonly regionNumbers = new Map<string, number>();
   private readonly line = new LineScanner();
+  private readonly moves = new DeviceMoves();
   private lines = 0;
 
   constructor(path: string, ranges: readonly AddressRange[], aliases: readonly PortAlias[]) {
@@ -195,9 +197,16 @@ class TruthParser {
     let at = from;
     if (buffer[at] !== marker[0]) {
       at = buffer.indexOf(0x3a, from) + 1;
-      if (at === 0 || at >= end) return;
+      if (at === 0 || at >= end) {
+        this.moves.hear(buffer, from, end);
+        return;
+      }
     }
-    for (let index = 0; index < marker.length; index += 1) if (buffer[at + index] !== marker[index]) return;
+    for (let index = 0; index < marker.length; index += 1) {
+      if (buffer[at + index] === marker[index]) continue;
+      this.moves.hear(buffer, from, end);
+      return;
+    }
     at += marker.length;
     const write = buffer[at] === 0x77;
     const { line } = this;
@@ -232,7 +241,7 @@ class TruthParser {
       this.postWrites.push({ byte: low & 0xff, at: this.list.columns.count });
       return;
     }
-    if (!this.wanted(address)) return;
+    if (!this.wanted(address) || this.moves.made(write, address, width_bytes)) return;
     const index = this.list.next();
     const { columns } = this.list;
     columns.write[index] = write ? 1 : 0;

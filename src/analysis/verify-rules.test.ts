@@ -37,6 +37,20 @@ describe("the rules", () => {
     expect(await logged(0xffff_ffff_ffff_ff7fn)).toMatchObject({ identical: false });
   });
 
+  test("what a 53c8xx copies by itself doesn't count, and only that", async () => {
+    const copied = (...more: [offset: number, value: bigint][]) => {
+      const recording = new Recording().map().both(0, 1n);
+      recording.log.push(`lsi_memcpy memcpy dest 0x${(bar + 0x34n).toString(16)} src 0x1234 count 2`);
+      for (const [offset, value] of more) recording.logged("write", 1, offset, value);
+      return recording.both(4, 2n).verify();
+    };
+    expect(await copied([0x34, 7n], [0x35, 8n])).toMatchObject({ identical: true, compared: 2 });
+    const further = await copied([0x34, 7n], [0x35, 8n], [0x36, 9n]);
+    expect(further.differences).toMatchObject([{ kind: "missing", truth: { address: "0xfebc0036" } }]);
+    const twice = await copied([0x34, 7n], [0x34, 7n]);
+    expect(twice.differences).toMatchObject([{ kind: "missing", truth: { address: "0xfebc0034" } }]);
+  });
+
   test("a width between a region's narrowest and widest must be the same", async () => {
     const recording = new Recording().map().traced("read", 2, 8, 0x3344n).logged("read", 4, 8, 0x3344n);
     recording.traced("read", 1, 0, 1n).logged("read", 1, 0, 1n);

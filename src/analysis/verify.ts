@@ -14,6 +14,7 @@
 // - QEMU logs nothing of regions that it backs with memory. Where the whole log has no access in a BAR, the trace's accesses
 //   there can't be compared: they are left out, and counted, unless the caller expects all to be in the log.
 // - A memory BAR that QEMU builds as a view of the function's ports is in its log at the ports (port-aliases.ts).
+// - What QEMU's 53c8xx copies by itself counts not as accessed, where the log says so (device-moves.ts).
 // - A strict trace must have the log's order across all regions. A relaxed one promises it only for each CPU, and is
 //   compared CPU by CPU.
 // - A trace with lost or escaped records is never identical; nor is one that was cut, unless the caller knows that the

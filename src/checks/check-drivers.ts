@@ -4,14 +4,14 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { ExitCode, UsageError } from "../base/errors.js";
+import { ExitCode, messageOf, UsageError } from "../base/errors.js";
 import { buildCore } from "../capture/core-build.js";
 import { installTools } from "../lab/debian.js";
 import { type LabKernel, prepareKernel } from "../lab/kernel-package.js";
 import { labTools } from "../lab/needs.js";
 import { type Boot, bootDrivers, filesOf, keepFiles, placeCases } from "./driver-boot.js";
 import { type DriverCase, driverCases, leftOutDrivers } from "./driver-cases.js";
-import { machineScript, type PlacedCase, togetherScript } from "./driver-guest.js";
+import { machineScript, type PlacedCase, together_s, togetherScript } from "./driver-guest.js";
 import { playedTimes } from "./driver-host.js";
 import { type Judged, judgeEmulated, judgeMmiotraced, lastLine, newMessages } from "./driver-results.js";
 import { footnotes, headLines, type Row, rowLine } from "./driver-table.js";
@@ -118,7 +118,7 @@ class Measurement {
 
   /** All cases at once, one recording. */
   async together(cases: readonly DriverCase[]): Promise<Row> {
-    return await this.inMachine(cases, togetherScript, 600, async (boot, placed) => {
+    return await this.inMachine(cases, togetherScript, boot_s + 2 * together_s, async (boot, placed) => {
       const row = await this.emulatedRow(boot, "together", boot.problems);
       row.driver = `all ${cases.length} at once`;
       for (const { driver } of placed) this.checkWave(boot, driver, row);
@@ -178,10 +178,16 @@ class Measurement {
   /** What was played must have come out, without recording and with it. */
   private checkWave(boot: Boot, driver: DriverCase, row: Row): void {
     if (driver.wave === undefined || boot.died !== undefined) return;
-    const times = playedTimes(join(filesOf(join(boot.share, ".."), driver.name), driver.wave));
-    if (times >= 2) return;
+    let fault = "";
+    try {
+      const times = playedTimes(join(filesOf(join(boot.share, ".."), driver.name), driver.wave));
+      if (times !== 2) fault = `what was played twice is ${times} times in QEMU's output`;
+    } catch (error) {
+      fault = messageOf(error);
+    }
+    if (fault === "") return;
     row.emulate.workload = false;
-    row.emulate.reasons.push(`what was played twice is ${times} times in QEMU's output`);
+    row.emulate.reasons.push(fault);
   }
 
   private async inMachine<Result>(

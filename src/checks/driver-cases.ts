@@ -84,7 +84,7 @@ export const driverCases: readonly DriverCase[] = [
   // Linux makes no port for a SAS disk without a world-wide name
   disk("mptsas", `-device mptsas1068,id=scsi@D,addr=@S ${scsi},wwn=0x5000c50015ea71ac`),
   // not the 53c895a: it fetches its SCRIPTS from a BAR, and QEMU logs what the device itself reads there like a CPU's accesses
-  disk("sym53c8xx", `-device lsi53c810,id=scsi@D,addr=@S ${scsi}`),
+  disk("sym53c8xx", `-trace lsi_memcpy -device lsi53c810,id=scsi@D,addr=@S ${scsi}`),
   disk("vmw_pvscsi", `-device pvscsi,id=scsi@D,addr=@S ${scsi}`),
   disk("sdhci-pci", "-device sdhci-pci,id=sd@D,addr=@S -device sd-card,drive=disk@D,bus=sd-bus", {
     workload: "modprobe -a ext4 mmc_block sdhci_pci; files; modprobe -r mmc_block; modprobe -r sdhci_pci",

@@ -15,6 +15,8 @@ export interface PlacedCase {
 
 /** No run takes longer; then it is ended, and has failed. */
 const run_s = 150;
+/** Nor any of all at once. */
+export const together_s = 900;
 
 /** A line that begins with this, on the machine's output, asks the host for something or tells where the machine is. */
 export const signalPrefix = "@@";
@@ -83,11 +85,10 @@ keys() {
   input=/dev/input/$(basename "$(event)")
   await [ -c "$input" ]
   # struct input_event has 24 bytes: a key down and up are two and two SYN, and two MSC
-  timeout 20 head -c 720 "$input" > "$SCRATCH/keys" 7>&- &
-  reader=$!
-  sleep 0.5
+  exec 4< "$input"
   host type "$1"
-  wait $reader || fail "no keys came"
+  timeout 30 head -c 720 <&4 > "$SCRATCH/keys" || fail "no keys came"
+  exec 4<&-
   # of every event the type, code and value, of EV_KEY pressed only
   typed=$(od -An -v -w24 -t u2 "$SCRATCH/keys" | awk '$9 == 1 && $11 == 1 { printf "%s ", $10 }')
   [ "$typed" = "30 48 46 32 18 " ] || fail "typed: $typed"
@@ -176,7 +177,7 @@ function fence(kind: 1 | 2, id: string): string {
 }
 
 /** What comes before all cases of a machine: `run`, and the way of its signals to the host. */
-export function opening(cases: readonly PlacedCase[]): string {
+export function opening(cases: readonly PlacedCase[], limit_s = run_s): string {
   return `mkdir -p /tmp/scratch
 # the kernel asks for modules in the first root, where there is no modprobe
 printf '#!/bin/busybox sh\\nexec /bin/busybox chroot /root /sbin/modprobe "$@"\\n' > /proc/1/root/bin/request-module
@@ -189,7 +190,7 @@ run() { # NAME PHASE COMMAND...: output, exit code and kernel messages go to /sh
   at=/share/$1.$2; name=$1; phase=$2; shift 2
   echo "${signalPrefix}begin $name $phase" > /tmp/signals
   dmesg -c > /dev/null
-  timeout -k 5 ${run_s} "$@" > $at.out 2>&1 < /dev/null
+  timeout -k 5 ${limit_s} "$@" > $at.out 2>&1 < /dev/null
   echo $? > $at.code
   dmesg > $at.dmesg
   cat /sys/devices/system/cpu/online > $at.cpus
@@ -244,7 +245,7 @@ export function togetherScript(cases: readonly PlacedCase[]): string {
   const all = cases
     .map(({ driver: { name } }) => `/bin/sh /share/${name}.sh > /share/${name}.part 2>&1 & jobs="$jobs $!:${name}"`)
     .join("\n");
-  return `${opening(cases)}
+  return `${opening(cases, together_s)}
 cat > /tmp/together <<'END'
 jobs=
 ${all}
