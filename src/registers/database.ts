@@ -41,6 +41,15 @@ export interface DescribeOptions {
 /** Answers remembered for each domain, width and direction; see domain-view.ts. */
 const matchesMax = 1 << 16;
 
+/** The last question and its answer. */
+interface LastMatch {
+  domain: string;
+  offset: number;
+  width_bytes: number;
+  direction: Direction | undefined;
+  match: Remembered | undefined;
+}
+
 export class RegisterDatabase {
   /** What messages call it: `e1000`, or the file's path. */
   readonly name: string;
@@ -54,6 +63,7 @@ export class RegisterDatabase {
   readonly #selection: Selection;
   readonly #views = new Map<string, DomainView>();
   readonly #matches = new Map<string, Map<number, Remembered | undefined>[]>();
+  readonly #last: LastMatch = { domain: "", offset: -1, width_bytes: 0, direction: undefined, match: undefined };
   readonly #nameOffset: NameOffset;
 
   constructor(
@@ -137,6 +147,31 @@ export class RegisterDatabase {
   }
 
   #match(
+    domain: string,
+    offset: number,
+    width_bytes: number,
+    direction: Direction | undefined,
+  ): Remembered | undefined {
+    // What was asked for its name is asked for its meaning next.
+    const last = this.#last;
+    if (
+      last.offset === offset &&
+      last.width_bytes === width_bytes &&
+      last.direction === direction &&
+      last.domain === domain
+    ) {
+      return last.match;
+    }
+    const match = this.#remembered(domain, offset, width_bytes, direction);
+    last.offset = offset;
+    last.width_bytes = width_bytes;
+    last.direction = direction;
+    last.domain = domain;
+    last.match = match;
+    return match;
+  }
+
+  #remembered(
     domain: string,
     offset: number,
     width_bytes: number,
