@@ -1,9 +1,21 @@
 // Nanoseconds to name an access's register and to put its value into words, in envytools' database, which is the
 // largest there is; and in a built-in one. `$MMIOSTRIDER_RNNDB` says where envytools' database is.
-import { existsSync } from "node:fs";
+// demmio, envytools' own decoder of mmiotrace logs, is measured too where it is on the path.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../src/base/errors.js";
-import type { Node } from "../src/registers/compile.js";
+import { projectDirectory } from "../src/base/paths.js";
+import {
+  type GpuAccess,
+  gpuAccesses,
+  gpuLog,
+  registerOffsets,
+  runDemmio,
+  seededRandom,
+  whyNoDemmio,
+} from "../src/registers/gpu-log-for-tests.js";
 import { findDatabase, loadDatabase, type RegisterDatabase } from "../src/registers/index.js";
 import { rnndbDirectory } from "../src/registers/rnndb-for-tests.js";
 import { find } from "../src/registers/search.js";
@@ -13,24 +25,11 @@ const accesses = 500_000;
 /** Different registers that a driver touches again and again: about what a GPU's driver does between two mode sets. */
 const hotRegisters = 4_000;
 
-/** Offsets of registers, each of a copy somewhere in its arrays. */
-function offsetsOf(nodes: readonly Node[], base: number, random: () => number): number[] {
-  return nodes.flatMap((node) => {
-    const copies = Math.min(node.length, 64);
-    const start = base + (node.offsets?.[0] ?? node.offset) + Math.floor(random() * copies) * node.stride;
-    return node.register === undefined ? offsetsOf(node.children, start, random) : [start];
-  });
-}
-
 /** Accesses of a driver: few registers get most of them, half of the values have been there before. */
 function makeAccesses(database: RegisterDatabase): { offsets: Float64Array; values: BigUint64Array } {
-  let state = 12345;
-  const random = (): number => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
+  const random = seededRandom(12345);
   const domain = database.domains()[0] as string;
-  const all = offsetsOf(database.view(domain).nodes, 0, random).filter((offset) => offset % 4 === 0);
+  const all = registerOffsets(database.view(domain).nodes, random).filter((offset) => offset % 4 === 0);
   const hot = Array.from({ length: hotRegisters }, () => all[Math.floor(random() * all.length)] as number);
   const offsets = new Float64Array(accesses);
   const values = new BigUint64Array(accesses);
@@ -99,4 +98,53 @@ export function run(): void {
   const loaded_ms = Number(process.hrtime.bigint() - started) / 1e6;
   process.stdout.write(`registers: envytools' nv_mmio.xml loaded and compiled in ${loaded_ms.toFixed(0)} ms\n`);
   printMeasured("registers: nv_mmio.xml, GF119", "access", measure(contenders(() => database)));
+  againstDemmio();
+}
+
+/** Lines of a log such as a GPU's driver makes: few registers get most of the accesses. */
+const logLines = 400_000;
+const logRounds = 3;
+
+/** envytools' demmio and we ourselves turn the same log into text, each as a process, from the start to the last line. */
+function againstDemmio(): void {
+  const missing = whyNoDemmio();
+  if (missing !== undefined) {
+    process.stdout.write(`registers: not compared with demmio: ${missing}\n`);
+    return;
+  }
+  const folder = mkdtempSync(join(tmpdir(), "mmiostrider-bench-"));
+  try {
+    const random = seededRandom(99);
+    const [identification, ...all] = gpuAccesses(rnndbDirectory, 0xd9, 1_000);
+    const hot = all.filter(() => random() < hotRegisters / all.length);
+    const accesses = Array.from({ length: logLines - 1 }, () => {
+      const access = hot[Math.floor(random() ** 3 * hot.length)] as GpuAccess;
+      return random() < 0.5 ? access : { ...access, value: Math.floor(random() * 2 ** (8 * access.width_bytes)) };
+    });
+    const log = join(folder, "gpu.txt");
+    const trace = join(folder, "gpu.mmt");
+    writeFileSync(log, gpuLog([identification as GpuAccess, ...accesses]));
+    const ours = (...args: string[]) => {
+      const { status, stderr } = spawnSync(
+        process.execPath,
+        [join(projectDirectory, "bin", "mmiostrider.js"), ...args],
+        {
+          stdio: ["ignore", "ignore", "pipe"],
+          encoding: "utf8",
+        },
+      );
+      if (status !== 0) throw new UserError(`mmiostrider ${args.join(" ")} failed: ${stderr}`);
+    };
+    ours("convert", log, trace);
+    const registers = ["--registers", `${join(rnndbDirectory, "nv_mmio.xml")}:NV_MMIO`];
+    const units = logLines;
+    const contended: Contender[] = [
+      { name: "demmio, the log", units, work: () => runDemmio(log, rnndbDirectory, false) },
+      { name: "convert, the log to CSV", units, work: () => ours("convert", ...registers, "--to", "csv", log, "-") },
+      { name: "report, the log once imported", units, work: () => ours("report", ...registers, trace) },
+    ];
+    printMeasured(`registers: a log of ${logLines} lines, GF119`, "line", measure(contended, logRounds));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }

@@ -49,9 +49,10 @@ export class AccessRegisters {
 
   /** The register that `event` touches, whose address lies at `place`; undefined where its device has no database. */
   see(event: AccessEvent, place: DevicePlace): RegisterAccess | undefined {
-    const database = this.databaseOf(place.function);
+    let database = this.databaseOf(place.function);
     if (database === undefined) return undefined;
-    if (event.kind === "read") this.observe(database, place, event.width_bytes, event.value);
+    // What the answer tells holds for the answer itself, too: a GPU's first register says how to read it.
+    if (event.kind === "read") database = this.observe(database, place, event.width_bytes, event.value);
     return new RegisterAccess(database, event, place);
   }
 
@@ -73,9 +74,15 @@ export class AccessRegisters {
     return functions.some((found) => this.databaseOf(found)?.learns === true);
   }
 
-  private observe(database: RegisterDatabase, place: DevicePlace, width_bytes: number, value: bigint): void {
+  private observe(
+    database: RegisterDatabase,
+    place: DevicePlace,
+    width_bytes: number,
+    value: bigint,
+  ): RegisterDatabase {
     const next = database.observe(place.bar, place.offset, width_bytes, value);
     if (next !== database) this.databases.set(place.function.address, next);
+    return next;
   }
 
   private databaseOf(found: PciFunction): RegisterDatabase | undefined {
@@ -89,5 +96,8 @@ export class AccessRegisters {
 
 /** The built-in database for a PCI function. */
 export function builtInFor(found: PciFunction): RegisterDatabase | undefined {
-  return findDatabase(Number(found.vendor), Number(found.device), Number(found.class));
+  const { vendor, device, class: classCode, config } = found;
+  const bytes =
+    config === undefined ? undefined : Uint8Array.from(config.match(/../g) ?? [], (text) => Number.parseInt(text, 16));
+  return findDatabase(Number(vendor), Number(device), Number(classCode), bytes);
 }

@@ -77,9 +77,14 @@ function isMark(event: TraceEvent, bound: Bound | undefined): boolean {
   return event.kind === "mark" && bound?.kind === "mark" && event.text.includes(bound.text);
 }
 
+/** More than there are 64-bit time stamps. */
+const ticksMax = 2 ** 65;
+
 /** The first time stamp that isn't shown as before `time_s`, to the nanosecond. */
 function tscOf(header: TraceHeader, time_s: number): bigint {
-  return BigInt(header.clock.tsc) + BigInt(Math.round(time_s * header.clock.tscFrequency_hz));
+  // Times that are further away than any time stamp can be don't have to be told apart.
+  const ticks = Math.min(Math.max(Math.round(time_s * header.clock.tscFrequency_hz), -ticksMax), ticksMax);
+  return BigInt(header.clock.tsc) + BigInt(ticks);
 }
 
 /**

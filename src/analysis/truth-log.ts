@@ -8,6 +8,9 @@ import { LineScanner } from "./truth-line.js";
 const chunk_bytes = 4 << 20;
 /** A line is never longer; what is, isn't QEMU's. */
 const lineMax_bytes = 64 << 10;
+/** No device's access in QEMU is wider, and no machine of its has more processors. */
+const widthMax_bytes = 8;
+const cpuMax = 0x7fff;
 const postPort = 0x80;
 const postRegion = "ioport80";
 
@@ -157,7 +160,7 @@ class TruthParser {
     const buffer = Buffer.alloc(chunk_bytes + lineMax_bytes);
     let kept = 0;
     for (;;) {
-      const read = readSync(descriptor, buffer, kept, chunk_bytes, null);
+      const read = this.read(descriptor, buffer, kept);
       if (read === 0) break;
       const end = kept + read;
       let from = 0;
@@ -169,10 +172,21 @@ class TruthParser {
         from = next + 1;
       }
       kept = end - from;
-      if (kept > lineMax_bytes) throw this.broken("a line longer than any of QEMU's");
+      if (kept > lineMax_bytes) {
+        this.lines += 1;
+        throw this.broken("a line longer than any of QEMU's");
+      }
       buffer.copy(buffer, 0, from, end);
     }
     return { accesses: this.list.columns, postWrites: this.postWrites, lines: this.lines };
+  }
+
+  private read(descriptor: number, buffer: Buffer, at: number): number {
+    try {
+      return readSync(descriptor, buffer, at, chunk_bytes, null);
+    } catch (error) {
+      throw new UserError(`reading the truth log ${this.path} failed: ${messageOf(error)}`, { cause: error });
+    }
   }
 
   /** The line is `buffer[from]` to `buffer[end - 1]`. */
@@ -209,7 +223,8 @@ class TruthParser {
     line.word("size");
     const width_bytes = line.decimal();
     line.word("name");
-    if (!line.sound || buffer[line.at] !== quote || buffer[end - 1] !== quote || end - 1 === line.at) {
+    const plausible = line.sound && width_bytes > 0 && width_bytes <= widthMax_bytes && Math.abs(cpu) <= cpuMax;
+    if (!plausible || buffer[line.at] !== quote || buffer[end - 1] !== quote || end - 1 === line.at) {
       throw this.broken("this isn't how QEMU writes a memory_region_ops line");
     }
     const name = buffer.toString("latin1", line.at + 1, end - 1);

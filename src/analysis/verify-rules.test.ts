@@ -30,6 +30,13 @@ describe("the rules", () => {
     expect(await narrow(0x45n)).toMatchObject({ identical: false });
   });
 
+  test("of the log's value only the accessed bytes count: QEMU logs all ones where nothing answers", async () => {
+    const logged = (value: bigint) =>
+      new Recording().map().both(0, 1n).traced("read", 1, 8, 0xffn).logged("read", 1, 8, value).verify();
+    expect(await logged(0xffff_ffff_ffff_ffffn)).toMatchObject({ identical: true });
+    expect(await logged(0xffff_ffff_ffff_ff7fn)).toMatchObject({ identical: false });
+  });
+
   test("a width between a region's narrowest and widest must be the same", async () => {
     const recording = new Recording().map().traced("read", 2, 8, 0x3344n).logged("read", 4, 8, 0x3344n);
     recording.traced("read", 1, 0, 1n).logged("read", 1, 0, 1n);

@@ -191,15 +191,16 @@ class Comparison {
     if (traced.address[a] !== truth.address[b] || traced.write[a] !== truth.write[b]) return false;
     const width_bytes = traced.width_bytes[a]!;
     const truthWidth_bytes = truth.width_bytes[b]!;
-    let low = truth.valueLow[b]!;
-    let high = truth.valueHigh[b]!;
     if (width_bytes !== truthWidth_bytes) {
       const narrowest = extentOf(this.extents, traced.address[a]!)?.narrowest ?? 0;
       if (width_bytes >= narrowest || truthWidth_bytes !== narrowest) return false;
-      if (width_bytes < 4) low &= (1 << (8 * width_bytes)) - 1;
-      if (width_bytes <= 4) high = 0;
-      else high &= width_bytes < 8 ? (1 << (8 * (width_bytes - 4))) - 1 : -1;
     }
+    // Beyond the accessed bytes the log's value means nothing: where nothing answers, it is all ones at any width.
+    let low = truth.valueLow[b]!;
+    let high = truth.valueHigh[b]!;
+    if (width_bytes < 4) low &= (1 << (8 * width_bytes)) - 1;
+    if (width_bytes <= 4) high = 0;
+    else if (width_bytes < 8) high &= (1 << (8 * (width_bytes - 4))) - 1;
     return traced.valueLow[a] === low >>> 0 && traced.valueHigh[a] === high >>> 0;
   }
 

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Bar, Hex, PciFunction } from "../trace/header.js";
+import { readPciConfig } from "./pci-config.js";
 
 /** Resource flags, include/linux/ioport.h. */
 export const resourceFlag = { memory: 0x200n, romShadow: 0x2n } as const;
@@ -58,6 +59,9 @@ export function readPciFunction(address: string, sysfs: SysfsRoot = defaultSysfs
   const read = (file: string) => readOptional(join(folder, file));
   const resource = read("resource");
   if (resource === undefined) return undefined;
+  // Reading the configuration space of a sleeping function would wake it.
+  const asleep = read("power/runtime_status")?.trim() === "suspended";
+  const config = asleep ? undefined : readPciConfig(join(folder, "config"));
   return {
     address,
     vendor: hexOf(read("vendor")),
@@ -69,6 +73,7 @@ export function readPciFunction(address: string, sysfs: SysfsRoot = defaultSysfs
     irq: Number(read("irq")?.trim() ?? 0),
     driver: boundDriver(address, sysfs),
     bars: parseResource(resource),
+    ...(config === undefined ? {} : { config: Buffer.from(config).toString("hex") }),
   };
 }
 

@@ -13,7 +13,7 @@ import { type Boot, bootDrivers, filesOf, keepFiles, placeCases } from "./driver
 import { type DriverCase, driverCases, leftOutDrivers } from "./driver-cases.js";
 import { machineScript, type PlacedCase, togetherScript } from "./driver-guest.js";
 import { playedTimes } from "./driver-host.js";
-import { type Judged, judgeEmulated, judgeMmiotraced, newMessages } from "./driver-results.js";
+import { type Judged, judgeEmulated, judgeMmiotraced, lastLine, newMessages } from "./driver-results.js";
 import { footnotes, headLines, type Row, rowLine } from "./driver-table.js";
 import { runCheck, wholeNumber } from "./run-check.js";
 
@@ -21,7 +21,7 @@ const usage = `usage: npm run check:drivers -- [--driver NAME]... [--kernel KERN
   --driver NAME    only this driver; may be repeated (default: all that the table has)
   --kernel KERNEL  as lab takes it: debian:6.1, debian:6.12, …; may be repeated (default: those two)
   --cpus N         CPUs of the machine; may be repeated (default: 2 and 4)
-  --no-mmiotrace   leave out the run under the kernel's own mmiotrace
+  --no-mmiotrace   leave out the run under the kernel's own mmiotrace, which is made with the first number of CPUs
   --all            all drivers at once, recorded by one recorder, and nothing else
   --per-boot N     drivers that one machine has (default 7)
   --keep DIR       keep traces, logs and QEMU's truth of what isn't identical there
@@ -106,7 +106,7 @@ class Measurement {
       for (const row of rows) emulated.set(row.driver, row);
       left = left.filter(({ name }) => !emulated.has(name));
     }
-    if (this.options.mmiotrace) {
+    if (this.options.mmiotrace && this.cpus === this.options.cpus[0]) {
       for (let left = [...cases]; left.length > 0; ) {
         const judged = await this.mmiotraceColumns(left);
         for (const [name, found] of judged) emulated.get(name)!.mmiotrace = found;
@@ -119,7 +119,7 @@ class Measurement {
   /** All cases at once, one recording. */
   async together(cases: readonly DriverCase[]): Promise<Row> {
     return await this.inMachine(cases, togetherScript, 600, async (boot, placed) => {
-      const row = await this.emulatedRow(boot, "together");
+      const row = await this.emulatedRow(boot, "together", boot.problems);
       row.driver = `all ${cases.length} at once`;
       for (const { driver } of placed) this.checkWave(boot, driver, row);
       return row;
@@ -128,14 +128,15 @@ class Measurement {
 
   private emulatedRows(cases: readonly DriverCase[]): Promise<Row[]> {
     const script = (placed: readonly PlacedCase[]) => machineScript(placed, { emulate: true, mmiotrace: false });
-    return this.inMachine(cases, script, boot_s + cases.length * (bare_s + recorded_s), async (boot) => {
+    return this.inMachine(cases, script, boot_s + cases.length * (bare_s + recorded_s), async (boot, placed) => {
       const rows: Row[] = [];
-      for (const driver of cases) {
+      for (const { driver, slot } of placed) {
         // the one that the machine died of, or all when it never came up, have had their turn
         const hadTurn =
           boot.runs.has(`${driver.name}.emulate`) || boot.died?.during.includes(`${driver.name} `) === true;
         if (!hadTurn && boot.died !== undefined && boot.runs.size > 0) continue;
-        const row = await this.emulatedRow(boot, driver.name);
+        const problems = boot.problems.filter(({ where }) => where.replace(/^[a-z]+/, "") === String(slot));
+        const row = await this.emulatedRow(boot, driver.name, problems);
         this.checkWave(boot, driver, row);
         rows.push(row);
       }
@@ -157,23 +158,19 @@ class Measurement {
     });
   }
 
-  private async emulatedRow(boot: Boot, name: string): Promise<Row> {
+  private async emulatedRow(boot: Boot, name: string, problems: Boot["problems"]): Promise<Row> {
     const judged = await judgeEmulated(boot, name);
     const messages = newMessages(boot, name);
     const bare = boot.runs.get(`${name}.bare`);
-    const reasons = [...judged.reasons, ...boot.problems];
+    const reasons = [...judged.reasons, ...problems.map(({ what }) => what)];
     if (bare !== undefined && bare.exitCode !== 0) {
-      reasons.push(
-        `the workload ends with ${bare.exitCode} without recording: ${bare.output.trimEnd().split("\n").at(-1)}`,
-      );
+      reasons.push(`the workload ends with ${bare.exitCode} without recording: ${lastLine(bare.output)}`);
     }
-    if (boot.complaint !== undefined)
-      reasons.push(`the kernel complained: ${boot.complaint.split("\n").slice(0, 12).join(" | ")}`);
     return {
       driver: name,
       kernel: this.kernelName.replace(/^debian:/, ""),
       cpus: this.cpus,
-      emulate: { ...judged, reasons, workload: judged.workload && bare?.exitCode === 0 },
+      emulate: { ...judged, reasons, workload: judged.workload && bare?.exitCode === 0 && problems.length === 0 },
       messages,
     };
   }
@@ -228,7 +225,7 @@ class Measurement {
       to,
       cases.map((one) => `${one.name}.part`),
     );
-    keepFiles(work, to, ["truth.log", "console"]);
+    keepFiles(work, to, ["truth.log", "console", ...cases.map((one) => `files/${one.name}/wave`)]);
   }
 }
 
@@ -236,11 +233,12 @@ async function main(): Promise<void> {
   const options = parseOptions();
   if (options === undefined) return;
   await installTools(labTools, say);
-  for (const line of headLines(options.mmiotrace && !options.all)) process.stdout.write(`${line}\n`);
+  const withMmiotrace = options.mmiotrace && !options.all;
+  for (const line of headLines(withMmiotrace)) process.stdout.write(`${line}\n`);
   const rows: Row[] = [];
   const print = (row: Row) => {
     rows.push(row);
-    process.stdout.write(`${rowLine(row)}\n`);
+    process.stdout.write(`${rowLine(row, withMmiotrace)}\n`);
     for (const note of footnotes(row)) process.stdout.write(`    ${note}\n`);
   };
   for (const kernelName of options.kernels) {

@@ -97,7 +97,7 @@ async function soak(plan: SoakPlan, keep: string | undefined): Promise<SessionRe
     if (boot.died !== undefined) results[0]!.faults.push(`the machine died: ${boot.died.why}`);
     if (boot.complaint !== undefined)
       results[0]!.faults.push(`its console: ${boot.complaint.split("\n").slice(0, 12).join(" | ")}`);
-    results[0]!.faults.push(...boot.problems);
+    results[0]!.faults.push(...boot.problems.map(({ where, what }) => `${where}: ${what}`));
     if (keep !== undefined && results.some(({ faults }) => faults.length > 0)) {
       const to = join(keep, `seed-${plan.seed}`);
       mkdirSync(to, { recursive: true });

@@ -1,4 +1,5 @@
 // One machine of `npm run check:drivers`: its devices and files, the boot, and what every run in it left.
+import type { ChildProcess } from "node:child_process";
 import {
   closeSync,
   copyFileSync,
@@ -20,6 +21,7 @@ import { splitWords } from "../lab/split-words.js";
 import type { DriverCase } from "./driver-cases.js";
 import { type PlacedCase, signalPrefix, workloadScript } from "./driver-guest.js";
 import { DriverHost } from "./driver-host.js";
+import { startTpm } from "./swtpm.js";
 
 /** The first slot that neither the lab nor QEMU's board has; above the last one is the board's own function. */
 const firstSlot = 5;
@@ -46,7 +48,8 @@ export interface Boot {
   died: { during: string; why: string } | undefined;
   /** What the kernel complained of on its console. */
   complaint: string | undefined;
-  problems: string[];
+  /** What the host could not do for a workload, or saw that was wrong, and at which device: `screen8`. */
+  problems: { where: string; what: string }[];
 }
 
 /** Gives each case its slot. Throws UserError where there are too many. */
@@ -109,7 +112,11 @@ export async function bootDrivers(
       }
     }
   };
+  const tpms: ChildProcess[] = [];
   try {
+    for (const { driver } of request.cases) {
+      if (driver.needs === "swtpm") tpms.push(await startTpm(filesOf(work, driver.name), request.timeout_s));
+    }
     const result = await runInLab({
       kernel: request.kernel,
       cpus: request.cpus,
@@ -129,6 +136,7 @@ export async function bootDrivers(
     boot.complaint = complaintIn(error.consoleLog);
     writeFileSync(join(work, "console"), error.consoleLog);
   } finally {
+    for (const tpm of tpms) tpm.kill();
     await host.close();
   }
   collectRuns(share, boot.runs);

@@ -10,6 +10,8 @@ export interface DriverCase {
   place?: string;
   /** What `mmiostrider record` is told to record, when it isn't the PCI device: `--range …`. */
   record?: string;
+  /** The ring's size, as `--ring-size` takes it, where a driver writes faster than the default holds. */
+  ring?: string;
   /** MB of the disk image that `@F/disk` is. */
   disk_MB?: number;
   /** Run once before everything: takes the device from a driver that has it since boot. */
@@ -50,7 +52,7 @@ const usb = (name: string, qemu: string): DriverCase => ({
   name,
   qemu: `${drive} ${qemu} -device usb-storage,drive=disk@D,bus=usb@D.0`,
   disk_MB: 32,
-  workload: `modprobe -a ext4 sd_mod evdev usbhid usb_storage ${name}; files; keys usb@D; modprobe -r ${name}`,
+  workload: `modprobe -a ext4 sd_mod evdev usbhid hid_generic usb_storage ${name}; files; keys usb@D; modprobe -r ${name}`,
 });
 
 /** virtio-pci has had the device since boot: it is taken from it before anything is recorded, and given back by the workload. */
@@ -65,6 +67,8 @@ const screen = (name: string, qemu: string): DriverCase => ({
   name,
   qemu,
   workload: `modprobe ${name}; picture screen@D; modprobe -r ${name}`,
+  // every pixel of the console and of the picture is an access
+  ring: "256M",
 });
 
 export const driverCases: readonly DriverCase[] = [
@@ -79,7 +83,8 @@ export const driverCases: readonly DriverCase[] = [
   disk("megaraid_sas", `-device megasas,id=scsi@D,addr=@S ${scsi}`),
   // Linux makes no port for a SAS disk without a world-wide name
   disk("mptsas", `-device mptsas1068,id=scsi@D,addr=@S ${scsi},wwn=0x5000c50015ea71ac`),
-  disk("sym53c8xx", `-device lsi53c895a,id=scsi@D,addr=@S ${scsi}`),
+  // not the 53c895a: it fetches its SCRIPTS from a BAR, and QEMU logs what the device itself reads there like a CPU's accesses
+  disk("sym53c8xx", `-device lsi53c810,id=scsi@D,addr=@S ${scsi}`),
   disk("vmw_pvscsi", `-device pvscsi,id=scsi@D,addr=@S ${scsi}`),
   disk("sdhci-pci", "-device sdhci-pci,id=sd@D,addr=@S -device sd-card,drive=disk@D,bus=sd-bus", {
     workload: "modprobe -a ext4 mmc_block sdhci_pci; files; modprobe -r mmc_block; modprobe -r sdhci_pci",
@@ -108,6 +113,16 @@ export const driverCases: readonly DriverCase[] = [
     name: "i6300esb",
     qemu: "-device i6300esb,addr=@S -action watchdog=none",
     workload: "modprobe i6300esb; watchdog; modprobe -r i6300esb",
+  },
+  {
+    // built into Debian's kernels, and no PCI device: bound and unbound by hand
+    name: "tpm_tis",
+    qemu: "-chardev socket,id=tpm@D,path=@F/tpm -tpmdev emulator,id=tpm@D,chardev=tpm@D -device tpm-tis,tpmdev=tpm@D",
+    place: "",
+    record: "--range 0xfed40000-0xfed44fff",
+    prepare: "echo MSFT0101:00 > /sys/bus/platform/drivers/tpm_tis/unbind",
+    workload: "cd /sys/bus/platform/drivers/tpm_tis; echo MSFT0101:00 > bind; extend; echo MSFT0101:00 > unbind",
+    needs: "swtpm",
   },
 ];
 

@@ -122,6 +122,31 @@ play() {
 
 # a watchdog: fed twice, then told to stop
 watchdog() { await [ -c /dev/watchdog ]; for food in . . V; do printf %s $food; sleep 0.3; done > /dev/watchdog; }
+
+# a TPM: random bytes extend a register, which must then be the hash of what it was and of them
+# the number counts up where the kernel keeps the former one (IMA does)
+tpm() { for found in /sys/bus/platform/drivers/tpm_tis/*/tpm/tpm*; do [ -c "/dev/\${found##*/}" ] && echo "$found" && return; done; return 1; }
+register() { cat "$(tpm)/pcr-sha256/16"; }
+hex() { od -An -v -tx1 | tr -d ' \\n' | tr a-f A-F; }
+extend() {
+  await tpm
+  chip=/dev/$(basename "$(tpm)")
+  # TPM2_PCR_Extend of register 16, by a password that is empty, in SHA-256
+  head -c 32 /dev/urandom > "$SCRATCH/random"
+  printf '\\200\\002\\000\\000\\000\\101\\000\\000\\001\\202\\000\\000\\000\\020\\000\\000\\000\\011' > "$SCRATCH/command"
+  printf '\\100\\000\\000\\011\\000\\000\\000\\000\\000\\000\\000\\000\\001\\000\\013' >> "$SCRATCH/command"
+  cat "$SCRATCH/random" >> "$SCRATCH/command"
+  for round in 1 2 3; do
+    before=$(register)
+    exec 5<> "$chip"
+    cat "$SCRATCH/command" >&5
+    dd bs=4096 count=1 <&5 2> /dev/null > "$SCRATCH/answer"
+    exec 5>&-
+    [ "$(od -An -j6 -N4 -tx1 "$SCRATCH/answer")" = " 00 00 00 00" ] || fail "the TPM refuses: $(hex < "$SCRATCH/answer")"
+    wanted=$({ echo "$before" | /run/lab/busybox xxd -r -p; cat "$SCRATCH/random"; } | sha256sum | cut -d' ' -f1 | tr a-f A-F)
+    [ "$(register)" = "$wanted" ] || fail "the register is $(register), not $wanted"
+  done
+}
 `;
 
 const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
@@ -139,7 +164,7 @@ ${text}
 
 /** What the recorder is told. */
 function recorded({ driver, place }: PlacedCase): string {
-  return driver.record ?? `--device ${place}`;
+  return `${driver.record ?? `--device ${place}`} --ring-size ${driver.ring ?? "16M"}`;
 }
 
 const octal = (byte: number) => `\\${byte.toString(8).padStart(3, "0")}`;
@@ -180,8 +205,8 @@ ${cases
 
 const bare = ({ driver: { name } }: PlacedCase) => `run ${name} bare /bin/sh /share/${name}.sh`;
 
-const emulated = (placed: PlacedCase, options: string) =>
-  `run ${placed.driver.name} emulate mmiostrider record ${recorded(placed)} ${options} -o /share/${placed.driver.name}.mmt -- /bin/sh /share/${placed.driver.name}.sh`;
+const emulated = (placed: PlacedCase) =>
+  `run ${placed.driver.name} emulate mmiostrider record ${recorded(placed)} -o /share/${placed.driver.name}.mmt -- /bin/sh /share/${placed.driver.name}.sh`;
 
 function mmiotraced({ driver: { name }, fence: id }: PlacedCase): string {
   return `cd /sys/kernel/tracing
@@ -207,13 +232,9 @@ echo "${signalPrefix}end ${name} all" > /tmp/signals`;
 }
 
 /** The machine's script: every case bare and recorded; then, where asked for, every case under mmiotrace. */
-export function machineScript(
-  cases: readonly PlacedCase[],
-  phases: { emulate: boolean; mmiotrace: boolean },
-  options = "",
-): string {
+export function machineScript(cases: readonly PlacedCase[], phases: { emulate: boolean; mmiotrace: boolean }): string {
   const parts = [opening(cases)];
-  if (phases.emulate) for (const placed of cases) parts.push(bare(placed), emulated(placed, options));
+  if (phases.emulate) for (const placed of cases) parts.push(bare(placed), emulated(placed));
   if (phases.mmiotrace) for (const placed of cases) parts.push(mmiotraced(placed));
   return `${parts.join("\n")}\nsleep 0.3\nexit 0\n`;
 }

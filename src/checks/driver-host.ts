@@ -18,8 +18,8 @@ export class DriverHost {
   private readonly share: string;
   private qmp: Promise<Qmp> | undefined;
   private queue: Promise<void> = Promise.resolve();
-  /** What went wrong, a sentence each. */
-  readonly problems: string[] = [];
+  /** What went wrong, and at which device: `screen8`. */
+  readonly problems: { where: string; what: string }[] = [];
 
   constructor(socketPath: string, share: string) {
     this.socketPath = socketPath;
@@ -32,7 +32,7 @@ export class DriverHost {
       try {
         await this.answer(words);
       } catch (error) {
-        this.problems.push(`${words.join(" ")}: ${messageOf(error)}`);
+        this.problems.push({ where: words[1] ?? "", what: `${words.join(" ")}: ${messageOf(error)}` });
       }
     });
   }

@@ -109,7 +109,8 @@ function whyNoRun({ died }: Boot): string {
   return died === undefined ? "it was not run" : `the machine died (${died.during}): ${died.why}`;
 }
 
-function lastLine(text: string): string {
+/** What a workload failed of, or its last words. */
+export function lastLine(text: string): string {
   const lines = text.trimEnd().split("\n");
   return lines.find((line) => line.startsWith("FAILED")) ?? lines.at(-1) ?? "";
 }
@@ -119,13 +120,25 @@ function gist(message: string): string {
   return message.replace(/0x[0-9a-f]+|\b[0-9a-f]{4,}\b|\d+/gi, "#");
 }
 
-/** What the core says, what its being loaded makes the kernel say, and what only tells how busy the host is. */
+/** What the core says, what loading it makes the kernel say, and what only tells how busy the host is. */
 const expected =
   /^mmiostrider\b|module verification failed|^Disabling lock debugging|^hrtimer: interrupt took|^clocksource: /;
 
-/** Kernel messages of the recorded run that the bare run doesn't have. The core's own are none. */
+/** Kernel messages of the recorded run that the bare run doesn't have. */
 export function newMessages(boot: Boot, name: string): string[] {
-  const recorded = boot.runs.get(`${name}.emulate`)?.messages ?? [];
-  const bare = new Set((boot.runs.get(`${name}.bare`)?.messages ?? []).map(gist));
+  const recorded = withoutDumps(boot.runs.get(`${name}.emulate`)?.messages ?? []);
+  const bare = new Set(withoutDumps(boot.runs.get(`${name}.bare`)?.messages ?? []).map(gist));
   return recorded.filter((message) => !expected.test(message) && !bare.has(gist(message)));
+}
+
+/** Of a warning only its first line: stack and registers differ from one to the next. */
+function withoutDumps(messages: readonly string[]): string[] {
+  const kept: string[] = [];
+  let inDump = false;
+  for (const message of messages) {
+    if (!inDump || message.startsWith("WARNING: ")) kept.push(message);
+    if (message.includes("[ cut here ]")) inDump = true;
+    if (message.includes("[ end trace ")) inDump = false;
+  }
+  return kept;
 }

@@ -47,7 +47,8 @@ export function headLines(withMmiotrace: boolean): string[] {
   return [`| ${line(names, all)} |`, `| ${line(rule(all), all)} |`];
 }
 
-export function rowLine({ driver, kernel, cpus, emulate, messages, mmiotrace }: Row): string {
+/** A row as a line; `withMmiotrace`: whether the table has the kernel's own mmiotrace beside. */
+export function rowLine({ driver, kernel, cpus, emulate, messages, mmiotrace }: Row, withMmiotrace: boolean): string {
   const cells = [
     driver,
     kernel,
@@ -60,8 +61,13 @@ export function rowLine({ driver, kernel, cpus, emulate, messages, mmiotrace }: 
     yes(emulate.workload),
     String(messages.length),
   ];
-  if (mmiotrace === undefined) return `| ${line(cells, widths)} |`;
-  const theirCells = [
+  if (!withMmiotrace) return `| ${line(cells, widths)} |`;
+  const theirCells = mmiotrace === undefined ? theirs.map(() => "") : mmiotraceCells(mmiotrace);
+  return `| ${line([...cells, ...theirCells], [...widths, 17, ...theirWidths.slice(1)])} |`;
+}
+
+function mmiotraceCells(mmiotrace: Judged): string[] {
+  return [
     number(mmiotrace.events),
     number(mmiotrace.truth),
     number(mmiotrace.lost),
@@ -70,7 +76,6 @@ export function rowLine({ driver, kernel, cpus, emulate, messages, mmiotrace }: 
     yes(mmiotrace.workload),
     mmiotrace.cpusOnline === "" ? "?" : String(countCpus(mmiotrace.cpusOnline)),
   ];
-  return `| ${line([...cells, ...theirCells], [...widths, 17, ...theirWidths.slice(1)])} |`;
 }
 
 /** `0-1,3` → 3 */

@@ -5,6 +5,7 @@ import { ExitCode, UsageError } from "../base/errors.js";
 import { openTrace } from "../trace/file-source.js";
 import { TextWriter } from "../trace/formats/text.js";
 import { type ColorChoice, colorChoices, paintFor } from "./paint.js";
+import { Progress } from "./progress.js";
 import { tellIncomplete } from "./report.js";
 import {
   addFilterOption,
@@ -69,6 +70,7 @@ Exit codes: 0 found, 1 not found (or failed, with a message), 2 wrong usage, 3 n
       try {
         for (const file of files) {
           const reader = await openTrace(file);
+          const progress = new Progress(`searching ${file}`, { whilePrinting: true });
           try {
             const prefix = files.length > 1 ? `${file}:` : "";
             const matches = new Matches(output, prefix, options);
@@ -77,7 +79,7 @@ Exit codes: 0 found, 1 not found (or failed, with a message), 2 wrong usage, 3 n
             const paint = paintFor(options.color);
             const painted =
               paint && new TextWriter(reader.header, (event, place) => registers.tell(event, place), paint);
-            search: for await (const { views } of selectedViews(reader, registers, selection)) {
+            search: for await (const { block, views } of selectedViews(reader, registers, selection)) {
               for (const { event, state } of views) {
                 const line = plain.line(event, state);
                 if (line === "") continue;
@@ -86,12 +88,14 @@ Exit codes: 0 found, 1 not found (or failed, with a message), 2 wrong usage, 3 n
                 if (written !== undefined) await written;
                 if (isMatch && options.filesWithMatches === true) break search;
               }
+              progress.update(block.firstEvent + block.events, reader.events);
             }
             if (options.count === true) await output.write(`${prefix}${matches.count}\n`);
             else if (options.filesWithMatches === true && matches.count > 0) await output.write(`${file}\n`);
             found ||= matches.count > 0;
             incomplete = tellIncomplete(reader) || incomplete;
           } finally {
+            progress.end();
             await reader.close();
           }
         }

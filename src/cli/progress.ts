@@ -5,12 +5,14 @@ const every_ms = 100;
 
 export class Progress {
   private readonly what: string;
-  private readonly terminal = process.stderr.isTTY === true;
+  private readonly terminal: boolean;
   private next_ms = performance.now() + first_ms;
   private shown = false;
 
-  constructor(what: string) {
+  /** `whilePrinting`: results go to standard output meanwhile, so that on a terminal they say enough. */
+  constructor(what: string, { whilePrinting = false } = {}) {
     this.what = what;
+    this.terminal = process.stderr.isTTY === true && !(whilePrinting && process.stdout.isTTY === true);
   }
 
   /** `part` of `whole` is done. */

@@ -1,9 +1,9 @@
 // `mmiostrider registers`: looks into register databases: one address, all registers of a domain, faults of a file.
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Command, Option } from "commander";
 import { ExitCode, UsageError } from "../base/errors.js";
 import { defaultSysfs, readPciFunctions } from "../capture/pci.js";
+import { readPciConfig } from "../capture/pci-config.js";
 import { builtIns } from "../registers/built-in.js";
 import { checkSchema } from "../registers/check.js";
 import { chooseDatabase, withVariants } from "../registers/choose.js";
@@ -149,7 +149,7 @@ function locate(
     for (const bar of pci.bars) {
       const start = BigInt(bar.start);
       if (physical < start || physical - start >= BigInt(bar.length_bytes)) continue;
-      const config = readConfig(pci.address);
+      const config = readPciConfig(join(defaultSysfs, "bus/pci/devices", pci.address, "config"));
       const database = findDatabase(Number(pci.vendor), Number(pci.device), Number(pci.class), config);
       if (database === undefined) {
         throw new UsageError(
@@ -163,15 +163,6 @@ function locate(
   throw new UsageError(`no PCI function's BAR on this machine has the physical address ${text}`, {
     advice: "for an offset rather than an address, say in which database: --registers NAME or PATH",
   });
-}
-
-/** A function's configuration space as far as this user may read it (root: all of it), or undefined. */
-function readConfig(address: string): Uint8Array | undefined {
-  try {
-    return readFileSync(join(defaultSysfs, "bus/pci/devices", address, "config"));
-  } catch {
-    return undefined;
-  }
 }
 
 function chosenBar(database: RegisterDatabase, text: string | undefined): number {

@@ -9,13 +9,15 @@ import { assertUnreachable } from "../base/assert.js";
 import { ExitCode, UsageError } from "../base/errors.js";
 import { countText, durationText } from "../base/units.js";
 import { openTrace } from "../trace/file-source.js";
-import { csvHead, csvLine, eventRow, jsonLine } from "../trace/formats/event-row.js";
+import { EventRows, traceName } from "../trace/formats/event-rows.js";
 import { MmiotraceWriter } from "../trace/formats/mmiotrace.js";
-import { TextWriter } from "../trace/formats/text.js";
+import { csvHead, csvLine, jsonLine } from "../trace/formats/row-text.js";
+import { type TellRegister, TextWriter } from "../trace/formats/text.js";
 import type { TraceReader } from "../trace/reader.js";
 import { TraceState } from "../trace/state.js";
 import { Pager } from "./pager.js";
 import { type ColorChoice, colorChoices, paintFor } from "./paint.js";
+import { Progress } from "./progress.js";
 import {
   addFilterOption,
   addRangeOptions,
@@ -107,6 +109,7 @@ class Walk {
   private readonly selection: Selection;
   /** Flushed whenever there is nothing more to print for now. Undefined where the trace isn't followed. */
   private readonly followed: TextOutput | undefined;
+  private readonly progress = new Progress("printing", { whilePrinting: true });
 
   constructor(reader: TraceReader, registers: AccessRegisters, selection: Selection, followed: TextOutput | undefined) {
     this.reader = reader;
@@ -121,7 +124,10 @@ class Walk {
     const signals = followed === undefined ? undefined : new StopSignals();
     try {
       for (let fromBlock = 0; ; ) {
-        yield* selectedViews(reader, registers, selection, { fromBlock, range });
+        for await (const batch of selectedViews(reader, registers, selection, { fromBlock, range })) {
+          yield batch;
+          if (followed === undefined) this.progress.update(batch.block.firstEvent + batch.block.events, reader.events);
+        }
         fromBlock = reader.blocks.length;
         if (followed === undefined || reader.summary !== null) return;
         await followed.flush();
@@ -133,6 +139,7 @@ class Walk {
       }
     } finally {
       signals?.release();
+      this.progress.end();
     }
   }
 }
@@ -154,23 +161,28 @@ function print(walk: Walk, output: TextOutput, options: ReportOptions): Promise<
 async function printRows(walk: Walk, output: TextOutput, format: "jsonl" | "csv"): Promise<void> {
   const line = format === "csv" ? csvLine : jsonLine;
   if (format === "csv") await output.write(csvHead());
+  const { header, source } = walk.reader;
+  let register: RegisterAccess | undefined;
+  const rows = new EventRows(header, traceName(source.name), () => wordsOf(register));
   for await (const { views } of walk.batches()) {
-    for (const { event, time_s, place, register, symbol } of views) {
-      const context = { time_s, place, register: register?.name, meaning: register?.meaning, symbol };
-      const written = output.write(line(eventRow(event, context)));
+    for (const view of views) {
+      register = view.register;
+      const row = rows.row(view.event, view.state);
+      const written = row === undefined ? undefined : output.write(line(row));
       if (written !== undefined) await written;
     }
   }
 }
 
+function wordsOf(register: RegisterAccess | undefined): ReturnType<TellRegister> {
+  const name = register?.name;
+  return name === undefined ? undefined : { name, meaning: register?.meaning };
+}
+
 async function printText(walk: Walk, output: TextOutput, options: ReportOptions): Promise<void> {
   const { reader } = walk;
   let register: RegisterAccess | undefined;
-  const tell = () => {
-    const name = register?.name;
-    return name === undefined ? undefined : { name, meaning: register?.meaning };
-  };
-  const text = new TextWriter(reader.header, tell, paintFor(options.color));
+  const text = new TextWriter(reader.header, () => wordsOf(register), paintFor(options.color));
   await output.write(text.head());
   let state = new TraceState(reader.header);
   let accesses = 0;

@@ -1,5 +1,5 @@
 // Reads one XML element's attributes: numbers, booleans, lists; warns about what is wrong, missing or unknown.
-import type { DatabaseWarning, VariantAttributes } from "./schema.js";
+import { type DatabaseWarning, Limits, type VariantAttributes } from "./schema.js";
 import type { XmlElement } from "./xml.js";
 
 /**
@@ -58,7 +58,11 @@ export class Attributes {
   numbers(name: string): number[] | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
-    const numbers = text.split(/[\s,]+/).filter((item) => item !== "");
+    const numbers = text.split(/[\s,]+/, Limits.offsetsMax + 2).filter((item) => item !== "");
+    if (numbers.length > Limits.offsetsMax) {
+      this.warn(`${name} lists more than ${Limits.offsetsMax} numbers`);
+      return undefined;
+    }
     const values = numbers.map(parseNumber);
     const good = values.filter((value) => value !== undefined && value <= BigInt(Number.MAX_SAFE_INTEGER));
     if (good.length !== numbers.length || good.length === 0) {

@@ -105,6 +105,11 @@ class Compiler {
         this.#warn(element, `group ${name} contains itself`);
         return undefined;
       }
+      if (this.#openGroups.length >= Limits.nestingMax) {
+        throw new FormatError(element.file, `groups use one another more than ${Limits.nestingMax} deep`, {
+          line: element.line,
+        });
+      }
       this.#openGroups.push(name);
       const children = this.nodes(group.children, scope);
       this.#openGroups.pop();

@@ -1,4 +1,5 @@
 // One domain on one choice of variants, ready for many look-ups: nodes compiled on first use, answers remembered.
+import { FormatError } from "../base/errors.js";
 import { compileDomain, type Node, type RegisterDefinition } from "./compile.js";
 import type { Access, DatabaseWarning, DomainDefinition, Place, Schema } from "./schema.js";
 import { type Found, find } from "./search.js";
@@ -36,12 +37,22 @@ export class DomainView {
     const remembered = this.#remembered[access];
     const known = remembered.get(unit);
     if (known !== undefined || remembered.has(unit)) return known;
-    let found = find(this.nodes, unit, access);
+    let found = this.#find(unit, access);
     // A register that can't be accessed that way is still the best name there is.
     if (found?.register === undefined && access !== "rw") found = this.at(unit, "rw") ?? found;
     if (remembered.size >= rememberedMax) remembered.clear();
     remembered.set(unit, found);
     return found;
+  }
+
+  #find(unit: number, access: Access): Found | undefined {
+    try {
+      return find(this.nodes, unit, access);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      const { file, line, name } = this.domain;
+      throw new FormatError(file, `domain ${name}: ${error.message} (0x${unit.toString(16)})`, { line });
+    }
   }
 
   typeOf(register: RegisterDefinition): ValueType {

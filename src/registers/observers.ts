@@ -40,14 +40,20 @@ export const observeNvidia: Observer = (database, bar, offset, width_bytes, valu
 };
 
 /** The variant (its name, or its number) that the identification register's value stands for. */
-export function nvidiaVariant(id: number): string | undefined {
-  if (id === 0 || id === 0xffff_ffff) return undefined;
-  // From NV10 on, bits 20 to 28 are the chipset's number. The oldest had the maker in bit 28 and less than 6 above
-  // bit 20, and no chipset is 0x100 to 0x105.
+export function nvidiaVariant(raw: number): string | undefined {
+  if (raw === 0 || raw === 0xffff_ffff) return undefined;
+  // From NV10 on, bit 7 is set and bit 31 isn't; the other way round the GPU's end is the other one.
+  const id = (raw & 0x8000_0080) >>> 0 === 0x8000_0000 ? swapped(raw) : raw;
+  // Bits 20 to 28 are the chipset's number then. The oldest had the maker in bit 28 and less than 6 above bit 20, and no
+  // chipset is 0x100 to 0x105.
   const chipset = (id >>> 20) & 0x1ff;
   if ((id & 0x0f00_0000) !== 0 || chipset >= 0x106) return `0x${chipset.toString(16)}`;
   // NV4 and NV5 have a 4 in bits 12 to 15 …
   if ((id & 0xf000) !== 0) return `NV${((id >>> 20) & 0xf) + 4}`;
   // … and those before them their number in bits 16 to 19.
   return `NV${(id >>> 16) & 0xf}`;
+}
+
+function swapped(word: number): number {
+  return ((word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)) >>> 0;
 }

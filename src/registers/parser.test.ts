@@ -202,7 +202,7 @@ describe("files that aren't databases", () => {
       folder,
       `${groups.join("")}<group name="G30"/><domain name="D"><use-group name="G0"/></domain>`,
     );
-    expect(() => database.lookup(0, 0, 4)).toThrow(/domain D has over 2000000 elements/);
+    expect(() => database.lookup(0, 0, 4)).toThrow(/domain D has over 1000000 elements/);
   });
 });
 

@@ -7,7 +7,7 @@ import type { ImportPath } from "./imports.js";
 import type { Schema, VariantAttributes } from "./schema.js";
 import { Limits } from "./schema.js";
 import { briefOf, TypeParser } from "./type-parser.js";
-import { readXml, type XmlElement } from "./xml.js";
+import { type ElementBudget, readXml, type XmlElement } from "./xml.js";
 
 /** Tags that only document; what is inside them is nobody's business here. */
 const documentation = new Set(["brief", "doc", "copyright"]);
@@ -30,7 +30,7 @@ export function parseDatabase(path: string, imports: ImportPath): Schema {
     ownDomains: [],
     warnings: [],
   };
-  new FileParser(schema, path, imports).parse();
+  new FileParser(schema, path, imports, { left: Limits.xmlElementsMax }, 0).parse();
   return schema;
 }
 
@@ -40,11 +40,16 @@ class FileParser {
   readonly #imports: ImportPath;
   readonly #types: TypeParser;
   readonly #elements: ElementParser;
+  readonly #budget: ElementBudget;
+  /** How many elements the imports lie in that led here. */
+  readonly #depth: number;
 
-  constructor(schema: Schema, file: string, imports: ImportPath) {
+  constructor(schema: Schema, file: string, imports: ImportPath, budget: ElementBudget, depth: number) {
     this.#schema = schema;
     this.#file = file;
     this.#imports = imports;
+    this.#budget = budget;
+    this.#depth = depth;
     const other = (element: XmlElement, inside: string): void => this.#topLevelOr(element, inside);
     this.#types = new TypeParser(file, schema.warnings, other);
     this.#elements = new ElementParser(file, schema.warnings, this.#types, other);
@@ -56,7 +61,7 @@ class FileParser {
     if (this.#schema.files.length > Limits.filesMax) {
       throw new FormatError(this.#file, `imports make up more than ${Limits.filesMax} files`);
     }
-    const root = readXml(this.#file);
+    const root = readXml(this.#file, this.#budget);
     if (root.tag !== "database") {
       throw new FormatError(this.#file, `isn't a register database: its root is <${root.tag}>, not <database>`, {
         line: root.line,
@@ -118,7 +123,14 @@ class FileParser {
       attributes.warn(`imports ${name}, which doesn't exist`);
       return;
     }
-    if (!this.#schema.files.includes(path)) new FileParser(this.#schema, path, this.#imports).parse();
+    if (this.#schema.files.includes(path)) return;
+    const depth = this.#depth + element.depth;
+    if (depth > Limits.nestingMax) {
+      throw new FormatError(this.#file, `imports lie in more than ${Limits.nestingMax} elements, one in another`, {
+        line: element.line,
+      });
+    }
+    new FileParser(this.#schema, path, this.#imports, this.#budget, depth).parse();
   }
 
   #domain(element: XmlElement): void {
@@ -153,7 +165,7 @@ class FileParser {
       domain.brief ??= briefOf(element);
     }
     if (this.#file === this.#schema.path && !this.#schema.ownDomains.includes(name)) this.#schema.ownDomains.push(name);
-    domain.children.push(...this.#elements.inside(element));
+    for (const child of this.#elements.inside(element)) domain.children.push(child);
   }
 
   #group(element: XmlElement): void {
@@ -169,7 +181,7 @@ class FileParser {
       group = { name, children: [], file: this.#file, line: element.line };
       this.#schema.groups.set(name, group);
     }
-    group.children.push(...this.#elements.inside(element));
+    for (const child of this.#elements.inside(element)) group.children.push(child);
   }
 
   #bitset(element: XmlElement): void {

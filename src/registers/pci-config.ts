@@ -41,6 +41,8 @@ export function layoutFromConfig(config: Uint8Array, virtio: boolean, has: (doma
       const vectors = ((byteAt(config, at + 3) << 8) | byteAt(config, at + 2)) & 0x7ff;
       const table = wordAt(config, at + 4);
       add(table & 7, "MSIX", (table & ~7) >>> 0, (vectors + 1) * 16);
+      const pending = wordAt(config, at + 8);
+      add(pending & 7, "MSIX_PBA", (pending & ~7) >>> 0, Math.ceil((vectors + 1) / 64) * 8);
     }
   }
   return layout;

@@ -150,7 +150,7 @@ describe.skipIf(whyNot !== undefined)(`QEMU's devices${note}`, () => {
       .get(device)
       ?.layout.get(0)
       ?.map((segment) => segment.domain);
-    expect(table).toEqual(["XHCI_CAP", "XHCI_XECP", "XHCI_OP", "XHCI_RT", "XHCI_DB", "MSIX"]);
+    expect(table).toEqual(["XHCI_CAP", "XHCI_XECP", "XHCI_OP", "XHCI_RT", "XHCI_DB", "MSIX", "MSIX_PBA"]);
   });
 
   it("virtio-pci, placed by its capabilities", async () => {

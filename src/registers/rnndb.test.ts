@@ -149,6 +149,8 @@ describe("nvidiaVariant", () => {
     [0x0e40_00a1, "0xe4"],
     [0x1640_00a1, "0x164"],
     [0x1080_00a1, "0x108"],
+    [0xa200_0005, "0x50"],
+    [0xa100_900d, "0xd9"],
     [0, undefined],
     [0xffff_ffff, undefined],
   ])("0x%i", (id, variant) => {

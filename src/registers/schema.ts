@@ -3,11 +3,26 @@
 
 /** Limits on what a database may hold; a file beyond them is an error, not a hang. */
 export const Limits = {
-  fileBytesMax: 64 << 20,
+  fileBytesMax: 16 << 20,
   filesMax: 1024,
+  /** XML elements of a file and all it imports, so that a small part of memory is enough for any database. */
+  xmlElementsMax: 1_000_000,
+  /** Of elements in one another, those counted in that an import lies in; and of groups that use each other. */
   nestingMax: 256,
   /** Elements of a domain after its groups have been put in place. */
-  elementsMax: 2_000_000,
+  elementsMax: 1_000_000,
+  /** Offsets listed of one element. */
+  offsetsMax: 65_536,
+  /** Named types that are made of each other. */
+  typeNestingMax: 16,
+  /** Bit fields and values of one type, with those of the types that it is made of. */
+  typePartsMax: 65_536,
+  /** The same of all a domain's registers, but for types that several of them share. */
+  typePartsOfDomainMax: 2_000_000,
+  /** Values of an enum that variants are of. */
+  variantsMax: 4_096,
+  /** Elements that are looked at to find one address. */
+  visitsMax: 4_000_000,
 } as const;
 
 /** A place in a file; `line` counts from 1. */

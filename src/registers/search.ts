@@ -2,7 +2,7 @@
 // are built as envytools' decoder does: `ARRAY[0x1].REGISTER[0x2]`, `REGISTER+0x1` inside a register, `ARRAY[0x1]+0x20`
 // where an array has nothing at the address. Arrays without a name add none.
 import type { Node, RegisterDefinition } from "./compile.js";
-import type { Access } from "./schema.js";
+import { type Access, Limits } from "./schema.js";
 
 export interface Found {
   name: string;
@@ -12,13 +12,22 @@ export interface Found {
   skip: number;
 }
 
-/** What is at `address`; `access` other than "rw" passes over registers that can't be accessed that way. */
+/** Nodes that may still be looked at for the address that is being looked for. */
+let visitsLeft = 0;
+
+/**
+ * What is at `address`; `access` other than "rw" passes over registers that can't be accessed that way.
+ * Throws RangeError where that takes too long to find out: copies upon copies lie over each other.
+ */
 export function find(nodes: readonly Node[], address: number, access: Access): Found | undefined {
+  visitsLeft = Limits.visitsMax;
   return findIn(nodes, address, "", access);
 }
 
 /** `indices`: those of unnamed stripes around, to be put behind the first name inside. */
 function findIn(nodes: readonly Node[], address: number, indices: string, access: Access): Found | undefined {
+  visitsLeft -= nodes.length + 1;
+  if (visitsLeft < 0) throw new RangeError(`more than ${Limits.visitsMax} elements may be at one address`);
   for (const node of nodes) {
     if (address < node.low || address >= node.high) continue;
     const found =

@@ -1,7 +1,9 @@
 // What a value means: resolves a register's or bit field's type (by name or inline) to something describe.ts can read
 // values with.
+
+import { FormatError } from "../base/errors.js";
 import { type Halves, maskBetween, normalize, type Wide } from "./bits.js";
-import type { FieldDefinition, Schema, TypeDefinition, ValueDefinition } from "./schema.js";
+import { type FieldDefinition, Limits, type Schema, type TypeDefinition, type ValueDefinition } from "./schema.js";
 import { outermost, type Scope, type VariantResolver } from "./variants.js";
 
 export interface Field {
@@ -43,6 +45,11 @@ export class TypeResolver {
   readonly #warn: (place: { file: string; line: number }, message: string) => void;
   /** Named types on the way down; one inside itself ends there. */
   readonly #open: string[] = [];
+  /** Fields and values of the type that is being resolved, and of all so far. */
+  #parts = 0;
+  #partsOfAll = 0;
+  /** Of named types that don't depend on their users. */
+  readonly #shared = new Map<string, { names: Map<Wide, string>; fields: Field[]; parts: number }>();
 
   constructor(
     schema: Schema,
@@ -54,8 +61,18 @@ export class TypeResolver {
     this.#warn = warn;
   }
 
-  /** The type of a value of `width_bits` that is defined at `place`, in `scope`. */
+  /** The type of a value of `width_bits` that is defined at `place`, in `scope`. Throws FormatError where it is endless. */
   resolve(
+    definition: TypeDefinition,
+    width_bits: number,
+    scope: Scope,
+    place: { file: string; line: number },
+  ): ValueType {
+    this.#parts = 0;
+    return this.#resolve(definition, width_bits, scope, place);
+  }
+
+  #resolve(
     definition: TypeDefinition,
     width_bits: number,
     scope: Scope,
@@ -99,11 +116,11 @@ export class TypeResolver {
     if (enumeration !== undefined) {
       type.kind = "enum";
       // An inline one is as if written here; another one's variants are its own affair.
-      const inner = this.#scopeOf(enumeration, enumeration.inline ? scope : outermost, warn);
-      if (inner !== undefined) {
-        const values = enumeration.inline ? [...definition.values, ...enumeration.values] : enumeration.values;
-        type.names = this.#names(values, inner);
-      }
+      const { inline, values } = enumeration;
+      const inner = this.#scopeOf(enumeration, inline ? scope : outermost, warn);
+      if (inner === undefined) return;
+      if (inline) type.names = this.#names([...definition.values, ...values], inner);
+      else this.#share(`enum ${name}`, type, place, () => ({ names: this.#names(values, inner), fields: [] }));
     } else if (bitset !== undefined) {
       type.kind = "bitset";
       if (this.#open.includes(name)) {
@@ -111,11 +128,12 @@ export class TypeResolver {
         type.kind = "hex";
         return;
       }
-      this.#open.push(name);
-      const inner = this.#scopeOf(bitset, bitset.inline ? scope : outermost, warn);
-      if (inner !== undefined) {
-        const fields = bitset.inline ? [...definition.fields, ...bitset.fields] : bitset.fields;
-        type.fields = this.#fields(fields, inner);
+      this.#enter(name, place);
+      const { inline, fields } = bitset;
+      const inner = this.#scopeOf(bitset, inline ? scope : outermost, warn);
+      if (inner !== undefined && inline) type.fields = this.#fields([...definition.fields, ...fields], inner);
+      else if (inner !== undefined) {
+        this.#share(`bitset ${name}`, type, place, () => ({ names: new Map(), fields: this.#fields(fields, inner) }));
       }
       this.#open.pop();
     } else if (spectype !== undefined) {
@@ -123,8 +141,8 @@ export class TypeResolver {
         warn(`spectype ${name} contains itself`);
         return;
       }
-      this.#open.push(name);
-      const meant = this.resolve(spectype.type, type.width_bits, outermost, spectype);
+      this.#enter(name, place);
+      const meant = this.#resolve(spectype.type, type.width_bits, outermost, spectype);
       this.#open.pop();
       const { kind, names, fields, radix, domain } = meant;
       const { shr, add } = type;
@@ -145,6 +163,48 @@ export class TypeResolver {
     }
   }
 
+  /** Gives `type` what `make` makes, or made the last time. */
+  #share(
+    key: string,
+    type: ValueType,
+    place: { file: string; line: number },
+    make: () => Pick<ValueType, "names" | "fields">,
+  ): void {
+    let made = this.#shared.get(key);
+    if (made === undefined) {
+      const before = this.#parts;
+      made = { ...make(), parts: 0 };
+      made.parts = this.#parts - before;
+      // Inside another type one of its own parts may have been left out, because that contains itself.
+      if (this.#open.length <= 1) this.#shared.set(key, made);
+    } else {
+      this.#count(made.parts, place, true);
+    }
+    type.names = made.names;
+    type.fields = made.fields;
+  }
+
+  /** Throws FormatError where a type has more parts than any may. */
+  #count(parts: number, place: { file: string; line: number }, shared = false): void {
+    this.#parts += parts;
+    if (!shared) this.#partsOfAll += parts;
+    if (this.#parts <= Limits.typePartsMax && this.#partsOfAll <= Limits.typePartsOfDomainMax) return;
+    this.#open.length = 0;
+    const what = this.#parts > Limits.typePartsMax ? "a type has" : "the types of a domain's registers have";
+    const most = this.#parts > Limits.typePartsMax ? Limits.typePartsMax : Limits.typePartsOfDomainMax;
+    throw new FormatError(place.file, `${what} more than ${most} bit fields and values`, { line: place.line });
+  }
+
+  #enter(name: string, place: { file: string; line: number }): void {
+    if (this.#open.length >= Limits.typeNestingMax) {
+      this.#open.length = 0;
+      throw new FormatError(place.file, `types are made of one another more than ${Limits.typeNestingMax} deep`, {
+        line: place.line,
+      });
+    }
+    this.#open.push(name);
+  }
+
   /** A type that names its own varset means it for what is inside, whatever prefix there is around. */
   #scopeOf(
     named: { variants: string | undefined; varset: string | undefined; prefix: string | undefined },
@@ -161,8 +221,9 @@ export class TypeResolver {
     for (const definition of definitions) {
       const inner = this.#variants.enter(scope, definition, (message) => this.#warn(definition, message));
       if (inner === undefined) continue;
+      this.#count(1, definition);
       const { name, low, high, brief } = definition;
-      const type = this.resolve(definition.type, high - low + 1, inner, definition);
+      const type = this.#resolve(definition.type, high - low + 1, inner, definition);
       fields.push({ name, low, high, mask: maskBetween(low, high), type, brief });
     }
     return fields;
@@ -173,6 +234,7 @@ export class TypeResolver {
     for (const definition of definitions) {
       const inner = this.#variants.enter(scope, definition, (message) => this.#warn(definition, message));
       if (inner === undefined || definition.value === undefined) continue;
+      this.#count(1, definition);
       const value = normalize(definition.value);
       // Of two names for one value the first holds.
       if (!names.has(value)) names.set(value, definition.name);

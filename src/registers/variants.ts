@@ -1,6 +1,7 @@
 // Which variants an item exists on: ranges over an enum's values, inherited from what it lies in, checked against the
 // variants that were chosen.
-import type { EnumDefinition, Schema, VariantAttributes } from "./schema.js";
+import { FormatError } from "../base/errors.js";
+import { type EnumDefinition, Limits, type Schema, type VariantAttributes } from "./schema.js";
 
 /** The variant chosen of each enum: the enum's name → the index of its value. Enums not in it aren't decided. */
 export type Selection = ReadonlyMap<string, number>;
@@ -80,6 +81,10 @@ export class VariantResolver {
     if (known !== undefined) return known;
     const definition = this.#enum(enumName, warn);
     if (definition === undefined) return undefined;
+    if (definition.values.length > Limits.variantsMax) {
+      const { file, line } = definition;
+      throw new FormatError(file, `enum ${enumName} has variants of more than ${Limits.variantsMax} values`, { line });
+    }
     const names = definition.values.map((value) => value.name);
     let set = 0n;
     let complete = true;

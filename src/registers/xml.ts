@@ -13,6 +13,13 @@ export interface XmlElement {
   text: string;
   /** Where the tag begins, counted from 1. */
   line: number;
+  /** How many elements it lies in. */
+  depth: number;
+}
+
+/** How many elements may still come: one count for all files of a database. */
+export interface ElementBudget {
+  left: number;
 }
 
 /**
@@ -21,7 +28,7 @@ export interface XmlElement {
  * Errors: UserError when it can't be read; FormatError with the line when it isn't well-formed XML, or with the
  * byte's offset when it isn't UTF-8.
  */
-export function readXml(path: string): XmlElement {
+export function readXml(path: string, budget?: ElementBudget): XmlElement {
   let bytes: Buffer;
   try {
     const status = statSync(path);
@@ -31,11 +38,15 @@ export function readXml(path: string): XmlElement {
   } catch (error) {
     throw new UserError(`can't read the register database ${path}: ${messageOf(error)}`, { cause: error });
   }
-  return parseXml(decodeUtf8(bytes, path), path);
+  return parseXml(decodeUtf8(bytes, path), path, budget);
 }
 
 /** As readXml(), of a text; `path` is for messages only. */
-export function parseXml(text: string, path: string): XmlElement {
+export function parseXml(
+  text: string,
+  path: string,
+  budget: ElementBudget = { left: Limits.xmlElementsMax },
+): XmlElement {
   const parser = new SaxesParser({ position: true });
   const open: XmlElement[] = [];
   let root: XmlElement | undefined;
@@ -50,7 +61,11 @@ export function parseXml(text: string, path: string): XmlElement {
       children: [],
       text: "",
       line: startLine,
+      depth: open.length,
     };
+    if (--budget.left < 0) {
+      throw new FormatError(path, `the database has more than ${Limits.xmlElementsMax} elements`, { line: startLine });
+    }
     const parent = open.at(-1);
     if (parent !== undefined) parent.children.push(element);
     else root ??= element;

@@ -8,6 +8,7 @@ import {
   readRecord,
   record_bytes,
   recordTextBytes,
+  value_bytes,
 } from "./record.js";
 
 interface EventBase {
@@ -182,18 +183,20 @@ function markText(group: Uint8Array): { text: string; raw?: Uint8Array } {
 
 /** The whole width and value of an access whose parts are one record each, in ascending order of address. */
 function joinParts(view: DataView): { width_bytes: number; value: bigint } {
-  let width_bytes = 0;
-  let value = 0n;
+  const parts: { width_bytes: number; value: bigint }[] = [];
   for (let at = 0; at < view.byteLength; at += record_bytes) {
-    const part = readRecord(view, at);
-    value |= (part.value[0] | (part.value[1] << 64n)) << BigInt(8 * width_bytes);
-    width_bytes += part.width;
+    const { value, width } = readRecord(view, at);
+    parts.push({ width_bytes: width, value: value[0] | (value[1] << 64n) });
   }
-  return { width_bytes, value };
+  return joinValues(parts);
 }
 
-/** Makes one event of access parts: `width_bytes` and `value` are joined by `joinParts`'s rule elsewhere, too. */
+/** Parts of which no real access has more; a damaged trace may, and must not cost the square of their number. */
+const partsUsual = 8;
+
+/** Makes one access of its parts, in ascending order of address. */
 export function joinValues(parts: { width_bytes: number; value: bigint }[]): { width_bytes: number; value: bigint } {
+  if (parts.length > partsUsual) return joinManyValues(parts);
   let width_bytes = 0;
   let value = 0n;
   for (const part of parts) {
@@ -201,4 +204,18 @@ export function joinValues(parts: { width_bytes: number; value: bigint }[]): { w
     width_bytes += part.width_bytes;
   }
   return { width_bytes, value };
+}
+
+function joinManyValues(parts: { width_bytes: number; value: bigint }[]): { width_bytes: number; value: bigint } {
+  const width_bytes = parts.reduce((sum, part) => sum + part.width_bytes, 0);
+  // A record's value may be longer than its width says.
+  const bytes = new Uint8Array(width_bytes + value_bytes);
+  let end = bytes.length;
+  for (const part of parts) {
+    for (let at = end, rest = part.value; rest !== 0n; rest >>= 8n) bytes[--at]! |= Number(rest & 0xffn);
+    end -= part.width_bytes;
+  }
+  let hex = "0x";
+  for (const byte of bytes) hex += byte.toString(16).padStart(2, "0");
+  return { width_bytes, value: BigInt(hex) };
 }

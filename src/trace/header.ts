@@ -27,6 +27,11 @@ export interface PciFunction {
   /** The bound driver's name, or null. */
   driver: string | null;
   bars: Bar[];
+  /**
+   * The configuration space's first bytes, 256 at most, two hexadecimal digits each: the header, and the capabilities that say
+   * where registers are (MSI-X, vendors' own); all others are 0. Absent where it wasn't read.
+   */
+  config?: string;
 }
 
 export interface KernelModule {

@@ -48,12 +48,15 @@ type Shape = { [name: string]: (value: unknown) => boolean };
 const isText = (value: unknown): boolean => typeof value === "string";
 const isTextOrNull = (value: unknown): boolean => value === null || typeof value === "string";
 const isNumber = (value: unknown): boolean => typeof value === "number" && Number.isFinite(value);
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0;
+const isFrequency = (value: unknown): boolean => isNumber(value) && (value as number) >= 1 && (value as number) <= 1e15;
 const isBoolean = (value: unknown): boolean => typeof value === "boolean";
 const isHex = (value: unknown): boolean => typeof value === "string" && /^0x[0-9a-f]{1,16}$/.test(value);
 const listOf = (item: (value: unknown) => boolean) => (value: unknown) => Array.isArray(value) && value.every(item);
 const objectOf = (shape: Shape) => (value: unknown) =>
   typeof value === "object" &&
   value !== null &&
+  !Array.isArray(value) &&
   Object.entries(shape).every(([name, fits]) => fits((value as Record<string, unknown>)[name]));
 const optional = (fits: (value: unknown) => boolean) => (value: unknown) => value === undefined || fits(value);
 
@@ -67,15 +70,16 @@ const isPciFunction = objectOf({
   revision: isHex,
   irq: isNumber,
   driver: isTextOrNull,
-  bars: listOf(objectOf({ index: isNumber, start: isHex, length_bytes: isHex, flags: isHex })),
+  config: optional((value) => typeof value === "string" && /^(?:[0-9a-f]{2}){0,256}$/.test(value)),
+  bars: listOf(objectOf({ index: isCount, start: isHex, length_bytes: isHex, flags: isHex })),
 });
-const isModule = objectOf({ name: isText, textAddress: isHex, text_bytes: isNumber, buildId: isTextOrNull });
+const isModule = objectOf({ name: isText, textAddress: isHex, text_bytes: isCount, buildId: isTextOrNull });
 const isHeader = objectOf({
   engine: isText,
   producer: isText,
   machine: objectOf({ host: isText, release: isText, version: isText, architecture: isText }),
-  cpu: objectOf({ model: isText, count: isNumber }),
-  clock: objectOf({ tsc: isHex, wall_ns: isHex, tscFrequency_hz: (value) => isNumber(value) && (value as number) > 0 }),
+  cpu: objectOf({ model: isText, count: isCount }),
+  clock: objectOf({ tsc: isHex, wall_ns: isHex, tscFrequency_hz: isFrequency }),
   pciFunctions: listOf(isPciFunction),
   modules: listOf(isModule),
   commandLine: listOf(isText),
@@ -100,7 +104,7 @@ const isSummary = objectOf({
 });
 const isState = objectOf({
   mappings: listOf(
-    objectOf({ id: isNumber, address: isHex, length_bytes: isHex, decoy: isHex, memoryType: isNumber, site: isHex }),
+    objectOf({ id: isCount, address: isHex, length_bytes: isHex, decoy: isHex, memoryType: isCount, site: isHex }),
   ),
   symbols: (value) =>
     objectOf({})(value) && Object.entries(value as object).every(([site, text]) => isHex(site) && isText(text)),

@@ -193,14 +193,18 @@ export class TraceReader {
     try {
       const payload = await readPayload(this.source, block, this.codec);
       const raw = await inflatePayload(payload, this.codec);
-      return await this.takeIndex(raw);
+      if (await this.takeIndex(raw, offset)) return true;
     } catch (error) {
-      if (error instanceof BlockError || error instanceof FormatError) return false;
-      throw error;
+      if (!(error instanceof BlockError || error instanceof FormatError)) throw error;
     }
+    // What was taken before the index turned out to be wrong is found again by walking.
+    this.blocks.length = 0;
+    this.updates.length = 0;
+    this.summary = null;
+    return false;
   }
 
-  private async takeIndex(raw: Uint8Array): Promise<boolean> {
+  private async takeIndex(raw: Uint8Array, indexOffset: number): Promise<boolean> {
     if (raw.length % entry_bytes !== 0) return false;
     const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
     const found: BlockInfo[] = [];
@@ -209,8 +213,23 @@ export class TraceReader {
       if (typeof header === "string") return false;
       found.push({ ...header, offset: Number(view.getBigUint64(at, true)) });
     }
+    if (!this.areWholeFile(found, indexOffset)) return false;
     for (const block of found) await this.takeBlock(block);
     return true;
+  }
+
+  /** Whether the index's blocks lie one behind the other from the header to the index, and count on from each other. */
+  private areWholeFile(blocks: readonly BlockInfo[], indexOffset: number): boolean {
+    let end = fileHead_bytes;
+    let firstRecord = 0;
+    let firstEvent = 0;
+    for (const block of blocks) {
+      if (block.offset !== end || block.firstRecord !== firstRecord || block.firstEvent !== firstEvent) return false;
+      end += blockHeader_bytes + block.payload_bytes;
+      firstRecord += block.records;
+      firstEvent += block.events;
+    }
+    return end === indexOffset;
   }
 
   /** Finds the blocks one after the other, from where the last walk ended. */
@@ -238,6 +257,11 @@ export class TraceReader {
   }
 
   private async takeBlock(block: BlockInfo): Promise<void> {
+    if (block.type !== BlockType.padding && (block.firstRecord !== this.records || block.firstEvent !== this.events)) {
+      throw new FormatError(this.source.name, "the block doesn't go on where the one before it ends", {
+        offset: block.offset,
+      });
+    }
     if (block.type === BlockType.events) this.blocks.push(block);
     else if (block.type === BlockType.update || block.type === BlockType.summary) {
       const payload = await readPayload(this.source, block, this.codec);

@@ -3,8 +3,13 @@ import { closeSync, ftruncateSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { verify } from "../../src/analysis/verify.js";
+import { bootDrivers, filesOf, placeCases } from "../../src/checks/driver-boot.js";
+import { driverCases } from "../../src/checks/driver-cases.js";
+import { machineScript } from "../../src/checks/driver-guest.js";
+import { playedTimes } from "../../src/checks/driver-host.js";
+import { judgeEmulated, newMessages } from "../../src/checks/driver-results.js";
 import { openTrace } from "../../src/trace/file-source.js";
-import { expectQuietKernel, inLab, temporaryDirectory, truthAccesses } from "./in-lab.js";
+import { expectQuietKernel, inLab, labKernel, temporaryDirectory, truthAccesses } from "./in-lab.js";
 
 /** A network driver from load through link up and pings to unload. */
 const network = (driver: string) => `set -e
@@ -70,6 +75,30 @@ test("e1000 loaded and unloaded 20 times in one recording: the trace is the trut
   const { share, truthFile } = await record(wanted, "often.mmt");
   const maps = await expectIdentical(join(share, "often.mmt"), truthFile, wanted);
   expect(maps).toBe(20);
+});
+
+// a sample of `npm run check:drivers`, which has the other drivers, kernels and numbers of CPUs
+test("a disk and a keyboard on USB, a RAID controller and a sound card in one machine: the traces are the truth", async () => {
+  const sample = ["xhci_pci", "megaraid_sas", "snd-hda-intel"];
+  const placed = placeCases(driverCases.filter(({ name }) => sample.includes(name)));
+  expect(placed.length).toBe(sample.length);
+  const script = machineScript(placed, { emulate: true, mmiotrace: false });
+  const kernel = await labKernel("debian:6.12");
+  const work = temporaryDirectory();
+  const boot = await bootDrivers(work, { kernel, cpus: 2, cases: placed, script, timeout_s: 500 }, () => {});
+  expect(boot.died).toBeUndefined();
+  expect(boot.complaint).toBeUndefined();
+  expect(boot.problems).toEqual([]);
+  for (const { driver } of placed) {
+    expect(boot.runs.get(`${driver.name}.bare`)?.exitCode, driver.name).toBe(0);
+    const judged = await judgeEmulated(boot, driver.name);
+    expect(judged, driver.name).toMatchObject({ identical: true, workload: true, lost: 0, escaped: 0, reasons: [] });
+    expect(judged.events, driver.name).toBeGreaterThan(200);
+    expect(judged.events, driver.name).toBe(judged.truth);
+    expect(newMessages(boot, driver.name), driver.name).toEqual([]);
+    // once bare, once recorded
+    if (driver.wave !== undefined) expect(playedTimes(join(filesOf(work, driver.name), driver.wave))).toBe(2);
+  }
 });
 
 /** Records the workload in a machine; what the recorder and the kernel say must be good. */

@@ -14,7 +14,8 @@ const ticks_s: Readonly<Record<string, number>> = { "": 1, s: 1, ms: 1e-3, us: 1
 /** `1.5`, `300ms`, `20us`, `7ns` in seconds, or undefined. */
 export function parseTime_s(text: string): number | undefined {
   const parts = /^(-?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?)(s|ms|us|µs|ns|)$/i.exec(text);
-  return parts === null ? undefined : Number(parts[1]) * ticks_s[parts[2]!.toLowerCase()]!;
+  const time_s = parts === null ? Number.NaN : Number(parts[1]) * ticks_s[parts[2]!.toLowerCase()]!;
+  return Number.isFinite(time_s) ? time_s : undefined;
 }
 
 /** `FIRST..LAST`, both included, or one value as both. */
@@ -130,16 +131,35 @@ function expressionOf(text: string, fail: Fail): RegExp {
   }
 }
 
-/** `*` stands for any characters, `?` for one; upper and lower case are the same. */
+/** `*` stands for any characters, `?` for one; upper and lower case are the same. Takes time in step with both lengths. */
 export function globTest(glob: string): (text: string) => boolean {
+  const wanted = [...glob.toLowerCase()];
   if (!/[*?]/.test(glob)) {
-    const wanted = glob.toLowerCase();
-    return (text) => text.length === wanted.length && text.toLowerCase() === wanted;
+    const whole = wanted.join("");
+    return (text) => text.length === glob.length && text.toLowerCase() === whole;
   }
-  const source = glob
-    .replaceAll(/[.+^${}()|[\]\\/-]/g, "\\$&")
-    .replaceAll(/\*+/g, ".*")
-    .replaceAll("?", ".");
-  const pattern = new RegExp(`^${source}$`, "isu");
-  return (text) => pattern.test(text);
+  return (text) => fitsGlob([...text.toLowerCase()], wanted);
+}
+
+/** Where a character doesn't fit, only the last star before it can take one more: trying the earlier ones gains nothing. */
+function fitsGlob(text: readonly string[], glob: readonly string[]): boolean {
+  let at = 0;
+  let place = 0;
+  let starPlace = -1;
+  let starAt = 0;
+  while (at < text.length) {
+    if (glob[place] === "*") {
+      starPlace = place++;
+      starAt = at;
+    } else if (glob[place] === "?" || glob[place] === text[at]) {
+      place += 1;
+      at += 1;
+    } else if (starPlace < 0) return false;
+    else {
+      place = starPlace + 1;
+      at = ++starAt;
+    }
+  }
+  while (glob[place] === "*") place += 1;
+  return place === glob.length;
 }

@@ -3,10 +3,9 @@
 import type { AccessEvent, TraceEvent } from "../events.js";
 import type { TraceHeader } from "../header.js";
 import type { TraceState } from "../state.js";
-
+import { type EventRow, EventRows } from "./event-rows.js";
 import type { TellRegister } from "./text.js";
 import type { TextExport } from "./text-export.js";
-import { type TypedRow, TypedRows } from "./typed-rows.js";
 
 /** The format groups tracks in processes: ours are these. */
 const cpuGroup = 1;
@@ -17,17 +16,17 @@ const devicesMax = 4_096;
 const elsewhere = "other addresses";
 
 export class ChromeTrace implements TextExport {
-  private readonly rows: TypedRows;
+  private readonly rows: EventRows;
   private readonly name: string;
   private readonly cpus = new Set<number>();
   private readonly devices = new Map<string, { track: number; reads: number; writes: number }>();
-  private readonly mappings = new Map<number, TypedRow>();
+  private readonly mappings = new Map<number, EventRow>();
   private counterAt_ns: bigint | undefined;
   private last_ns = 0n;
   private first = true;
 
   constructor(header: TraceHeader, name: string, tellRegister?: TellRegister) {
-    this.rows = new TypedRows(header, name, tellRegister);
+    this.rows = new EventRows(header, name, tellRegister);
     this.name = name;
   }
 
@@ -65,7 +64,7 @@ export class ChromeTrace implements TextExport {
     return `${text}\n]}\n`;
   }
 
-  private access(event: AccessEvent, row: TypedRow, time_ns: bigint): string {
+  private access(event: AccessEvent, row: EventRow, time_ns: bigint): string {
     let deviceName = row.device === undefined ? elsewhere : `${row.device} ${row.driver ?? row.pci_id} BAR${row.bar}`;
     // Hostile traces may name any number of devices.
     if (!this.devices.has(deviceName) && this.devices.size >= devicesMax) deviceName = elsewhere;
@@ -94,7 +93,7 @@ export class ChromeTrace implements TextExport {
     group: number,
     track: number,
     time_ns: bigint,
-    row: TypedRow,
+    row: EventRow,
   ): string {
     const args = JSON.stringify(argsOf(row));
     return this.line(
@@ -102,7 +101,7 @@ export class ChromeTrace implements TextExport {
     );
   }
 
-  private mapping(phase: "b" | "e", row: TypedRow, time_ns: bigint): string {
+  private mapping(phase: "b" | "e", row: EventRow, time_ns: bigint): string {
     const begun = phase === "b" ? row : (this.mappings.get(row.mapping!) ?? row);
     const where = begun.device === undefined ? `0x${begun.address?.toString(16)}` : `${begun.device} BAR${begun.bar}`;
     const args = phase === "b" ? `,"args":${JSON.stringify(argsOf(row))}` : "";
@@ -160,7 +159,7 @@ export class ChromeTrace implements TextExport {
 }
 
 /** `R CTRL = 0x40240`, `W +0xd8 = 0xffffffff`, a mark's text, … */
-function label(row: TypedRow): string {
+function label(row: EventRow): string {
   if (row.op !== "read" && row.op !== "write") return row.text === undefined ? row.op : `${row.op}: ${row.text}`;
   const letter = row.op === "read" ? "R" : "W";
   const where =
@@ -169,7 +168,7 @@ function label(row: TypedRow): string {
 }
 
 /** What a click on an event shows. */
-function argsOf(row: TypedRow): Record<string, string | number> {
+function argsOf(row: EventRow): Record<string, string | number> {
   const args: Record<string, string | number> = {};
   const take = (name: string, value: string | number | bigint | undefined) => {
     if (value !== undefined) args[name] = typeof value === "bigint" ? `0x${value.toString(16)}` : value;

@@ -1,6 +1,6 @@
 // From one format to another: what `mmiostrider convert` does.
 import { readdirSync, statSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { messageOf, UsageError, UserError } from "../../base/errors.js";
@@ -11,15 +11,14 @@ import type { TraceReader } from "../reader.js";
 import { TraceState } from "../state.js";
 import { ChromeTrace } from "./chrome-trace.js";
 import type { OutputFormat } from "./detect.js";
-import { csvHead, csvLine, type EventRow, eventRow, jsonLine } from "./event-row.js";
+import { type EventRow, EventRows, traceName } from "./event-rows.js";
 import { type Input, type InputOptions, importInto, openAsTrace, openInput } from "./input.js";
 import { MmiotraceWriter } from "./mmiotrace.js";
 import { ParquetFile } from "./parquet.js";
 import { PartitionedTrace, type PartitionKey } from "./partitions.js";
-
-import { shortSymbol, type TellRegister } from "./text.js";
+import { csvHead, csvLine, jsonLine } from "./row-text.js";
+import type { TellRegister } from "./text.js";
 import { exportText, type TextExport } from "./text-export.js";
-import { type TypedRow, TypedRows } from "./typed-rows.js";
 
 /** Files of one data set. */
 const tracesMax = 100_000;
@@ -62,30 +61,23 @@ export async function convert(from: string, to: string, options: ConvertOptions)
 
 const nameOf = (path: string) => (path === "-" ? undefined : path);
 
-/** What a trace is called in its rows: its file's name without what says the format. */
-function traceName(input: Input): string {
-  return basename(input.name)
-    .replace(/\.gz$/, "")
-    .replace(/\.(mmt|txt|log|mmiotrace)$/, "");
-}
-
 async function exportTrace(
   reader: TraceReader,
   input: Input,
   to: { path: string; shownAs: string },
   options: ConvertOptions,
 ): Promise<void> {
-  const name = traceName(input);
+  const name = traceName(input.name);
   const output = Output.create(to.path, nameOf(to.shownAs));
   try {
     if (options.to === "parquet") {
-      const rows = new TypedRows(reader.header, name, options.makeTell?.());
+      const rows = new EventRows(reader.header, name, options.makeTell?.());
       const file = new ParquetFile(output, options.producer);
-      await addRows(reader, rows, (row) => file.add(row));
+      await addRows(reader, rows, (row) => file.add(row), options.onProgress);
       await file.finish();
       return;
     }
-    const pieces = exportText(reader, textFormat(reader, name, options));
+    const pieces = exportText(reader, textFormat(reader, name, options), options.onProgress);
     const write = async (chunks: AsyncIterable<Uint8Array>) => {
       for await (const chunk of chunks) await output.append(chunk);
     };
@@ -98,15 +90,17 @@ async function exportTrace(
 
 async function addRows(
   reader: TraceReader,
-  rows: TypedRows,
-  add: (row: TypedRow) => Promise<void> | undefined,
+  rows: EventRows,
+  add: (row: EventRow) => Promise<void> | undefined,
+  onProgress: ConvertOptions["onProgress"],
 ): Promise<void> {
-  for await (const { events, state } of reader.batches()) {
+  for await (const { block, events, state } of reader.batches()) {
     for (const event of events) {
       const row = rows.row(event, state);
       const written = row && add(row);
       if (written !== undefined) await written;
     }
+    onProgress?.(block.firstEvent + block.events, reader.events);
   }
 }
 
@@ -114,9 +108,9 @@ function textFormat(reader: TraceReader, name: string, options: ConvertOptions):
   const { header } = reader;
   switch (options.to) {
     case "jsonl":
-      return rowText("", jsonLine, reader, options.makeTell?.());
+      return rowText("", jsonLine, new EventRows(header, name, options.makeTell?.()));
     case "csv":
-      return rowText(csvHead(), csvLine, reader, options.makeTell?.());
+      return rowText(csvHead(), csvLine, new EventRows(header, name, options.makeTell?.()));
     case "perfetto":
       return new ChromeTrace(header, name, options.makeTell?.());
     case "mmiotrace": {
@@ -131,29 +125,12 @@ function textFormat(reader: TraceReader, name: string, options: ConvertOptions):
 }
 
 /** A line a row, the same as `report` prints. */
-function rowText(
-  head: string,
-  line: (row: EventRow) => string,
-  reader: TraceReader,
-  tell: TellRegister = () => undefined,
-): TextExport {
+function rowText(head: string, line: (row: EventRow) => string, rows: EventRows): TextExport {
   return {
     head: () => head,
     event(event, state) {
-      // As in `report`, what only names sites isn't shown.
-      if (event.kind === "symbol") return "";
-      const place = "address" in event ? state.placeOf(event.address) : undefined;
-      const isAccess = event.kind === "read" || event.kind === "write";
-      const register = isAccess && place !== undefined ? tell(event, place) : undefined;
-      const text = "site" in event ? state.symbolOf(event.site) : undefined;
-      const context = {
-        time_s: reader.secondsSinceStart(event.tsc),
-        place,
-        register: register?.name,
-        meaning: register?.meaning,
-        symbol: text === undefined ? undefined : shortSymbol(text),
-      };
-      return line(eventRow(event, context));
+      const row = rows.row(event, state);
+      return row === undefined ? "" : line(row);
     },
     end: () => "",
   };
@@ -202,7 +179,7 @@ export async function convertPartitioned(
       }
       try {
         const { reader, notes } = await openAsTrace(input, options);
-        const label = paths.length === 1 && path === from ? traceName(input) : labelOf(path, from);
+        const label = paths.length === 1 && path === from ? traceName(input.name) : labelOf(path, from);
         result.notes.push(...notes.map((note) => `${path}: ${note}`));
         try {
           await addPartitioned(reader, label, { folder, to, keys, number: traces }, options);
@@ -227,11 +204,11 @@ async function addPartitioned(
   set: { folder: string; to: string; keys: readonly PartitionKey[]; number: number },
   options: ConvertOptions,
 ): Promise<void> {
-  const rows = new TypedRows(reader.header, label, options.makeTell?.());
+  const rows = new EventRows(reader.header, label, options.makeTell?.());
   const safe = label.replaceAll(/[^\w.-]/g, "_").slice(0, 100);
   const fileName = `${set.number.toString().padStart(5, "0")}-${safe}.parquet`;
   const part = new PartitionedTrace(set.folder, set.to, set.keys, fileName, options.producer);
-  await addRows(reader, rows, (row) => part.add(row));
+  await addRows(reader, rows, (row) => part.add(row), options.onProgress);
   await part.finish();
 }
 

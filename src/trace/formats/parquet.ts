@@ -1,10 +1,10 @@
-// A trace as Parquet, for DuckDB, Spark, Trino, ClickHouse, pandas: the columns of typed-rows.ts, nullable but for those that every
+// A trace as Parquet, for DuckDB, Spark, Trino, ClickHouse, pandas: the columns of event-rows.ts, nullable but for those that every
 // event has. Numbers of 64 bits are INT64, signed, since not all of those know others: the bits are right, the sign is the top
 // bit's. An access wider than 8 bytes has its upper half in `value_high`.
 import { gzipSync } from "node:zlib";
 import { ByteWriter, ParquetWriter, type SchemaElement } from "hyparquet-writer";
 import type { Output } from "../output.js";
-import { type ColumnKind, columns, type TypedRow } from "./typed-rows.js";
+import { type ColumnKind, columns, type EventRow } from "./event-rows.js";
 
 /** What is kept in memory of a file before it is written; a query reads these one by one. */
 export const rowGroupRows = 65_536;
@@ -15,7 +15,7 @@ type Cell = string | number | bigint | undefined;
 
 interface ParquetColumn {
   name: string;
-  read: (row: TypedRow) => Cell;
+  read: (row: EventRow) => Cell;
   element: SchemaElement;
 }
 
@@ -29,6 +29,7 @@ function elementOf(name: string, kind: ColumnKind): SchemaElement {
     case "int":
       return { name, repetition_type, type: "INT32" };
     case "long":
+    case "bits":
       return { name, repetition_type, type: "INT64" };
     case "time":
       return {
@@ -48,9 +49,9 @@ const parquetColumns: readonly ParquetColumn[] = columns.flatMap(({ name, kind }
   if (kind === "text" || kind === "double") return [{ name, element, read: (row) => row[name] }];
   if (kind === "int")
     return [{ name, element, read: (row) => (row[name] === undefined ? undefined : Number(row[name]) | 0) }];
-  const column = { name, element, read: (row: TypedRow) => signed(row[name] as bigint | undefined) };
+  const column = { name, element, read: (row: EventRow) => signed(row[name] as bigint | undefined) };
   if (name !== "value") return [column];
-  const high = (row: TypedRow) => {
+  const high = (row: EventRow) => {
     const { value } = row;
     return value === undefined || value >> 64n === 0n ? undefined : signed(value >> 64n);
   };
@@ -85,7 +86,7 @@ export class ParquetFile {
   }
 
   /** Await what it returns where it returns something. Throws UserError where writing fails. */
-  add(row: TypedRow): Promise<void> | undefined {
+  add(row: EventRow): Promise<void> | undefined {
     const { cells } = this;
     for (const [index, column] of this.columns.entries()) cells[index]!.push(column.read(row));
     this.pending += 1;

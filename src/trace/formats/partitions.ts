@@ -4,8 +4,8 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, UserError } from "../../base/errors.js";
 import { Output } from "../output.js";
+import type { EventRow } from "./event-rows.js";
 import { ParquetFile, rowGroupRows } from "./parquet.js";
-import type { TypedRow } from "./typed-rows.js";
 
 /** What a data set can be partitioned by. */
 export const partitionKeys = ["device", "pci_id", "driver", "trace", "op", "cpu", "date"] as const;
@@ -38,7 +38,7 @@ export class PartitionedTrace {
   }
 
   /** Await what it returns where it returns something. Throws UserError. */
-  add(row: TypedRow): Promise<void> | undefined {
+  add(row: EventRow): Promise<void> | undefined {
     const path = this.keys.map((key) => `${key}=${escapeValue(partitionValue(row, key))}`).join("/");
     let file = this.files.get(path);
     if (file === undefined) {
@@ -83,9 +83,11 @@ export class PartitionedTrace {
   }
 }
 
-function partitionValue(row: TypedRow, key: PartitionKey): string | undefined {
+function partitionValue(row: EventRow, key: PartitionKey): string | undefined {
   if (key !== "date") return row[key] === undefined ? undefined : `${row[key]}`;
-  return row.wall === undefined ? undefined : new Date(Number(row.wall / 1000n)).toISOString().slice(0, 10);
+  const date = row.wall === undefined ? undefined : new Date(Number(row.wall / 1000n));
+  // A damaged trace may be of a time that no calendar has.
+  return date === undefined || Number.isNaN(date.getTime()) ? undefined : date.toISOString().replace(/T.*/, "");
 }
 
 /** As Hive does: what a file system or a reader of paths could take for something else becomes %XX. */

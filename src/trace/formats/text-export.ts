@@ -13,20 +13,27 @@ export interface TextExport {
 const piece_bytes = 256 << 10;
 
 /** Gives all of `reader`'s trace as text, in pieces of some size. */
-export async function* exportText(reader: TraceReader, format: TextExport): AsyncGenerator<Uint8Array> {
+export async function* exportText(
+  reader: TraceReader,
+  format: TextExport,
+  onProgress?: (events: number, all: number) => void,
+): AsyncGenerator<Uint8Array> {
   let text = format.head();
-  for await (const { event, state } of reader.eventsWithState()) {
-    const lines = format.event(event, state);
-    if (typeof lines === "string") text += lines;
-    else {
-      yield Buffer.from(text);
-      yield lines;
-      text = "";
+  for await (const { block, events, state } of reader.batches()) {
+    for (const event of events) {
+      const lines = format.event(event, state);
+      if (typeof lines === "string") text += lines;
+      else {
+        yield Buffer.from(text);
+        yield lines;
+        text = "";
+      }
+      if (text.length > piece_bytes) {
+        yield Buffer.from(text);
+        text = "";
+      }
     }
-    if (text.length > piece_bytes) {
-      yield Buffer.from(text);
-      text = "";
-    }
+    onProgress?.(block.firstEvent + block.events, reader.events);
   }
   yield Buffer.from(text + format.end());
 }

@@ -59,6 +59,12 @@ function cellsOf(...[time, cpu, op, where, register, value, site]: LineContent):
   ];
 }
 
+/** The cells with blanks between, none at the end. One expression, since a trace has millions of lines. */
+function cellsText([time, cpu, op, where, register, value, site]: LineContent): string {
+  const line = `${time.padStart(width.time)} ${cpu.padStart(width.cpu)} ${op.padEnd(opWidth)} ${where.padEnd(width.where)} ${register.padEnd(width.register)} ${value.padStart(width.value)}`;
+  return site === "" ? line : `${line} ${site}`;
+}
+
 export class TextWriter {
   private readonly header: TraceHeader;
   private readonly tellRegister: TellRegister;
@@ -148,10 +154,13 @@ export class TextWriter {
 
   /** The line, and its length without what gives it colours. */
   private paintLine(kind: "read" | "write", content: LineContent): { text: string; length: number } {
+    if (this.paint === plain) {
+      const text = cellsText(content);
+      return { text, length: text.length };
+    }
     const cells = cellsOf(...content);
     while (cells.length > 0 && cells.at(-1)!.trim() === "") cells.pop();
     const length = cells.join(" ").length;
-    if (this.paint === plain) return { text: cells.join(" "), length };
     const parts: readonly LinePart[] = ["time", "time", kind, "where", "register", "value", "site"];
     return { text: cells.map((cell, index) => this.paint(parts[index]!, cell)).join(" "), length };
   }

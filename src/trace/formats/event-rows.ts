@@ -1,13 +1,13 @@
-// An event as a row of a typed table: what Parquet's columns are made of. The same as event-row.ts's where that has it, under the
-// same names, but with numbers as numbers; docs/convert.md describes the columns.
+// An event as a row of a table: the one definition of the columns that JSON Lines, CSV, Parquet and Chrome's trace have.
+// row-text.ts and parquet.ts say how each writes them; docs/convert.md describes them.
 import type { TraceEvent } from "../events.js";
 import type { TraceHeader } from "../header.js";
+import { RecordFlag } from "../record.js";
 import type { DevicePlace, TraceState } from "../state.js";
-import { contextOf, flagText, textOf } from "./event-row.js";
 import { shortSymbol, type TellRegister } from "./text.js";
 
 /** A row's cells; what an event doesn't have is undefined. */
-export interface TypedRow {
+export interface EventRow {
   /** The trace's name, the same in all of its rows. */
   trace: string;
   event: bigint;
@@ -44,10 +44,13 @@ export interface TypedRow {
   flags: string | undefined;
 }
 
-export type ColumnName = Exclude<keyof TypedRow, "time_ns">;
+export type ColumnName = Exclude<keyof EventRow, "time_ns">;
 
-/** `int` is one of up to 32 bits, a number in a row; `long` one of up to 64, a bigint; `time` a bigint, in microseconds. */
-export type ColumnKind = "text" | "int" | "long" | "double" | "time";
+/**
+ * `int` is one of up to 32 bits, a number in a row; `long` one of up to 64, a bigint; `bits` the same where text writes it as
+ * hexadecimal digits; `time` a bigint, in microseconds.
+ */
+export type ColumnKind = "text" | "int" | "long" | "bits" | "double" | "time";
 
 /** The columns in their order. */
 export const columns: readonly { name: ColumnName; kind: ColumnKind }[] = [
@@ -64,20 +67,57 @@ export const columns: readonly { name: ColumnName; kind: ColumnKind }[] = [
   { name: "driver", kind: "text" },
   { name: "bar", kind: "int" },
   { name: "offset", kind: "long" },
-  { name: "address", kind: "long" },
+  { name: "address", kind: "bits" },
   { name: "width_bytes", kind: "int" },
-  { name: "value", kind: "long" },
+  { name: "value", kind: "bits" },
   { name: "register", kind: "text" },
   { name: "meaning", kind: "text" },
   { name: "site", kind: "text" },
-  { name: "site_address", kind: "long" },
+  { name: "site_address", kind: "bits" },
   { name: "module", kind: "text" },
   { name: "mapping", kind: "int" },
-  { name: "length_bytes", kind: "long" },
+  { name: "length_bytes", kind: "bits" },
   { name: "count", kind: "long" },
   { name: "text", kind: "text" },
   { name: "flags", kind: "text" },
 ];
+
+const flagNames = ["locked", "string", "user", "unordered", "gone", "stepped", "verbatim"] as const;
+
+/** Flags by their names, separated by spaces; where the CPU was is `contextOf`'s. */
+function flagText(flags: number): string {
+  return flagNames.filter((name) => (flags & RecordFlag[name]) !== 0).join(" ");
+}
+
+/** Where the CPU was: `task`, `softirq`, `hardirq` or `nmi`. */
+function contextOf(flags: number): string {
+  if (flags & RecordFlag.nmi) return "nmi";
+  if (flags & RecordFlag.hardirq) return "hardirq";
+  return flags & RecordFlag.softirq ? "softirq" : "task";
+}
+
+/** A marker's or a module's text, or an escaped instruction's bytes. */
+function textOf(event: TraceEvent): string | undefined {
+  switch (event.kind) {
+    case "mark":
+    case "symbol":
+      return event.text;
+    case "module":
+      return event.gone ? `${event.name} went` : event.name;
+    case "escape":
+      return [...event.instruction].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+    default:
+      return undefined;
+  }
+}
+
+/** What the rows of the trace in the file `path` call it: the file's name without what says the format. */
+export function traceName(path: string): string {
+  return path
+    .replace(/^.*\//, "")
+    .replace(/\.gz$/, "")
+    .replace(/\.(mmt|txt|log|mmiotrace)$/, "");
+}
 
 interface PlaceNames {
   device: string;
@@ -86,10 +126,11 @@ interface PlaceNames {
 }
 
 /** Makes rows of a trace's events, shown in order. */
-export class TypedRows {
+export class EventRows {
   private readonly trace: string;
   private readonly tellRegister: TellRegister;
   private readonly start: bigint;
+  private readonly tscFrequency_hz: number;
   private readonly frequency_hz: bigint;
   private readonly wall_ns: bigint;
   private readonly places = new WeakMap<DevicePlace["function"], PlaceNames>();
@@ -100,20 +141,23 @@ export class TypedRows {
     this.trace = trace;
     this.tellRegister = tellRegister;
     this.start = BigInt(header.clock.tsc);
+    this.tscFrequency_hz = header.clock.tscFrequency_hz;
     this.frequency_hz = BigInt(Math.round(header.clock.tscFrequency_hz));
     this.wall_ns = BigInt(header.clock.wall_ns);
   }
 
   /** The event's row, or undefined for what only helps to read the others. A new object each time. */
-  row(event: TraceEvent, state: TraceState): TypedRow | undefined {
+  row(event: TraceEvent, state: TraceState): EventRow | undefined {
     if (event.kind === "symbol") return undefined;
     // Where an imported log has no time, the time stamp is 0.
     const time_ns = event.tsc === 0n ? undefined : ((event.tsc - this.start) * 1_000_000_000n) / this.frequency_hz;
-    const row: TypedRow = {
+    const row: EventRow = {
       trace: this.trace,
       event: BigInt(event.number),
       time_ns,
-      time_s: time_ns === undefined ? undefined : Number(time_ns) / 1e9,
+      // As `report` tells it.
+      time_s:
+        time_ns === undefined ? undefined : Number((Number(event.tsc - this.start) / this.tscFrequency_hz).toFixed(9)),
       wall: time_ns === undefined || this.wall_ns === 0n ? undefined : (this.wall_ns + time_ns) / 1000n,
       cpu: event.cpu,
       pid: event.pid,
@@ -135,14 +179,14 @@ export class TypedRows {
       mapping: undefined,
       length_bytes: undefined,
       count: undefined,
-      text: textOf(event) ?? undefined,
+      text: textOf(event),
       flags: flagText(event.flags) || undefined,
     };
     this.fill(row, event, state);
     return row;
   }
 
-  private fill(row: TypedRow, event: Exclude<TraceEvent, { kind: "symbol" }>, state: TraceState): void {
+  private fill(row: EventRow, event: Exclude<TraceEvent, { kind: "symbol" }>, state: TraceState): void {
     switch (event.kind) {
       case "read":
       case "write": {
@@ -186,7 +230,7 @@ export class TypedRows {
     }
   }
 
-  private place(row: TypedRow, address: bigint, state: TraceState): DevicePlace | undefined {
+  private place(row: EventRow, address: bigint, state: TraceState): DevicePlace | undefined {
     row.address = address;
     const place = state.placeOf(address);
     if (place === undefined) return undefined;
@@ -210,7 +254,7 @@ export class TypedRows {
     return names;
   }
 
-  private site(row: TypedRow, site: bigint, state: TraceState): void {
+  private site(row: EventRow, site: bigint, state: TraceState): void {
     if (site === 0n) return;
     row.site = `0x${site.toString(16)}`;
     row.site_address = site;
