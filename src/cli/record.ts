@@ -1,9 +1,9 @@
 // `mmiostrider record`: records the MMIO accesses of kernel drivers into a trace.
-import { accessSync, constants, statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, Option } from "commander";
-import { ExitCode, messageOf, UsageError, UserError } from "../base/errors.js";
+import { ExitCode, UsageError, UserError } from "../base/errors.js";
 import { requireRoot, unloadCore } from "../capture/core-load.js";
 import { type Filter, formatRange, resolveFilter } from "../capture/filters.js";
 import { KernelRecording, ringDefault_bytes } from "../capture/kernel.js";
@@ -11,15 +11,19 @@ import type { CommonRecordingOptions, Recording, RecordingResult } from "../capt
 import { SinglestepRecording } from "../capture/singlestep.js";
 import { TraceWriter } from "../trace/writer.js";
 import { LiveLine } from "./live-line.js";
+import {
+  parseDuration,
+  parseRingSize,
+  type RecordOptions,
+  requireEmulate,
+  requireWritable,
+  stdout,
+} from "./record-options.js";
 import { StopSignals } from "./stop-signals.js";
 import { requireProgram, TracedCommand } from "./traced-command.js";
 
-/** What the core takes, docs/control-device.md. */
-const ringMin_bytes = 65_536;
-const ringMax_bytes = 1024 ** 3;
 /** How long a command may take to end after we were told to stop. */
 const commandEnd_ms = 5_000;
-const stdout = "-";
 
 const help = `
 Without COMMAND it records until Ctrl-C. A trace written to - goes to standard output, and COMMAND's output to standard error.
@@ -37,22 +41,6 @@ Examples:
 
 Exit codes: 0 recorded; 1 failed, or COMMAND failed; 2 wrong usage; 3 recorded but incomplete (lost or escaped records,
 mappings without a decoy). 3 counts more than COMMAND's failure.`;
-
-interface RecordOptions {
-  engine: "emulate" | "singlestep";
-  device?: string[];
-  driver?: string[];
-  range?: string[];
-  all?: true;
-  excludeWc?: true;
-  ringSize?: number;
-  relaxed?: true;
-  cleanRoom?: true;
-  rebind?: true;
-  core?: string;
-  duration?: number;
-  output?: string;
-}
 
 export function addRecord(program: Command): void {
   const collect = (value: string, before: string[] = []) => [...before, value];
@@ -87,24 +75,6 @@ export function addRecord(program: Command): void {
     .action(async (command: string[], options: RecordOptions) => {
       process.exitCode = await record(command, options);
     });
-}
-
-/** `65536`, `64K`, `16M`, `1G`. Throws UsageError. */
-export function parseRingSize(text: string): number {
-  const match = /^(\d{1,12})([KMG]?)(?:i?B)?$/i.exec(text);
-  const unit = { "": 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 }[match?.[2]?.toUpperCase() ?? ""];
-  const bytes = Number(match?.[1]) * (unit ?? Number.NaN);
-  if (!(bytes >= ringMin_bytes && bytes <= ringMax_bytes)) {
-    throw new UsageError(`--ring-size ${text}: not a size from 64K to 1G`, { advice: "for example: --ring-size 64M" });
-  }
-  return bytes;
-}
-
-function parseDuration(text: string): number {
-  const seconds = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
-  // Node's timers count milliseconds in 31 bits.
-  if (!(seconds > 0 && seconds * 1000 < 2 ** 31)) throw new UsageError(`--duration ${text}: not a number of seconds`);
-  return seconds;
 }
 
 async function record(command: string[], asked: RecordOptions): Promise<ExitCode> {
@@ -167,21 +137,6 @@ function start(filter: Filter, options: RecordOptions & { output: string }): Pro
     excludeWriteCombining: options.excludeWc === true,
     coreFile: options.core === undefined ? undefined : resolve(options.core),
   });
-}
-
-/** mmiotrace has nothing like these. */
-function requireEmulate(options: RecordOptions): void {
-  if (options.engine === "emulate") return;
-  const given = {
-    "--relaxed": options.relaxed,
-    "--clean-room": options.cleanRoom,
-    "--exclude-wc": options.excludeWc,
-    "--core": options.core,
-  };
-  for (const [name, value] of Object.entries(given)) {
-    if (value !== undefined)
-      throw new UsageError(`${name} isn't for engine ${options.engine}: mmiotrace has nothing like it`);
-  }
 }
 
 /** Where the trace goes. Not commander's to ask for: it would hide a misspelt option, which ends its search for options. */
@@ -284,21 +239,6 @@ function summarise(result: RecordingResult, failure: string | undefined, output:
   if (result.failure !== undefined) throw result.failure;
   if (result.incomplete.length > 0) return ExitCode.incomplete;
   return failure !== undefined || result.problems.length > 0 ? ExitCode.failed : ExitCode.done;
-}
-
-/** Throws UserError when the trace can't be made there, before anything is started; makes nothing. */
-function requireWritable(output: string): void {
-  if (output === stdout) {
-    if (process.stdout.isTTY === true) throw new UsageError("a trace is binary: it isn't written to a terminal");
-    return;
-  }
-  try {
-    const there = statSync(output, { throwIfNoEntry: false });
-    if (there?.isDirectory() === true) throw new Error("it is a folder");
-    accessSync(there === undefined ? dirname(resolve(output)) : output, constants.W_OK);
-  } catch (error) {
-    throw new UserError(`writing the trace ${output} isn't possible: ${messageOf(error)}`, { cause: error });
-  }
 }
 
 function say(line: string): void {

@@ -56,7 +56,7 @@ settings | diff /tmp/before - && echo "as before"
 modprobe -r e1000`,
 
   taken: `
-echo function > /sys/kernel/tracing/current_tracer
+echo blk > /sys/kernel/tracing/current_tracer
 mmiostrider record --engine singlestep --all -o taken.mmt; echo "ended with $?"
 echo nop > /sys/kernel/tracing/current_tracer`,
 
@@ -124,7 +124,7 @@ describe("engine singlestep", () => {
     const taken = outcomes.get("taken")!;
     expect([taken.stdout, taken.left]).toEqual(["ended with 1\n", []]);
     expect(taken.stderr).toMatch(
-      /^mmiostrider: the kernel's tracer function is at work, .*\n {2}if nobody needs it: echo nop/,
+      /^mmiostrider: the kernel's tracer blk is at work, .*\n {2}if nobody needs it: echo nop/,
     );
     const other = outcomes.get("not-for-it")!;
     expect([other.stdout, other.left]).toEqual(["ended with 2\n", ["./err"].slice(1)]);
