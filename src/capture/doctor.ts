@@ -35,7 +35,7 @@ export interface DoctorReport {
   engines: EngineReport[];
 }
 
-const enginesHere: readonly EngineReport["engine"][] = ["emulate", "lab"];
+const enginesHere: readonly EngineReport["engine"][] = ["emulate", "singlestep", "lab"];
 
 const good = (what: string, found: string): Check => ({ what, state: "good", found });
 const unknown = (what: string, found: string): Check => ({ what, state: "unknown", found });
@@ -72,7 +72,11 @@ export async function examine(kvm: { works: boolean; why: string } | undefined):
     engines: [
       engine("emulate", "decoys and emulation: mmiostrider record", emulate),
       engine("instrument", "a rewritten module on top of emulate", emulate),
-      engine("singlestep", "the kernel's own mmiotrace", [architecture, root, mmiotraceCheck(config)]),
+      engine("singlestep", "the kernel's own mmiotrace: mmiostrider record --engine singlestep", [
+        architecture,
+        root,
+        mmiotraceCheck(config),
+      ]),
       engine("lab", "a disposable machine: mmiostrider lab", [architecture, ...lab]),
     ],
   };

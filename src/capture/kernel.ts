@@ -10,9 +10,16 @@ import { loadCore, unloadCore } from "./core-load.js";
 import { Drain, type TraceSink } from "./drain.js";
 import { type Binding, bind, bindingsOf, unbind } from "./driver-binding.js";
 import { Fence } from "./fence.js";
-import { type Filter, formatRange } from "./filters.js";
+import { formatRange } from "./filters.js";
 import { clockPair, collectHeader, MachineWatch } from "./machine.js";
 import { type KernelMapping, MappingCheck, parseWriteCombining, readKernelMappings } from "./mapping-check.js";
+import {
+  type CommonRecordingOptions,
+  openTrace,
+  type Recording,
+  type RecordingProgress,
+  type RecordingResult,
+} from "./recording.js";
 
 /** The core's own, docs/control-device.md. */
 export const ringDefault_bytes = 16 * 1024 * 1024;
@@ -21,48 +28,16 @@ const lookEvery_ms = 1_000;
 const lookAgain_ms = 50;
 const writeCombiningList = "/sys/kernel/debug/x86/pat_memtype_list";
 
-export interface RecordingOptions {
-  filter: Filter;
-  ring_bytes: number;
+export interface KernelRecordingOptions extends CommonRecordingOptions {
   relaxed: boolean;
   cleanRoom: boolean;
   excludeWriteCombining: boolean;
-  /** Unbind the filter's functions before the start and bind them after it. */
-  rebind: boolean;
   /** The core's file; undefined: from the cache, or built. */
   coreFile: string | undefined;
-  commandLine: string[];
-  /** Makes the trace's file; called once the core records. */
-  openTrace: (header: TraceHeader) => TraceSink | Promise<TraceSink>;
-  /** A line for the user, while it goes on. */
-  onNotice: (line: string) => void;
 }
 
-export interface RecordingProgress {
-  accesses: number;
-  lost: number;
-  escaped: number;
-  /** Decoys alive now. */
-  mappings: number;
-}
-
-export interface RecordingResult {
-  accesses: number;
-  lost: number;
-  escaped: number;
-  missed: number;
-  /** Mappings that got a decoy since the start. */
-  mappings: number;
-  /** Why the trace isn't complete, a sentence each. */
-  incomplete: string[];
-  /** Why the trace could not be written to its end, or undefined. */
-  failure: UserError | undefined;
-  /** What else went wrong, a sentence each. */
-  problems: string[];
-}
-
-export class KernelRecording {
-  private readonly options: RecordingOptions;
+export class KernelRecording implements Recording {
+  private readonly options: KernelRecordingOptions;
   private readonly device: ControlDevice;
   private readonly fence: Fence | undefined;
   private readonly mappingCheck: MappingCheck | undefined;
@@ -78,7 +53,7 @@ export class KernelRecording {
    * Loads the core, arms it, and begins to record. Throws UserError; everything is then as it was before.
    * Needs root (see requireRoot).
    */
-  static async start(options: RecordingOptions): Promise<KernelRecording> {
+  static async start(options: KernelRecordingOptions): Promise<KernelRecording> {
     const bindings = options.rebind ? bindingsOf(options.filter.functions.map((found) => found.address)) : [];
     const device = await loadCore({
       ...(options.coreFile === undefined ? {} : { file: options.coreFile }),
@@ -95,6 +70,7 @@ export class KernelRecording {
       fence?.writeBegin();
       device.command("start");
       const header = collectHeader({
+        engine: "emulate",
         clock: clockPair(() => device.status()),
         options: {
           filter: options.filter.asked,
@@ -119,7 +95,7 @@ export class KernelRecording {
   }
 
   private constructor(
-    options: RecordingOptions,
+    options: KernelRecordingOptions,
     device: ControlDevice,
     fence: Fence | undefined,
     mappingCheck: MappingCheck | undefined,
@@ -262,17 +238,8 @@ export class KernelRecording {
   }
 }
 
-async function openTrace(options: RecordingOptions, header: TraceHeader): Promise<TraceSink> {
-  try {
-    return await options.openTrace(header);
-  } catch (error) {
-    if (error instanceof UserError) throw error;
-    throw new UserError(`beginning the trace failed: ${messageOf(error)}`, { cause: error });
-  }
-}
-
 /** Tells the core what to record and how. */
-function configure(device: ControlDevice, options: RecordingOptions): void {
+function configure(device: ControlDevice, options: KernelRecordingOptions): void {
   const abi = device.status().abi;
   if (abi !== abiVersion) {
     throw new UserError(`the loaded core speaks version ${abi} of its interface, this program version ${abiVersion}`, {
@@ -287,7 +254,7 @@ function configure(device: ControlDevice, options: RecordingOptions): void {
   if (options.cleanRoom) device.command("clean-room");
 }
 
-function startCheck(device: ControlDevice, options: RecordingOptions): MappingCheck | undefined {
+function startCheck(device: ControlDevice, options: KernelRecordingOptions): MappingCheck | undefined {
   if (options.excludeWriteCombining && !existsSync(writeCombiningList)) {
     options.onNotice(
       "whether every mapping gets its decoy can't be cross-checked with --exclude-wc here: " +

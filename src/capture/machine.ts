@@ -12,17 +12,18 @@ import {
 } from "./pci.js";
 
 export interface HeaderFacts {
+  engine: TraceHeader["engine"];
   clock: TraceHeader["clock"];
   options: TraceHeader["options"];
   commandLine: string[];
   fence: string | null;
 }
 
-/** The header of a trace that is being recorded now, by engine `emulate`. */
+/** The header of a trace that is being recorded now. */
 export function collectHeader(facts: HeaderFacts, sysfs: SysfsRoot = defaultSysfs): TraceHeader {
   const processors = cpus();
   return {
-    engine: "emulate",
+    engine: facts.engine,
     producer: "mmiostrider 0.1.0",
     machine: { host: hostname(), release: release(), version: version(), architecture: architecture() },
     cpu: { model: processors[0]?.model ?? "", count: processors.length },

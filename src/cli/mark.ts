@@ -1,6 +1,7 @@
 // `mmiostrider mark`: puts a marker into the recording that is running in another shell.
 import type { Command } from "commander";
-import { sendMark } from "../capture/control-device.js";
+import { isCoreThere, sendMark } from "../capture/control-device.js";
+import { isTracing, writeMarker } from "../capture/mmiotracer.js";
 
 export function addMark(program: Command): void {
   program
@@ -9,5 +10,9 @@ export function addMark(program: Command): void {
     .description("Puts a marker into the recording that is running, in order with the accesses around it. Needs root.")
     .argument("<text...>", "the marker's text; several words are joined by spaces")
     .addHelpText("after", '\nExample:\n  mmiostrider mark "cable pulled"')
-    .action((words: string[]) => sendMark(words.join(" ")));
+    .action((words: string[]) => {
+      const text = words.join(" ");
+      if (!isCoreThere() && isTracing()) writeMarker(text);
+      else sendMark(text);
+    });
 }

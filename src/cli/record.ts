@@ -1,50 +1,46 @@
 // `mmiostrider record`: records the MMIO accesses of kernel drivers into a trace.
-import { accessSync, constants, statSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Command } from "commander";
-import { ExitCode, messageOf, UsageError, UserError } from "../base/errors.js";
+import { type Command, Option } from "commander";
+import { ExitCode, UsageError, UserError } from "../base/errors.js";
 import { requireRoot, unloadCore } from "../capture/core-load.js";
 import { type Filter, formatRange, resolveFilter } from "../capture/filters.js";
-import { KernelRecording, type RecordingResult, ringDefault_bytes } from "../capture/kernel.js";
+import { KernelRecording, ringDefault_bytes } from "../capture/kernel.js";
+import type { CommonRecordingOptions, Recording, RecordingResult } from "../capture/recording.js";
+import { SinglestepRecording } from "../capture/singlestep.js";
 import { TraceWriter } from "../trace/writer.js";
 import { LiveLine } from "./live-line.js";
+import {
+  parseDuration,
+  parseRingSize,
+  type RecordOptions,
+  requireEmulate,
+  requireWritable,
+  stdout,
+} from "./record-options.js";
 import { StopSignals } from "./stop-signals.js";
 import { requireProgram, TracedCommand } from "./traced-command.js";
 
-/** What the core takes, docs/control-device.md. */
-const ringMin_bytes = 65_536;
-const ringMax_bytes = 1024 ** 3;
 /** How long a command may take to end after we were told to stop. */
 const commandEnd_ms = 5_000;
-const stdout = "-";
 
 const help = `
 Without COMMAND it records until Ctrl-C. A trace written to - goes to standard output, and COMMAND's output to standard error.
+
+Engine singlestep needs no module, and so nothing that Secure Boot or lockdown=integrity forbid. It costs: all CPUs but one
+are switched off while it records, an access takes several times as long, and what mmiotrace can't decode (string moves,
+SSE, AVX, exchanges, arithmetic on device memory) is counted as escaped. Whatever ends it, tracer and CPUs are put back.
 
 Examples:
   mmiostrider record --driver e1000 -o e1000.mmt -- modprobe e1000
   mmiostrider record --driver nvme --rebind --duration 10 -o nvme.mmt
   mmiostrider record --device 00:04.0 --relaxed --ring-size 64M -o fast.mmt
+  mmiostrider record --engine singlestep --driver e1000 -o single.mmt -- modprobe e1000
   mmiostrider record --range 0xfebc0000-0xfebdffff -o - | gzip > part.mmt.gz
 
 Exit codes: 0 recorded; 1 failed, or COMMAND failed; 2 wrong usage; 3 recorded but incomplete (lost or escaped records,
 mappings without a decoy). 3 counts more than COMMAND's failure.`;
-
-interface RecordOptions {
-  device?: string[];
-  driver?: string[];
-  range?: string[];
-  all?: true;
-  excludeWc?: true;
-  ringSize?: number;
-  relaxed?: true;
-  cleanRoom?: true;
-  rebind?: true;
-  core?: string;
-  duration?: number;
-  output?: string;
-}
 
 export function addRecord(program: Command): void {
   const collect = (value: string, before: string[] = []) => [...before, value];
@@ -57,6 +53,11 @@ export function addRecord(program: Command): void {
     )
     .usage("[options] -o FILE [-- COMMAND...]")
     .argument("[command...]", "what to run while recording")
+    .addOption(
+      new Option("--engine <engine>", "emulate: decoys and emulation; singlestep: the kernel's own mmiotrace")
+        .choices(["emulate", "singlestep"])
+        .default("emulate"),
+    )
     .option("--device <bdf>", "the PCI device at this address (0000:00:04.0, or 00:04.0); repeatable", collect)
     .option("--driver <name>", "the devices that this driver has, or could take; repeatable", collect)
     .option("--range <first-last>", "these physical addresses, hexadecimal, both included; repeatable", collect)
@@ -76,24 +77,6 @@ export function addRecord(program: Command): void {
     });
 }
 
-/** `65536`, `64K`, `16M`, `1G`. Throws UsageError. */
-export function parseRingSize(text: string): number {
-  const match = /^(\d{1,12})([KMG]?)(?:i?B)?$/i.exec(text);
-  const unit = { "": 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 }[match?.[2]?.toUpperCase() ?? ""];
-  const bytes = Number(match?.[1]) * (unit ?? Number.NaN);
-  if (!(bytes >= ringMin_bytes && bytes <= ringMax_bytes)) {
-    throw new UsageError(`--ring-size ${text}: not a size from 64K to 1G`, { advice: "for example: --ring-size 64M" });
-  }
-  return bytes;
-}
-
-function parseDuration(text: string): number {
-  const seconds = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
-  // Node's timers count milliseconds in 31 bits.
-  if (!(seconds > 0 && seconds * 1000 < 2 ** 31)) throw new UsageError(`--duration ${text}: not a number of seconds`);
-  return seconds;
-}
-
 async function record(command: string[], asked: RecordOptions): Promise<ExitCode> {
   const options = { ...asked, output: outputOf(command, asked) };
   const filter = await resolveFilter({
@@ -105,26 +88,16 @@ async function record(command: string[], asked: RecordOptions): Promise<ExitCode
   if (options.rebind === true && filter.functions.length === 0) {
     throw new UsageError("--rebind needs --device or --driver: there is nothing else that could be unbound");
   }
+  requireEmulate(options);
   requireRoot("recording");
   requireProgram(command);
   requireWritable(options.output);
   for (const remark of filter.remarks) say(remark);
 
   const signals = new StopSignals();
-  let recording: KernelRecording;
+  let recording: Recording;
   try {
-    recording = await KernelRecording.start({
-      filter,
-      ring_bytes: options.ringSize ?? ringDefault_bytes,
-      relaxed: options.relaxed === true,
-      cleanRoom: options.cleanRoom === true,
-      excludeWriteCombining: options.excludeWc === true,
-      rebind: options.rebind === true,
-      coreFile: options.core === undefined ? undefined : resolve(options.core),
-      commandLine: ["mmiostrider", ...process.argv.slice(2)],
-      openTrace: (header) => TraceWriter.create(options.output, header),
-      onNotice: say,
-    });
+    recording = await start(filter, options);
   } catch (error) {
     signals.release();
     throw signals.received === undefined ? error : new UserError(`ended by ${signals.received} before recording began`);
@@ -132,18 +105,38 @@ async function record(command: string[], asked: RecordOptions): Promise<ExitCode
   const began_ms = performance.now();
   tellEarly(recording, filter, options);
   let end: Awaited<ReturnType<typeof runUntilEnd>>;
-  let core: Awaited<ReturnType<typeof unloadCore>>;
+  let core: Awaited<ReturnType<typeof unloadCore>> = "unloaded";
   try {
     end = await runUntilEnd(recording, command, options, signals);
   } finally {
     // Only now: the command may have outlived the recording, and unmapped the last decoy.
-    core = await unloadCore();
+    if (options.engine === "emulate") core = await unloadCore();
     signals.release();
   }
   if (core === "in use") {
     say("the core stays loaded, emulating silently, until the drivers unmap what they mapped while it recorded");
   }
   return summarise(end.result, end.failure, options.output, (end.stopped_ms - began_ms) / 1000);
+}
+
+/** Starts recording with the engine that is asked for. Throws UserError; everything is then as it was before. */
+function start(filter: Filter, options: RecordOptions & { output: string }): Promise<Recording> {
+  const common: CommonRecordingOptions = {
+    filter,
+    ring_bytes: options.ringSize ?? ringDefault_bytes,
+    rebind: options.rebind === true,
+    commandLine: ["mmiostrider", ...process.argv.slice(2)],
+    openTrace: (header) => TraceWriter.create(options.output, header),
+    onNotice: say,
+  };
+  if (options.engine === "singlestep") return SinglestepRecording.start(common);
+  return KernelRecording.start({
+    ...common,
+    relaxed: options.relaxed === true,
+    cleanRoom: options.cleanRoom === true,
+    excludeWriteCombining: options.excludeWc === true,
+    coreFile: options.core === undefined ? undefined : resolve(options.core),
+  });
 }
 
 /** Where the trace goes. Not commander's to ask for: it would hide a misspelt option, which ends its search for options. */
@@ -156,7 +149,7 @@ function outputOf(command: readonly string[], options: RecordOptions): string {
 
 /** Runs the command, or waits, until something says stop; then stops the recording. */
 async function runUntilEnd(
-  recording: KernelRecording,
+  recording: Recording,
   command: readonly string[],
   options: RecordOptions & { output: string },
   signals: StopSignals,
@@ -212,7 +205,7 @@ async function runUntilEnd(
 }
 
 /** A mapping made before recording began is real, not a decoy: the user must know, and what to do. */
-function tellEarly(recording: KernelRecording, filter: Filter, options: RecordOptions): void {
+function tellEarly(recording: Recording, filter: Filter, options: RecordOptions): void {
   const early = recording.earlyMappings;
   if (early.length === 0) return;
   if (filter.all) {
@@ -246,21 +239,6 @@ function summarise(result: RecordingResult, failure: string | undefined, output:
   if (result.failure !== undefined) throw result.failure;
   if (result.incomplete.length > 0) return ExitCode.incomplete;
   return failure !== undefined || result.problems.length > 0 ? ExitCode.failed : ExitCode.done;
-}
-
-/** Throws UserError when the trace can't be made there, before anything is started; makes nothing. */
-function requireWritable(output: string): void {
-  if (output === stdout) {
-    if (process.stdout.isTTY === true) throw new UsageError("a trace is binary: it isn't written to a terminal");
-    return;
-  }
-  try {
-    const there = statSync(output, { throwIfNoEntry: false });
-    if (there?.isDirectory() === true) throw new Error("it is a folder");
-    accessSync(there === undefined ? dirname(resolve(output)) : output, constants.W_OK);
-  } catch (error) {
-    throw new UserError(`writing the trace ${output} isn't possible: ${messageOf(error)}`, { cause: error });
-  }
 }
 
 function say(line: string): void {

@@ -34,6 +34,15 @@ open_up() {
   path=$1
   while [ "$path" != / ]; do chmod o+rx "$path"; path=$(dirname "$path"); done
 }
+network_up() {
+  ip link set eth0 up
+  ip addr add 10.0.2.15/24 dev eth0 2> /dev/null
+  for i in $(seq 100); do [ "$(cat /sys/class/net/eth0/carrier)" = 1 ] && return; sleep 0.1; done
+  echo "no carrier" >&2; return 1
+}
+pings() { ping -q -c $1 -i 0.1 -w 60 10.0.2.2 > /dev/null || echo "no answer to a ping" >&2; }
+core() { ls -t "$MMIOSTRIDER_CACHE/core/$(uname -r)"/*/mmiostrider.ko | head -n 1; }
+core_loaded() { lsmod | grep -o '^mmiostrider ' || echo no core; }
 as_nobody() { /usr/bin/setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
 # what QEMU's log shows between two accesses: a letter three times, for once may be part of a fence
 truth_mark() { for i in 1 2 3; do printf '%s' "$1" | dd of=/dev/port bs=1 seek=128 2>/dev/null; done; }

@@ -1,7 +1,7 @@
 // What `record` does besides recording a driver from load to unload: marks, Ctrl-C, kill -9, --rebind, a ring and a disk
 // that are full, several at once, the ring through mmap(). All in one machine; QEMU's log decides.
 import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { verify } from "../../src/analysis/verify.js";
@@ -20,23 +20,10 @@ const truthFile = join(share, "truth.log");
 const region = "e1000-mmio";
 const marksInLoop = 200;
 
-/** What the cases have at hand besides the general tools. */
-const network = `
-network_up() {
-  ip link set eth0 up
-  ip addr add 10.0.2.15/24 dev eth0 2> /dev/null
-  for i in $(seq 100); do [ "$(cat /sys/class/net/eth0/carrier)" = 1 ] && return; sleep 0.1; done
-  echo "no carrier" >&2; return 1
-}
-pings() { ping -q -c $1 -i 0.1 -w 60 10.0.2.2 > /dev/null || echo "no answer to a ping" >&2; }
-core() { ls -t "$MMIOSTRIDER_CACHE/core/$(uname -r)"/*/mmiostrider.ko | head -n 1; }
-core_loaded() { lsmod | grep -o '^mmiostrider ' || echo no core; }
-`;
-
 const cases: Record<string, string> = {
   marks: `
 cat > steps <<'END'
-. /share/cases/tools; . /share/network
+. /share/cases/tools
 modprobe e1000
 mmiostrider mark just loaded
 truth_mark a
@@ -86,10 +73,10 @@ core_loaded`,
 
   rebind: `
 modprobe e1000
-mmiostrider record --driver e1000 -o /share/early.mmt -- sh -c '. /share/network; network_up; pings 2'
+mmiostrider record --driver e1000 -o /share/early.mmt -- sh -c '. /share/cases/tools; network_up; pings 2'
 echo "ended with $?"
 echo --- >&2
-mmiostrider record --driver e1000 --rebind -o /share/rebound.mmt -- sh -c '. /share/network; network_up; pings 2'
+mmiostrider record --driver e1000 --rebind -o /share/rebound.mmt -- sh -c '. /share/cases/tools; network_up; pings 2'
 echo "ended with $?"
 basename $(readlink /sys/class/net/eth0/device/driver)
 modprobe -r e1000
@@ -114,7 +101,7 @@ rmmod mmiostrider`,
   "full-disk": `
 mkdir /tmp/small; mount -t tmpfs -o size=20k none /tmp/small
 mmiostrider record --driver e1000 -o /tmp/small/x.mmt -- \\
-  sh -ec '. /share/network; modprobe e1000; network_up; pings 10; modprobe -r e1000; echo done'
+  sh -ec '. /share/cases/tools; modprobe e1000; network_up; pings 10; modprobe -r e1000; echo done'
 echo "ended with $?"
 cp /tmp/small/x.mmt /share/full.mmt
 umount /tmp/small`,
@@ -139,7 +126,7 @@ mmiostrider record --clean-room --driver e1000 -o - -- sh -ec 'echo hello; modpr
 
   "everything-relaxed": `
 mmiostrider record --all --exclude-wc --relaxed -o /share/all.mmt -- \\
-  sh -ec '. /share/network; modprobe e1000; network_up; pings 5; modprobe -r e1000'
+  sh -ec '. /share/cases/tools; modprobe e1000; network_up; pings 5; modprobe -r e1000'
 echo "ended with $?"`,
 
   "failing-command": `
@@ -180,12 +167,10 @@ describe("record", () => {
 
   beforeAll(async () => {
     await labKernel();
-    writeFileSync(join(share, "network"), network);
     const source = join(projectDirectory, "test/lab/ring-reader.c");
     execFileSync("gcc", ["-Wall", "-Wextra", "-Werror", "-O2", "-o", join(share, "ring-reader"), source]);
-    const scripts = Object.entries(cases).map(([name, script]) => [name, `. /share/network\n${script}`]);
     const qemu = "-netdev user,id=n0 -device e1000,netdev=n0";
-    outcomes = await runCases(Object.fromEntries(scripts), { share, qemu, truth: truthFile, timeout_s: 580 });
+    outcomes = await runCases(cases, { share, qemu, truth: truthFile, timeout_s: 580 });
   });
 
   /** The trace is whole, and exactly what the device received. */

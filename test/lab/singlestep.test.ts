@@ -1,0 +1,133 @@
+// Engine singlestep: the kernel's own mmiotrace behind the same commands. What it decodes must be what the device received; and
+// however it ends, CPUs and tracer must be as they were.
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { verify } from "../../src/analysis/verify.js";
+import { openTrace } from "../../src/trace/file-source.js";
+import { type CaseOutcome, runCases } from "./guest-cases.js";
+import { labKernel, sharedDirectory } from "./in-lab.js";
+import { isAccess, readTrace } from "./trace-and-truth.js";
+
+const share = sharedDirectory();
+const truthFile = join(share, "truth.log");
+
+/** The tracer's settings and the CPUs, as they must be again. */
+const settings = `
+settings() {
+  cd /sys/kernel/tracing
+  grep . current_tracer tracing_on trace_clock per_cpu/cpu*/buffer_size_kb /sys/devices/system/cpu/online | sed 's/[0-9]* (expanded: \\([0-9]*\\))/\\1/'
+  cd "$OLDPWD"
+}
+# what is kept while nobody traces is expanded by the first who does
+echo 1 > /sys/kernel/tracing/tracing_on
+`;
+
+const cases: Record<string, string> = {
+  recorded: `${settings}
+settings > /tmp/before
+mmiostrider record --engine singlestep --driver e1000 --ring-size 64M -o /share/step.mmt -- sh -ec '
+  . /share/cases/tools; modprobe e1000
+  cat /sys/devices/system/cpu/online; cat /sys/kernel/tracing/current_tracer
+  mmiostrider mark half way; network_up; pings 5; modprobe -r e1000'
+echo "ended with $?"
+settings | diff /tmp/before - && echo "as before"`,
+
+  killed: `${settings}
+settings > /tmp/before
+mmiostrider record --engine singlestep --driver e1000 -o /share/killed.mmt 2> /tmp/killed.err & recorder=$!
+await /tmp/killed.err "Ctrl-C stops"
+modprobe e1000; sleep 2
+mmiostrider record --engine singlestep --driver e1000 -o second.mmt; echo "the second ended with $?"
+kill -9 $recorder; wait $recorder; echo "ended with $?"
+for i in $(seq 200); do grep -q nop /sys/kernel/tracing/current_tracer && settings | diff -q /tmp/before - > /dev/null && break; sleep 0.1; done
+settings | diff /tmp/before - && echo "as before"
+network_up; pings 3
+modprobe -r e1000`,
+
+  "ctrl-c": `${settings}
+settings > /tmp/before
+modprobe e1000
+mmiostrider record --engine singlestep --driver e1000 --rebind -o /share/rebound.mmt 2> /tmp/rebound.err & recorder=$!
+await /tmp/rebound.err "Ctrl-C stops"
+network_up; pings 3
+finish $recorder INT; echo "ended with $?"
+cat /tmp/rebound.err >&2
+settings | diff /tmp/before - && echo "as before"
+modprobe -r e1000`,
+
+  taken: `
+echo blk > /sys/kernel/tracing/current_tracer
+mmiostrider record --engine singlestep --all -o taken.mmt; echo "ended with $?"
+echo nop > /sys/kernel/tracing/current_tracer`,
+
+  "not-for-it": `
+mmiostrider record --engine singlestep --relaxed --all -o relaxed.mmt 2> err; echo "ended with $?"
+head -n 1 err >&2; rm err`,
+};
+
+describe("engine singlestep", () => {
+  let outcomes: Map<string, CaseOutcome>;
+
+  beforeAll(async () => {
+    await labKernel();
+    const qemu = "-netdev user,id=n0 -device e1000,netdev=n0";
+    outcomes = await runCases(cases, { share, qemu, truth: truthFile, timeout_s: 400 });
+  });
+
+  async function expectIdentical(name: string, accessesMin: number): Promise<void> {
+    const reader = await openTrace(join(share, name));
+    try {
+      const result = await verify(reader, truthFile);
+      expect(result.reasons).toEqual([]);
+      expect(result.compared).toBeGreaterThanOrEqual(accessesMin);
+    } finally {
+      await reader.close();
+    }
+  }
+
+  test("a driver from load to unload: the trace is the truth, on one CPU, and all is as before", async () => {
+    const outcome = outcomes.get("recorded")!;
+    expect(outcome.stdout).toBe("0\nmmiotrace\nended with 0\nas before\n");
+    expect(outcome.stderr).toMatch(/^engine singlestep: CPU 1 is off until it ends; what mmiotrace can't decode is/);
+    expect(outcome.stderr).toMatch(/ events in .* 0 lost, 0 escaped, 1 mappings: \/share\/step\.mmt/);
+    await expectIdentical("step.mmt", 12_000);
+    const { header, events, summary } = await readTrace(join(share, "step.mmt"));
+    expect(header.engine).toBe("singlestep");
+    expect(events.filter(isAccess).length).toBe(summary!.accesses);
+    const marks = events.flatMap((event) => (event.kind === "mark" ? [event.text] : []));
+    expect(marks).toEqual(["half way"]);
+    // its times are the wall's
+    const first_s = Number(events[0]!.tsc - BigInt(header.clock.tsc)) / header.clock.tscFrequency_hz;
+    expect(first_s).toBeGreaterThan(-1);
+    expect(first_s).toBeLessThan(60);
+    expect(outcome.left).toEqual([]);
+  });
+
+  test("kill -9 of the recorder: CPUs and tracer come back, and the trace can be read", async () => {
+    const outcome = outcomes.get("killed")!;
+    expect(outcome.stdout).toBe("the second ended with 1\nended with 137\nas before\n");
+    expect(outcome.stderr).toMatch(
+      /^mmiostrider: the kernel's tracer mmiotrace is at work, and there can be one at a time$/m,
+    );
+    expect(outcome.left).toEqual([]);
+    const { events } = await readTrace(join(share, "killed.mmt"));
+    expect(events.filter(isAccess).length).toBeGreaterThan(10_000);
+  });
+
+  test("Ctrl-C, and a driver that was bound", async () => {
+    const outcome = outcomes.get("ctrl-c")!;
+    expect(outcome.stdout, outcome.stderr).toBe("ended with 0\nas before\n");
+    await expectIdentical("rebound.mmt", 10_000);
+  });
+
+  test("another tracer at work, and options that it can't have, are one line", () => {
+    const taken = outcomes.get("taken")!;
+    expect([taken.stdout, taken.left]).toEqual(["ended with 1\n", []]);
+    expect(taken.stderr).toMatch(
+      /^mmiostrider: the kernel's tracer blk is at work, .*\n {2}if nobody needs it: echo nop/,
+    );
+    const other = outcomes.get("not-for-it")!;
+    expect([other.stdout, other.left]).toEqual(["ended with 2\n", ["./err"].slice(1)]);
+    expect(other.stderr).toBe("mmiostrider: --relaxed isn't for engine singlestep: mmiotrace has nothing like it\n");
+  });
+});
