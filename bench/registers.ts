@@ -5,6 +5,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { assert } from "../src/base/assert.js";
 import { UserError } from "../src/base/errors.js";
 import { projectDirectory } from "../src/base/paths.js";
 import {
@@ -123,7 +124,20 @@ function againstDemmio(): void {
     });
     const log = join(folder, "gpu.txt");
     const trace = join(folder, "gpu.mmt");
-    writeFileSync(log, gpuLog([identification as GpuAccess, ...accesses]));
+    const text = gpuLog([identification as GpuAccess, ...accesses]);
+    writeFileSync(log, text);
+    // Of another vendor's card demmio reads the lines and leaves it at that: what it takes more for ours is decoding.
+    const foreign = join(folder, "foreign.txt");
+    writeFileSync(foreign, text.replace(" 10de", " 8086"));
+    const decode = () => {
+      const database = loadDatabase(join(rnndbDirectory, "nv_mmio.xml"), "NV_MMIO").withVariant("chipset", "GF119");
+      let length = 0;
+      for (const { offset, width_bytes, value } of accesses) {
+        length += database.lookup(0, offset, width_bytes)?.name.length ?? 0;
+        length += database.describe(0, offset, width_bytes, BigInt(value), { style: "full" })?.length ?? 0;
+      }
+      assert(length > accesses.length, "most accesses have a name");
+    };
     const ours = (...args: string[]) => {
       const { status, stderr } = spawnSync(
         process.execPath,
@@ -140,6 +154,8 @@ function againstDemmio(): void {
     const units = logLines;
     const contended: Contender[] = [
       { name: "demmio, the log", units, work: () => runDemmio(log, rnndbDirectory, false) },
+      { name: "demmio, the same without decoding", units, work: () => runDemmio(foreign, rnndbDirectory, false) },
+      { name: "decoding alone, names and values in words", units, work: decode },
       { name: "convert, the log to CSV", units, work: () => ours("convert", ...registers, "--to", "csv", log, "-") },
       { name: "report, the log once imported", units, work: () => ours("report", ...registers, trace) },
     ];

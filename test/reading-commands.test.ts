@@ -213,6 +213,15 @@ describe("grep", () => {
     expect(mmiostrider("grep", "(", trace).status).toBe(2);
   });
 
+  test("--json gives what report's JSON Lines have of the same events", () => {
+    const rows = mmiostrider("report", "--format", "jsonl", trace).stdout.split("\n");
+    const text = mmiostrider("report", trace).stdout.split("\n").slice(2, -2);
+    const wanted = rows.filter((_, index) => text[index]?.includes("watchdog"));
+    expect(wanted.length).toBeGreaterThan(0);
+    expect(mmiostrider("grep", "--json", "watchdog", trace).stdout).toBe(`${wanted.join("\n")}\n`);
+    expect(mmiostrider("grep", "--json", "-c", "watchdog", trace).status).toBe(2);
+  });
+
   test("context is grep's, too", () => {
     const text = `${lines().join("\n")}\n`;
     const grep = spawnSync("grep", ["-A", "2", "-B", "3", "watchdog"], { ...plain, input: text });

@@ -3,6 +3,8 @@ import type { Command } from "commander";
 import { selectedViews } from "../analysis/selection.js";
 import { ExitCode, UsageError } from "../base/errors.js";
 import { openTrace } from "../trace/file-source.js";
+import { EventRows, traceName } from "../trace/formats/event-rows.js";
+import { jsonLine } from "../trace/formats/row-text.js";
 import { TextWriter } from "../trace/formats/text.js";
 import { type ColorChoice, colorChoices, paintFor } from "./paint.js";
 import { Progress } from "./progress.js";
@@ -26,6 +28,7 @@ interface GrepOptions extends SelectionOptions, RegisterOptions {
   afterContext?: number;
   beforeContext?: number;
   context?: number;
+  json?: true;
   color: ColorChoice;
 }
 
@@ -45,7 +48,8 @@ export function addGrep(program: Command): void {
     .option("-l, --files-with-matches", "only the names of the files in which it is found")
     .option("-A, --after-context <lines>", "so many lines after each, too", parseLines)
     .option("-B, --before-context <lines>", "so many lines before each, too", parseLines)
-    .option("-C, --context <lines>", "both", parseLines);
+    .option("-C, --context <lines>", "both", parseLines)
+    .option("--json", "the events as JSON Lines, an object each as report --format jsonl has them");
   addFilterOption(command);
   addRangeOptions(command);
   addRegisterOptions(command)
@@ -57,12 +61,17 @@ Examples:
   mmiostrider grep 'CTRL .*RST' e1000.mmt
   mmiostrider grep -c watchdog *.mmt
   mmiostrider grep -C 3 'mark: cable' --filter 'access or op == mark' e1000.mmt
+  mmiostrider grep --json watchdog *.mmt | jq '[.trace, .event, .register]'
 
 Exit codes: 0 found, 1 not found (or failed, with a message), 2 wrong usage, 3 not found, but a trace is incomplete.`,
     )
     .action(async (expression: string, files: string[], options: GrepOptions) => {
       const selection = selectionOf(options);
       const makeRegisters = registersOf(options);
+      const withLines = options.afterContext ?? options.beforeContext ?? options.context;
+      if (options.json === true && (withLines !== undefined || options.count || options.filesWithMatches)) {
+        throw new UsageError("--json prints events: it doesn't go with -c, -l, -A, -B or -C");
+      }
       const pattern = patternOf(expression, options.ignoreCase === true);
       const output = new TextOutput();
       let found = false;
@@ -72,19 +81,26 @@ Exit codes: 0 found, 1 not found (or failed, with a message), 2 wrong usage, 3 n
           const reader = await openTrace(file);
           const progress = new Progress(`searching ${file}`, { whilePrinting: true });
           try {
-            const prefix = files.length > 1 ? `${file}:` : "";
+            const prefix = files.length > 1 && options.json !== true ? `${file}:` : "";
             const matches = new Matches(output, prefix, options);
             const registers = makeRegisters();
             const plain = new TextWriter(reader.header, (event, place) => registers.tell(event, place));
             const paint = paintFor(options.color);
             const painted =
               paint && new TextWriter(reader.header, (event, place) => registers.tell(event, place), paint);
+            const rows = options.json
+              ? new EventRows(reader.header, traceName(reader.source.name), (event, place) =>
+                  registers.tell(event, place),
+                )
+              : undefined;
             search: for await (const { block, views } of selectedViews(reader, registers, selection)) {
               for (const { event, state } of views) {
                 const line = plain.line(event, state);
                 if (line === "") continue;
                 const isMatch = pattern.test(line.trimEnd()) !== (options.invertMatch === true);
-                const written = matches.take(painted === undefined ? line : painted.line(event, state), isMatch);
+                const row = isMatch ? rows?.row(event, state) : undefined;
+                const shown = row === undefined ? (painted?.line(event, state) ?? line) : jsonLine(row);
+                const written = matches.take(shown, isMatch);
                 if (written !== undefined) await written;
                 if (isMatch && options.filesWithMatches === true) break search;
               }
