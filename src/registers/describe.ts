@@ -61,6 +61,9 @@ function describeFields(
   return style === "full" ? `{ ${text} }` : text;
 }
 
+/** Fields of up to so many bits have their words remembered: most are, and drivers use few of their values. */
+const narrow_bits = 6;
+
 function describeField(
   field: Field,
   value: Halves,
@@ -78,6 +81,21 @@ function describeField(
   }
   const bits = bitsOf(value, low, high);
   if (type.kind === "boolean" && bits === 1) return name;
+  if (high - low >= narrow_bits) return fieldWords(field, bits, style, nameOffset);
+  field.words[style] ??= [];
+  const known = field.words[style];
+  let words = known[bits as number];
+  if (words === undefined) {
+    words = fieldWords(field, bits, style, nameOffset) ?? null;
+    known[bits as number] = words;
+  }
+  return words ?? undefined;
+}
+
+/** What a field's whole value is in words, with its name. */
+function fieldWords(field: Field, bits: Wide, style: DescribeStyle, nameOffset: NameOffset): string | undefined {
+  const { low, high, name, type } = field;
+  const equals = style === "full" ? " = " : "=";
   if (type.kind === "bitset") {
     const inner = halvesOf(BigInt(bits));
     const text = describeFields(type, inner, maskBetween(0, high - low), style, nameOffset);

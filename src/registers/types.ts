@@ -14,6 +14,8 @@ export interface Field {
   mask: Halves;
   type: ValueType;
   brief: string | undefined;
+  /** By style and value, the words of narrow fields as far as they were needed; null where there are none. */
+  words: Partial<Record<"brief" | "full", (string | null)[]>>;
 }
 
 export interface ValueType {
@@ -224,7 +226,7 @@ export class TypeResolver {
       this.#count(1, definition);
       const { name, low, high, brief } = definition;
       const type = this.#resolve(definition.type, high - low + 1, inner, definition);
-      fields.push({ name, low, high, mask: maskBetween(low, high), type, brief });
+      fields.push({ name, low, high, mask: maskBetween(low, high), type, brief, words: {} });
     }
     return fields;
   }
