@@ -21,6 +21,7 @@ export class MmiotraceSource implements RecordSource {
   private readonly living = new Set<number>();
   private sequence = 0n;
   private latest_us = 0n;
+  private onEmpty = () => {};
   private ending = false;
   private finished = false;
   lost = 0;
@@ -39,7 +40,14 @@ export class MmiotraceSource implements RecordSource {
     return this.living.size;
   }
 
-  /** mmiotrace keeps nothing more: what is in its buffer is all. */
+  /** Settles when all that mmiotrace has kept so far has been read, and every loss until then been told. */
+  emptied(): Promise<void> {
+    return new Promise((settle) => {
+      this.onEmpty = settle;
+    });
+  }
+
+  /** mmiotrace keeps nothing more: what is in its buffer is all. What it says to have lost from now on wasn't wanted. */
   end(): void {
     this.ending = true;
   }
@@ -56,7 +64,10 @@ export class MmiotraceSource implements RecordSource {
       else if (this.ending) {
         this.reader.finish();
         this.finished = true;
-      } else await sleep(emptyPause_ms);
+      } else {
+        this.onEmpty();
+        await sleep(emptyPause_ms);
+      }
       this.takePieces();
     }
     let filled = 0;
@@ -123,6 +134,7 @@ export class MmiotraceSource implements RecordSource {
       case RecordKind.unmap:
         return this.living.delete(mapping);
       case RecordKind.lost: {
+        if (this.ending) return false;
         // it is printed without a time; and it is no copy of a log that must come out again as it was
         view.setBigUint64(at + recordOffset.tsc, this.latest_us, true);
         const flags = view.getUint32(at + recordOffset.flags, true);

@@ -22,8 +22,8 @@ import {
 /** mmiotrace prints microseconds. */
 const clock_hz = 1_000_000;
 const lookEvery_ms = 1_000;
-/** What the last accesses may need from the kernel's buffer to where it can be read. */
-const settle_ms = 50;
+/** For so long at most, a driver that never rests is waited for. */
+const empty_ms = 2_000;
 
 export class SinglestepRecording implements Recording {
   private readonly tracer: Mmiotracer;
@@ -113,10 +113,10 @@ export class SinglestepRecording implements Recording {
 
   async stop(): Promise<RecordingResult> {
     clearInterval(this.looker);
+    await Promise.race([this.source.emptied(), sleep(empty_ms, undefined, { ref: false })]);
     this.attempt(() => this.tracer.pause());
-    this.attempt(() => this.fence?.writeEnd());
-    await sleep(settle_ms);
     this.source.end();
+    this.attempt(() => this.fence?.writeEnd());
     this.drain.hurry();
     await this.drain.done;
     this.source.close();
