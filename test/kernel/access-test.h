@@ -10,6 +10,7 @@
  *	integer.c    integer instructions with a memory operand
  *	strings.c    MOVS STOS LODS CMPS SCAS
  *	vectors.c    SSE, AVX, x87, MMX
+ *	compared.c   instructions of which other tracers say something else
  *	oracle.c     the pattern of the kernel's own testmmiotrace
  *	user.c       copies straight between device and user memory
  *	contexts.c   interrupts, timers, NMIs, all CPUs at once
@@ -45,6 +46,7 @@ extern void __iomem *mms_edu;
 #define MMS_STRINGS_AT 0x004000
 #define MMS_VECTORS_AT 0x008000
 #define MMS_USER_AT 0x010000
+#define MMS_COMPARED_AT 0x020000
 #define MMS_UNCHECKED 0x600000
 
 /*
@@ -99,6 +101,7 @@ void mms_accessors(void);
 void mms_integer(void);
 void mms_strings(void);
 void mms_vectors(void);
+void mms_compared(void);
 void mms_oracle(void);
 void mms_user(void);
 void mms_contexts(void);

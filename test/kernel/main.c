@@ -74,6 +74,7 @@ static const struct group {
 	{ "integer", mms_integer },
 	{ "strings", mms_strings },
 	{ "vectors", mms_vectors },
+	{ "compared", mms_compared },
 	{ "oracle", mms_oracle },
 	{ "user", mms_user },
 	{ "patching", mms_patching },

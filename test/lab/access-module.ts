@@ -8,7 +8,7 @@ import { runTool } from "../../src/base/run-tool.js";
 import { inLab, type LabOptions, type LabOutcome, labKernel, temporaryDirectory } from "./in-lab.js";
 
 /** ivshmem's memory is recorded and compared with what the module says; edu's registers with QEMU's log, too. */
-const devices = "-object memory-backend-ram,size=8M,id=bar -device ivshmem-plain,memdev=bar -device edu";
+export const accessDevices = "-object memory-backend-ram,size=8M,id=bar -device ivshmem-plain,memdev=bar -device edu";
 
 export interface AccessRun extends LabOutcome {
   /** The folder that was the machine's /share. */
@@ -55,7 +55,7 @@ exit $status`;
   const outcome = await inLab(
     `cat > /tmp/groups <<'END'\n${workload}\nEND
 mmiostrider record --all ${options.recordOptions ?? "--ring-size 64M"} -o /share/access.mmt -- sh /tmp/groups; echo "record $?"`,
-    { ...options, share, qemu: devices, timeout_s: 400 },
+    { ...options, share, qemu: accessDevices, timeout_s: 400 },
   );
   const { exitCode, output } = outcome;
   expect(exitCode, output).toBe(0);
@@ -76,6 +76,6 @@ cd /sys/kernel/debug/mms_access_test
 ${commands}
 END
 mmiostrider record --all -o /tmp/access.mmt -- sh /tmp/commands; echo "record $?"`,
-    { ...options, share, qemu: devices, timeout_s: 240 },
+    { ...options, share, qemu: accessDevices, timeout_s: 240 },
   );
 }

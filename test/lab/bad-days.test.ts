@@ -1,0 +1,192 @@
+// What else may happen to a machine while a driver is recorded: CPUs that come and go, a probe that fails, the recorder killed for
+// memory, a reader that is too slow, noise in the device's commands, other tracers on the same functions. All in one machine; after
+// each the machine works, the trace reads, and its counts are those of QEMU's log.
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { type VerifyOptions, verify } from "../../src/analysis/verify.js";
+import { projectDirectory } from "../../src/base/paths.js";
+import { openTrace } from "../../src/trace/file-source.js";
+import { type CaseOutcome, runCases } from "./guest-cases.js";
+import { labKernel, sharedDirectory } from "./in-lab.js";
+import { accessesBefore, isAccess, readTrace, truthSince, walkAlong } from "./trace-and-truth.js";
+
+const share = sharedDirectory();
+const truthFile = join(share, "truth.log");
+const region = "e1000-mmio";
+
+const cases: Record<string, string> = {
+  hotplug: `
+mmiostrider record --driver e1000 -o /share/hotplug.mmt -- sh -ec '. /share/cases/tools
+  modprobe e1000; network_up
+  pings 40 & pinging=$!
+  for i in 1 2 3 4 5; do
+    echo 0 > /sys/devices/system/cpu/cpu1/online; sleep 0.3
+    echo 1 > /sys/devices/system/cpu/cpu1/online; sleep 0.3
+  done
+  wait $pinging
+  modprobe -r e1000'
+echo "ended with $?"
+cat /sys/devices/system/cpu/online`,
+
+  frozen: `
+echo freezer > /sys/power/pm_test || echo "no pm_test"
+mmiostrider record --driver e1000 -o /share/frozen.mmt -- sh -ec '. /share/cases/tools
+  modprobe e1000; network_up
+  echo mem > /sys/power/state || echo freeze > /sys/power/state
+  pings 3; modprobe -r e1000'
+echo "ended with $?"
+dmesg | grep -c 'Restarting tasks'
+echo none > /sys/power/pm_test`,
+
+  // the driver of another family takes the card, maps it, and finds that it can't drive it
+  "probe-fails": `
+mmiostrider record --all -o /share/probe.mmt -- sh -ec '
+  modprobe e1000e
+  echo 8086 100e > /sys/bus/pci/drivers/e1000e/new_id
+  ls /sys/bus/pci/drivers/e1000e | grep -c 0000: || true
+  modprobe -r e1000e'
+echo "ended with $?"
+modprobe e1000; network_up; pings 1; modprobe -r e1000`,
+
+  "out-of-memory": `
+mmiostrider record --driver e1000 -o /share/memory.mmt 2> /tmp/memory.err & recorder=$!
+await /tmp/memory.err "Ctrl-C stops"
+modprobe e1000
+truth_mark m
+sleep 3
+echo 1000 > /proc/$recorder/oom_score_adj
+# what it prints on the way would be taken for a complaint
+dmesg -n 1
+echo f > /proc/sysrq-trigger
+wait $recorder; echo "ended with $?"
+dmesg -n 5
+grep state /dev/mmiostrider
+network_up; pings 3
+modprobe -r e1000
+rmmod mmiostrider`,
+
+  "slow-reader": `
+mmiostrider record --driver e1000 --clean-room --ring-size 64K -o - -- sh -ec '. /share/cases/tools
+  modprobe e1000; network_up
+  # more than a pipe and a ring hold
+  for i in 1 2 3 4; do ip link set eth0 down; ip link set eth0 up; done
+  ip link set eth0 down
+  truth_mark s; cut -d" " -f1 /proc/uptime > /tmp/through' 2> /tmp/slow.err | { sleep 20; cut -d" " -f1 /proc/uptime > /tmp/woke; cat > /share/slow.mmt; }
+grep -o 'incomplete: .* lost' /tmp/slow.err | tr -d '0-9,'
+# the driver was through long before anybody read
+awk 'NR==1 { through=$1 } NR==2 { print ($1 > through ? "not stalled" : "stalled") }' /tmp/through /tmp/woke
+modprobe -r e1000
+rmmod mmiostrider`,
+
+  noise: `
+insmod "$(core)"
+/share/command-fuzz 8 1 || echo "the fuzzer failed"
+for i in $(seq 100); do rmmod mmiostrider 2> /dev/null && break; sleep 0.1; done
+core_loaded
+# and while somebody records, from beside
+mmiostrider record --driver e1000 -o /share/noise.mmt -- sh -ec '. /share/cases/tools
+  /share/command-fuzz 6 2 & noise=$!
+  modprobe e1000; network_up; pings 5; wait $noise; modprobe -r e1000'
+echo "ended with $?"
+open_up /dev/mmiostrider 2> /dev/null
+as_nobody /share/command-fuzz 1 3 && echo "nobody can't"`,
+
+  "other-tracers": `
+modprobe e1000
+cd /sys/kernel/tracing
+echo 'p:mms_read e1000_read_phy_reg' > kprobe_events
+echo 'r:mms_read_back e1000_read_phy_reg' >> kprobe_events
+echo ':mod:e1000' > set_ftrace_filter
+echo function > current_tracer
+echo 1 > events/kprobes/enable
+cd - > /dev/null
+mmiostrider record --driver e1000 --rebind -o /share/tracers.mmt -- sh -ec '. /share/cases/tools; network_up; pings 5'
+echo "ended with $?"
+cd /sys/kernel/tracing
+echo 0 > events/kprobes/enable
+echo nop > current_tracer
+for what in mms_read: mms_read_back: e1000_ ; do grep -q "$what" trace && echo "saw $what"; done
+echo > set_ftrace_filter; echo > kprobe_events; echo > trace
+cd - > /dev/null
+modprobe -r e1000
+rmmod mmiostrider`,
+};
+
+describe("a driver is recorded while", () => {
+  let outcomes: Map<string, CaseOutcome>;
+
+  beforeAll(async () => {
+    await labKernel();
+    const source = join(projectDirectory, "test/lab/command-fuzz.c");
+    execFileSync("gcc", ["-Wall", "-Wextra", "-Werror", "-O2", "-static", "-o", join(share, "command-fuzz"), source]);
+    const qemu = "-netdev user,id=n0 -device e1000,netdev=n0";
+    outcomes = await runCases(cases, { share, qemu, truth: truthFile, timeout_s: 580 });
+  });
+
+  async function expectIdentical(name: string, accessesMin: number, options: VerifyOptions = {}): Promise<void> {
+    const reader = await openTrace(join(share, name));
+    try {
+      const result = await verify(reader, truthFile, options);
+      expect(result.reasons).toEqual([]);
+      expect(result.compared).toBeGreaterThanOrEqual(accessesMin);
+    } finally {
+      await reader.close();
+    }
+  }
+
+  test("CPUs go and come", async () => {
+    const outcome = outcomes.get("hotplug")!;
+    expect(outcome.stdout).toBe("ended with 0\n0-1\n");
+    await expectIdentical("hotplug.mmt", 12_000);
+  });
+
+  test("all tasks are frozen", async () => {
+    const outcome = outcomes.get("frozen")!;
+    expect(outcome.stdout).toMatch(/^ended with 0\n[1-9]\n$/);
+    await expectIdentical("frozen.mmt", 12_000);
+  });
+
+  test("its probe fails: what it did until then is in the trace, and nothing is left", async () => {
+    const outcome = outcomes.get("probe-fails")!;
+    expect(outcome.stdout).toBe("0\nended with 0\n");
+    expect(outcome.left).toEqual([]);
+    await expectIdentical("probe.mmt", 1);
+    const { events } = await readTrace(join(share, "probe.mmt"));
+    const count = (kind: string) => events.filter((event) => event.kind === kind).length;
+    expect(count("map")).toBeGreaterThan(0);
+    expect(count("unmap")).toBe(count("map"));
+  });
+
+  test("the recorder is killed for its memory", async () => {
+    const outcome = outcomes.get("out-of-memory")!;
+    expect(outcome.stdout).toBe("ended with 137\nstate idle\n");
+    expect(outcome.left).toEqual([]);
+    await expectIdentical("memory.mmt", 10_000, { cut: true });
+    const { header, events } = await readTrace(join(share, "memory.mmt"));
+    const truth = truthSince(truthFile, header.fence, region);
+    expect(events.filter(isAccess).length).toBeGreaterThanOrEqual(accessesBefore(truth, "m"));
+  });
+
+  test("nobody reads the trace: records are lost and counted, and the driver isn't stalled", async () => {
+    const outcome = outcomes.get("slow-reader")!;
+    expect(outcome.stdout).toBe("incomplete:  records were lost\nnot stalled\n");
+    const { header, events, summary } = await readTrace(join(share, "slow.mmt"));
+    const truth = truthSince(truthFile, header.fence, region);
+    expect(walkAlong(events, truth)).toBe(accessesBefore(truth, "s"));
+    expect(events.filter(isAccess).length + summary!.lost).toBe(accessesBefore(truth, "s"));
+    expect(summary!.lost).toBeGreaterThan(0);
+  });
+
+  test("somebody sends noise to the core", async () => {
+    const outcome = outcomes.get("noise")!;
+    expect(outcome.stdout).toBe("no core\nended with 0\nnobody can't\n");
+    await expectIdentical("noise.mmt", 12_000);
+  });
+
+  test("ftrace and kprobes are on the same functions", async () => {
+    const outcome = outcomes.get("other-tracers")!;
+    expect(outcome.stdout).toBe("ended with 0\nsaw mms_read:\nsaw mms_read_back:\nsaw e1000_\n");
+    await expectIdentical("tracers.mmt", 10_000);
+  });
+});
