@@ -104,9 +104,9 @@ cd - > /dev/null
 mmiostrider record --driver e1000 --rebind -o /share/tracers.mmt -- sh -ec '. /share/cases/tools; network_up; pings 5'
 echo "ended with $?"
 cd /sys/kernel/tracing
+for what in mms_read: mms_read_back: e1000_ ; do grep -q "$what" trace && echo "saw $what"; done
 echo 0 > events/kprobes/enable
 echo nop > current_tracer
-for what in mms_read: mms_read_back: e1000_ ; do grep -q "$what" trace && echo "saw $what"; done
 echo > set_ftrace_filter; echo > kprobe_events; echo > trace
 cd - > /dev/null
 modprobe -r e1000
@@ -121,7 +121,7 @@ describe("a driver is recorded while", () => {
     const source = join(projectDirectory, "test/lab/command-fuzz.c");
     execFileSync("gcc", ["-Wall", "-Wextra", "-Werror", "-O2", "-static", "-o", join(share, "command-fuzz"), source]);
     const qemu = "-netdev user,id=n0 -device e1000,netdev=n0";
-    outcomes = await runCases(cases, { share, qemu, truth: truthFile, timeout_s: 580 });
+    outcomes = await runCases(cases, { share, qemu, truth: truthFile, timeout_s: 590 });
   });
 
   async function expectIdentical(name: string, accessesMin: number, options: VerifyOptions = {}): Promise<void> {
