@@ -27,7 +27,8 @@ import { startTpm } from "./swtpm.js";
 const firstSlot = 5;
 const lastSlot = 0x1e;
 const MB = 1024 * 1024;
-const memory_MB = 2048;
+/** Of which the ring may take 1 GiB. */
+const memory_MB = 3072;
 
 /** One run of a workload: bare, recorded, or under mmiotrace. */
 export interface Run {

@@ -68,7 +68,7 @@ const screen = (name: string, qemu: string): DriverCase => ({
   qemu,
   workload: `modprobe ${name}; picture screen@D; modprobe -r ${name}`,
   // every pixel of the console and of the picture is an access
-  ring: "256M",
+  ring: "512M",
 });
 
 export const driverCases: readonly DriverCase[] = [

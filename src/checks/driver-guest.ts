@@ -258,7 +258,7 @@ done
 exit $status
 END
 run together bare /bin/sh /tmp/together
-run together emulate mmiostrider record --all --ring-size 256M -o /share/together.mmt -- /bin/sh /tmp/together
+run together emulate mmiostrider record --all --ring-size 1G -o /share/together.mmt -- /bin/sh /tmp/together
 sleep 0.3
 exit 0
 `;
