@@ -8,6 +8,7 @@ import { ControlDevice, controlDevice, isCoreThere } from "./control-device.js";
 import { buildCore, checkModule } from "./core-build.js";
 import { isModuleLoaded, loadedBuildId, moduleUseCount } from "./kernel-modules.js";
 import { readModuleFile } from "./module-file.js";
+import { type SigningKey, withSignedModule } from "./module-signing.js";
 
 const coreName = "mmiostrider";
 /** devtmpfs makes the device's node before insmod returns; udev may take its time elsewhere. */
@@ -33,6 +34,8 @@ export function requireRoot(doing: string): void {
  */
 export async function loadCore(options: {
   file?: string;
+  /** Signs the module before it is loaded. */
+  sign?: SigningKey;
   onBuild?: (headersDirectory: string) => void;
 }): Promise<ControlDevice> {
   // A running recording is the first thing to say, before minutes are spent on building.
@@ -47,7 +50,7 @@ export async function loadCore(options: {
 
   const wanted = readModuleFile(file).buildId;
   if (isModuleLoaded(coreName) && (wanted === null || loadedBuildId(coreName) !== wanted)) await replaceable();
-  const loadedByUs = !isModuleLoaded(coreName) && (await insert(file));
+  const loadedByUs = !isModuleLoaded(coreName) && (await insertSigned(file, options.sign));
   try {
     await waitForNode();
     return ControlDevice.open();
@@ -69,6 +72,11 @@ async function replaceable(): Promise<void> {
   });
 }
 
+function insertSigned(file: string, sign: SigningKey | undefined): Promise<boolean> {
+  if (sign === undefined) return insert(file);
+  return withSignedModule(file, sign, `/lib/modules/${release()}/build`, insert);
+}
+
 /** Loads the module's file; true when this call did it, false when another process was faster. Throws UserError. */
 async function insert(file: string): Promise<boolean> {
   const result = await runTool("insmod", [file]);
@@ -87,10 +95,10 @@ async function insert(file: string): Promise<boolean> {
 
 function adviceFor(said: string): string {
   if (/Key was rejected|Required key/.test(said)) {
-    return "this kernel takes signed modules only (Secure Boot?): sign it with a key that the machine trusts";
+    return "this kernel takes only modules signed with a key that it trusts (Secure Boot?): --sign-key signs the core, --engine singlestep needs no module";
   }
   if (/Operation not permitted/.test(said)) {
-    return "the kernel forbids it: is it locked down (cat /sys/kernel/security/lockdown), or is this a container?";
+    return "the kernel forbids it: is it locked down (cat /sys/kernel/security/lockdown), or is this a container? --engine singlestep needs no module";
   }
   return "the kernel's log (dmesg) may say more; `mmiostrider doctor` checks what the core needs";
 }

@@ -13,6 +13,7 @@ import { Fence } from "./fence.js";
 import { formatRange } from "./filters.js";
 import { clockPair, collectHeader, MachineWatch } from "./machine.js";
 import { type KernelMapping, MappingCheck, parseWriteCombining, readKernelMappings } from "./mapping-check.js";
+import type { SigningKey } from "./module-signing.js";
 import {
   type CommonRecordingOptions,
   openTrace,
@@ -34,6 +35,8 @@ export interface KernelRecordingOptions extends CommonRecordingOptions {
   excludeWriteCombining: boolean;
   /** The core's file; undefined: from the cache, or built. */
   coreFile: string | undefined;
+  /** Signs the core before it is loaded. */
+  sign: SigningKey | undefined;
 }
 
 export class KernelRecording implements Recording {
@@ -57,6 +60,7 @@ export class KernelRecording implements Recording {
     const bindings = options.rebind ? bindingsOf(options.filter.functions.map((found) => found.address)) : [];
     const device = await loadCore({
       ...(options.coreFile === undefined ? {} : { file: options.coreFile }),
+      ...(options.sign === undefined ? {} : { sign: options.sign }),
       onBuild: (headers) => options.onNotice(`building the core with ${headers} (once for this kernel)`),
     });
     let unbound = false;

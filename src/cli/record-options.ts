@@ -2,6 +2,7 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { messageOf, UsageError, UserError } from "../base/errors.js";
+import type { SigningKey } from "../capture/module-signing.js";
 
 /** What the core takes, docs/control-device.md. */
 const ringMin_bytes = 65_536;
@@ -21,6 +22,8 @@ export interface RecordOptions {
   cleanRoom?: true;
   rebind?: true;
   core?: string;
+  signKey?: string;
+  signCert?: string;
   duration?: number;
   output?: string;
 }
@@ -51,6 +54,7 @@ export function requireEmulate(options: RecordOptions): void {
     "--clean-room": options.cleanRoom,
     "--exclude-wc": options.excludeWc,
     "--core": options.core,
+    "--sign-key": options.signKey,
   };
   for (const [name, value] of Object.entries(given)) {
     if (value !== undefined)
@@ -71,4 +75,14 @@ export function requireWritable(output: string): void {
   } catch (error) {
     throw new UserError(`writing the trace ${output} isn't possible: ${messageOf(error)}`, { cause: error });
   }
+}
+
+/** The key to sign the core with, or undefined. Throws UsageError where half of it is missing. */
+export function signingKey({ signKey, signCert }: RecordOptions): SigningKey | undefined {
+  if (signKey === undefined && signCert === undefined) return undefined;
+  if (signKey === undefined || signCert === undefined) {
+    throw new UsageError("--sign-key and --sign-cert belong together: the key signs, the certificate says whose it is");
+  }
+  const path = (file: string) => (file.startsWith("pkcs11:") ? file : resolve(file));
+  return { key: path(signKey), certificate: path(signCert) };
 }

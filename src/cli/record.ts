@@ -17,6 +17,7 @@ import {
   type RecordOptions,
   requireEmulate,
   requireWritable,
+  signingKey,
   stdout,
 } from "./record-options.js";
 import { StopSignals } from "./stop-signals.js";
@@ -68,6 +69,8 @@ export function addRecord(program: Command): void {
     .option("--clean-room", "record no addresses of instructions and no symbols")
     .option("--rebind", "take the devices from their drivers first, and give them back once recording has begun")
     .option("--core <file>", "the core's module to load, instead of the one built for this kernel")
+    .option("--sign-key <file>", "sign the core with this private key (PEM) before loading it, for Secure Boot")
+    .option("--sign-cert <file>", "that key's certificate, which the kernel trusts (a machine owner key)")
     .option("--duration <seconds>", "stop after this time", parseDuration)
     .option("-o, --output <file>", "the trace to write; - is standard output")
     .passThroughOptions()
@@ -89,6 +92,7 @@ async function record(command: string[], asked: RecordOptions): Promise<ExitCode
     throw new UsageError("--rebind needs --device or --driver: there is nothing else that could be unbound");
   }
   requireEmulate(options);
+  signingKey(options);
   requireRoot("recording");
   requireProgram(command);
   requireWritable(options.output);
@@ -136,6 +140,7 @@ function start(filter: Filter, options: RecordOptions & { output: string }): Pro
     cleanRoom: options.cleanRoom === true,
     excludeWriteCombining: options.excludeWc === true,
     coreFile: options.core === undefined ? undefined : resolve(options.core),
+    sign: signingKey(options),
   });
 }
 

@@ -14,4 +14,8 @@ export const labTools: readonly NeededTool[] = [
 ];
 
 /** What only the tests call. */
-export const testTools: readonly NeededTool[] = [{ tool: "xmllint", debianPackage: "libxml2-utils" }];
+export const testTools: readonly NeededTool[] = [
+  { tool: "xmllint", debianPackage: "libxml2-utils" },
+  // makes a key and a certificate to sign the core with
+  { tool: "openssl", debianPackage: "openssl" },
+];

@@ -1,0 +1,49 @@
+// Signing the core: a kernel that enforces signatures is the judge of whether there is one, and by whom.
+import { execFileSync } from "node:child_process";
+import { copyFileSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { buildCore } from "../../src/capture/core-build.js";
+import { withSignedModule } from "../../src/capture/module-signing.js";
+import { inLab, labKernel, temporaryDirectory } from "./in-lab.js";
+
+/** What the kernel looks for at a module's end: include/linux/module_signature.h. */
+const signatureMark = "~Module signature appended~\n";
+
+test("a signed core has its signer; a kernel that doesn't trust the key, or misses a signature, is told in one line", async () => {
+  const share = temporaryDirectory();
+  const [key, certificate] = [join(share, "key.pem"), join(share, "certificate.pem")];
+  const subject = ["-subj", "/CN=mmiostrider test key", "-addext", "extendedKeyUsage=codeSigning"];
+  const made = ["req", "-new", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", ...subject];
+  execFileSync("openssl", [...made, "-keyout", key, "-out", certificate], { stdio: "pipe" });
+  const kernel = await labKernel();
+  const core = await buildCore({ release: kernel.release, headersDirectory: kernel.headersDirectory! });
+  await withSignedModule(core.path, { key, certificate }, kernel.headersDirectory!, async (signed) => {
+    expect(readFileSync(signed).subarray(-signatureMark.length).toString()).toBe(signatureMark);
+    expect(execFileSync("modinfo", ["-F", "signer", signed]).toString().trim()).toBe("mmiostrider test key");
+    copyFileSync(signed, join(share, "signed.ko"));
+  });
+  expect(readFileSync(core.path).subarray(-signatureMark.length).toString()).not.toBe(signatureMark);
+  const record = "mmiostrider record --all --duration 1 -o /tmp/x.mmt";
+  const { exitCode, output } = await inLab(
+    `${record} --core /share/signed.ko; echo "any $?"
+echo Y > /sys/module/module/parameters/sig_enforce || echo "can't enforce"
+${record}; echo "unsigned $?"
+${record} --core /share/signed.ko; echo "untrusted $?"
+${record} --sign-key /share/key.pem; echo "half $?"
+${record} --sign-key /share/nothing.pem --sign-cert /share/certificate.pem; echo "nothing $?"`,
+    { share },
+  );
+  expect(exitCode, output).toBe(0);
+  // a key that it doesn't know taints the kernel, but is no hindrance where signatures aren't enforced
+  expect(output).toMatch(/^any 0$/m);
+  expect(output).toMatch(
+    /^mmiostrider: loading the core .* failed: .*Key was rejected.*\n {2}this kernel takes only modules signed with a key/m,
+  );
+  expect(output).toMatch(/^unsigned 1$/m);
+  expect(output).toMatch(/^untrusted 1$/m);
+  expect(output).toMatch(/^mmiostrider: --sign-key and --sign-cert belong together.*$/m);
+  expect(output).toMatch(/^half 2$/m);
+  expect(output).toMatch(/^mmiostrider: signing the core failed: .*$/m);
+  expect(output).toMatch(/^nothing 1$/m);
+});
