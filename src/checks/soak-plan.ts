@@ -30,9 +30,12 @@ const sessionsPerMachine = 5;
 const driversMin = 3;
 const driversMax = 5;
 
+/** Its driver frees memory with interrupts off when it is unloaded, and the kernel warns of that, recorded or not. */
+const warnsByItself = "sym53c8xx";
+
 /** The cases that a soak draws from: not those with a framebuffer, of which QEMU logs nothing and which fill any ring. */
 export function soakDrivers(cases: readonly DriverCase[]): DriverCase[] {
-  return cases.filter(({ workload }) => !/\bpicture\b/.test(workload));
+  return cases.filter(({ name, workload }) => name !== warnsByItself && !/\bpicture\b/.test(workload));
 }
 
 export function planSoak(seed: number, cases: readonly DriverCase[]): SoakPlan {
