@@ -39,7 +39,7 @@ export class GpuMix {
   private tscHigh = 0x40;
   private task: Task = tasks[0]!;
   private flags = 0;
-  private words = new Uint32Array(0);
+  private words: Uint32Array = new Uint32Array(0);
   private at = 0;
   private put = 0x1000;
   private pageTable = 0x20_000;
@@ -211,7 +211,8 @@ export class GpuMix {
   /** A context's values through the window, mostly the same ones at the same places. */
   private context(): void {
     this.write(0x1700, 0x200 + this.below(4), 0x3104);
-    for (let word = 0; word < 48; word += 1) this.write(0x70_0000 + 4 * word, word % 7 === 0 ? this.below(64) : 0, 0x3120);
+    for (let word = 0; word < 48; word += 1)
+      this.write(0x70_0000 + 4 * word, word % 7 === 0 ? this.below(64) : 0, 0x3120);
     for (let word = 0; word < 24; word += 1) this.write(0x40_4000 + 16 * word, word * 0x0808, 0x5508);
   }
 

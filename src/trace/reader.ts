@@ -1,9 +1,11 @@
 // Reads a trace: finds its blocks (by the index, or by walking where there is none), decodes them, and offers events.
 // Runs in Node and in browsers alike: bytes and decompression come from outside, and there is no node: import here.
 import { FormatError } from "../base/errors.js";
-import { BlockError, decodeEvents, type EventColumns } from "./block-decoder.js";
+import { decodeEvents } from "./block-decoder.js";
+import { BlockError } from "./block-error.js";
 import { eventsOfBlock } from "./block-events.js";
 import { type Codec, streamCodec } from "./compression.js";
+import type { EventColumns } from "./event-columns.js";
 import type { TraceEvent } from "./events.js";
 import type { TraceHeader, TraceSummary, TraceUpdate } from "./header.js";
 import { applyState, inflatePayload, parseHeader, parseSummary, parseUpdate } from "./json-block.js";
