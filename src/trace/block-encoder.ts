@@ -93,11 +93,11 @@ export class BlockEncoder {
   }
 
   /** Takes the record whose first 32-bit word is `words32[at]`. Needs `hasRoom`. */
-  add(words32: Uint32Array, at: number): void {
+  add(words32: Int32Array, at: number): void {
     const packed = words32[at + 14]!;
     const kind = (packed >>> 16) & 0xff;
     const flags = words32[at + 15]!;
-    const isRow = fitsColumns(packed >>> 16, words32, at) && this.addTime(words32[at + 2]!, words32[at + 3]!);
+    const isRow = fitsColumns(packed >>> 16, words32, at) && this.addTime(words32, at);
     if (isRow !== this.lastWasRow || !continues(this.lastKind, this.lastFlags, kind)) this.events += 1;
     this.lastWasRow = isRow;
     this.lastKind = kind;
@@ -109,7 +109,7 @@ export class BlockEncoder {
     const kindWidth = ((kind - 1) << 5) | (packed >>> 24);
     const shape = this.shapes.find(
       kindWidth,
-      (flags & ~contextFlags) >>> 0,
+      flags & ~contextFlags,
       words32[at + 13]!,
       words32[at + 10]!,
       words32[at + 11]!,
@@ -127,7 +127,9 @@ export class BlockEncoder {
   }
 
   /** Adds the row's time stamp; returns false, and adds nothing, where it is too far from the others. */
-  private addTime(low: number, high: number): boolean {
+  private addTime(words32: Int32Array, at: number): boolean {
+    const low = words32[at + 2]! >>> 0;
+    const high = words32[at + 3]! >>> 0;
     if (this.rows === 0) {
       this.tscFirstHigh = this.tscHigh = high;
       this.tscFirstLow = this.tscLow = low;
@@ -153,7 +155,7 @@ export class BlockEncoder {
     return true;
   }
 
-  private addOther(words32: Uint32Array, at: number): void {
+  private addOther(words32: Int32Array, at: number): void {
     this.otherAt.varint(this.rows - this.lastOtherAt);
     this.lastOtherAt = this.rows;
     const bytes = new Uint8Array(words32.buffer, words32.byteOffset + 4 * at, record_bytes);
@@ -162,7 +164,7 @@ export class BlockEncoder {
     this.other.bytes.fill(0, this.other.length, this.other.length + 8);
     this.other.length += record_bytes;
     this.others += 1;
-    const tsc = (BigInt(words32[at + 3]!) << 32n) | BigInt(words32[at + 2]!);
+    const tsc = (BigInt(words32[at + 3]! >>> 0) << 32n) | BigInt(words32[at + 2]! >>> 0);
     if (tsc === 0n) return;
     if (this.otherTscMin === 0n || tsc < this.otherTscMin) this.otherTscMin = tsc;
     if (tsc > this.otherTscMax) this.otherTscMax = tsc;
@@ -173,7 +175,7 @@ export class BlockEncoder {
     this.taskCpu = cpu;
     this.taskPid = pid;
     this.taskContext = context;
-    const key = (cpu * two32 + pid) * 8 + context;
+    const key = (cpu * two32 + (pid >>> 0)) * 8 + context;
     const known = this.tasks.get(key);
     if (known !== undefined) {
       this.taskRef = known;
@@ -182,7 +184,7 @@ export class BlockEncoder {
     this.tasks.set(key, this.tasks.size + 1);
     this.taskRef = 0;
     this.task.varint(cpu);
-    this.task.varint(pid);
+    this.task.varint(pid >>> 0);
     this.task.varint(context);
   }
 
@@ -248,17 +250,17 @@ export class BlockEncoder {
 }
 
 /** Whether the record at `at` is an access that columns can tell. `kindWidth` has the kind below the width. */
-function fitsColumns(kindWidth: number, words32: Uint32Array, at: number): boolean {
+function fitsColumns(kindWidth: number, words32: Int32Array, at: number): boolean {
   const kind = kindWidth & 0xff;
   if (kind !== RecordKind.read && kind !== RecordKind.write) return false;
-  if (words32[at + 5]! >= addressHighLimit) return false;
+  if (words32[at + 5]! >>> 0 >= addressHighLimit) return false;
   const width = kindWidth >>> 8;
   if (width === 4) return (words32[at + 7]! | words32[at + 8]! | words32[at + 9]!) === 0;
   return width !== 0 && width <= value_bytes && !hasBitsBeyond(width, words32, at + 6);
 }
 
 /** Whether the 16 bytes of value at `at` have bits beyond `width` bytes. */
-function hasBitsBeyond(width: number, words32: Uint32Array, at: number): boolean {
+function hasBitsBeyond(width: number, words32: Int32Array, at: number): boolean {
   for (let part = 0; part < 4; part += 1) {
     const bits = 8 * width - 32 * part;
     if (bits >= 32) continue;

@@ -7,8 +7,13 @@ import { value_bytes } from "./record.js";
 /** Twice the entries that a table can have, so that what is looked for is found at or just behind its hash. */
 const tableSize = 1 << 17;
 const tableMask = tableSize - 1;
-/** Leaves as many of a hash's upper bits as number the table's slots. */
+/**
+ * A hash's upper bits number the slot. Its lower 15 are kept in it, above the entry's number (counted from 1; 0 for none), so
+ * that other entries are nearly always passed over without being looked at.
+ */
 const hashShift = 15;
+const tagShift = 17;
+const entryMask = (1 << tagShift) - 1;
 const two32 = 2 ** 32;
 const noAddress = -1;
 
@@ -20,14 +25,14 @@ export class ShapeTable {
   readonly lastAddress = new Float64Array(blockRowsMax);
   private readonly slots = new Int32Array(tableSize);
   /** Five numbers a shape: site low, site high, kind and width, flags, mapping. */
-  private readonly keys = new Uint32Array(5 * blockRowsMax);
+  private readonly keys = new Int32Array(5 * blockRowsMax);
 
   reset(): void {
     if (this.count > 0) this.slots.fill(0);
     this.count = this.shape.length = 0;
   }
 
-  /** The number of a shape; it becomes one where it was none. */
+  /** The number of a shape; it becomes one where it was none. All numbers are signed 32-bit ones: those are never boxed. */
   find(kindWidth: number, flags: number, mapping: number, siteLow: number, siteHigh: number): number {
     const { keys, slots } = this;
     const hash = Math.imul(siteLow ^ Math.imul(mapping, 0x85ebca6b) ^ (kindWidth << 20) ^ flags, 0x9e3779b1);
@@ -51,7 +56,7 @@ export class ShapeTable {
   }
 
   site(shape: number): bigint {
-    return (BigInt(this.keys[5 * shape + 1]!) << 32n) | BigInt(this.keys[5 * shape]!);
+    return (BigInt(this.keys[5 * shape + 1]! >>> 0) << 32n) | BigInt(this.keys[5 * shape]! >>> 0);
   }
 
   private add(kindWidth: number, flags: number, mapping: number, siteLow: number, siteHigh: number): number {
@@ -59,8 +64,8 @@ export class ShapeTable {
     this.keys.set([siteLow, siteHigh, kindWidth, flags, mapping], 5 * shape);
     this.lastAddress[shape] = noAddress;
     this.shape.varint(kindWidth);
-    this.shape.varint(flags);
-    this.shape.varint(mapping);
+    this.shape.varint(flags >>> 0);
+    this.shape.varint(mapping >>> 0);
     this.shape.zigzag64(BigInt.asIntN(64, this.site(shape) - (shape === 0 ? 0n : this.site(shape - 1))));
     return shape;
   }
@@ -87,17 +92,20 @@ export class AddressTable {
     this.count = this.addressShape.length = this.addressDelta.length = 0;
   }
 
-  /** The number of an address; it becomes one where it was none. */
+  /** The number of an address, given by its halves as signed numbers; it becomes one where it was none. */
   find(shape: number, low: number, high: number): number {
     const { slots, keys, shapeOf } = this;
-    const address = high * two32 + low;
-    const hash = Math.imul(low ^ Math.imul(shape + 1, 0x85ebca6b) ^ high, 0x9e3779b1);
+    const address = high * two32 + (low >>> 0);
+    const hash = Math.imul(low ^ (low >>> 16) ^ Math.imul(shape + 1, 0x85ebca6b) ^ high, 0x9e3779b1);
+    const tag = hash << tagShift;
     for (let slot = hash >>> hashShift; ; slot = (slot + 1) & tableMask) {
-      const found = slots[slot]! - 1;
-      if (found < 0) {
-        slots[slot] = this.count + 1;
+      const entry = slots[slot]!;
+      if (entry === 0) {
+        slots[slot] = tag | (this.count + 1);
         return this.add(shape, address);
       }
+      if ((entry & ~entryMask) !== tag) continue;
+      const found = (entry & entryMask) - 1;
       if (keys[found] === address && shapeOf[found] === shape) return found;
     }
   }
@@ -131,7 +139,7 @@ export class WordTable {
   private readonly slots = new Int32Array(tableSize);
   private readonly addressOf = new Uint32Array(blockRowsMax);
   /** Four numbers a word. */
-  private readonly values = new Uint32Array(4 * blockRowsMax);
+  private readonly values = new Int32Array(4 * blockRowsMax);
   private readonly addresses: AddressTable;
 
   constructor(addresses: AddressTable) {
@@ -144,19 +152,22 @@ export class WordTable {
     this.word.length = this.wordAddress.length = this.wordTag.length = this.wordBytes.length = 0;
   }
 
-  /** Adds a row that has this word. */
+  /** Adds a row that has this word; the value in four parts, signed. */
   addRow(address: number, v0: number, v1: number, v2: number, v3: number): void {
     const { slots, values, addressOf } = this;
     const mixed = Math.imul(address + 1, 0x85ebca6b) ^ Math.imul(v0, 0xc2b2ae35) ^ Math.imul(v1 ^ v2 ^ v3, 0x27d4eb2f);
     const hash = Math.imul(mixed ^ (mixed >>> 15), 0x9e3779b1);
+    const tag = hash << tagShift;
     for (let slot = hash >>> hashShift; ; slot = (slot + 1) & tableMask) {
-      const found = slots[slot]! - 1;
-      if (found < 0) {
-        slots[slot] = this.count + 1;
+      const entry = slots[slot]!;
+      if (entry === 0) {
+        slots[slot] = tag | (this.count + 1);
         this.word.bytes[this.word.length++] = 0;
         this.add(address, v0, v1, v2, v3);
         return;
       }
+      if ((entry & ~entryMask) !== tag) continue;
+      const found = (entry & entryMask) - 1;
       const key = 4 * found;
       if (
         addressOf[found] === address &&
@@ -197,13 +208,13 @@ export class WordTable {
   private addDelta(old: number, v0: number, v1: number, length: number): boolean {
     const { values } = this;
     if (values[old + 2] !== 0 || values[old + 3] !== 0) return false;
-    const delta = (v1 - values[old + 1]!) * two32 + (v0 - values[old]!);
+    const delta = ((v1 >>> 0) - (values[old + 1]! >>> 0)) * two32 + ((v0 >>> 0) - (values[old]! >>> 0));
     const size = Math.abs(delta);
     const high = Math.floor(size / two32);
-    const deltaLength = high !== 0 ? 4 + lengthOf(high) : lengthOf(size >>> 0);
+    const deltaLength = high !== 0 ? 4 + lengthOf(high) : lengthOf(size | 0);
     if (deltaLength >= length || deltaLength > valueDeltaMax_bytes) return false;
     this.wordTag.bytes[this.wordTag.length++] = (delta > 0 ? ValueTag.up : ValueTag.down) + deltaLength;
-    this.addBytes(deltaLength, size >>> 0, high);
+    this.addBytes(deltaLength, size | 0, high | 0);
     return true;
   }
 
@@ -219,7 +230,8 @@ export class WordTable {
   }
 }
 
-/** Bytes needed for an unsigned 32-bit number; 0 for 0. */
+/** Bytes needed for the 32 bits of a number; 0 for 0. */
 function lengthOf(value: number): number {
-  return value === 0 ? 0 : value < 0x100 ? 1 : value < 0x10000 ? 2 : value < 0x1000000 ? 3 : 4;
+  if (value >>> 16 !== 0) return value >>> 24 !== 0 ? 4 : 3;
+  return value > 0xff ? 2 : value > 0 ? 1 : 0;
 }

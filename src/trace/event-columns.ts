@@ -32,13 +32,13 @@ export interface EventColumns {
   /** By row: ticks since the first row. May go back where CPUs raced. */
   ticks: Float64Array;
   /** By row. */
-  word: Uint32Array;
+  word: Uint16Array;
   /** By row: which task. */
-  task: Uint32Array;
+  task: Uint16Array;
   tasks: Tasks;
   words: number;
   /** By word: which address. */
-  wordAddress: Uint32Array;
+  wordAddress: Uint16Array;
   /** By word: the value's low and high 32 bits. */
   wordLow: Uint32Array;
   wordHigh: Uint32Array;
@@ -48,7 +48,7 @@ export interface EventColumns {
   /** By address: physical. Exact: below 2^52. */
   address: Float64Array;
   /** By address: which shape. */
-  addressShape: Uint32Array;
+  addressShape: Uint16Array;
   shapes: Shapes;
   others: number;
   /** By other record: how many rows come before it. */

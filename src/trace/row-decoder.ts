@@ -2,8 +2,8 @@
 import { BlockError } from "./block-error.js";
 import type { Varints } from "./varints.js";
 
-export function decodeWordRows(bytes: Uint8Array, rows: number, words: number): Uint32Array {
-  const word = new Uint32Array(rows);
+export function decodeWordRows(bytes: Uint8Array, rows: number, words: number): Uint16Array {
+  const word = new Uint16Array(rows);
   let defined = 0;
   let at = 0;
   // Past the column's end a byte reads as undefined, which the bit operations take for 0; `at` tells in the end.
@@ -49,8 +49,8 @@ export function decodeTimes(lows: Uint8Array, highs: Uint8Array, rows: number): 
   return ticks;
 }
 
-export function decodeTaskRuns(column: Varints, rows: number, tasks: number): Uint32Array {
-  const task = new Uint32Array(rows);
+export function decodeTaskRuns(column: Varints, rows: number, tasks: number): Uint16Array {
+  const task = new Uint16Array(rows);
   let defined = 0;
   for (let row = 0; row < rows; ) {
     let ref = column.below(defined + 1);

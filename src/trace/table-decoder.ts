@@ -54,9 +54,9 @@ export function decodeAddresses(
   deltas: Uint8Array,
   count: number,
   shapes: number,
-): { address: Float64Array; addressShape: Uint32Array } {
+): { address: Float64Array; addressShape: Uint16Array } {
   const address = new Float64Array(count);
-  const addressShape = new Uint32Array(count);
+  const addressShape = new Uint16Array(count);
   /** By shape: its last address. */
   const last = new Float64Array(shapes);
   const longDeltas = new Varints(deltas, "addressDelta");
@@ -106,7 +106,7 @@ export function decodeAddresses(
 }
 
 export interface WordColumns {
-  wordAddress: Uint32Array;
+  wordAddress: Uint16Array;
   wordLow: Uint32Array;
   wordHigh: Uint32Array;
   wordUpper: Map<number, bigint>;
@@ -114,12 +114,12 @@ export interface WordColumns {
 
 /** `refs`, `tags` and `bytes` are the columns wordAddress, wordTag and wordBytes. */
 export function decodeWords(
-  { refs, tags, bytes }: { refs: Uint8Array; tags: Uint8Array; bytes: Uint8Array },
+  { refs, tags, bytes: valueBytes }: { refs: Uint8Array; tags: Uint8Array; bytes: Uint8Array },
   count: number,
   addresses: number,
 ): WordColumns {
   if (tags.length !== count) throw new BlockError("column wordTag doesn't fit the number of words");
-  const wordAddress = new Uint32Array(count);
+  const wordAddress = new Uint16Array(count);
   const wordLow = new Uint32Array(count);
   const wordHigh = new Uint32Array(count);
   const wordUpper = new Map<number, bigint>();
@@ -128,7 +128,9 @@ export function decodeWords(
   let defined = 0;
   let refAt = 0;
   let at = 0;
-  // What reads past an end is found out in the end, as with addresses.
+  // Zeros behind the end, so that it can be read past; that it was is found out in the end, as with addresses.
+  const bytes = new Uint8Array(valueBytes.length + 4);
+  bytes.set(valueBytes);
   for (let word = 0; word < count; word += 1) {
     let index = refs[refAt++]!;
     if (index > 127) {
@@ -146,13 +148,12 @@ export function decodeWords(
     wordAddress[word] = index;
     const tag = tags[word]!;
     const length = tag & 31;
-    let low = 0;
     let high = 0;
-    if (length > 0) {
-      low = bytes[at]!;
-      if (length > 1) low |= bytes[at + 1]! << 8;
-      if (length > 2) low |= bytes[at + 2]! << 16;
-      if (length > 3) low = (low | (bytes[at + 3]! << 24)) >>> 0;
+    // Four bytes are read whatever the length is: choosing among lengths costs more.
+    let low = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+    if (length < 4) low &= (1 << (8 * length)) - 1;
+    else {
+      low >>>= 0;
       if (length > 4) high = highOf(bytes, at, length);
     }
     if (tag > value_bytes) {
@@ -172,7 +173,7 @@ export function decodeWords(
   }
   if (defined !== addresses) throw new BlockError("column wordAddress doesn't define every address");
   if (refAt !== refs.length) throw new BlockError("column wordAddress doesn't fit the number of words");
-  if (at !== bytes.length) throw new BlockError("column wordBytes doesn't fit the words' tags");
+  if (at !== valueBytes.length) throw new BlockError("column wordBytes doesn't fit the words' tags");
   return { wordAddress, wordLow, wordHigh, wordUpper };
 }
 

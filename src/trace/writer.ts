@@ -84,16 +84,28 @@ export class TraceWriter {
     assert(!this.closed, "a closed trace takes no records");
     this.throwFailure();
     const aligned = records.byteOffset % 4 === 0 ? records : records.slice();
-    const words = new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
-    for (let at = 0; at < words.length; at += stride) {
-      const sequence = words[at + 1]! * 2 ** 32 + words[at]!;
-      if (sequence !== this.lastSequence! + 1 && this.lastSequence !== undefined)
-        await this.fillGap(sequence, words, at);
-      this.lastSequence = sequence;
+    const words = new Int32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
+    for (let at = 0; at < words.length; ) {
+      const sequence = sequenceAt(words, at);
+      const { lastSequence } = this;
+      if (lastSequence !== undefined && sequence !== lastSequence + 1) await this.fillGap(sequence, words, at);
       if (this.blockIsFull()) await this.finishBlock();
-      this.encoder.add(words, at);
+      // As many as are sure to fit and follow each other, without looking at the block in between.
+      const end = this.notes.length > 0 ? at + stride : Math.min(words.length, at + stride * this.recordsSure());
+      const from = at;
+      do {
+        this.encoder.add(words, at);
+        at += stride;
+      } while (at < end && sequenceAt(words, at) === sequence + (at - from) / stride);
+      this.lastSequence = sequence + (at - from) / stride - 1;
       if (this.notes.length > 0) await this.writeNotes();
     }
+  }
+
+  /** How many records the block is sure to take before it is to be looked at again; at least one where it isn't full. */
+  private recordsSure(): number {
+    const { rows, records } = this.encoder;
+    return Math.max(1, Math.min(blockRowsWanted - rows, blockOthersWanted - (records - rows)));
   }
 
   private blockIsFull(): boolean {
@@ -103,12 +115,12 @@ export class TraceWriter {
   }
 
   /** A hole in the ring's numbers is records lost before they came here: it is written as such. */
-  private async fillGap(sequence: number, words: Uint32Array, at: number): Promise<void> {
+  private async fillGap(sequence: number, words: Int32Array, at: number): Promise<void> {
     const count = sequence - this.lastSequence! - 1;
     assert(count > 0, `records come in order (${sequence} after ${this.lastSequence})`);
     this.missing += count;
-    const record = new Uint32Array(stride);
-    const tsc = (BigInt(words[at + 3]!) << 32n) | BigInt(words[at + 2]!);
+    const record = new Int32Array(stride);
+    const tsc = (BigInt(words[at + 3]! >>> 0) << 32n) | BigInt(words[at + 2]! >>> 0);
     writeRecord(new DataView(record.buffer), 0, { tsc, kind: RecordKind.lost, value: [BigInt(count), 0n] });
     if (!this.encoder.hasRoom) await this.finishBlock();
     this.encoder.add(record, 0);
@@ -217,4 +229,8 @@ export class TraceWriter {
   private throwFailure(): void {
     if (this.failure !== undefined) throw this.failure;
   }
+}
+
+function sequenceAt(words: Int32Array, at: number): number {
+  return (words[at + 1]! >>> 0) * 2 ** 32 + (words[at]! >>> 0);
 }
