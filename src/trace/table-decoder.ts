@@ -48,6 +48,84 @@ export function decodeTasks(column: Varints, count: number): Tasks {
   return tasks;
 }
 
+/**
+ * Loops run in pieces of so many turns, each piece a call. V8 compiles a function that is called often once and for all; one that is called
+ * once a block and loops for long is compiled within its loop, again and again, for what it knows of its end by then is too little.
+ */
+const turnsAtOnce = 1_024;
+
+/** Calls `step` for pieces of the turns from 0 to `count`. */
+function inPieces(count: number, step: (from: number, to: number) => void): void {
+  for (let from = 0; from < count; from += turnsAtOnce) step(from, Math.min(count, from + turnsAtOnce));
+}
+
+/** Reads the columns addressShape (`refs`) and addressDelta. */
+class AddressDecoder {
+  readonly address: Float64Array;
+  readonly addressShape: Uint16Array;
+  defined = 0;
+  refAt = 0;
+  deltaAt = 0;
+  private readonly refs: Uint8Array;
+  private readonly deltas: Uint8Array;
+  /** For the deltas of more than one byte. */
+  private readonly longDeltas: Varints;
+  private readonly shapes: number;
+  /** By shape: its last address. */
+  private readonly last: Float64Array;
+
+  constructor(refs: Uint8Array, deltas: Uint8Array, count: number, shapes: number) {
+    this.address = new Float64Array(count);
+    this.addressShape = new Uint16Array(count);
+    this.refs = refs;
+    this.deltas = deltas;
+    this.longDeltas = new Varints(deltas, "addressDelta");
+    this.shapes = shapes;
+    this.last = new Float64Array(shapes);
+  }
+
+  decode(from: number, to: number): void {
+    const { refs, deltas, longDeltas, address, addressShape, last, shapes } = this;
+    let { refAt, deltaAt, defined } = this;
+    let before = from === 0 ? 0 : address[from - 1]!;
+    // Past a column's end a byte reads as undefined, which the bit operations take for 0; the places tell in the end.
+    for (let index = from; index < to; index += 1) {
+      let ref = refs[refAt++]!;
+      if (ref > 127) {
+        const second = refs[refAt++]!;
+        ref = (ref & 127) | ((second & 127) << 7);
+        if (second > 127) ref |= refs[refAt++]! << 14;
+      }
+      let shape = ref - 1;
+      if (ref > 0) {
+        if (ref > defined) throw new BlockError("column addressShape names a shape before it is defined");
+        before = last[shape]!;
+      } else {
+        if (defined === shapes) throw new BlockError("column addressShape defines more shapes than there are");
+        shape = defined++;
+      }
+      const delta = deltas[deltaAt]!;
+      if (delta < 128) {
+        deltaAt += 1;
+        before += (delta >>> 1) ^ -(delta & 1);
+      } else {
+        longDeltas.at = deltaAt;
+        before += longDeltas.zigzag();
+        deltaAt = longDeltas.at;
+      }
+      if (before < 0 || before >= columnAddressLimit) {
+        throw new BlockError("column addressDelta leaves the address space");
+      }
+      address[index] = before;
+      last[shape] = before;
+      addressShape[index] = shape;
+    }
+    this.refAt = refAt;
+    this.deltaAt = deltaAt;
+    this.defined = defined;
+  }
+}
+
 /** `refs` and `deltas` are the columns addressShape and addressDelta. */
 export function decodeAddresses(
   refs: Uint8Array,
@@ -55,50 +133,9 @@ export function decodeAddresses(
   count: number,
   shapes: number,
 ): { address: Float64Array; addressShape: Uint16Array } {
-  const address = new Float64Array(count);
-  const addressShape = new Uint16Array(count);
-  /** By shape: its last address. */
-  const last = new Float64Array(shapes);
-  const longDeltas = new Varints(deltas, "addressDelta");
-  let defined = 0;
-  let refAt = 0;
-  let deltaAt = 0;
-  let before = 0;
-  // Past a column's end a byte reads as undefined, which the bit operations take for 0; the places tell in the end.
-  for (let index = 0; index < count; index += 1) {
-    let ref = refs[refAt++]!;
-    if (ref > 127) {
-      const second = refs[refAt++]!;
-      ref = (ref & 127) | ((second & 127) << 7);
-      if (second > 127) ref |= refs[refAt++]! << 14;
-    }
-    let base: number;
-    let shape: number;
-    if (ref > 0) {
-      if (ref > defined) throw new BlockError("column addressShape names a shape before it is defined");
-      shape = ref - 1;
-      base = last[shape]!;
-    } else {
-      if (defined === shapes) throw new BlockError("column addressShape defines more shapes than there are");
-      shape = defined++;
-      base = before;
-    }
-    const delta = deltas[deltaAt]!;
-    if (delta < 128) {
-      deltaAt += 1;
-      before = base + ((delta >>> 1) ^ -(delta & 1));
-    } else {
-      longDeltas.at = deltaAt;
-      before = base + longDeltas.zigzag();
-      deltaAt = longDeltas.at;
-    }
-    if (before < 0 || before >= columnAddressLimit) {
-      throw new BlockError("column addressDelta leaves the address space");
-    }
-    address[index] = before;
-    last[shape] = before;
-    addressShape[index] = shape;
-  }
+  const decoder = new AddressDecoder(refs, deltas, count, shapes);
+  inPieces(count, (from, to) => decoder.decode(from, to));
+  const { address, addressShape, defined, refAt, deltaAt } = decoder;
   if (defined !== shapes) throw new BlockError("column addressShape doesn't define every shape");
   if (refAt !== refs.length) throw new BlockError("column addressShape doesn't fit the number of addresses");
   if (deltaAt !== deltas.length) throw new BlockError("column addressDelta doesn't fit the number of addresses");
@@ -112,68 +149,104 @@ export interface WordColumns {
   wordUpper: Map<number, bigint>;
 }
 
+/** Reads the columns wordAddress (`refs`), wordTag and wordBytes. */
+class WordDecoder implements WordColumns {
+  readonly wordAddress: Uint16Array;
+  readonly wordLow: Uint32Array;
+  readonly wordHigh: Uint32Array;
+  readonly wordUpper = new Map<number, bigint>();
+  defined = 0;
+  refAt = 0;
+  at = 0;
+  private readonly refs: Uint8Array;
+  private readonly tags: Uint8Array;
+  private readonly bytes: Uint8Array;
+  private readonly addresses: number;
+  /** By address: the word last defined, counted from 1. */
+  private readonly lastWord: Uint32Array;
+
+  constructor(refs: Uint8Array, tags: Uint8Array, bytes: Uint8Array, addresses: number) {
+    const count = tags.length;
+    this.wordAddress = new Uint16Array(count);
+    this.wordLow = new Uint32Array(count);
+    this.wordHigh = new Uint32Array(count);
+    this.refs = refs;
+    this.tags = tags;
+    // Zeros behind the end, so that it can be read past; that it was is found out in the end, as with addresses.
+    this.bytes = new Uint8Array(bytes.length + 4);
+    this.bytes.set(bytes);
+    this.addresses = addresses;
+    this.lastWord = new Uint32Array(addresses);
+  }
+
+  decode(from: number, to: number): void {
+    const { refs, tags, bytes, wordAddress, wordLow, wordHigh, lastWord, addresses } = this;
+    let { refAt, at, defined } = this;
+    for (let word = from; word < to; word += 1) {
+      let index = refs[refAt++]!;
+      if (index > 127) {
+        const second = refs[refAt++]!;
+        index = (index & 127) | ((second & 127) << 7);
+        if (second > 127) index |= refs[refAt++]! << 14;
+      }
+      if (index > 0) {
+        if (index > defined) throw new BlockError("column wordAddress names an address before it is defined");
+        index -= 1;
+      } else {
+        if (defined === addresses) throw new BlockError("column wordAddress defines more addresses than there are");
+        index = defined++;
+      }
+      wordAddress[word] = index;
+      const tag = tags[word]!;
+      const length = tag & 31;
+      // Four bytes are read whatever the length is: choosing among lengths costs more.
+      let low = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
+      if (length < 4) low &= (1 << (8 * length)) - 1;
+      const high = length > 4 ? highOf(bytes, at, length) : 0;
+      if (tag > value_bytes) this.addDelta(word, index, tag, low >>> 0, high);
+      else {
+        if (length > 8) this.wordUpper.set(word, upperOf(bytes, at, length));
+        wordLow[word] = low;
+        wordHigh[word] = high;
+      }
+      lastWord[index] = word + 1;
+      at += length;
+    }
+    this.refAt = refAt;
+    this.at = at;
+    this.defined = defined;
+  }
+
+  /** A word whose value is told as a difference from the last one at its address. */
+  private addDelta(word: number, address: number, tag: number, deltaLow: number, deltaHigh: number): void {
+    const { wordLow, wordHigh } = this;
+    const before = this.lastWord[address]! - 1;
+    const length = tag & 31;
+    const mode = tag - length;
+    const sign = mode === ValueTag.up ? 1 : mode === ValueTag.down ? -1 : 0;
+    if (sign === 0 || length > valueDeltaMax_bytes || before < 0)
+      throw new BlockError("column wordTag holds a wrong tag");
+    const low = wordLow[before]! + sign * deltaLow;
+    const high = wordHigh[before]! + sign * deltaHigh + Math.floor(low / two32);
+    if (high < 0 || high >= two32) throw new BlockError("a value's delta leaves 64 bits");
+    wordLow[word] = low;
+    wordHigh[word] = high;
+  }
+}
+
 /** `refs`, `tags` and `bytes` are the columns wordAddress, wordTag and wordBytes. */
 export function decodeWords(
-  { refs, tags, bytes: valueBytes }: { refs: Uint8Array; tags: Uint8Array; bytes: Uint8Array },
+  { refs, tags, bytes }: { refs: Uint8Array; tags: Uint8Array; bytes: Uint8Array },
   count: number,
   addresses: number,
 ): WordColumns {
   if (tags.length !== count) throw new BlockError("column wordTag doesn't fit the number of words");
-  const wordAddress = new Uint16Array(count);
-  const wordLow = new Uint32Array(count);
-  const wordHigh = new Uint32Array(count);
-  const wordUpper = new Map<number, bigint>();
-  /** By address: the word last defined, counted from 1. */
-  const lastWord = new Uint32Array(addresses);
-  let defined = 0;
-  let refAt = 0;
-  let at = 0;
-  // Zeros behind the end, so that it can be read past; that it was is found out in the end, as with addresses.
-  const bytes = new Uint8Array(valueBytes.length + 4);
-  bytes.set(valueBytes);
-  for (let word = 0; word < count; word += 1) {
-    let index = refs[refAt++]!;
-    if (index > 127) {
-      const second = refs[refAt++]!;
-      index = (index & 127) | ((second & 127) << 7);
-      if (second > 127) index |= refs[refAt++]! << 14;
-    }
-    if (index > 0) {
-      if (index > defined) throw new BlockError("column wordAddress names an address before it is defined");
-      index -= 1;
-    } else {
-      if (defined === addresses) throw new BlockError("column wordAddress defines more addresses than there are");
-      index = defined++;
-    }
-    wordAddress[word] = index;
-    const tag = tags[word]!;
-    const length = tag & 31;
-    let high = 0;
-    // Four bytes are read whatever the length is: choosing among lengths costs more.
-    let low = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
-    if (length < 4) low &= (1 << (8 * length)) - 1;
-    else {
-      low >>>= 0;
-      if (length > 4) high = highOf(bytes, at, length);
-    }
-    if (tag > value_bytes) {
-      const before = lastWord[index]! - 1;
-      const mode = tag - length;
-      const sign = mode === ValueTag.up ? 1 : mode === ValueTag.down ? -1 : 0;
-      if (sign === 0 || length > valueDeltaMax_bytes || before < 0)
-        throw new BlockError("column wordTag holds a wrong tag");
-      low = wordLow[before]! + sign * low;
-      high = wordHigh[before]! + sign * high + Math.floor(low / two32);
-      if (high < 0 || high >= two32) throw new BlockError("a value's delta leaves 64 bits");
-    } else if (length > 8) wordUpper.set(word, upperOf(bytes, at, length));
-    wordLow[word] = low;
-    wordHigh[word] = high;
-    lastWord[index] = word + 1;
-    at += length;
-  }
+  const decoder = new WordDecoder(refs, tags, bytes, addresses);
+  inPieces(count, (from, to) => decoder.decode(from, to));
+  const { defined, refAt, at, wordAddress, wordLow, wordHigh, wordUpper } = decoder;
   if (defined !== addresses) throw new BlockError("column wordAddress doesn't define every address");
   if (refAt !== refs.length) throw new BlockError("column wordAddress doesn't fit the number of words");
-  if (at !== valueBytes.length) throw new BlockError("column wordBytes doesn't fit the words' tags");
+  if (at !== bytes.length) throw new BlockError("column wordBytes doesn't fit the words' tags");
   return { wordAddress, wordLow, wordHigh, wordUpper };
 }
 
