@@ -61,5 +61,6 @@ export async function decodeEvents(payload: Uint8Array, records: number, codec: 
     otherAt: decodeOtherPlaces(new Varints(columns.get(Column.otherAt)!, "otherAt"), others, rows),
     other,
     state: columns.get(Column.state)!,
+    before: new Uint8Array(0),
   };
 }

@@ -28,7 +28,7 @@ export interface EncodedBlock {
 export class BlockEncoder {
   rows = 0;
   events = 0;
-  private others = 0;
+  others = 0;
   private lastKind = 0;
   private lastFlags = 0;
   private lastWasRow = false;
@@ -68,11 +68,6 @@ export class BlockEncoder {
     return this.rows + this.others;
   }
 
-  /** Whether another record still fits. */
-  get hasRoom(): boolean {
-    return this.rows < blockRowsMax && this.others < blockOthersMax;
-  }
-
   /** Whether the last record taken says that the next one belongs to it. */
   get unfinished(): boolean {
     return (this.lastFlags & RecordFlag.more) !== 0;
@@ -92,7 +87,7 @@ export class BlockEncoder {
     this.otherAt.length = this.other.length = 0;
   }
 
-  /** Takes the record whose first 32-bit word is `words32[at]`. Needs `hasRoom`. */
+  /** Takes the record whose first 32-bit word is `words32[at]`. There must be room for it. */
   add(words32: Int32Array, at: number): void {
     const packed = words32[at + 14]!;
     const kind = (packed >>> 16) & 0xff;
@@ -124,6 +119,12 @@ export class BlockEncoder {
     }
     this.taskRun += 1;
     this.rows += 1;
+  }
+
+  /** Takes whole records, which begin at a multiple of four bytes. */
+  addAll(records: Uint8Array): void {
+    const words32 = new Int32Array(records.buffer, records.byteOffset, records.length / 4);
+    for (let at = 0; at < words32.length; at += record_bytes / 4) this.add(words32, at);
   }
 
   /** Adds the row's time stamp; returns false, and adds nothing, where it is too far from the others. */

@@ -55,6 +55,8 @@ export interface EventColumns {
   otherAt: Uint32Array;
   /** Whole records, 64 bytes each; their sequence numbers are 0. */
   other: Uint8Array;
-  /** JSON: what holds before the block's first record. */
+  /** JSON: what holds before the block's first record, */
   state: Uint8Array;
+  /** and the other records that come between that and these columns, where they are only a part of the block; as `other`. */
+  before: Uint8Array;
 }
