@@ -1,7 +1,7 @@
 // A part of a trace as a trace of its own. Times stay those of the whole: since recording began.
 import { setImmediate } from "node:timers/promises";
 import type { TraceHeader } from "../trace/header.js";
-import type { TraceReader } from "../trace/reader.js";
+import type { PlacedUpdate, TraceReader } from "../trace/reader.js";
 import type { TraceWriter } from "../trace/writer.js";
 import { AccessRegisters } from "./access-registers.js";
 import { type Selection, selectedViews } from "./selection.js";
@@ -34,7 +34,7 @@ export async function cutTrace(reader: TraceReader, options: CutOptions): Promis
     return { copy, writer };
   };
   for await (const { block, state, views } of selectedViews(reader, registers, selection)) {
-    const due: typeof reader.updates = [];
+    const due: PlacedUpdate[] = [];
     while (updates < reader.updates.length && reader.updates[updates]!.firstRecord <= block.firstRecord) {
       due.push(reader.updates[updates]!);
       updates += 1;

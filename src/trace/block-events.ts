@@ -1,6 +1,6 @@
 // Walks through a decoded block event by event: rows and other records in their order, parts joined.
 // Convenient, not fast: bulk consumers use the columns themselves.
-import type { EventColumns } from "./block-decoder.js";
+import type { EventColumns } from "./event-columns.js";
 import { type AccessEvent, continues, eventOfRecords, joinValues, type TraceEvent } from "./events.js";
 import type { BlockHeader } from "./layout.js";
 import { RecordFlag, RecordKind, record_bytes, recordOffset } from "./record.js";

@@ -8,6 +8,15 @@ export interface Codec {
   crc32(bytes: Uint8Array): number;
 }
 
+/**
+ * How much effort goes into deflating: `small` searches longest, `fast` a little, `entropy` not at all: it codes likely bytes
+ * with fewer bits and looks for no repetitions.
+ */
+export type Effort = "small" | "fast" | "entropy";
+
+/** Raw deflate; `small` unless told otherwise. */
+export type Deflate = (bytes: Uint8Array, effort?: Effort) => Uint8Array;
+
 /** Compression as the platform's streams offer it: browsers, and Node too. */
 export const streamCodec: Codec = {
   crc32,

@@ -10,6 +10,7 @@ import type { ByteSource } from "./source.js";
 export class FileSource implements ByteSource {
   readonly name: string;
   private readonly descriptor: number;
+  private known_bytes = 0;
 
   private constructor(name: string, descriptor: number) {
     this.name = name;
@@ -40,8 +41,9 @@ export class FileSource implements ByteSource {
   }
 
   async read(offset: number, length_bytes: number): Promise<Uint8Array> {
-    const rest = Math.max(0, fstatSync(this.descriptor).size - offset);
-    const bytes = new Uint8Array(Math.min(length_bytes, rest));
+    // Asked only where what was known isn't enough: a file that is being written grows.
+    if (offset + length_bytes > this.known_bytes) this.known_bytes = fstatSync(this.descriptor).size;
+    const bytes = new Uint8Array(Math.max(0, Math.min(length_bytes, this.known_bytes - offset)));
     let done = 0;
     while (done < bytes.length) {
       let read: number;

@@ -1,6 +1,6 @@
 // The JSON that a trace holds besides its columns: header, updates, summary, and each block's state.
 // Reads it back suspiciously: what isn't as header.ts says makes a BlockError.
-import { BlockError } from "./block-decoder.js";
+import { BlockError } from "./block-error.js";
 import type { Codec } from "./compression.js";
 import type { Hex, TraceHeader, TraceSummary, TraceUpdate } from "./header.js";
 import { jsonMax_bytes } from "./layout.js";

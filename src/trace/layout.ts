@@ -116,6 +116,14 @@ export function encodeBlockHeader(header: BlockHeader): Uint8Array {
   return bytes;
 }
 
+/** The header of a block that says nothing, over `block_bytes` bytes in all. */
+export function encodePaddingHeader(block_bytes: number): Uint8Array {
+  return encodeBlockHeader({
+    ...{ type: BlockType.padding, payload_bytes: block_bytes - blockHeader_bytes, payloadCrc: 0 },
+    ...{ firstRecord: 0, firstEvent: 0, records: 0, events: 0, tscMin: 0n, tscMax: 0n },
+  });
+}
+
 /** Reads a block's header; returns what is wrong with it as a text where it isn't one. */
 export function decodeBlockHeader(bytes: Uint8Array): BlockHeader | string {
   if (bytes.length < blockHeader_bytes) return "the block's header is cut short";

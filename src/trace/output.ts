@@ -1,16 +1,21 @@
 // Where a trace is written to: a file or standard output, as whole blocks. Node only.
-import { closeSync, fstatSync, ftruncateSync, openSync, unlinkSync, write } from "node:fs";
+import { closeSync, fdatasync, fstatSync, ftruncate, ftruncateSync, openSync, unlinkSync, write } from "node:fs";
 import { promisify } from "node:util";
+import { assert } from "../base/assert.js";
 import { messageOf, UserError } from "../base/errors.js";
+import { blockHeader_bytes, encodePaddingHeader } from "./layout.js";
 
 const writeSome = promisify(write);
+const synchronize = promisify(fdatasync);
+const truncate = promisify(ftruncate);
 const stdoutDescriptor = 1;
 const againAfter_ms = 5;
 
 export class Output {
   readonly name: string;
   private readonly descriptor: number;
-  private readonly regular: boolean;
+  /** Whether it is a file, in which what was written can be replaced. */
+  readonly regular: boolean;
   /** End of what was written whole. */
   length = 0;
   private open = true;
@@ -62,6 +67,48 @@ export class Output {
       }
     }
     this.length += bytes.length;
+  }
+
+  /**
+   * Puts the block `bytes` in the place of everything from `offset` on, which is blocks that say nothing else. At every moment
+   * the file has all of it, and can be read: by following the blocks, or after a write that was torn by looking for the next
+   * one. Returns false, with everything as it was, where there is no room for both. Throws UserError.
+   */
+  async replace(offset: number, bytes: Uint8Array): Promise<boolean> {
+    assert(this.regular, "only in a file can something be replaced");
+    const end = this.length;
+    // A second copy behind everything, far enough for the first one not to reach it.
+    const gap_bytes = Math.max(0, offset + bytes.length - end);
+    const padding = gap_bytes === 0 ? new Uint8Array(0) : new Uint8Array(Math.max(gap_bytes, blockHeader_bytes));
+    if (padding.length > 0) padding.set(encodePaddingHeader(padding.length));
+    const copyAt = end + padding.length;
+    try {
+      await this.put(padding, end);
+      await this.put(bytes, copyAt);
+      await synchronize(this.descriptor);
+    } catch {
+      await truncate(this.descriptor, end);
+      return false;
+    }
+    this.length = copyAt + bytes.length;
+    try {
+      await this.put(encodePaddingHeader(copyAt - offset), offset);
+      await this.put(bytes.subarray(blockHeader_bytes), offset + blockHeader_bytes);
+      await synchronize(this.descriptor);
+      await this.put(bytes.subarray(0, blockHeader_bytes), offset);
+      await truncate(this.descriptor, offset + bytes.length);
+    } catch (error) {
+      throw this.failed(error);
+    }
+    this.length = offset + bytes.length;
+    return true;
+  }
+
+  private async put(bytes: Uint8Array, position: number): Promise<void> {
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesWritten } = await writeSome(this.descriptor, bytes, done, bytes.length - done, position + done);
+      done += bytesWritten;
+    }
   }
 
   private failed(error: unknown): UserError {

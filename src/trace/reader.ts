@@ -1,37 +1,24 @@
 // Reads a trace: finds its blocks (by the index, or by walking where there is none), decodes them, and offers events.
 // Runs in Node and in browsers alike: bytes and decompression come from outside, and there is no node: import here.
 import { FormatError } from "../base/errors.js";
-import { BlockError, decodeEvents, type EventColumns } from "./block-decoder.js";
-import { eventsOfBlock } from "./block-events.js";
+import { decodeEvents } from "./block-decoder.js";
+import { eventsOfBlock, eventsOfOtherRecords } from "./block-events.js";
+import { BlockFinder, type BlockInfo, type Damage, type PlacedUpdate } from "./block-finder.js";
 import { type Codec, streamCodec } from "./compression.js";
+import type { EventColumns } from "./event-columns.js";
 import type { TraceEvent } from "./events.js";
-import type { TraceHeader, TraceSummary, TraceUpdate } from "./header.js";
-import { applyState, inflatePayload, parseHeader, parseSummary, parseUpdate } from "./json-block.js";
-import {
-  type BlockHeader,
-  BlockType,
-  blockHeader_bytes,
-  decodeBlockHeader,
-  fileHead_bytes,
-  fileMagic,
-  formatVersion,
-  trailer_bytes,
-  trailerMagic,
-} from "./layout.js";
+import type { TraceHeader, TraceSummary } from "./header.js";
+import { applyState, inflatePayload, parseHeader } from "./json-block.js";
+import { BlockType, blockHeader_bytes, fileHead_bytes, fileMagic, formatVersion } from "./layout.js";
+import { sliceColumns } from "./slice-columns.js";
 import type { ByteSource } from "./source.js";
 import { TraceState } from "./state.js";
+import { inBlock, readBlockHeader, readPayload } from "./stored-block.js";
 
-export interface BlockInfo extends BlockHeader {
-  /** Where in the file the block's header is. */
-  offset: number;
-}
+export type { BlockInfo, Damage, PlacedUpdate } from "./block-finder.js";
 
-/** What stops a trace from being read to an end that its writer meant. */
-export interface Damage {
-  /** In bytes from the file's start. */
-  offset: number;
-  what: string;
-}
+/** How often a block is looked for that isn't where it was: whoever puts it elsewhere does so once. */
+const readAttempts = 3;
 
 export interface EventBatch {
   block: BlockInfo;
@@ -42,28 +29,37 @@ export interface EventBatch {
   events: Iterable<TraceEvent>;
 }
 
-const entry_bytes = 8 + blockHeader_bytes;
-
 export class TraceReader {
   readonly source: ByteSource;
   readonly header: TraceHeader;
-  /** The events blocks, in order. */
-  readonly blocks: BlockInfo[] = [];
-  /** How each update's place compares: `firstRecord` records come before it. */
-  readonly updates: { firstRecord: number; update: TraceUpdate }[] = [];
-  /** What the recorder said at its end, or null where the trace was cut. */
-  summary: TraceSummary | null = null;
-  /** Why the trace ends before its summary, or null where it doesn't. */
-  damage: Damage | null = null;
   private readonly codec: Codec;
-  /** Where the next block would begin; blocks before it are known. */
-  private end: number;
+  private readonly finder: BlockFinder;
 
   private constructor(source: ByteSource, codec: Codec, header: TraceHeader, end: number) {
     this.source = source;
     this.codec = codec;
     this.header = header;
-    this.end = end;
+    this.finder = new BlockFinder(source, codec, end);
+  }
+
+  /** The events blocks, in order. */
+  get blocks(): readonly BlockInfo[] {
+    return this.finder.blocks;
+  }
+
+  /** In order, with their places. */
+  get updates(): readonly PlacedUpdate[] {
+    return this.finder.updates;
+  }
+
+  /** What the recorder said at its end, or null where the trace was cut. */
+  get summary(): TraceSummary | null {
+    return this.finder.summary;
+  }
+
+  /** Why the trace ends before its summary, or null where it doesn't. */
+  get damage(): Damage | null {
+    return this.finder.damage;
   }
 
   /** Throws FormatError where this is no trace, or one cut within its header. */
@@ -97,7 +93,7 @@ export class TraceReader {
     const payload = await readPayload(source, block, codec);
     const header = await inBlock(source, block, async () => parseHeader(await inflatePayload(payload, codec)));
     const reader = new TraceReader(source, codec, header, fileHead_bytes + blockHeader_bytes + block.payload_bytes);
-    if (!(await reader.readIndex())) await reader.walk();
+    await reader.finder.find();
     return reader;
   }
 
@@ -107,8 +103,7 @@ export class TraceReader {
   }
 
   get records(): number {
-    const last = this.blocks.at(-1);
-    return last === undefined ? 0 : last.firstRecord + last.records;
+    return this.finder.records;
   }
 
   get events(): number {
@@ -121,10 +116,13 @@ export class TraceReader {
     return Number(tsc - BigInt(this.header.clock.tsc)) / this.header.clock.tscFrequency_hz;
   }
 
-  /** Looks for blocks that were written since the file was opened or last looked at. Returns how many came. */
+  /**
+   * Looks for blocks that were written since the file was opened or last looked at. Returns how many came. Those known stay as
+   * they are, though the writer may have put others in their place.
+   */
   async refresh(): Promise<number> {
     const before = this.blocks.length;
-    if (this.summary === null) await this.walk();
+    await this.finder.refresh();
     return this.blocks.length - before;
   }
 
@@ -151,9 +149,24 @@ export class TraceReader {
 
   /** Decodes block `number`. Throws FormatError. */
   async readColumns(number: number): Promise<EventColumns> {
-    const block = this.blocks[number]!;
-    const payload = await readPayload(this.source, block, this.codec);
-    return inBlock(this.source, block, () => decodeEvents(payload, block.records, this.codec));
+    for (let attempt = 1; ; attempt += 1) {
+      const block = this.blocks[number]!;
+      try {
+        return await this.readStored(block);
+      } catch (error) {
+        if (!(error instanceof FormatError) || this.summary !== null || attempt === readAttempts) throw error;
+        // Its writer may just be putting it elsewhere.
+        await this.finder.refresh();
+      }
+    }
+  }
+
+  private async readStored(block: BlockInfo): Promise<EventColumns> {
+    const { stored } = block;
+    const payload = await readPayload(this.source, stored, this.codec);
+    const columns = await inBlock(this.source, stored, () => decodeEvents(payload, stored.records, this.codec));
+    if (stored.records === block.records) return columns;
+    return sliceColumns(columns, block.firstRecord - stored.firstRecord, block.records);
   }
 
   /** The blocks from `fromBlock` on, one batch each, with the state that the sites and addresses are looked up in. */
@@ -167,6 +180,7 @@ export class TraceReader {
         state.update(this.updates[updates]!.update);
       }
       await inBlock(this.source, block, async () => applyState(columns.state, state));
+      for (const event of eventsOfOtherRecords(columns.before)) state.apply(event);
       yield { block, columns, state, events: withState(eventsOfBlock(columns, block), state) };
     }
   }
@@ -179,99 +193,6 @@ export class TraceReader {
   async close(): Promise<void> {
     await this.source.close();
   }
-
-  /** Finds the blocks by the index at the file's end; false where there is none that can be used. */
-  private async readIndex(): Promise<boolean> {
-    const size = await this.source.size();
-    const trailer = await this.source.read(size - trailer_bytes, trailer_bytes);
-    if (trailer.length < trailer_bytes || !trailerMagic.every((byte, index) => trailer[8 + index] === byte))
-      return false;
-    const offset = Number(new DataView(trailer.buffer, trailer.byteOffset).getBigUint64(0, true));
-    if (offset < this.end || offset > size - trailer_bytes - blockHeader_bytes) return false;
-    const block = await readBlockHeader(this.source, offset);
-    if (typeof block === "string" || block.type !== BlockType.index) return false;
-    try {
-      const payload = await readPayload(this.source, block, this.codec);
-      const raw = await inflatePayload(payload, this.codec);
-      if (await this.takeIndex(raw, offset)) return true;
-    } catch (error) {
-      if (!(error instanceof BlockError || error instanceof FormatError)) throw error;
-    }
-    // What was taken before the index turned out to be wrong is found again by walking.
-    this.blocks.length = 0;
-    this.updates.length = 0;
-    this.summary = null;
-    return false;
-  }
-
-  private async takeIndex(raw: Uint8Array, indexOffset: number): Promise<boolean> {
-    if (raw.length % entry_bytes !== 0) return false;
-    const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
-    const found: BlockInfo[] = [];
-    for (let at = 0; at < raw.length; at += entry_bytes) {
-      const header = decodeBlockHeader(raw.subarray(at + 8, at + entry_bytes));
-      if (typeof header === "string") return false;
-      found.push({ ...header, offset: Number(view.getBigUint64(at, true)) });
-    }
-    if (!this.areWholeFile(found, indexOffset)) return false;
-    for (const block of found) await this.takeBlock(block);
-    return true;
-  }
-
-  /** Whether the index's blocks lie one behind the other from the header to the index, and count on from each other. */
-  private areWholeFile(blocks: readonly BlockInfo[], indexOffset: number): boolean {
-    let end = fileHead_bytes;
-    let firstRecord = 0;
-    let firstEvent = 0;
-    for (const block of blocks) {
-      if (block.offset !== end || block.firstRecord !== firstRecord || block.firstEvent !== firstEvent) return false;
-      end += blockHeader_bytes + block.payload_bytes;
-      firstRecord += block.records;
-      firstEvent += block.events;
-    }
-    return end === indexOffset;
-  }
-
-  /** Finds the blocks one after the other, from where the last walk ended. */
-  private async walk(): Promise<void> {
-    this.damage = null;
-    const size = await this.source.size();
-    while (this.end < size && this.summary === null) {
-      const block = await readBlockHeader(this.source, this.end);
-      const after = typeof block === "string" ? 0 : this.end + blockHeader_bytes + block.payload_bytes;
-      if (typeof block === "string" || after > size) {
-        const what = typeof block === "string" ? block : "the block's content is cut short";
-        this.damage = { offset: this.end, what };
-        return;
-      }
-      try {
-        await this.takeBlock(block);
-      } catch (error) {
-        if (!(error instanceof FormatError)) throw error;
-        this.damage = { offset: this.end, what: error.message };
-        return;
-      }
-      this.end = after;
-    }
-    if (this.summary === null) this.damage = { offset: this.end, what: "the trace ends without its summary" };
-  }
-
-  private async takeBlock(block: BlockInfo): Promise<void> {
-    if (block.type !== BlockType.padding && (block.firstRecord !== this.records || block.firstEvent !== this.events)) {
-      throw new FormatError(this.source.name, "the block doesn't go on where the one before it ends", {
-        offset: block.offset,
-      });
-    }
-    if (block.type === BlockType.events) this.blocks.push(block);
-    else if (block.type === BlockType.update || block.type === BlockType.summary) {
-      const payload = await readPayload(this.source, block, this.codec);
-      await inBlock(this.source, block, async () => {
-        const raw = await inflatePayload(payload, this.codec);
-        if (block.type === BlockType.summary) this.summary = parseSummary(raw);
-        else this.updates.push({ firstRecord: block.firstRecord, update: parseUpdate(raw) });
-      });
-    }
-  }
 }
 
 function* withState(events: Iterable<TraceEvent>, state: TraceState): Generator<TraceEvent, void, undefined> {
@@ -280,34 +201,5 @@ function* withState(events: Iterable<TraceEvent>, state: TraceState): Generator<
     if (event.kind !== "unmap") state.apply(event);
     yield event;
     if (event.kind === "unmap") state.apply(event);
-  }
-}
-
-async function readBlockHeader(source: ByteSource, offset: number): Promise<BlockInfo | string> {
-  const header = decodeBlockHeader(await source.read(offset, blockHeader_bytes));
-  return typeof header === "string" ? header : { ...header, offset };
-}
-
-async function readPayload(source: ByteSource, block: BlockInfo, codec: Codec): Promise<Uint8Array> {
-  const payload = await source.read(block.offset + blockHeader_bytes, block.payload_bytes);
-  if (payload.length < block.payload_bytes) {
-    throw new FormatError(source.name, "the block's content is cut short", { offset: block.offset });
-  }
-  if (codec.crc32(payload) !== block.payloadCrc) {
-    throw new FormatError(source.name, "the block's content doesn't fit its checksum", {
-      offset: block.offset,
-      advice: "the file was damaged after it was written",
-    });
-  }
-  return payload;
-}
-
-/** Says where in which file a block's content is wrong. */
-async function inBlock<T>(source: ByteSource, block: BlockInfo, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof BlockError) throw new FormatError(source.name, error.message, { offset: block.offset });
-    throw error;
   }
 }

@@ -2,9 +2,10 @@
 import { assert } from "../base/assert.js";
 import type { UserError } from "../base/errors.js";
 import { BlockEncoder } from "./block-encoder.js";
-import { eventsOfOtherRecords } from "./block-events.js";
+import { encodeEvents, indexEntry } from "./event-block.js";
+import type { TraceEvent } from "./events.js";
 import type { TraceHeader, TraceSummary, TraceUpdate } from "./header.js";
-import { encodeJson, encodeState } from "./json-block.js";
+import { encodeJson } from "./json-block.js";
 import {
   BlockType,
   blockHeader_bytes,
@@ -21,6 +22,7 @@ import { checksum, deflate } from "./node-codec.js";
 import { Output } from "./output.js";
 import { RecordKind, record_bytes, writeRecord } from "./record.js";
 import { type LivingMapping, TraceState } from "./state.js";
+import { WriterTail } from "./writer-tail.js";
 
 /** A block ends at the first whole event after this many records; the rest of its room is for that event's end. */
 const blockRowsWanted = blockRowsMax - 1_024;
@@ -32,6 +34,7 @@ export class TraceWriter {
   private readonly output: Output;
   private readonly encoder = new BlockEncoder();
   private readonly state = new TraceState();
+  private readonly tail: WriterTail;
   /** Offset and header of every block but the index's. */
   private readonly index: Uint8Array[] = [];
   private firstRecord = 0;
@@ -47,6 +50,8 @@ export class TraceWriter {
 
   private constructor(output: Output) {
     this.output = output;
+    // Into a pipe nothing can be replaced.
+    this.tail = new WriterTail(output.regular);
   }
 
   /**
@@ -67,7 +72,15 @@ export class TraceWriter {
   /** Says, before anything is appended, which mappings live already: for a trace that is a part of another. */
   begin(mappings: Iterable<LivingMapping>): void {
     assert(this.firstRecord + this.encoder.records === 0, "nothing was appended yet");
-    for (const mapping of mappings) this.state.mappings.set(mapping.id, mapping);
+    for (const mapping of mappings) {
+      this.state.mappings.set(mapping.id, mapping);
+      this.tail.state.mappings.set(mapping.id, mapping);
+    }
+  }
+
+  /** How much can be read in the file by now. */
+  get flushed(): { records: number; events: number } {
+    return { records: this.firstRecord, events: this.firstEvent };
   }
 
   /** Bytes written so far. */
@@ -84,34 +97,59 @@ export class TraceWriter {
     assert(!this.closed, "a closed trace takes no records");
     this.throwFailure();
     const aligned = records.byteOffset % 4 === 0 ? records : records.slice();
-    const words = new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
-    for (let at = 0; at < words.length; at += stride) {
-      const sequence = words[at + 1]! * 2 ** 32 + words[at]!;
-      if (sequence !== this.lastSequence! + 1 && this.lastSequence !== undefined)
-        await this.fillGap(sequence, words, at);
-      this.lastSequence = sequence;
+    const words = new Int32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
+    for (let at = 0; at < words.length; ) {
+      const sequence = sequenceAt(words, at);
+      const { lastSequence } = this;
+      if (lastSequence !== undefined && sequence !== lastSequence + 1) await this.fillGap(sequence, words, at);
       if (this.blockIsFull()) await this.finishBlock();
-      this.encoder.add(words, at);
+      // As many as are sure to fit and follow each other, without looking at the block in between.
+      const end = this.notes.length > 0 ? at + stride : Math.min(words.length, at + stride * this.recordsSure());
+      const from = at;
+      do {
+        this.encoder.add(words, at);
+        at += stride;
+      } while (at < end && sequenceAt(words, at) === sequence + (at - from) / stride);
+      this.lastSequence = sequence + (at - from) / stride - 1;
+      this.tail.add(aligned.subarray(4 * from, 4 * at));
       if (this.notes.length > 0) await this.writeNotes();
     }
   }
 
+  /** How many records the block is sure to take before it is to be looked at again; at least one where it isn't full. */
+  private recordsSure(): number {
+    return Math.max(1, Math.min(blockRowsWanted - this.rows, blockOthersWanted - this.others));
+  }
+
   private blockIsFull(): boolean {
-    const { encoder } = this;
-    if (encoder.rows < blockRowsWanted && encoder.records - encoder.rows < blockOthersWanted) return false;
-    return !encoder.unfinished || !encoder.hasRoom;
+    if (this.rows < blockRowsWanted && this.others < blockOthersWanted) return false;
+    return !this.encoder.unfinished || !this.hasRoom;
+  }
+
+  /** Rows of the block to come, among them those that small blocks have now. */
+  private get rows(): number {
+    return this.tail.rows + this.encoder.rows;
+  }
+
+  private get others(): number {
+    return this.tail.others + this.encoder.others;
+  }
+
+  private get hasRoom(): boolean {
+    return this.rows < blockRowsMax && this.others < blockOthersMax;
   }
 
   /** A hole in the ring's numbers is records lost before they came here: it is written as such. */
-  private async fillGap(sequence: number, words: Uint32Array, at: number): Promise<void> {
+  private async fillGap(sequence: number, words: Int32Array, at: number): Promise<void> {
     const count = sequence - this.lastSequence! - 1;
     assert(count > 0, `records come in order (${sequence} after ${this.lastSequence})`);
     this.missing += count;
-    const record = new Uint32Array(stride);
-    const tsc = (BigInt(words[at + 3]!) << 32n) | BigInt(words[at + 2]!);
+    const record = new Int32Array(stride);
+    const tsc = (BigInt(words[at + 3]! >>> 0) << 32n) | BigInt(words[at + 2]! >>> 0);
     writeRecord(new DataView(record.buffer), 0, { tsc, kind: RecordKind.lost, value: [BigInt(count), 0n] });
-    if (!this.encoder.hasRoom) await this.finishBlock();
+    if (!this.hasRoom) await this.finishBlock();
     this.encoder.add(record, 0);
+    this.tail.add(new Uint8Array(record.buffer));
   }
 
   /** Places an update after the records taken so far. */
@@ -128,10 +166,21 @@ export class TraceWriter {
     for (const update of this.notes.splice(0)) await this.writeJson(BlockType.update, update);
   }
 
-  /** Brings everything taken so far into the file, but for an event whose last record hasn't come. */
+  /**
+   * Brings everything taken so far into the file, but for an event whose last record hasn't come. Blocks that are small for
+   * it may later be replaced by one that has the same events: whoever reads on meanwhile finds them there (TraceReader.refresh).
+   */
   async flush(): Promise<void> {
     this.throwFailure();
-    if (!this.encoder.unfinished) await this.finishBlock();
+    const { encoder, tail } = this;
+    if (encoder.unfinished || encoder.records === 0) return;
+    if (!tail.flush()) {
+      await this.finishBlock();
+      return;
+    }
+    const { rows, others } = encoder;
+    const start = { ...this.place, offset: this.output.length, indexLength: this.index.length };
+    tail.flushed(start, rows, others, await this.writeEvents());
   }
 
   /** Writes the summary and the index, and closes the file. Does nothing after a failure. */
@@ -160,18 +209,48 @@ export class TraceWriter {
     return { firstRecord: this.firstRecord, firstEvent: this.firstEvent };
   }
 
+  /** Ends the block: what comes after is in another one, whatever happens. */
   private async finishBlock(): Promise<void> {
-    const { encoder } = this;
-    if (encoder.records === 0) return;
-    const others = [...eventsOfOtherRecords(encoder.otherRecords)];
-    const sites = encoder.sites();
-    for (const event of others) if (event.kind === "escape" || event.kind === "map") sites.add(event.site);
-    const { payload, ...content } = encoder.encode(encodeState(this.state, sites), deflate);
-    for (const event of others) this.state.apply(event);
-    await this.writeBlock(encodeBlock(BlockType.events, payload, this.place, content, checksum));
+    const { encoder, tail } = this;
+    if (encoder.records + tail.parts === 0) return;
+    if (tail.worthMerging(encoder.rows) && (await this.mergeTail())) return;
+    tail.seal(encoder.records > 0 ? await this.writeEvents() : []);
+  }
+
+  /** Replaces the tail's small blocks by one that has all of its records; returns false where that can't be done. */
+  private async mergeTail(): Promise<boolean> {
+    const { encoder, tail } = this;
+    encoder.reset();
+    encoder.addAll(tail.records);
+    const { block, content, events } = encodeEvents(encoder, tail.state, tail.start);
+    let replaced = false;
+    await this.write(async () => {
+      replaced = await this.output.replace(tail.start.offset, block);
+    });
+    encoder.reset();
+    if (!replaced) {
+      encoder.addAll(tail.unflushedRecords);
+      return false;
+    }
+    // Those of the small blocks once more: what came last holds, as before.
+    for (const event of events) this.state.apply(event);
+    this.index.length = tail.start.indexLength;
+    this.index.push(indexEntry(tail.start.offset, block));
+    this.firstRecord = tail.start.firstRecord + content.records;
+    this.firstEvent = tail.start.firstEvent + content.events;
+    tail.seal(events);
+    return true;
+  }
+
+  /** Writes what the encoder has as a block, at the end; returns what in it isn't an access. */
+  private async writeEvents(): Promise<TraceEvent[]> {
+    const { block, content, events } = encodeEvents(this.encoder, this.state, this.place);
+    for (const event of events) this.state.apply(event);
+    await this.writeBlock(block);
     this.firstRecord += content.records;
     this.firstEvent += content.events;
-    encoder.reset();
+    this.encoder.reset();
+    return events;
   }
 
   private async writeJson(type: number, value: unknown): Promise<void> {
@@ -179,9 +258,7 @@ export class TraceWriter {
   }
 
   private async writeBlock(block: Uint8Array): Promise<void> {
-    const entry = new Uint8Array(8 + blockHeader_bytes);
-    new DataView(entry.buffer).setBigUint64(0, BigInt(this.output.length), true);
-    entry.set(block.subarray(0, blockHeader_bytes), 8);
+    const entry = indexEntry(this.output.length, block);
     await this.write(() => this.output.append(block));
     this.index.push(entry);
   }
@@ -217,4 +294,8 @@ export class TraceWriter {
   private throwFailure(): void {
     if (this.failure !== undefined) throw this.failure;
   }
+}
+
+function sequenceAt(words: Int32Array, at: number): number {
+  return (words[at + 1]! >>> 0) * 2 ** 32 + (words[at]! >>> 0);
 }
