@@ -95,9 +95,11 @@ function chooseSkips(sequences: Sequences, first: number, second: number): numbe
   let bestAlike = -1;
   for (let skips = 0; ; skips += 1) {
     let alike = 0;
-    for (let step = 0; step < ahead; step += 1) {
-      const inBoth = first + step < sequences.firstCount && second + skips + step < sequences.secondCount;
-      if (inBoth && sequences.same(first + step, second + skips + step)) alike += 1;
+    let other = second + skips;
+    for (let step = 0; step < ahead; step += 1, other += 1) {
+      while (step > 0 && other < sequences.secondCount && sequences.mustSkip(first + step, other)) other += 1;
+      const inBoth = first + step < sequences.firstCount && other < sequences.secondCount;
+      if (inBoth && sequences.same(first + step, other)) alike += 1;
     }
     if (alike > bestAlike || atEnd) {
       best = skips;
