@@ -65,7 +65,7 @@ export interface VerifyResult {
   lost: number;
   escaped: number;
   fence: string | null;
-  order: "all regions" | "each CPU";
+  order: "all regions" | "each region" | "each CPU";
 }
 
 /** The trace's access at place `at` as people read it. */

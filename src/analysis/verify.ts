@@ -7,7 +7,8 @@
 //   "while" goes by order: an access that only the log has *may* have happened so exactly when, between the two accesses
 //   of the trace that it lies between, there is a moment at which no mapping covers its address. But an access that the recorder
 //   missed just behind a MAP or before an UNMAP looks the same; so within a fence such accesses count as missing, unless
-//   the caller asks to leave them out. Without a fence (firmware!) they are left out. The result says how many.
+//   the caller asks to leave them out; then each region is compared by itself. Without a fence (firmware!) they are left
+//   out. The result says how many.
 // - The log shows accesses after QEMU has fitted them to the device: what is wider than the widest access of a region is
 //   split ascending into that width; what is narrower than its narrowest shows that width, and then only the accessed
 //   bytes are compared. The CPU itself splits what is wider than eight bytes.
@@ -56,6 +57,13 @@ export async function verify(
   return new Comparison(reader, traced, log, truthPath, options).run();
 }
 
+/** Accesses that are compared in order, as places in the trace's and the log's; `extent`: of the one region that they are all in. */
+interface Group {
+  first: number[];
+  second: number[];
+  extent?: AddressRange;
+}
+
 class Comparison {
   private readonly reader: TraceReader;
   private readonly traced: TracedAccesses;
@@ -93,12 +101,14 @@ class Comparison {
 
   run(): VerifyResult {
     const relaxed = this.reader.header.options.relaxed || this.traced.unordered;
-    const groups = relaxed ? this.groupsByCpu() : [{ first: all(0, this.traced.count), second: this.allTruth() }];
+    // Among what is left out, only a region's own accesses tell where it goes on being recorded.
+    const byRegion = this.leaveOutUnmapped && this.window.to - this.window.from < this.truth.count;
+    const groups = this.groups(relaxed, byRegion);
     const found: { difference: Difference; first: number; second: number }[] = [];
     let more = false;
     let skipped = 0;
     for (const group of groups) {
-      const alignment = this.alignGroup(group.first, group.second, (a, b) => {
+      const alignment = this.alignGroup(group, (a, b) => {
         if (this.traced.cpu[a] !== this.truth.cpu[b]) this.otherCpu += 1;
       });
       more ||= alignment.more;
@@ -131,7 +141,7 @@ class Comparison {
       lost: Number(this.traced.lost),
       escaped: this.traced.escaped,
       fence: this.reader.header.fence,
-      order: relaxed ? "each CPU" : "all regions",
+      order: relaxed ? "each CPU" : byRegion ? "each region" : "all regions",
     };
   }
 
@@ -139,19 +149,27 @@ class Comparison {
     return all(this.window.from, this.window.to);
   }
 
-  private groupsByCpu(): { first: number[]; second: number[] }[] {
-    const groups = new Map<number, { first: number[]; second: number[] }>();
-    const group = (cpu: number) => {
-      const known = groups.get(cpu) ?? { first: [], second: [] };
-      groups.set(cpu, known);
+  /** What is compared in order by itself: everything, each CPU's accesses, each region's, or each CPU's to each region. */
+  private groups(byCpu: boolean, byRegion: boolean): Group[] {
+    if (!byCpu && !byRegion) return [{ first: all(0, this.traced.count), second: this.allTruth() }];
+    const groups = new Map<string, Group>();
+    const group = (cpu: number, region: number) => {
+      const name = `${byCpu ? cpu : ""} ${byRegion ? region : ""}`;
+      const extent = byRegion ? this.extents.find((found) => found.region === region)?.range : undefined;
+      const known = groups.get(name) ?? { first: [], second: [], ...(extent === undefined ? {} : { extent }) };
+      groups.set(name, known);
       return known;
     };
-    for (let at = 0; at < this.traced.count; at += 1) group(this.traced.cpu[at]!).first.push(at);
-    for (const at of this.allTruth()) group(this.truth.cpu[at]!).second.push(at);
+    for (let at = 0; at < this.traced.count; at += 1)
+      group(this.traced.cpu[at]!, this.fitted.region[at]!).first.push(at);
+    for (const at of this.allTruth()) group(this.truth.cpu[at]!, this.truth.region[at]!).second.push(at);
     return [...groups.values()];
   }
 
-  private alignGroup(first: number[], second: number[], matched = (_a: number, _b: number) => {}): Alignment {
+  private alignGroup({ first, second, extent }: Group, matched = (_a: number, _b: number) => {}): Alignment {
+    // Of a region's accesses, only changes of what covers it matter.
+    const covers = (living: readonly AddressRange[]) =>
+      extent === undefined || living.some((range) => range.first <= extent.last && extent.first <= range.last);
     // Places where the living mappings change, and which are alive there, by place in `first`.
     const changes = new Map<number, AddressRange[][]>();
     const livingAt: AddressRange[][] = [];
@@ -161,8 +179,9 @@ class Comparison {
       const at = first[place] ?? this.traced.count;
       const here = [current];
       for (; change < this.traced.coverage.length && this.traced.coverage[change]!.at <= at; change += 1) {
+        const before = current;
         current = this.traced.coverage[change]!.living;
-        here.push(current);
+        if (extent === undefined || covers(before) !== covers(current)) here.push(current);
       }
       livingAt.push(current);
       if (here.length > 1 || place === first.length) changes.set(place, here);
@@ -255,18 +274,7 @@ class Comparison {
 
   /** Whether every region by itself has the same accesses in the same order. */
   private regionsAgree(): boolean {
-    const first = new Map<number, number[]>();
-    const second = new Map<number, number[]>();
-    const add = (map: Map<number, number[]>, region: number, at: number) => {
-      const list = map.get(region);
-      if (list === undefined) map.set(region, [at]);
-      else list.push(at);
-    };
-    for (let at = 0; at < this.traced.count; at += 1) add(first, this.fitted.region[at]!, at);
-    for (const at of this.allTruth()) add(second, this.truth.region[at]!, at);
-    return [...new Set([...first.keys(), ...second.keys()])].every(
-      (region) => this.alignGroup(first.get(region) ?? [], second.get(region) ?? []).differences.length === 0,
-    );
+    return this.groups(false, true).every((group) => this.alignGroup(group).differences.length === 0);
   }
 
   private device(address: number): string {

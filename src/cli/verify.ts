@@ -1,7 +1,7 @@
 // `mmiostrider verify`: compares a trace with QEMU's own log of what the devices received.
 import type { Command } from "commander";
 import { verify } from "../analysis/verify.js";
-import type { AccessText, VerifyResult } from "../analysis/verify-result.js";
+import type { AccessText, RegionResult, VerifyResult } from "../analysis/verify-result.js";
 import { ExitCode } from "../base/errors.js";
 import { openTrace } from "../trace/file-source.js";
 
@@ -61,7 +61,7 @@ function print(result: VerifyResult): string {
     region.name === "" ? "(nothing in the log)" : region.name,
     number(region.trace),
     number(region.truth),
-    region.differences === 0 && region.trace === region.truth ? "yes" : `no: ${number(region.differences)} differ`,
+    verdict(region, number),
   ]);
   lines.push(...table([["device", "region", "trace", "truth", "identical"], ...rows]));
   for (const difference of result.differences.slice(0, shownMax)) {
@@ -87,6 +87,11 @@ function print(result: VerifyResult): string {
       : `NOT identical: ${result.reasons.join("; ")}`,
   );
   return `${lines.join("\n")}\n`;
+}
+
+function verdict({ differences, trace, truth }: RegionResult, number: (value: number) => string): string {
+  if (differences > 0) return `no: ${number(differences)} differ`;
+  return trace === truth ? "yes" : "yes, but for what was left out";
 }
 
 function accessLine(access: AccessText, place: string): string {

@@ -4,7 +4,8 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { type VerifyOptions, verify } from "../../src/analysis/verify.js";
+import { verify } from "../../src/analysis/verify.js";
+import type { VerifyOptions } from "../../src/analysis/verify-result.js";
 import { projectDirectory } from "../../src/base/paths.js";
 import { openTrace } from "../../src/trace/file-source.js";
 import { type CaseOutcome, runCases } from "./guest-cases.js";
