@@ -93,15 +93,28 @@ function restoreScript({ clock, tracingOn, buffers_KiB, online }: Settings): str
   const cpus = online.filter((cpu) => existsSync(join(cpuFolder, `cpu${cpu}`, "online")));
   return `cat > /dev/null
 cd ${tracefs} || exit 1
-echo nop > current_tracer
+# whoever died may not have closed trace_pipe yet, and the tracer stays as long as that is open
+for try in $(seq 100); do
+  echo nop > current_tracer
+  [ "$(cat current_tracer)" = nop ] && break
+  sleep 0.1
+done 2> /dev/null
 echo ${clock} > trace_clock
 ${buffers_KiB.map(([file, size]) => `echo ${size} > ${file}`).join("\n")}
 echo ${tracingOn} > tracing_on
+# with other CPUs at work mmiotrace would miss accesses and not say so
+[ "$(cat current_tracer)" = nop ] || exit 1
+status=0
 for cpu in ${cpus.join(" ")}; do
   online=${cpuFolder}/cpu$cpu/online
-  for try in 1 2 3 4 5; do [ "$(cat $online)" = 1 ] || echo 1 > $online && break; sleep 0.2; done
+  for try in 1 2 3 4 5; do
+    [ "$(cat $online)" = 1 ] && break
+    echo 1 > $online
+    sleep 0.2
+  done
+  [ "$(cat $online)" = 1 ] || status=1
 done
-exit 0`;
+exit $status`;
 }
 
 export class Mmiotracer {
@@ -192,6 +205,9 @@ export class Mmiotracer {
     const code = await this.ended;
     clearTimeout(timer);
     if (code === 0 && !isTracing()) return undefined;
-    return `putting the kernel's tracer back failed; by hand: echo nop > ${tracefs}/current_tracer`;
+    return (
+      "putting the kernel's tracer and the CPUs back failed; by hand: " +
+      `echo nop > ${tracefs}/current_tracer, then echo 1 > ${cpuFolder}/cpuN/online`
+    );
   }
 }

@@ -1,5 +1,15 @@
 // Where a trace is written to: a file or standard output, as whole blocks. Node only.
-import { closeSync, fdatasync, fstatSync, ftruncate, ftruncateSync, openSync, unlinkSync, write } from "node:fs";
+import {
+  closeSync,
+  fchmodSync,
+  fdatasync,
+  fstatSync,
+  ftruncate,
+  ftruncateSync,
+  openSync,
+  unlinkSync,
+  write,
+} from "node:fs";
 import { promisify } from "node:util";
 import { assert } from "../base/assert.js";
 import { messageOf, UserError } from "../base/errors.js";
@@ -39,7 +49,10 @@ export class Output {
     if (path === "-") return new Output("standard output", stdoutDescriptor, false);
     const name = shownAs ?? path;
     try {
-      return new Output(name, openSync(path, "w", 0o600), shownAs !== undefined);
+      const descriptor = openSync(path, "w", 0o600);
+      // an older file may have been anybody's to read
+      if (fstatSync(descriptor).isFile()) fchmodSync(descriptor, 0o600);
+      return new Output(name, descriptor, shownAs !== undefined);
     } catch (error) {
       throw new UserError(`making ${name} failed: ${messageOf(error)}`, { cause: error });
     }

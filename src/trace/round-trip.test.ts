@@ -1,5 +1,5 @@
 // What goes through writer and reader comes out the same: events, order, header, updates; whole, cut, and damaged.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
@@ -126,6 +126,14 @@ describe("a trace that was cut", () => {
       expect(got.length).toBe(blocks === 0 ? 0 : (whole.blocks[blocks]?.firstEvent ?? expected.length));
     }
   });
+});
+
+test("a trace is its owner's alone, in the place of a file that was anybody's, too", async () => {
+  const path = join(directory, "older");
+  writeFileSync(path, "anything", { mode: 0o666 });
+  const writer = await TraceWriter.create(path, madeUpHeader());
+  await writer.close(madeUpSummary);
+  expect(statSync(path).mode & 0o777).toBe(0o600);
 });
 
 test("a changed byte is never taken for data", async () => {
