@@ -77,19 +77,22 @@ function compare(accesses: readonly GpuAccess[], theirs: readonly (readonly stri
   return { different, whole };
 }
 
-describe.skipIf(whyNot !== undefined)(`demmio${whyNot === undefined ? "" : ` (${whyNot})`}`, () => {
-  it.each([0x10, 0x17, 0x35, 0x43, 0x50, 0x84, 0xa3, 0xc0, 0xd9, 0xe4])("names the same on chipset %i", (chipset) => {
-    const accesses = gpuAccesses(rnndbDirectory, chipset, 5_000);
-    const log = join(folder, "log.txt");
-    writeFileSync(log, gpuLog(accesses));
-    const theirs = demmioAnswers(runDemmio(log, rnndbDirectory));
-    expect(theirs.length).toBe(accesses.length);
-    const { different, whole } = compare(accesses, theirs);
-    expect(different).toEqual([]);
-    expect(whole).toBeGreaterThan(0.95 * accesses.length);
-    expect(new Set(theirs.flat()).size).toBeGreaterThan(1_000);
+// envytools isn't in Debian: demmio itself is asked where somebody has built it; its answers below are checked everywhere.
+if (whyNot === undefined) {
+  describe("demmio", () => {
+    it.each([0x10, 0x17, 0x35, 0x43, 0x50, 0x84, 0xa3, 0xc0, 0xd9, 0xe4])("names the same on chipset %i", (chipset) => {
+      const accesses = gpuAccesses(rnndbDirectory, chipset, 5_000);
+      const log = join(folder, "log.txt");
+      writeFileSync(log, gpuLog(accesses));
+      const theirs = demmioAnswers(runDemmio(log, rnndbDirectory));
+      expect(theirs.length).toBe(accesses.length);
+      const { different, whole } = compare(accesses, theirs);
+      expect(different).toEqual([]);
+      expect(whole).toBeGreaterThan(0.95 * accesses.length);
+      expect(new Set(theirs.flat()).size).toBeGreaterThan(1_000);
+    });
   });
-});
+}
 
 // Columns: chipset, operation, bytes, offset in BAR 0, value, demmio's answer. Made from the logs above; the values are
 // random, and the names only in as far as demmio tells them.
