@@ -91,7 +91,8 @@ hotplug() {
     done
   done
 }
-marks() { while [ ! -e /tmp/stop ]; do echo "mark at $(cut -d' ' -f1 /proc/uptime)" > /dev/mmiostrider; sleep 0.2; done 2> /dev/null; }
+# a shell would make a file where the core has just gone
+marks() { while [ ! -e /tmp/stop ]; do echo "mark at $(cut -d' ' -f1 /proc/uptime)" | dd of=/dev/mmiostrider conv=nocreat,notrunc; sleep 0.2; done 2> /dev/null; }
 at_work() {
   jobs=
   for name in ${names}; do worker "$name" "$1" & jobs="$jobs $!"; done
