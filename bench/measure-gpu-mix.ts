@@ -1,5 +1,5 @@
 // Ring records with the mix of a GPU's driver, made up, as many as wanted and always the same: what bench/trace.ts writes and
-// reads. The mix follows what an open driver for nVidia's chips does on the device's first BARs: few hot registers, interrupt
+// reads. The mix is what a GPU's driver may be expected to do, not one that was measured: few hot registers, interrupt
 // handlers, polls for idleness, page-table writes, firmware words, command pushes, and pixels written as strings.
 import { randomNumbers } from "../src/trace/made-up-records.js";
 import { RecordFlag, RecordKind, record_bytes } from "../src/trace/record.js";

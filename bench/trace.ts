@@ -41,7 +41,7 @@ async function writeGpu(path: string, events: number): Promise<{ events: number;
   return { events: mix.count, time_s };
 }
 
-/** Looks at every column of every row. */
+/** Decodes every column of every row, and looks at some of them. */
 async function scan(path: string): Promise<number> {
   const reader = await openTrace(path);
   let rows = 0;
