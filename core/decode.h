@@ -172,4 +172,16 @@ struct mms_instruction {
 int mms_decode(const uint8_t *bytes, size_t available,
 	       struct mms_instruction *instruction);
 
+/*
+ * A near jump or call through memory with an operand-size prefix: Intel's CPUs
+ * ignore the prefix, AMD's read two bytes (their manual, volume 3, appendix B).
+ * No compiler makes one; what it reads is left to the CPU.
+ */
+static inline bool mms_is_vendors_branch(const struct mms_instruction *i)
+{
+	return (i->prefixes & MMS_PREFIX_66) && i->memory_bytes == 8 &&
+	       (i->opcode->mnemonic == MMS_MN_JMP ||
+		i->opcode->mnemonic == MMS_MN_CALL);
+}
+
 #endif

@@ -523,6 +523,8 @@ static enum mms_result stack_or_jump(struct mms_machine *m,
 
 	if (bytes != 8 && mnemonic != MMS_MN_PUSH && mnemonic != MMS_MN_POP)
 		return MMS_UNSUPPORTED;
+	if (mms_is_vendors_branch(i))
+		return MMS_UNSUPPORTED;
 	if (mnemonic != MMS_MN_JMP && !mms_machine_stack_is_free(m))
 		return MMS_UNSUPPORTED;
 	if (mnemonic == MMS_MN_POP) {

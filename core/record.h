@@ -58,7 +58,9 @@ enum mms_flags {
 	MMS_F_STRING = 1 << 5,	/* an element of a string instruction */
 	MMS_F_USER = 1 << 6,	/* the other side was user memory */
 	MMS_F_UNORDERED = 1 << 7, /* made without the lock: its place among
-				 * the other CPUs' records isn't certain */
+				 * the other CPUs' records isn't certain, nor
+				 * whether the access that it interrupted, which
+				 * stands before it, came before it */
 	MMS_F_GONE = 1 << 8,	/* MODULE: unloaded */
 	MMS_F_STEPPED = 1 << 9,	/* made by single-stepping the instruction on
 				 * a copy of the operand */

@@ -44,7 +44,7 @@ static bool touches_a_part(const struct mms_instruction *i)
 
 int mms_step_register(const struct mms_instruction *i)
 {
-	if (!i->access || touches_a_part(i) ||
+	if (!i->access || touches_a_part(i) || mms_is_vendors_branch(i) ||
 	    !i->memory_bytes || i->memory_bytes > MMS_STEP_BYTES_MAX)
 		return -1;
 	if (i->memory != MMS_MEMORY_MODRM || i->address_bytes != 8 || i->segment)

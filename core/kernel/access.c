@@ -6,12 +6,12 @@
 #include <linux/io.h>
 #include <linux/log2.h>
 #include <linux/sched.h>
-#include <linux/spinlock.h>
 #include <asm/cpufeature.h>
 #include <asm/msr.h>
 #include <asm/special_insns.h>
 
 #include "core.h"
+#include "lock.h"
 #include "vector.h"
 
 /*
@@ -22,10 +22,12 @@
 #define LOCKS_MAX 64
 
 struct mms_lock {
-	raw_spinlock_t spinlock;
+	struct mms_spinlock spinlock;
 } ____cacheline_aligned_in_smp;
 
-static struct mms_lock locks[LOCKS_MAX];
+static struct mms_lock locks[LOCKS_MAX] = {
+	[0 ... LOCKS_MAX - 1] = { .spinlock = MMS_SPINLOCK_FREE },
+};
 
 /*
  * How far this CPU is with an access. An NMI that interrupts it must not wait
@@ -37,14 +39,6 @@ enum stage { FREE, WAITING, HOLDING, ACCESSING };
 static DEFINE_PER_CPU(enum stage, stage);
 
 bool mms_relaxed;
-
-void mms_access_init(void)
-{
-	unsigned int n;
-
-	for (n = 0; n < LOCKS_MAX; n++)
-		raw_spin_lock_init(&locks[n].spinlock);
-}
 
 static const struct mms_mapping *mapping_of(struct mms_cpu *cpu, u64 address,
 					    unsigned int bytes)
@@ -66,9 +60,11 @@ bool mms_machine_is_device(struct mms_machine *machine, uint64_t address,
 void mms_machine_begin(struct mms_machine *machine, uint64_t address)
 {
 	struct mms_cpu *cpu = mms_cpu_of(machine);
+	const struct mms_mapping *m = mapping_of(cpu, address, 1);
 	struct mms_lock *lock;
 
-	if (cpu->site && !mapping_of(cpu, address, 1)->silent)
+	/* none: unmapped by another CPU this very moment */
+	if (cpu->site && m && !m->silent)
 		mms_ring_put_symbol(cpu->site);
 	if (this_cpu_read(stage) != FREE) {
 		if (mms_relaxed || this_cpu_read(stage) != HOLDING)
@@ -79,7 +75,7 @@ void mms_machine_begin(struct mms_machine *machine, uint64_t address)
 	this_cpu_write(stage, WAITING);
 	barrier();
 	lock = &locks[mms_relaxed ? (address >> 6) % LOCKS_MAX : 0];
-	raw_spin_lock(&lock->spinlock);
+	mms_spin_lock(&lock->spinlock);
 	this_cpu_write(stage, HOLDING);
 	cpu->lock = lock;
 }
@@ -92,7 +88,7 @@ void mms_machine_end(struct mms_machine *machine)
 		return;
 	/* from here on the lock may be another CPU's */
 	this_cpu_write(stage, WAITING);
-	raw_spin_unlock(&cpu->lock->spinlock);
+	mms_spin_unlock(&cpu->lock->spinlock);
 	cpu->lock = NULL;
 	barrier();
 	this_cpu_write(stage, FREE);
@@ -189,15 +185,29 @@ static void *real_of(u64 address)
 }
 
 /*
- * Wide accesses go through a vector register, which is put back: the
- * interrupted code may be using it. Interrupts are off.
+ * Accesses are in assembly, as readl() is: a sanitizer that checks the
+ * compiler's own would report those that reach behind what the driver has
+ * asked to map, as drivers' do.
  */
-#define THROUGH_VECTOR(move, vector, type) do { \
-	type saved; \
-	asm volatile(move " %%" vector ", %0\n\t" \
+#define THROUGH_REGISTER(move, constraint, type) do { \
+	type value; \
+	asm volatile(move " %1, %0" : constraint (value) \
+		     : "m" (*(const volatile type *)from) : "memory"); \
+	asm volatile(move " %1, %0" : "=m" (*(volatile type *)to) \
+		     : "r" (value) : "memory"); \
+} while (0)
+
+/*
+ * Wide accesses go through a vector register, which is put back: the
+ * interrupted code may be using it. Interrupts are off. `keep` moves as much of
+ * the register as `move` changes, which with a VEX prefix is all there is.
+ */
+#define THROUGH_VECTOR(keep, whole, kept, move, vector, type) do { \
+	kept saved; \
+	asm volatile(keep " %%" whole ", %0\n\t" \
 		     move " %2, %%" vector "\n\t" \
 		     move " %%" vector ", %1\n\t" \
-		     move " %0, %%" vector \
+		     keep " %0, %%" whole \
 		     : "=m" (saved), "=m" (*(type *)to) \
 		     : "m" (*(const volatile type *)from)); \
 } while (0)
@@ -207,27 +217,34 @@ static void copy(void *to, const void *from, unsigned int bytes)
 {
 	switch (bytes) {
 	case 1:
-		*(volatile u8 *)to = *(const volatile u8 *)from;
+		THROUGH_REGISTER("movb", "=q", u8);
 		break;
 	case 2:
-		*(volatile u16 *)to = *(const volatile u16 *)from;
+		THROUGH_REGISTER("movw", "=r", u16);
 		break;
 	case 4:
-		*(volatile u32 *)to = *(const volatile u32 *)from;
+		THROUGH_REGISTER("movl", "=r", u32);
 		break;
 	case 8:
-		*(volatile u64 *)to = *(const volatile u64 *)from;
+		THROUGH_REGISTER("movq", "=r", u64);
 		break;
 	case 16:
-		THROUGH_VECTOR("movdqu", "xmm0", struct bytes16);
+		THROUGH_VECTOR("movdqu", "xmm0", struct bytes16,
+			       "movdqu", "xmm0", struct bytes16);
 		break;
 	case 32:
-		THROUGH_VECTOR("vmovdqu", "ymm0", struct bytes32);
+		if (boot_cpu_has(X86_FEATURE_AVX512F))
+			THROUGH_VECTOR("vmovdqu64", "zmm0", struct bytes64,
+				       "vmovdqu", "ymm0", struct bytes32);
+		else
+			THROUGH_VECTOR("vmovdqu", "ymm0", struct bytes32,
+				       "vmovdqu", "ymm0", struct bytes32);
 		break;
 	case 64:
 		/* a client CPU has the one without the other */
 		if (boot_cpu_has(X86_FEATURE_AVX512F))
-			THROUGH_VECTOR("vmovdqu64", "zmm0", struct bytes64);
+			THROUGH_VECTOR("vmovdqu64", "zmm0", struct bytes64,
+				       "vmovdqu64", "zmm0", struct bytes64);
 		else
 			movdir64b(to, from);
 		break;

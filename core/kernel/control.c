@@ -47,9 +47,13 @@ static void stop_recording(void)
 {
 	if (state != RECORDING)
 		return;
-	missed = mms_hooks_missed();
-	mms_hooks_disarm();
+	/*
+	 * The hooks stay until the recorder closes: to disarm one takes a grace
+	 * period, in which what is mapped would have no decoy, and be a gap
+	 * among the accesses that are still recorded.
+	 */
 	mms_ring_set_recording(false);
+	missed = mms_hooks_missed();
 	state = STOPPED;
 }
 
@@ -198,6 +202,7 @@ static int execute(const char *line, bool marker_only)
 static ssize_t control_write(struct file *file, const char __user *buffer,
 			     size_t size, loff_t *offset)
 {
+	size_t length;
 	char *line;
 	int error;
 
@@ -208,10 +213,16 @@ static ssize_t control_write(struct file *file, const char __user *buffer,
 	line = memdup_user_nul(buffer, size);
 	if (IS_ERR(line))
 		return PTR_ERR(line);
-	if (line[size - 1] == '\n')
-		line[size - 1] = '\0';
+	length = size;
+	if (line[length - 1] == '\n')
+		line[--length] = '\0';
 	mutex_lock(&control);
-	error = execute(line, !(file->f_mode & FMODE_READ));
+	/* what is behind a NUL or a second line would be taken without
+	 * having been looked at, and said again in the status */
+	if (strlen(line) != length || memchr(line, '\n', length))
+		error = fail(-EINVAL, "a command is one line of text");
+	else
+		error = execute(line, !(file->f_mode & FMODE_READ));
 	if (!error)
 		fail(0, "-");
 	mutex_unlock(&control);
@@ -298,6 +309,7 @@ static int control_release(struct inode *inode, struct file *file)
 	}
 	mutex_lock(&control);
 	stop_recording();
+	mms_hooks_disarm();
 	mms_ring_free();
 	state = IDLE;
 	mutex_unlock(&control);

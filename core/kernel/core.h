@@ -10,6 +10,7 @@
  *	memory.c   the ordinary memory on an instruction's other side
  *	vector.c   vector registers
  *	step.c     what isn't emulated: one native step
+ *	kasan.c    kernels whose compiler checks each access
  *	user.c     user memory on an instruction's other side
  *	ring.c     records on their way to the recorder
  *	control.c  /dev/mmiostrider
@@ -92,7 +93,7 @@ extern struct mms_filter mms_filter;	/* constant while recording */
 
 int mms_hooks_init(void);		/* iounmap: as long as we are loaded */
 void mms_hooks_exit(void);
-int mms_hooks_arm(void);		/* the ioremap family: while recording */
+int mms_hooks_arm(void);		/* the ioremap family: for a recorder */
 void mms_hooks_disarm(void);
 u64 mms_hooks_missed(void);
 int mms_hooks_check(void);		/* 0 or -EIO */
@@ -102,6 +103,22 @@ int mms_hooks_check(void);		/* 0 or -EIO */
 int mms_fault_init(void);
 void mms_fault_exit(void);
 int mms_fault_check(void);		/* 0 or -EIO */
+
+/* ---- kasan.c ---- */
+
+#ifdef CONFIG_KASAN
+int mms_kasan_init(void);
+void mms_kasan_exit(void);
+#else
+static inline int mms_kasan_init(void)
+{
+	return 0;
+}
+
+static inline void mms_kasan_exit(void)
+{
+}
+#endif
 
 /* ---- machine.c ---- */
 
@@ -133,7 +150,6 @@ void mms_cpu_leave(struct mms_cpu *cpu);
 
 /* ---- access.c ---- */
 
-void mms_access_init(void);
 extern bool mms_relaxed;
 
 /* ---- step.c ---- */

@@ -111,10 +111,14 @@ static enum answer handle_fault(struct pt_regs *regs, struct asker asker)
 		return NOT_OURS;
 	local_irq_save(flags);
 	answer = handle(regs, &asker, mms_step_abort(regs));
-	/* A step's place is on this CPU: interrupts stay off until it is over,
-	 * as the context's flags say now. */
-	if (!(answer == DEALT_WITH && (regs->flags & X86_EFLAGS_TF) &&
-	      !(regs->flags & X86_EFLAGS_IF)))
+	/*
+	 * Dealt with, interrupts stay off until the exception returns, to what
+	 * the context's flags say. Those that wait find the driver then, where it
+	 * may be preempted; here they would find a hook, where nothing may. Of
+	 * string instructions on end nearly all the time goes by in here: RCU
+	 * would wait for the driver in vain, and call it a stall.
+	 */
+	if (answer != DEALT_WITH)
 		local_irq_restore(flags);
 	return answer;
 }
@@ -217,11 +221,14 @@ static void on_fixup_ftrace(unsigned long ip, unsigned long parent,
 }
 NOKPROBE_SYMBOL(on_fixup_ftrace);
 
-/* RECURSION: it may be called while it runs, and comes to an end. */
+/*
+ * RECURSION: it may be called while it runs, and comes to an end. PERMANENT:
+ * nobody may switch ftrace off meanwhile, the hooks on ioremap() with it.
+ */
 static struct ftrace_ops fixup_ops = {
 	.func = on_fixup_ftrace,
 	.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_IPMODIFY |
-		 FTRACE_OPS_FL_RECURSION,
+		 FTRACE_OPS_FL_RECURSION | FTRACE_OPS_FL_PERMANENT,
 };
 static bool hooked_by_ftrace;
 

@@ -42,7 +42,6 @@ static int __init mms_init(void)
 {
 	int error;
 
-	mms_access_init();
 	mms_mapping_init();
 	error = mms_fault_init();
 	if (error)
@@ -50,6 +49,9 @@ static int __init mms_init(void)
 	error = mms_hooks_init();
 	if (error)
 		goto no_hooks;
+	error = mms_kasan_init();
+	if (error)
+		goto no_kasan;
 	error = register_module_notifier(&module_block);
 	if (error)
 		goto no_notifier;
@@ -61,6 +63,8 @@ static int __init mms_init(void)
 no_control:
 	unregister_module_notifier(&module_block);
 no_notifier:
+	mms_kasan_exit();
+no_kasan:
 	mms_hooks_exit();
 no_hooks:
 	mms_fault_exit();
@@ -71,6 +75,7 @@ static void __exit mms_exit(void)
 {
 	mms_control_exit();
 	unregister_module_notifier(&module_block);
+	mms_kasan_exit();
 	mms_hooks_exit();
 	mms_fault_exit();
 }

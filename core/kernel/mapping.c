@@ -11,10 +11,10 @@
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/spinlock.h>
 #include <linux/string.h>
 
 #include "core.h"
+#include "lock.h"
 
 struct table {
 	unsigned int count;
@@ -30,7 +30,8 @@ static struct mms_mapping pool[MMS_MAPPINGS_MAX];
 static struct mms_mapping *spare[MMS_MAPPINGS_MAX];
 static unsigned int spare_first, spare_count;
 
-static DEFINE_RAW_SPINLOCK(table_lock);	/* for those who change them */
+/* For those who change them: no NMI does. */
+static struct mms_spinlock table_lock = MMS_SPINLOCK_FREE;
 static u32 last_id;
 static u32 total;
 
@@ -122,10 +123,10 @@ int mms_mapping_add(u64 decoy, u64 physical, u64 bytes, u64 caller,
 
 	if (!silent && !mms_clean_room)
 		mms_ring_put_symbol(caller);
-	raw_spin_lock_irqsave(&table_lock, flags);
+	flags = mms_spin_lock_irqsave(&table_lock);
 	m = take_spare();
 	if (!m) {
-		raw_spin_unlock_irqrestore(&table_lock, flags);
+		mms_spin_unlock_irqrestore(&table_lock, flags);
 		return -ENOSPC;
 	}
 	*m = (struct mms_mapping){
@@ -140,7 +141,7 @@ int mms_mapping_add(u64 decoy, u64 physical, u64 bytes, u64 caller,
 	};
 	if (!silent) {
 		m->id = ++last_id;
-		total++;
+		total += mms_ring_recording();
 	}
 	/* before anybody can use the decoy */
 	record_mapping(m, MMS_MAP);
@@ -149,7 +150,7 @@ int mms_mapping_add(u64 decoy, u64 physical, u64 bytes, u64 caller,
 	insert(&tables[0], at, m);
 	next_copy();
 	insert(&tables[1], at, m);
-	raw_spin_unlock_irqrestore(&table_lock, flags);
+	mms_spin_unlock_irqrestore(&table_lock, flags);
 	__module_get(THIS_MODULE);
 	return 0;
 }
@@ -161,7 +162,7 @@ bool mms_mapping_remove(u64 decoy)
 	unsigned long flags;
 	unsigned int at;
 
-	raw_spin_lock_irqsave(&table_lock, flags);
+	flags = mms_spin_lock_irqsave(&table_lock);
 	at = lower_bound(t, decoy);
 	if (at < t->count && t->mapping[at]->decoy <= decoy) {
 		m = t->mapping[at];
@@ -172,7 +173,7 @@ bool mms_mapping_remove(u64 decoy)
 		delete(&tables[1], at);
 		give_back(m);
 	}
-	raw_spin_unlock_irqrestore(&table_lock, flags);
+	mms_spin_unlock_irqrestore(&table_lock, flags);
 	if (m)
 		module_put(THIS_MODULE);
 	return m;
@@ -223,10 +224,10 @@ void mms_mapping_record_all(void)
 	unsigned int n;
 
 	/* not while one of them is being unmapped */
-	raw_spin_lock_irqsave(&table_lock, flags);
+	flags = mms_spin_lock_irqsave(&table_lock);
 	for (n = 0; n < tables[0].count; n++)
 		record_mapping(tables[0].mapping[n], MMS_MAP);
-	raw_spin_unlock_irqrestore(&table_lock, flags);
+	mms_spin_unlock_irqrestore(&table_lock, flags);
 }
 
 size_t mms_mapping_describe(char *text, size_t size)
@@ -235,7 +236,7 @@ size_t mms_mapping_describe(char *text, size_t size)
 	unsigned long flags;
 	unsigned int n;
 
-	raw_spin_lock_irqsave(&table_lock, flags);
+	flags = mms_spin_lock_irqsave(&table_lock);
 	for (n = 0; n < tables[0].count; n++) {
 		const struct mms_mapping *m = tables[0].mapping[n];
 
@@ -245,6 +246,6 @@ size_t mms_mapping_describe(char *text, size_t size)
 				    m->asked_physical + m->asked_bytes - 1,
 				    m->decoy + offset_in_page(m->asked_physical));
 	}
-	raw_spin_unlock_irqrestore(&table_lock, flags);
+	mms_spin_unlock_irqrestore(&table_lock, flags);
 	return length;
 }

@@ -19,6 +19,7 @@
  * same is done with an instruction that faults on the copy of its operand: it
  * is to fault on the device's memory, and the kernel to report that.
  */
+#include <linux/irqflags.h>
 #include <linux/kprobes.h>
 #include <linux/percpu.h>
 #include <linux/string.h>
@@ -237,6 +238,10 @@ bool mms_step_end(struct pt_regs *regs, unsigned long *dr6)
 			mms_machine_end(m);
 		}
 	}
+	/* Lockdep saw interrupts go off in the fault, but won't see them come on
+	 * with the flags that we go back with. */
+	if (step->flags & X86_EFLAGS_IF)
+		lockdep_hardirqs_on(step->ip);
 	/* a watchpoint may have been hit at the same time */
 	return !*dr6;
 }

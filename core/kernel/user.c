@@ -9,10 +9,10 @@
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sched.h>
-#include <linux/spinlock.h>
 #include <linux/uaccess.h>
 
 #include "core.h"
+#include "lock.h"
 
 /* Contexts on their way to a page, or back from it, at once. */
 #define TOUCHES_MAX 64
@@ -38,7 +38,8 @@ struct touch {
 };
 
 static struct touch touches[TOUCHES_MAX];
-static DEFINE_RAW_SPINLOCK(touches_lock);
+/* Not for an NMI, which can't wait for a page. */
+static struct mms_spinlock touches_lock = MMS_SPINLOCK_FREE;
 /* Those that aren't free: so that an instruction needn't look for its own. */
 static atomic_t in_use;
 
@@ -112,9 +113,9 @@ bool mms_user_touch(struct mms_cpu *cpu, bool first)
 	/* kernel memory that isn't there is a bug; and an NMI can't wait */
 	if (!first || cpu->machine.fault_address >= TASK_SIZE_MAX || cpu->in_nmi)
 		return false;
-	raw_spin_lock_irqsave(&touches_lock, flags);
+	flags = mms_spin_lock_irqsave(&touches_lock);
 	begun = begin(cpu);
-	raw_spin_unlock_irqrestore(&touches_lock, flags);
+	mms_spin_unlock_irqrestore(&touches_lock, flags);
 	return begun;
 }
 NOKPROBE_SYMBOL(mms_user_touch);
@@ -126,11 +127,11 @@ void mms_user_done(struct mms_cpu *cpu)
 
 	if (!atomic_read(&in_use) || cpu->in_nmi)
 		return;
-	raw_spin_lock_irqsave(&touches_lock, flags);
+	flags = mms_spin_lock_irqsave(&touches_lock);
 	touch = find(cpu->regs->sp);
 	if (touch && touch->state != UNDER_WAY)
 		release(touch);
-	raw_spin_unlock_irqrestore(&touches_lock, flags);
+	mms_spin_unlock_irqrestore(&touches_lock, flags);
 }
 NOKPROBE_SYMBOL(mms_user_done);
 
@@ -139,7 +140,9 @@ static bool fault_in(u64 address, bool write)
 {
 	char __user *byte = (char __user *)address;
 
-	if (faulthandler_disabled())
+	/* where a page fault wouldn't be answered either: not in an atomic
+	 * context, nor in a kernel thread, which has no user memory */
+	if (faulthandler_disabled() || !current->mm)
 		return false;
 	/* the one that changes nothing in the page */
 	return !(write ? fault_in_safe_writeable(byte, 1) :
@@ -157,21 +160,21 @@ asmlinkage __visible void mms_user_resume(u64 *back)
 	unsigned long flags;
 	bool there;
 
-	raw_spin_lock_irqsave(&touches_lock, flags);
+	flags = mms_spin_lock_irqsave(&touches_lock);
 	touch = find((u64)(back + 1));
 	/* nobody takes one away that is under way, and without it there is
 	 * nowhere to go */
 	BUG_ON(!touch || touch->state != UNDER_WAY);
 	copy = *touch;
-	raw_spin_unlock_irqrestore(&touches_lock, flags);
+	mms_spin_unlock_irqrestore(&touches_lock, flags);
 
 	*back = copy.ip;
 	there = fault_in(copy.address, copy.write);
 
-	raw_spin_lock_irqsave(&touches_lock, flags);
+	flags = mms_spin_lock_irqsave(&touches_lock);
 	if (there)
 		release(touch);
 	else
 		touch->state = FAILED;
-	raw_spin_unlock_irqrestore(&touches_lock, flags);
+	mms_spin_unlock_irqrestore(&touches_lock, flags);
 }
