@@ -2,6 +2,7 @@
 import { execFile } from "node:child_process";
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
+import { requireTrusted } from "./trusted-path.js";
 
 /** Where the administrator's tools live even when a user's PATH leaves them out. */
 const systemFolders = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/bin", "/bin"];
@@ -34,8 +35,19 @@ function isExecutable(path: string): boolean {
   }
 }
 
+/** What root has run before, and how it was called: it isn't looked at again. */
+const trustedTools = new Set<string>();
+
+/** Root runs only what nobody else could have put there. Throws UserError. */
+export function requireTrustedTool(path: string): void {
+  if (process.geteuid?.() !== 0 || trustedTools.has(path)) return;
+  requireTrusted(path, `running ${path} as root`);
+  trustedTools.add(path);
+}
+
 /**
- * Runs a tool to its end and returns what it printed; never throws for what the tool does.
+ * Runs a tool to its end and returns what it printed; never throws for what the tool does. Throws UserError where we are root and
+ * others could change the tool.
  *
  * The tool's messages come in plain English, and MAKEFLAGS of a surrounding make don't reach it.
  */
@@ -48,6 +60,7 @@ export function runTool(
   if (path === undefined) {
     return Promise.resolve({ code: null, stdout: "", stderr: `${name}: not found`, missing: true, timedOut: false });
   }
+  requireTrustedTool(path);
   const { MAKEFLAGS: _flags, MFLAGS: _more, MAKELEVEL: _level, ...inherited } = process.env;
   const timeout_ms = options.timeout_ms ?? 30_000;
   return new Promise((done) => {

@@ -1,5 +1,6 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
-import { bytesText, countText, durationText } from "./units.js";
+import { bytesText, countText, durationText, secondsText } from "./units.js";
 
 test("durations have three digits and the unit that fits", () => {
   const cases: [number, string][] = [
@@ -23,4 +24,19 @@ test("bytes and counts", () => {
     "2.86 MiB",
   ]);
   expect(countText(1_234_567n)).toBe("1,234,567");
+});
+
+test("seconds are those of toFixed, to the last digit but where that rounds a half", () => {
+  for (const seconds of [0, 1e-9, 0.999_999_999_4, 0.999_999_999_6, 59.000_001, 1e9, -0.5, 2 ** 60]) {
+    expect(secondsText(seconds)).toBe(seconds.toFixed(9));
+  }
+  expect(secondsText(-1e-12)).toBe("0.000000000");
+  fc.assert(
+    fc.property(fc.double({ min: 0, max: 8e6, noNaN: true }), (seconds) => {
+      const text = secondsText(seconds);
+      expect(text).toMatch(/^\d+\.\d{9}$/);
+      expect(Math.abs(Number(text) - seconds)).toBeLessThan(0.6e-9 + seconds * 2 ** -52);
+    }),
+    { numRuns: 2_000 },
+  );
 });

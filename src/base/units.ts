@@ -33,3 +33,18 @@ export function bytesText(bytes: number): string {
   }
   return unit === 0 ? `${bytes} B` : `${threeDigits(value)} ${units[unit]}`;
 }
+
+const nanoseconds = 1e9;
+const threeDigitsOf = Array.from({ length: 1000 }, (_, value) => value.toString().padStart(3, "0"));
+
+/** Seconds to the nanosecond, as toFixed(9) has them but several times faster: `0.721540243`. */
+export function secondsText(seconds: number): string {
+  const all_ns = Math.round(seconds * nanoseconds);
+  // Where nanoseconds aren't whole numbers, or there is a sign, speed doesn't matter.
+  if (!(all_ns >= 0 && all_ns < Number.MAX_SAFE_INTEGER)) return seconds.toFixed(9);
+  const whole_s = Math.floor(all_ns / nanoseconds);
+  const rest_ns = all_ns - whole_s * nanoseconds;
+  const millis = Math.floor(rest_ns / 1e6);
+  const micros = Math.floor(rest_ns / 1e3) - millis * 1e3;
+  return `${whole_s}.${threeDigitsOf[millis]}${threeDigitsOf[micros]}${threeDigitsOf[rest_ns % 1e3]}`;
+}

@@ -1,11 +1,11 @@
 // The status text is read as docs/control-device.md shows it.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { UserError } from "../base/errors.js";
 import { projectDirectory } from "../base/paths.js";
-import { ControlDevice, parseStatus, sendMark } from "./control-device.js";
+import { ControlDevice, parseStatus, requirePlaceForDevice, sendMark } from "./control-device.js";
 
 const status = `state recording
 abi 1
@@ -58,15 +58,32 @@ describe("parseStatus", () => {
 });
 
 describe("without the core", () => {
-  test("a marker says that no recording runs, and makes no file", () => {
+  test("a marker says that no recording runs, and makes no file; what lies in the device's place is named", () => {
     const folder = mkdtempSync(join(tmpdir(), "mmiostrider-test-"));
     try {
       const path = join(folder, "device");
       expect(() => sendMark("hello", path)).toThrow(/no recording is running/);
       expect(() => readFileSync(path)).toThrow(/ENOENT/);
-      writeFileSync(path, "");
-      expect(() => sendMark("hello", path)).toThrow(/isn't a device/);
-      expect(() => ControlDevice.open(path)).toThrow(/isn't a device/);
+      expect(() => requirePlaceForDevice(path)).not.toThrow();
+      expect(() => requirePlaceForDevice("/dev/null")).not.toThrow();
+      const places: [string, () => void][] = [
+        ["an ordinary file", () => writeFileSync(path, "")],
+        ["a folder", () => mkdirSync(path)],
+        // also where it leads nowhere: the kernel makes no node through it
+        ["a symbolic link", () => symlinkSync("nowhere", path)],
+      ];
+      for (const [what, make] of places) {
+        make();
+        const told = `${what} lies at ${path}, where the core's device belongs`;
+        for (const attempt of [
+          () => sendMark("hello", path),
+          () => ControlDevice.open(path),
+          () => requirePlaceForDevice(path),
+        ]) {
+          expect(attempt).toThrow(told);
+        }
+        rmSync(path, { recursive: true });
+      }
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }

@@ -1,6 +1,18 @@
 // The core's control device as docs/control-device.md has it: opening, commands, the status text, records.
 // Doesn't load the core (core-load.ts) and doesn't know what is recorded (kernel.ts).
-import { close, closeSync, constants, fstatSync, openSync, read, readFileSync, statSync, writeSync } from "node:fs";
+import {
+  close,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  read,
+  readFileSync,
+  type Stats,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { promisify } from "node:util";
 import { messageOf, UserError } from "../base/errors.js";
 import type { AddressRange } from "./filters.js";
@@ -96,12 +108,36 @@ export function isCoreThere(path: string = controlDevice): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isCharacterDevice() === true;
 }
 
+/**
+ * Throws UserError when something that isn't a device lies where the core's device is to be: the kernel makes no node there
+ * then, and says nothing of it. A shell makes such a file where a command is written to a core that has just gone.
+ */
+export function requirePlaceForDevice(path: string = controlDevice): void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found !== undefined && !found.isCharacterDevice()) throw placeTaken(path, found);
+}
+
+function placeTaken(path: string, found: Stats): UserError {
+  const what = found.isFile()
+    ? "an ordinary file"
+    : found.isDirectory()
+      ? "a folder"
+      : found.isSymbolicLink()
+        ? "a symbolic link"
+        : "something else";
+  return new UserError(`${what} lies at ${path}, where the core's device belongs`, {
+    advice: `see what it is, and remove it: rm ${found.isDirectory() ? "-r " : ""}${path}`,
+  });
+}
+
 /** Opens the device, and nothing else that has its name. Throws the system's error. */
 function openDevice(path: string, flags: number): number {
+  requirePlaceForDevice(path);
   const descriptor = openSync(path, flags);
-  if (fstatSync(descriptor).isCharacterDevice()) return descriptor;
+  const found = fstatSync(descriptor);
+  if (found.isCharacterDevice()) return descriptor;
   closeSync(descriptor);
-  throw new UserError(`${path} isn't a device: something else has taken its name`, { advice: "remove it" });
+  throw placeTaken(path, found);
 }
 
 /** True when `error` is the system's error `code` (`EBUSY`, …). */
@@ -109,15 +145,49 @@ export function isSystemError(error: unknown, code: string): boolean {
   return error instanceof Error && "code" in error && error.code === code;
 }
 
+/** What is left of the recorder's end of the device for whoever has no more than its descriptor. */
+export class RingEnd {
+  private readonly descriptor: number;
+
+  constructor(descriptor: number) {
+    this.descriptor = descriptor;
+  }
+
+  /**
+   * Waits for records and reads as many as there are and fit into `buffer`, on a thread of the pool.
+   * Returns their bytes; 0 after `stop` and the last one.
+   */
+  async readRecords(buffer: Uint8Array): Promise<number> {
+    for (;;) {
+      try {
+        return (await readAsync(this.descriptor, buffer, 0, buffer.length, null)).bytesRead;
+      } catch (error) {
+        if (!isSystemError(error, "EINTR")) throw error;
+      }
+    }
+  }
+
+  /** No more records; those in the ring can still be read. Nothing happens where that was said before. */
+  stop(): void {
+    try {
+      writeSync(this.descriptor, "stop\n");
+    } catch (error) {
+      if (!isSystemError(error, "EBUSY")) throw error;
+    }
+  }
+}
+
 /** The recorder's end of the control device. */
 export class ControlDevice {
   private readonly path: string;
-  private readonly descriptor: number;
+  readonly descriptor: number;
+  private readonly end: RingEnd;
   private closed = false;
 
   private constructor(path: string, descriptor: number) {
     this.path = path;
     this.descriptor = descriptor;
+    this.end = new RingEnd(descriptor);
   }
 
   /** Opens it as the one recorder. Throws UserError: another one is running, not root, no core. */
@@ -155,18 +225,9 @@ export class ControlDevice {
     return readStatus(this.path);
   }
 
-  /**
-   * Waits for records and reads as many as there are and fit into `buffer`, on a thread of the pool.
-   * Returns their bytes; 0 after `stop` and the last one.
-   */
-  async readRecords(buffer: Uint8Array): Promise<number> {
-    for (;;) {
-      try {
-        return (await readAsync(this.descriptor, buffer, 0, buffer.length, null)).bytesRead;
-      } catch (error) {
-        if (!isSystemError(error, "EINTR")) throw error;
-      }
-    }
+  /** See RingEnd. */
+  readRecords(buffer: Uint8Array): Promise<number> {
+    return this.end.readRecords(buffer);
   }
 
   /** Closing ends the recording and frees the ring. Not while a read waits: send `stop` first. */

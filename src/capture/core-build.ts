@@ -15,7 +15,8 @@ import {
 import { join } from "node:path";
 import { UserError } from "../base/errors.js";
 import { cacheDirectory, projectDirectory } from "../base/paths.js";
-import { findTool, runTool } from "../base/run-tool.js";
+import { findTool, requireTrustedTool, runTool } from "../base/run-tool.js";
+import { programOwner, requireTrusted, requireTrustedTree } from "../base/trusted-path.js";
 import { readModuleFile } from "./module-file.js";
 
 /** The file that Kbuild makes. */
@@ -66,6 +67,7 @@ export async function buildCore(options: CoreBuildOptions): Promise<BuiltCore> {
   if (existsSync(path)) return { path, built: false };
 
   checkTools(headers);
+  requireTrustedInputs(sources, headers);
   options.onBuild?.(headers);
   removeAbandoned(cache);
   const work = join(cache, `.build-${process.pid}-${randomBytes(4).toString("hex")}`);
@@ -153,10 +155,32 @@ export function compilerCommand(headers: string): string {
   return /\bclang\b/.test(kernelCompiler(headers)) ? "clang" : "gcc";
 }
 
+/** What becomes kernel code, or is run to make it, must be root's or ours. Throws UserError. */
+function requireTrustedInputs(sources: readonly string[], headers: string): void {
+  const owners = [programOwner()];
+  for (const source of sources) {
+    const path = join(projectDirectory, "core", source);
+    requireTrusted(path, `building the core from ${path}`, { owners });
+  }
+  const doing = `building the core with the kernel's headers in ${headers}`;
+  requireTrustedTree(headers, doing);
+  for (const other of includedHeaders(headers)) requireTrustedTree(other, doing);
+}
+
+/** Debian's headers of one flavour go on in those that all flavours share: `include /usr/src/…-common/Makefile`. */
+function includedHeaders(headers: string): string[] {
+  const makefile = readFileSync(join(headers, "Makefile"), "utf8");
+  return [...makefile.matchAll(/^include (\/\S+)\/Makefile$/gm)].map((match) => match[1]!).filter(existsSync);
+}
+
 function checkTools(headers: string): void {
   const compiler = compilerCommand(headers);
   for (const tool of ["make", compiler]) {
-    if (findTool(tool) !== undefined) continue;
+    const path = findTool(tool);
+    if (path !== undefined) {
+      requireTrustedTool(path);
+      continue;
+    }
     const why = tool === "make" ? "" : `, the compiler that the kernel was built with (${kernelCompiler(headers)})`;
     throw new UserError(`building the core failed: ${tool} isn't installed${why}`, {
       advice: `on Debian: apt-get install ${tool}`,

@@ -4,9 +4,11 @@ import { release } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { UserError } from "../base/errors.js";
 import { runTool } from "../base/run-tool.js";
-import { ControlDevice, controlDevice, isCoreThere } from "./control-device.js";
+import { requireTrusted } from "../base/trusted-path.js";
+import { ControlDevice, controlDevice, isCoreThere, requirePlaceForDevice } from "./control-device.js";
 import { buildCore, checkModule } from "./core-build.js";
-import { isModuleLoaded, loadedBuildId, moduleUseCount } from "./kernel-modules.js";
+import { areModulesDisabled, isModuleLoaded, loadedBuildId, moduleUseCount } from "./kernel-modules.js";
+import { lockdownAdvice } from "./lockdown.js";
 import { readModuleFile } from "./module-file.js";
 import { type SigningKey, withSignedModule } from "./module-signing.js";
 
@@ -39,6 +41,7 @@ export async function loadCore(options: {
   onBuild?: (headersDirectory: string) => void;
 }): Promise<ControlDevice> {
   // A running recording is the first thing to say, before minutes are spent on building.
+  requirePlaceForDevice();
   if (isCoreThere()) await ControlDevice.open().close();
   if (!existsSync("/proc/modules")) {
     throw new UserError("this kernel can't load modules (it was built without CONFIG_MODULES), and the core is one", {
@@ -46,6 +49,7 @@ export async function loadCore(options: {
     });
   }
   const file = options.file ?? (await buildCore({ release: release(), ...pick(options.onBuild) })).path;
+  requireTrusted(file, `loading the core ${file}`);
   checkModule(file, release());
 
   const wanted = readModuleFile(file).buildId;
@@ -94,11 +98,21 @@ async function insert(file: string): Promise<boolean> {
 }
 
 function adviceFor(said: string): string {
+  const locked = lockdownAdvice();
   if (/Key was rejected|Required key/.test(said)) {
-    return "this kernel takes only modules signed with a key that it trusts (Secure Boot?): --sign-key signs the core, --engine singlestep needs no module";
+    return (
+      locked ??
+      "this kernel takes only modules signed with a key that it trusts (Secure Boot?): --sign-key signs the core, --engine singlestep needs no module"
+    );
   }
   if (/Operation not permitted/.test(said)) {
-    return "the kernel forbids it: is it locked down (cat /sys/kernel/security/lockdown), or is this a container? --engine singlestep needs no module";
+    if (areModulesDisabled()) {
+      return "loading is switched off until the next boot (kernel.modules_disabled); --engine singlestep needs no module";
+    }
+    return (
+      locked ??
+      "the kernel forbids it: is this a container, or root without CAP_SYS_MODULE? --engine singlestep needs no module"
+    );
   }
   return "the kernel's log (dmesg) may say more; `mmiostrider doctor` checks what the core needs";
 }
@@ -106,6 +120,7 @@ function adviceFor(said: string): string {
 async function waitForNode(): Promise<void> {
   for (let waited_ms = 0; !isCoreThere(); waited_ms += nodePoll_ms) {
     if (waited_ms >= nodeWait_ms) {
+      requirePlaceForDevice();
       throw new UserError(`the core is loaded, but ${controlDevice} didn't appear`, {
         advice: "is /dev a devtmpfs? in a container, the host's /dev has it",
       });

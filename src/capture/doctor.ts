@@ -4,9 +4,13 @@ import { existsSync, readFileSync } from "node:fs";
 import { arch, release } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { messageOf } from "../base/errors.js";
-import { findTool, runTool } from "../base/run-tool.js";
+import { messageOf, UserError } from "../base/errors.js";
+import { findTool, runTool, type ToolResult } from "../base/run-tool.js";
+import { requireTrusted } from "../base/trusted-path.js";
 import { cachedCore, compilerCommand, kernelCompiler } from "./core-build.js";
+import { areModulesDisabled } from "./kernel-modules.js";
+import { lockdownLevel } from "./lockdown.js";
+import { tracefs, whyNoTracefs } from "./tracefs.js";
 
 export interface Check {
   /** What is looked at: `headers`. */
@@ -108,7 +112,7 @@ function modulesLoadable(): Check {
   if (/\bnomodule\b/.test(readText("/proc/cmdline") ?? "")) {
     return missing("modules", "loading is switched off on the kernel's command line", "boot without `nomodule`");
   }
-  if (readText("/proc/sys/kernel/modules_disabled")?.trim() === "1") {
+  if (areModulesDisabled()) {
     return missing("modules", "loading is switched off until the next boot", "reboot, without kernel.modules_disabled");
   }
   return good("modules", "can be loaded");
@@ -131,11 +135,10 @@ function signingChecks(config: Map<string, string> | undefined): Check[] {
   else if (secureBoot === undefined) checks.push(unknown("Secure Boot", "the firmware's variable can't be read"));
   else checks.push(good("Secure Boot", secureBoot ? "on" : "off"));
 
-  const lockdown = readText("/sys/kernel/security/lockdown");
-  const level = /\[(\w+)\]/.exec(lockdown ?? "")?.[1];
+  const level = lockdownLevel();
   if (level === undefined) {
-    const mounted = existsSync("/sys/kernel/security") && lockdown === undefined;
-    checks.push(mounted ? good("lockdown", "not in this kernel, or not shown") : unknown("lockdown", "not shown"));
+    const shown = existsSync("/sys/kernel/security/lockdown") || !existsSync("/sys/kernel/security");
+    checks.push(shown ? unknown("lockdown", "not shown") : good("lockdown", "not in this kernel, or not shown"));
   } else if (level === "none") checks.push(good("lockdown", "none"));
   else checks.push(missing("lockdown", `${level}: unsigned modules are refused`, sign));
 
@@ -159,8 +162,9 @@ function buildChecks(kernel: string): Check[] {
   let cached: string | undefined;
   try {
     cached = cachedCore(kernel);
+    if (cached !== undefined) requireTrusted(cached, `loading the core ${cached}`);
   } catch (error) {
-    return [missing("core", messageOf(error))];
+    return [missing("core", messageOf(error), error instanceof UserError ? error.advice : undefined)];
   }
   if (cached !== undefined) return [good("core", `built: ${cached}`)];
   const headers = `/lib/modules/${kernel}/build`;
@@ -198,26 +202,34 @@ function kprobesCheck(config: Map<string, string> | undefined): Check {
   if (readText("/sys/kernel/debug/kprobes/enabled")?.trim() === "0") {
     return missing(what, "in this kernel, but disarmed", "echo 1 > /sys/kernel/debug/kprobes/enabled");
   }
+  // probes at the start of a function are made by ftrace where it is there
+  if (readText("/proc/sys/kernel/ftrace_enabled")?.trim() === "0") {
+    return missing(what, "in this kernel, but ftrace is switched off", "echo 1 > /proc/sys/kernel/ftrace_enabled");
+  }
   return good(what, "in this kernel");
 }
 
 function mmiotraceCheck(config: Map<string, string> | undefined): Check {
   const what = "mmiotrace";
-  const tracers = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"]
-    .map((folder) => readText(join(folder, "available_tracers")))
-    .find((text) => text !== undefined);
-  if (tracers?.split(/\s+/).includes("mmiotrace") === true) return good(what, "in this kernel");
-  if (tracers !== undefined) return missing(what, "this kernel was built without CONFIG_MMIOTRACE");
   const built = config?.get("CONFIG_MMIOTRACE");
-  const mount = "mount -t tracefs tracefs /sys/kernel/tracing";
-  if (built === "y") return missing(what, "in this kernel, but tracefs isn't mounted", mount);
-  return config === undefined
-    ? missing(what, "can't be found out: tracefs isn't mounted", mount)
-    : missing(what, "this kernel was built without CONFIG_MMIOTRACE");
+  if (config !== undefined && built !== "y") return missing(what, "this kernel was built without CONFIG_MMIOTRACE");
+  const why = whyNoTracefs();
+  if (why !== undefined)
+    return missing(what, why, "engine emulate needs none; the core must be signed where a kernel is locked down");
+  const tracers = readText(join(tracefs, "available_tracers"));
+  if (tracers?.split(/\s+/).includes(what) === true) return good(what, "in this kernel");
+  if (tracers !== undefined) return missing(what, `not among this kernel's tracers: ${tracers.trim()}`);
+  const mounts = "tracefs isn't mounted; record mounts it while it runs";
+  return built === "y" ? good(what, `in this kernel; ${mounts}`) : unknown(what, mounts);
 }
 
 async function qemuCheck(): Promise<Check> {
-  const result = await runTool("qemu-system-x86_64", ["--version"]);
+  let result: ToolResult;
+  try {
+    result = await runTool("qemu-system-x86_64", ["--version"]);
+  } catch (error) {
+    return missing("QEMU", messageOf(error), error instanceof UserError ? error.advice : undefined);
+  }
   if (result.missing) {
     return missing("QEMU", "not installed", "on Debian: apt-get install --no-install-recommends qemu-system-x86");
   }

@@ -30,7 +30,7 @@ export class Drain {
   private readonly scan = new BatchScan();
   private readonly source: RecordSource;
   private readonly sink: TraceSink;
-  private readonly onNews: (news: BatchNews) => TraceUpdate | undefined;
+  private readonly onNews: (news: BatchNews) => TraceUpdate | undefined | Promise<TraceUpdate | undefined>;
   private readonly onFailure: (failure: UserError) => void;
   private readonly buffers: [Uint8Array, Uint8Array] = [new Uint8Array(batch_bytes), new Uint8Array(batch_bytes)];
   private readonly flusher: NodeJS.Timeout;
@@ -50,7 +50,7 @@ export class Drain {
   constructor(
     source: RecordSource,
     sink: TraceSink,
-    onNews: (news: BatchNews) => TraceUpdate | undefined,
+    onNews: (news: BatchNews) => TraceUpdate | undefined | Promise<TraceUpdate | undefined>,
     onFailure: (failure: UserError) => void,
   ) {
     this.source = source;
@@ -119,7 +119,7 @@ export class Drain {
   private async take(batch: Uint8Array): Promise<void> {
     const news = this.scan.scan(batch);
     const { accesses } = this.scan;
-    const update = news.mapped || news.modules.length > 0 ? this.onNews(news) : undefined;
+    const update = news.mapped || news.modules.length > 0 ? await this.onNews(news) : undefined;
     await this.toSink(async () => {
       if (update !== undefined) await this.sink.note(update);
       await this.sink.append(batch);

@@ -3,6 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, openSync, writeSync } from "node:fs";
 import { messageOf, UserError } from "../base/errors.js";
+import { isLockedDown, lockdownLevel } from "./lockdown.js";
 
 const postPort = 0x80;
 const begin = [0x4d, 0x4d, 0x53, 0x01];
@@ -20,9 +21,22 @@ export class Fence {
     this.id = this.idBytes.toString("hex");
   }
 
-  /** A fence when this is the lab (MMIOSTRIDER_LAB=1), else undefined. */
-  static inLab(environment: NodeJS.ProcessEnv = process.env): Fence | undefined {
-    return environment.MMIOSTRIDER_LAB === "1" ? new Fence() : undefined;
+  /** A fence when this is the lab (MMIOSTRIDER_LAB=1) and its kernel lets us write one, else undefined. */
+  static inLab(say: (line: string) => void, environment: NodeJS.ProcessEnv = process.env): Fence | undefined {
+    if (environment.MMIOSTRIDER_LAB !== "1") return undefined;
+    const fence = new Fence();
+    if (!isLockedDown() || fence.isWritable()) return fence;
+    say(`no fence in QEMU's log: this kernel is locked down (${lockdownLevel()}), which forbids ${fence.device}`);
+    return undefined;
+  }
+
+  private isWritable(): boolean {
+    try {
+      closeSync(openSync(this.device, "r+"));
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** Just before `start`. Throws UserError. */

@@ -10,6 +10,15 @@ export function canonicalModuleName(name: string): string {
   return name.replaceAll("-", "_");
 }
 
+/** Whether loading was switched off until the next boot. */
+export function areModulesDisabled(): boolean {
+  try {
+    return readFileSync("/proc/sys/kernel/modules_disabled", "utf8").trim() === "1";
+  } catch {
+    return false;
+  }
+}
+
 /** True while the module is loaded (or being loaded); built-in ones don't count. */
 export function isModuleLoaded(name: string, sysfs: SysfsRoot = defaultSysfs): boolean {
   return statSync(join(sysfs, "module", canonicalModuleName(name), "refcnt"), { throwIfNoEntry: false }) !== undefined;

@@ -7,20 +7,14 @@ import type { TraceHeader } from "../trace/header.js";
 import type { BatchNews } from "./batch-scan.js";
 import { type ControlDevice, type CoreStatus, isSystemError } from "./control-device.js";
 import { loadCore, unloadCore } from "./core-load.js";
-import { Drain, type TraceSink } from "./drain.js";
 import { type Binding, bind, bindingsOf, unbind } from "./driver-binding.js";
 import { Fence } from "./fence.js";
 import { formatRange } from "./filters.js";
 import { clockPair, collectHeader, MachineWatch } from "./machine.js";
 import { type KernelMapping, MappingCheck, parseWriteCombining, readKernelMappings } from "./mapping-check.js";
 import type { SigningKey } from "./module-signing.js";
-import {
-  type CommonRecordingOptions,
-  openTrace,
-  type Recording,
-  type RecordingProgress,
-  type RecordingResult,
-} from "./recording.js";
+import type { CommonRecordingOptions, Recording, RecordingProgress, RecordingResult } from "./recording.js";
+import { type Draining, openFeed, type TraceFeed } from "./trace-feed.js";
 
 /** The core's own, docs/control-device.md. */
 export const ringDefault_bytes = 16 * 1024 * 1024;
@@ -44,7 +38,7 @@ export class KernelRecording implements Recording {
   private readonly device: ControlDevice;
   private readonly fence: Fence | undefined;
   private readonly mappingCheck: MappingCheck | undefined;
-  private readonly drain: Drain;
+  private readonly drain: Draining;
   private readonly watch: MachineWatch;
   private readonly looker: NodeJS.Timeout;
   private readonly incomplete: string[] = [];
@@ -70,7 +64,7 @@ export class KernelRecording implements Recording {
       await unbind(bindings);
       unbound = true;
       const mappingCheck = startCheck(device, options);
-      const fence = Fence.inLab();
+      const fence = Fence.inLab(options.onNotice);
       fence?.writeBegin();
       device.command("start");
       const header = collectHeader({
@@ -86,8 +80,11 @@ export class KernelRecording implements Recording {
         commandLine: options.commandLine,
         fence: fence?.id ?? null,
       });
-      const sink = await openTrace(options, header);
-      recording = new KernelRecording(options, device, fence, mappingCheck, sink, header);
+      const feed = await openFeed({
+        ...{ output: options.output, user: options.user, header },
+        ...{ source: device, descriptor: device.descriptor, from: { kind: "ring" }, standIn: () => device },
+      });
+      recording = new KernelRecording(options, device, fence, mappingCheck, feed, header);
     } catch (error) {
       await device.close();
       await unloadCore();
@@ -103,7 +100,7 @@ export class KernelRecording implements Recording {
     device: ControlDevice,
     fence: Fence | undefined,
     mappingCheck: MappingCheck | undefined,
-    sink: TraceSink,
+    feed: TraceFeed<ControlDevice>,
     header: TraceHeader,
   ) {
     this.options = options;
@@ -115,7 +112,7 @@ export class KernelRecording implements Recording {
     this.broken = new Promise((settle) => {
       tellBroken = settle;
     });
-    this.drain = new Drain(device, sink, (news) => this.news(news), tellBroken);
+    this.drain = feed.begin((news) => this.news(news), tellBroken);
     this.looker = setInterval(() => {
       this.look();
       void this.noteChanges();

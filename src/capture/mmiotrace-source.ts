@@ -7,7 +7,7 @@ import { RecordFlag, RecordKind, record_bytes, recordOffset } from "../trace/rec
 import { isSystemError } from "./control-device.js";
 import type { RecordSource } from "./drain.js";
 import type { AddressRange } from "./filters.js";
-import { tracefs } from "./mmiotracer.js";
+import { tracefs } from "./tracefs.js";
 
 const chunk_bytes = 1 << 16;
 const emptyPause_ms = 10;
@@ -15,7 +15,7 @@ const emptyPause_ms = 10;
 export class MmiotraceSource implements RecordSource {
   private readonly ranges: readonly AddressRange[] | "all";
   private readonly reader = new MmiotraceImport("trace_pipe");
-  private readonly descriptor: number;
+  readonly descriptor: number;
   private readonly chunk = Buffer.alloc(chunk_bytes);
   private pending: Uint8Array[] = [];
   private readonly living = new Set<number>();
@@ -30,10 +30,10 @@ export class MmiotraceSource implements RecordSource {
   /** Mappings so far. */
   mappings = 0;
 
-  /** `ranges`: mappings that overlap one of them are wanted. */
-  constructor(ranges: readonly AddressRange[] | "all") {
+  /** `ranges`: mappings that overlap one of them are wanted. `descriptor`: of trace_pipe; opened unless given. */
+  constructor(ranges: readonly AddressRange[] | "all", descriptor?: number) {
     this.ranges = ranges;
-    this.descriptor = openSync(join(tracefs, "trace_pipe"), constants.O_RDONLY | constants.O_NONBLOCK);
+    this.descriptor = descriptor ?? openSync(join(tracefs, "trace_pipe"), constants.O_RDONLY | constants.O_NONBLOCK);
   }
 
   get livingMappings(): number {

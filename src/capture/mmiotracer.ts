@@ -5,8 +5,8 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, UserError } from "../base/errors.js";
 import { isSystemError } from "./control-device.js";
+import { mountTracefs, tracefs, unmountTracefs } from "./tracefs.js";
 
-export const tracefs = "/sys/kernel/tracing";
 const tracerName = "mmiotrace";
 const cpuFolder = "/sys/devices/system/cpu";
 /** Switching CPUs on again takes its time. */
@@ -20,6 +20,8 @@ interface Settings {
   buffers_KiB: [file: string, size: number][];
   /** Numbers of the CPUs that were online; CPU 0 can't go. */
   online: number[];
+  /** Whether tracefs wasn't mounted. */
+  unmounted: boolean;
 }
 
 /** `0-3,5` as numbers. */
@@ -75,7 +77,7 @@ export function bufferSize_KiB(text: string): number {
   return Number(/expanded: (\d+)/.exec(text)?.[1] ?? /^\d+/.exec(text)?.[0]);
 }
 
-function readSettings(): Settings {
+function readSettings(unmounted: boolean): Settings {
   const buffers_KiB = readdirSync(join(tracefs, "per_cpu"))
     .map((name) => join("per_cpu", name, "buffer_size_kb"))
     .map((file): [string, number] => [file, bufferSize_KiB(read(file))])
@@ -85,11 +87,20 @@ function readSettings(): Settings {
     tracingOn: read("tracing_on"),
     buffers_KiB,
     online: onlineCpus(),
+    unmounted,
   };
 }
 
+/** Whoever has begun to use it meanwhile keeps it. */
+const unmountScript = `cd /
+for try in 1 2 3 4 5 6 7 8 9 10; do
+  umount ${tracefs} 2> /dev/null && break
+  sleep 0.1
+done
+`;
+
 /** What the guardian runs once its standard input ends: that is when the recorder is gone, however it went. */
-function restoreScript({ clock, tracingOn, buffers_KiB, online }: Settings): string {
+function restoreScript({ clock, tracingOn, buffers_KiB, online, unmounted }: Settings): string {
   const cpus = online.filter((cpu) => existsSync(join(cpuFolder, `cpu${cpu}`, "online")));
   return `cat > /dev/null
 cd ${tracefs} || exit 1
@@ -114,17 +125,18 @@ for cpu in ${cpus.join(" ")}; do
   done
   [ "$(cat $online)" = 1 ] || status=1
 done
-exit $status`;
+${unmounted ? unmountScript : ""}exit $status`;
 }
 
 export class Mmiotracer {
+  private readonly settings: Settings;
   private readonly guardian: ChildProcess;
   private readonly ended: Promise<number | null>;
   /** CPUs that mmiotrace has switched off. */
   cpusOff: number[] = [];
 
-  /** Throws UserError where mmiotrace can't be had: none in this kernel, no tracefs, another tracer at work. */
-  static check(): void {
+  /** Throws UserError where mmiotrace can't be had: none in this kernel, another tracer at work. tracefs is mounted. */
+  private static check(): void {
     let available: string;
     let current: string;
     try {
@@ -133,10 +145,7 @@ export class Mmiotracer {
     } catch (error) {
       throw new UserError(
         `engine singlestep drives mmiotrace through ${tracefs}, which can't be read: ${messageOf(error)}`,
-        {
-          advice: `mount -t tracefs tracefs ${tracefs}`,
-          cause: error,
-        },
+        { cause: error },
       );
     }
     if (!available.split(/\s+/).includes(tracerName)) {
@@ -152,12 +161,26 @@ export class Mmiotracer {
   }
 
   /**
-   * Switches mmiotrace on, with a buffer of `buffer_bytes` on the one CPU that it leaves at work. Call `check` first.
-   * Throws UserError; everything is then as it was.
+   * Gets ready to switch mmiotrace on: mounts tracefs where nobody has, and sees to it that whatever is changed from now on is put
+   * back, whatever becomes of us. Throws UserError; nothing is changed then.
    */
-  static async start(buffer_bytes: number): Promise<Mmiotracer> {
-    const before = readSettings();
-    const tracer = new Mmiotracer(before);
+  static async prepare(): Promise<Mmiotracer> {
+    const unmounted = await mountTracefs();
+    try {
+      Mmiotracer.check();
+      return new Mmiotracer(readSettings(unmounted));
+    } catch (error) {
+      if (unmounted) await unmountTracefs();
+      throw error;
+    }
+  }
+
+  /**
+   * Switches mmiotrace on, with a buffer of `buffer_bytes` on the one CPU that it leaves at work.
+   * Throws UserError; `restore` is for then, too.
+   */
+  start(buffer_bytes: number): void {
+    const before = this.settings;
     try {
       // the recorder's own clock, so that the trace's times can be tied to the wall's
       write("trace_clock", "mono");
@@ -168,18 +191,17 @@ export class Mmiotracer {
       write("tracing_on", "1");
       write("current_tracer", tracerName);
     } catch (error) {
-      await tracer.restore();
       throw new UserError(`switching mmiotrace on failed: ${messageOf(error)}`, {
         advice: "the kernel's log (dmesg) may say why; a smaller --ring-size needs less memory",
         cause: error,
       });
     }
     const online = new Set(onlineCpus());
-    tracer.cpusOff = before.online.filter((cpu) => !online.has(cpu));
-    return tracer;
+    this.cpusOff = before.online.filter((cpu) => !online.has(cpu));
   }
 
   private constructor(settings: Settings) {
+    this.settings = settings;
     // a session of its own: neither Ctrl-C nor the end of our terminal reaches it
     this.guardian = spawn("/bin/sh", ["-c", restoreScript(settings)], {
       stdio: ["pipe", "ignore", "ignore"],

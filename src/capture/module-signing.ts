@@ -1,9 +1,10 @@
 // Signs the core with the user's key, for kernels that load signed modules only. The kernel's headers bring the program for it.
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { UserError } from "../base/errors.js";
+import { cacheDirectory } from "../base/paths.js";
 import { runTool } from "../base/run-tool.js";
+import { requireTrusted } from "../base/trusted-path.js";
 
 export interface SigningKey {
   /** The private key's file, PEM; a PKCS #11 URI where sign-file was built for those. */
@@ -32,7 +33,8 @@ export async function withSignedModule<Result>(
     if (!file.startsWith("pkcs11:") && !existsSync(file))
       throw new UserError(`signing the core failed: no file ${file}`);
   }
-  const folder = mkdtempSync(join(tmpdir(), "mmiostrider-signed-"));
+  requireTrusted(signer, `signing the core with ${signer}`);
+  const folder = mkdtempSync(join(cacheDirectory("core"), ".signed-"));
   try {
     const signed = join(folder, "mmiostrider.ko");
     copyFileSync(module, signed);

@@ -1,9 +1,8 @@
 // What every engine's recording has in common: how it is asked for, what it says while it runs, and how it ends.
-import { messageOf, UserError } from "../base/errors.js";
-import type { TraceHeader } from "../trace/header.js";
-import type { TraceSink } from "./drain.js";
+import type { UserError } from "../base/errors.js";
 import type { Filter } from "./filters.js";
 import type { KernelMapping } from "./mapping-check.js";
+import type { UnprivilegedUser } from "./unprivileged-user.js";
 
 export interface CommonRecordingOptions {
   filter: Filter;
@@ -11,8 +10,10 @@ export interface CommonRecordingOptions {
   /** Unbind the filter's functions before the start and bind them after it. */
   rebind: boolean;
   commandLine: string[];
-  /** Makes the trace's file; called once recording has begun. */
-  openTrace: (header: TraceHeader) => TraceSink | Promise<TraceSink>;
+  /** The trace's file, made once recording has begun; `-` is standard output. */
+  output: string;
+  /** Who reads the records and writes the trace, in a process without root's rights; undefined: this process. */
+  user: UnprivilegedUser | undefined;
   /** A line for the user, while it goes on. */
   onNotice: (line: string) => void;
 }
@@ -48,14 +49,4 @@ export interface Recording {
   progress(): RecordingProgress;
   /** Stops, takes what is left, and closes the trace. */
   stop(): Promise<RecordingResult>;
-}
-
-/** Makes the trace's file. Throws UserError. */
-export async function openTrace(options: CommonRecordingOptions, header: TraceHeader): Promise<TraceSink> {
-  try {
-    return await options.openTrace(header);
-  } catch (error) {
-    if (error instanceof UserError) throw error;
-    throw new UserError(`beginning the trace failed: ${messageOf(error)}`, { cause: error });
-  }
 }

@@ -4,20 +4,15 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../base/errors.js";
 import type { TraceHeader } from "../trace/header.js";
 import type { BatchNews } from "./batch-scan.js";
-import { Drain } from "./drain.js";
 import { type Binding, bind, bindingsOf, unbind } from "./driver-binding.js";
 import { Fence } from "./fence.js";
+import { formatRange } from "./filters.js";
 import { collectHeader, MachineWatch, wallClock_ns } from "./machine.js";
 import { type KernelMapping, MappingCheck, readKernelMappings } from "./mapping-check.js";
 import { MmiotraceSource } from "./mmiotrace-source.js";
 import { Mmiotracer } from "./mmiotracer.js";
-import {
-  type CommonRecordingOptions,
-  openTrace,
-  type Recording,
-  type RecordingProgress,
-  type RecordingResult,
-} from "./recording.js";
+import type { CommonRecordingOptions, Recording, RecordingProgress, RecordingResult } from "./recording.js";
+import { type Draining, openFeed, type TextSource, type TraceFeed } from "./trace-feed.js";
 
 /** mmiotrace prints microseconds. */
 const clock_hz = 1_000_000;
@@ -27,10 +22,10 @@ const empty_ms = 2_000;
 
 export class SinglestepRecording implements Recording {
   private readonly tracer: Mmiotracer;
-  private readonly source: MmiotraceSource;
+  private readonly source: TextSource;
   private readonly fence: Fence | undefined;
   private readonly watch: MachineWatch;
-  private readonly drain: Drain;
+  private readonly drain: Draining;
   private readonly looker: NodeJS.Timeout;
   private readonly problems: string[] = [];
   readonly earlyMappings: readonly KernelMapping[];
@@ -39,17 +34,18 @@ export class SinglestepRecording implements Recording {
 
   /** Switches mmiotrace on and begins to record. Throws UserError; everything is then as it was before. Needs root. */
   static async start(options: CommonRecordingOptions): Promise<SinglestepRecording> {
-    Mmiotracer.check();
+    const tracer = await Mmiotracer.prepare();
     const bindings = options.rebind ? bindingsOf(options.filter.functions.map((found) => found.address)) : [];
-    await unbind(bindings);
-    let tracer: Mmiotracer | undefined;
+    let unbound = false;
     let source: MmiotraceSource | undefined;
     let recording: SinglestepRecording;
     try {
+      await unbind(bindings);
+      unbound = true;
       const ranges = options.filter.all ? "all" : options.filter.ranges;
       const early = earlyMappings(ranges);
-      const fence = Fence.inLab();
-      tracer = await Mmiotracer.start(options.ring_bytes);
+      const fence = Fence.inLab(options.onNotice);
+      tracer.start(options.ring_bytes);
       source = new MmiotraceSource(ranges);
       // nothing is mapped under mmiotrace yet
       fence?.writeBegin();
@@ -66,12 +62,18 @@ export class SinglestepRecording implements Recording {
         commandLine: options.commandLine,
         fence: fence?.id ?? null,
       });
-      const sink = await openTrace(options, header);
-      recording = new SinglestepRecording({ tracer, source, fence, early, all: options.filter.all, header, sink });
+      const wanted = ranges === "all" ? ranges : ranges.map(formatRange);
+      const feed = await openFeed<TextSource>({
+        ...{ output: options.output, user: options.user, header, source, descriptor: source.descriptor },
+        ...{ from: { kind: "mmiotrace", ranges: wanted }, standIn: (child) => child.source },
+      });
+      // where another process reads it, it must not stay open here: mmiotrace stays on as long as it is
+      if (feed.source !== source) source.close();
+      recording = new SinglestepRecording({ tracer, fence, early, all: options.filter.all, header, feed });
     } catch (error) {
       source?.close();
-      await tracer?.restore();
-      for (const binding of bindings) await bind(binding).catch(() => {});
+      await tracer.restore();
+      if (unbound) for (const binding of bindings) await bind(binding).catch(() => {});
       throw error;
     }
     options.onNotice(costs(tracer.cpusOff));
@@ -81,15 +83,14 @@ export class SinglestepRecording implements Recording {
 
   private constructor(parts: {
     tracer: Mmiotracer;
-    source: MmiotraceSource;
     fence: Fence | undefined;
     early: readonly KernelMapping[];
     all: boolean;
     header: TraceHeader;
-    sink: ConstructorParameters<typeof Drain>[1];
+    feed: TraceFeed<TextSource>;
   }) {
     this.tracer = parts.tracer;
-    this.source = parts.source;
+    this.source = parts.feed.source;
     this.fence = parts.fence;
     this.earlyMappings = parts.early;
     this.all = parts.all;
@@ -98,7 +99,7 @@ export class SinglestepRecording implements Recording {
     this.broken = new Promise((settle) => {
       tellBroken = settle;
     });
-    this.drain = new Drain(parts.source, parts.sink, (news) => this.news(news), tellBroken);
+    this.drain = parts.feed.begin((news) => this.news(news), tellBroken);
     this.looker = setInterval(() => void this.noteChanges(), lookEvery_ms);
   }
 
@@ -115,11 +116,11 @@ export class SinglestepRecording implements Recording {
     clearInterval(this.looker);
     await Promise.race([this.source.emptied(), sleep(empty_ms, undefined, { ref: false })]);
     this.attempt(() => this.tracer.pause());
-    this.source.end();
+    await this.source.end();
     this.attempt(() => this.fence?.writeEnd());
     this.drain.hurry();
     await this.drain.done;
-    this.source.close();
+    await this.source.close();
     // the CPUs first: whatever becomes of the trace, the machine is whole again
     const problem = await this.tracer.restore();
     if (problem !== undefined) this.problems.push(problem);

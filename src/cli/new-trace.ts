@@ -1,9 +1,12 @@
 // A new trace that is there whole or not at all: it gets its name once it is finished.
-import { renameSync, rmSync } from "node:fs";
-import { messageOf, UserError } from "../base/errors.js";
+import { renameSync, rmSync, statSync } from "node:fs";
+import { messageOf, UsageError, UserError } from "../base/errors.js";
 import type { TraceHeader } from "../trace/header.js";
+import type { TraceReader } from "../trace/reader.js";
 import { TraceWriter } from "../trace/writer.js";
+import { writeJson } from "./json-output.js";
 import { StopSignals } from "./stop-signals.js";
+import { TextOutput } from "./text-output.js";
 
 export interface NewTrace {
   create: (header: TraceHeader) => Promise<TraceWriter>;
@@ -34,4 +37,39 @@ export async function makeTrace<T>(path: string, work: (trace: NewTrace) => Prom
     signals.release();
     if (!made && temporary !== "-") rmSync(temporary, { force: true });
   }
+}
+
+interface MadeOptions {
+  output: string;
+  json?: true;
+}
+
+/** Throws UsageError where trace and JSON would both go to standard output. */
+export function requireFileForJson({ output, json }: MadeOptions): void {
+  if (json === true && output === "-") throw new UsageError("--json and -o - both want standard output");
+}
+
+/** Says what was made: as a line on standard error, or as JSON on standard output. */
+export async function tellMade(
+  { output, json }: MadeOptions,
+  { events, inputs }: { events: number; inputs: readonly TraceReader[] },
+  line: string,
+): Promise<void> {
+  if (json !== true) {
+    process.stderr.write(`${line}\n`);
+    return;
+  }
+  const incomplete = inputs.flatMap(({ source, summary, damage }) => {
+    const sentences = [...(summary?.incomplete ?? [])];
+    if (damage !== null) sentences.push(`the trace is cut at byte ${damage.offset}: ${damage.what}`);
+    return sentences.map((sentence) => `${source.name}: ${sentence}`);
+  });
+  const bytes = statSync(output, { throwIfNoEntry: false })?.size ?? null;
+  await writeJson(new TextOutput(), {
+    output,
+    events,
+    bytes,
+    inputs: inputs.map(({ source }) => source.name),
+    incomplete,
+  });
 }

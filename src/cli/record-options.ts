@@ -25,7 +25,9 @@ export interface RecordOptions {
   signKey?: string;
   signCert?: string;
   duration?: number;
+  relinquishPrivileges?: string;
   output?: string;
+  json?: true;
 }
 
 /** `65536`, `64K`, `16M`, `1G`. Throws UsageError. */

@@ -9,7 +9,8 @@ import { type Filter, formatRange, resolveFilter } from "../capture/filters.js";
 import { KernelRecording, ringDefault_bytes } from "../capture/kernel.js";
 import type { CommonRecordingOptions, Recording, RecordingResult } from "../capture/recording.js";
 import { SinglestepRecording } from "../capture/singlestep.js";
-import { TraceWriter } from "../trace/writer.js";
+import { findUser, type UnprivilegedUser } from "../capture/unprivileged-user.js";
+import { writeJson } from "./json-output.js";
 import { LiveLine } from "./live-line.js";
 import {
   parseDuration,
@@ -21,6 +22,7 @@ import {
   stdout,
 } from "./record-options.js";
 import { StopSignals } from "./stop-signals.js";
+import { TextOutput } from "./text-output.js";
 import { requireProgram, TracedCommand } from "./traced-command.js";
 
 /** How long a command may take to end after we were told to stop. */
@@ -29,15 +31,23 @@ const commandEnd_ms = 5_000;
 const help = `
 Without COMMAND it records until Ctrl-C. A trace written to - goes to standard output, and COMMAND's output to standard error.
 
-Engine singlestep needs no module, and so nothing that Secure Boot or lockdown=integrity forbid. It costs: all CPUs but one
-are switched off while it records, an access takes several times as long, and what mmiotrace can't decode (string moves,
-SSE, AVX, exchanges, arithmetic on device memory) is counted as escaped. Whatever ends it, tracer and CPUs are put back.
+Engine singlestep needs no module, and so nothing that Secure Boot or lockdown=integrity forbid; lockdown=confidentiality
+closes tracefs, and with that mmiotrace. It costs: all CPUs but one are switched off while it records, an access takes several
+times as long, and what mmiotrace can't decode (string moves, SSE, AVX, exchanges, arithmetic on device memory) is counted as
+escaped. tracefs is mounted where it isn't. Whatever ends it, tracer, CPUs and tracefs are put back.
+
+With -Z, what handles data that came from devices (reading, parsing, compressing, writing) is done by a process that has become
+USER, as tcpdump does with its -Z; all that it has of root's are the open ends of the core and of the trace. What only root may
+do (starting, stopping, unloading, looking at mappings) stays with the recorder. The trace is root's, as without -Z. COMMAND is
+run as root, for most are modprobe; \`-- runuser -u USER -- COMMAND\` runs it as somebody else.
 
 Examples:
   mmiostrider record --driver e1000 -o e1000.mmt -- modprobe e1000
+  mmiostrider record --driver nvme -Z nobody -o nvme.mmt -- modprobe nvme
   mmiostrider record --driver nvme --rebind --duration 10 -o nvme.mmt
   mmiostrider record --device 00:04.0 --relaxed --ring-size 64M -o fast.mmt
   mmiostrider record --engine singlestep --driver e1000 -o single.mmt -- modprobe e1000
+  mmiostrider record --json --driver e1000 -o e1000.mmt -- modprobe e1000 | jq .accesses
   mmiostrider record --range 0xfebc0000-0xfebdffff -o - | gzip > part.mmt.gz
 
 Exit codes: 0 recorded; 1 failed, or COMMAND failed; 2 wrong usage; 3 recorded but incomplete (lost or escaped records,
@@ -72,7 +82,12 @@ export function addRecord(program: Command): void {
     .option("--sign-key <file>", "sign the core with this private key (PEM) before loading it, for Secure Boot")
     .option("--sign-cert <file>", "that key's certificate, which the kernel trusts (a machine owner key)")
     .option("--duration <seconds>", "stop after this time", parseDuration)
+    .option(
+      "-Z, --relinquish-privileges <user>",
+      "have a process of this user, without root's rights, read the records and write the trace",
+    )
     .option("-o, --output <file>", "the trace to write; - is standard output")
+    .option("--json", "the end as JSON on standard output; COMMAND's output goes to standard error then")
     .passThroughOptions()
     .addHelpText("after", help)
     .action(async (command: string[], options: RecordOptions) => {
@@ -91,9 +106,13 @@ async function record(command: string[], asked: RecordOptions): Promise<ExitCode
   if (options.rebind === true && filter.functions.length === 0) {
     throw new UsageError("--rebind needs --device or --driver: there is nothing else that could be unbound");
   }
+  if (options.json === true && options.output === stdout) {
+    throw new UsageError("--json and -o - both want standard output");
+  }
   requireEmulate(options);
   signingKey(options);
   requireRoot("recording");
+  const user = options.relinquishPrivileges === undefined ? undefined : await findUser(options.relinquishPrivileges);
   requireProgram(command);
   requireWritable(options.output);
   for (const remark of filter.remarks) say(remark);
@@ -101,7 +120,7 @@ async function record(command: string[], asked: RecordOptions): Promise<ExitCode
   const signals = new StopSignals();
   let recording: Recording;
   try {
-    recording = await start(filter, options);
+    recording = await start(filter, options, user);
   } catch (error) {
     signals.release();
     throw signals.received === undefined ? error : new UserError(`ended by ${signals.received} before recording began`);
@@ -120,17 +139,27 @@ async function record(command: string[], asked: RecordOptions): Promise<ExitCode
   if (core === "in use") {
     say("the core stays loaded, emulating silently, until the drivers unmap what they mapped while it recorded");
   }
-  return summarise(end.result, end.failure, options.output, (end.stopped_ms - began_ms) / 1000);
+  const seconds = (end.stopped_ms - began_ms) / 1000;
+  const exitCode = exitCodeOf(end.result, end.failure);
+  if (options.json === true) await printJson(end.result, { ...end, output: options.output, seconds, exitCode });
+  else printSummary(end.result, end.failure, options.output, seconds);
+  if (end.result.failure !== undefined) throw end.result.failure;
+  return exitCode;
 }
 
 /** Starts recording with the engine that is asked for. Throws UserError; everything is then as it was before. */
-function start(filter: Filter, options: RecordOptions & { output: string }): Promise<Recording> {
+function start(
+  filter: Filter,
+  options: RecordOptions & { output: string },
+  user: UnprivilegedUser | undefined,
+): Promise<Recording> {
   const common: CommonRecordingOptions = {
     filter,
     ring_bytes: options.ringSize ?? ringDefault_bytes,
     rebind: options.rebind === true,
     commandLine: ["mmiostrider", ...process.argv.slice(2)],
-    openTrace: (header) => TraceWriter.create(options.output, header),
+    output: options.output,
+    user,
     onNotice: say,
   };
   if (options.engine === "singlestep") return SinglestepRecording.start(common);
@@ -180,7 +209,7 @@ async function runUntilEnd(
   let stopped_ms = 0;
   try {
     if (command.length > 0 && signals.received === undefined) {
-      traced = new TracedCommand(command, options.output === stdout ? "stderr" : "inherit");
+      traced = new TracedCommand(command, options.output === stdout || options.json === true ? "stderr" : "inherit");
     }
     const ends: Promise<unknown>[] = [signals.first, recording.broken, ...duration];
     if (traced !== undefined) ends.push(traced.ended);
@@ -230,10 +259,10 @@ function tellEarly(recording: Recording, filter: Filter, options: RecordOptions)
   }
 }
 
-/** The end, in plain lines on standard error; returns the exit code. */
-function summarise(result: RecordingResult, failure: string | undefined, output: string, seconds: number): ExitCode {
+/** The end, in plain lines on standard error. */
+function printSummary(result: RecordingResult, failure: string | undefined, output: string, seconds: number): void {
   const where = output === stdout ? "standard output" : output;
-  const size = output === stdout ? "" : ` (${number(statSync(output, { throwIfNoEntry: false })?.size ?? 0)} bytes)`;
+  const size = output === stdout ? "" : ` (${number(sizeOf(output) ?? 0)} bytes)`;
   say(
     `${number(result.accesses)} events in ${seconds.toFixed(1)} s, ${number(result.lost)} lost, ` +
       `${number(result.escaped)} escaped, ${number(result.mappings)} mappings: ${where}${size}`,
@@ -241,7 +270,29 @@ function summarise(result: RecordingResult, failure: string | undefined, output:
   for (const sentence of result.incomplete) say(`incomplete: ${sentence}`);
   for (const problem of result.problems) say(problem);
   if (failure !== undefined) say(failure);
-  if (result.failure !== undefined) throw result.failure;
+}
+
+/** The same, for a program. */
+async function printJson(
+  result: RecordingResult,
+  end: { output: string; seconds: number; failure: string | undefined; exitCode: ExitCode },
+): Promise<void> {
+  const { accesses, lost, escaped, missed, mappings, incomplete } = result;
+  const problems = [...result.problems, ...(end.failure === undefined ? [] : [end.failure])];
+  if (result.failure !== undefined) problems.push(result.failure.message);
+  const { output, exitCode } = end;
+  const bytes = sizeOf(output) ?? null;
+  const duration_s = Number(end.seconds.toFixed(3));
+  const counts = { accesses, lost, escaped, missed, mappings };
+  await writeJson(new TextOutput(), { output, bytes, duration_s, ...counts, incomplete, problems, exitCode });
+}
+
+function sizeOf(output: string): number | undefined {
+  return statSync(output, { throwIfNoEntry: false })?.size;
+}
+
+function exitCodeOf(result: RecordingResult, failure: string | undefined): ExitCode {
+  if (result.failure !== undefined) return result.failure.exitCode;
   if (result.incomplete.length > 0) return ExitCode.incomplete;
   return failure !== undefined || result.problems.length > 0 ? ExitCode.failed : ExitCode.done;
 }

@@ -1,0 +1,36 @@
+// Hexadecimal digits of 32-bit numbers, several times faster than toString(16): traces have millions of them to print.
+
+const half = 0x1_0000;
+const digitsOfHalf: (string | undefined)[] = new Array(half);
+const fourDigitsOfHalf: (string | undefined)[] = new Array(half);
+
+/** Of an unsigned 32-bit number, without zeros in front. */
+export function hexDigits(value: number): string {
+  const high = value >>> 16;
+  const low = value & 0xffff;
+  if (high !== 0) return shortDigits(high) + fourDigits(low);
+  return shortDigits(low);
+}
+
+/** The same with all eight digits. */
+export function eightHexDigits(value: number): string {
+  return fourDigits(value >>> 16) + fourDigits(value & 0xffff);
+}
+
+function shortDigits(value: number): string {
+  let digits = digitsOfHalf[value];
+  if (digits === undefined) {
+    digits = value.toString(16);
+    digitsOfHalf[value] = digits;
+  }
+  return digits;
+}
+
+function fourDigits(value: number): string {
+  let digits = fourDigitsOfHalf[value];
+  if (digits === undefined) {
+    digits = value.toString(16).padStart(4, "0");
+    fourDigitsOfHalf[value] = digits;
+  }
+  return digits;
+}

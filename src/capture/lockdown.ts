@@ -1,0 +1,34 @@
+// How far the kernel is locked down (kernel_lockdown(7)), and what that takes from us. Secure Boot locks many distributions' kernels.
+import { readFileSync } from "node:fs";
+
+export type LockdownLevel = "none" | "integrity" | "confidentiality";
+
+const file = "/sys/kernel/security/lockdown";
+
+/** Undefined where the kernel has no lockdown, or doesn't show it. */
+export function lockdownLevel(path = file): LockdownLevel | undefined {
+  try {
+    const level = /\[(\w+)\]/.exec(readFileSync(path, "utf8"))?.[1];
+    return level === "none" || level === "integrity" || level === "confidentiality" ? level : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether it forbids anything. */
+export function isLockedDown(level = lockdownLevel()): boolean {
+  return level === "integrity" || level === "confidentiality";
+}
+
+/** Why the core wasn't loaded, and what can be done instead; undefined where it isn't for lockdown. */
+export function lockdownAdvice(level = lockdownLevel()): string | undefined {
+  if (!isLockedDown(level)) return undefined;
+  const engine =
+    level === "integrity"
+      ? "--engine singlestep needs no module"
+      : "--engine singlestep can't stand in, for this level closes tracefs too";
+  return (
+    `this kernel is locked down (${level}; Secure Boot does that): it loads only modules signed with a key that it trusts. ` +
+    `--sign-key signs the core; ${engine}`
+  );
+}

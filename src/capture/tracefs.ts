@@ -1,0 +1,53 @@
+// The kernel's tracefs: where it is, and mounting it for as long as we need it where nobody has.
+import { readFileSync } from "node:fs";
+import { UserError } from "../base/errors.js";
+import { runTool } from "../base/run-tool.js";
+import { lockdownLevel } from "./lockdown.js";
+
+export const tracefs = "/sys/kernel/tracing";
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, "latin1");
+  } catch {
+    return "";
+  }
+}
+
+/** proc(5), /proc/pid/mounts: what, where, which kind. */
+export function isTracefsMounted(mounts = readText("/proc/self/mounts")): boolean {
+  return mounts.split("\n").some((line) => line.split(" ")[1] === tracefs && line.split(" ")[2] === "tracefs");
+}
+
+/** proc(5), /proc/filesystems: a name a line, behind a tab where it needs no disk. */
+export function hasTracefs(filesystems = readText("/proc/filesystems")): boolean {
+  return /\ttracefs$/m.test(filesystems);
+}
+
+/** Why tracefs can't be used at all, or undefined. */
+export function whyNoTracefs(level = lockdownLevel()): string | undefined {
+  if (level === "confidentiality") return "this kernel is locked down (confidentiality), which closes tracefs";
+  return hasTracefs() ? undefined : "this kernel has no tracefs";
+}
+
+/** Mounts tracefs unless it is. Returns whether it did, so that it can be undone. Throws UserError. */
+export async function mountTracefs(): Promise<boolean> {
+  const why = whyNoTracefs();
+  if (why !== undefined) {
+    throw new UserError(`engine singlestep drives mmiotrace through tracefs, and ${why}`, {
+      advice: "engine emulate needs no tracefs, but a module; `mmiostrider lab` records in a virtual machine",
+    });
+  }
+  if (isTracefsMounted()) return false;
+  const result = await runTool("mount", ["-t", "tracefs", "tracefs", tracefs]);
+  if (result.code === 0) return true;
+  const said = result.missing ? "there is no mount" : (result.stderr.trim().split("\n").at(-1) ?? "");
+  throw new UserError(`mounting tracefs at ${tracefs} failed: ${said}`, {
+    advice: "engine singlestep drives mmiotrace through it; in a container, the host must mount it",
+  });
+}
+
+/** Takes it away again; not when somebody else has begun to use it. */
+export async function unmountTracefs(): Promise<void> {
+  await runTool("umount", [tracefs]);
+}
