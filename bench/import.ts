@@ -1,11 +1,12 @@
 // How fast mmiotrace's text comes in: lines a second, read from memory, parsed alone and made into a whole trace; and the same
 // text through the regular expressions that a reader of such lines is usually made of. Inputs: a recorded e1000 log again and again, and a
 // log with the mix of a GPU's driver.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { projectDirectory } from "../src/base/paths.js";
+import { workFolder } from "../src/checks/run-check.js";
 import { MmiotraceImport } from "../src/trace/formats/mmiotrace-import.js";
 import { importText } from "../src/trace/formats/text-import.js";
 import { randomNumbers } from "../src/trace/made-up-records.js";
@@ -71,7 +72,7 @@ function parseAlone(bytes: Buffer): void {
 }
 
 export async function run(): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), "mmiostrider-bench-"));
+  const folder = workFolder("bench");
   const trace = join(folder, "trace.mmt");
   try {
     for (const [title, bytes] of [

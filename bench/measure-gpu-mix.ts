@@ -1,7 +1,8 @@
 // Ring records with the mix of a GPU's driver, made up, as many as wanted and always the same: what bench/trace.ts writes and
 // reads. The mix is what a GPU's driver may be expected to do, not one that was measured: few hot registers, interrupt
 // handlers, polls for idleness, page-table writes, firmware words, command pushes, and pixels written as strings.
-import { randomNumbers } from "../src/trace/made-up-records.js";
+import type { TraceHeader } from "../src/trace/header.js";
+import { madeUpHeader, randomNumbers } from "../src/trace/made-up-records.js";
 import { RecordFlag, RecordKind, record_bytes } from "../src/trace/record.js";
 
 const registers = 0xf4000000;
@@ -30,6 +31,26 @@ const tasks: readonly Task[] = [
   { cpu: 3, pid: 2_044 },
   { cpu: 2, pid: 311 },
 ];
+
+/** A header with the device that the mix is of, and a clock that began before it. */
+export function gpuHeader(): TraceHeader {
+  const [device] = madeUpHeader().pciFunctions;
+  const bar = (index: number, start: number, length: number) => ({
+    index,
+    start: `0x${start.toString(16)}`,
+    length_bytes: `0x${length.toString(16)}`,
+    flags: "0x40200",
+  });
+  const bars = [
+    bar(0, registers, 0x100_0000),
+    bar(1, framebuffer, 0x1000_0000),
+    bar(3, instanceMemory, 0x200_0000),
+  ] as NonNullable<typeof device>["bars"];
+  return madeUpHeader({
+    clock: { tsc: "0x4000000000", wall_ns: "0x18a0000000000000", tscFrequency_hz: 2_000_000_000 },
+    pciFunctions: [{ ...device!, vendor: "0x10de", device: "0x0a65", class: "0x30000", driver: "nouveau", bars }],
+  });
+}
 
 export class GpuMix {
   private readonly random = randomNumbers(20);

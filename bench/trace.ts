@@ -2,21 +2,26 @@
 // how long it takes to open a large trace in the middle. Inputs: e1000 as recorded, in the pieces that the recorder flushed; and
 // made-up events with the mix of a GPU's driver, as many as $MMIOSTRIDER_BENCH_EVENTS (default: 10 million) says, ten times
 // as many for the large trace.
+
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../src/base/errors.js";
 import { projectDirectory } from "../src/base/paths.js";
+import { workFolder } from "../src/checks/run-check.js";
+import { installTools } from "../src/lab/debian.js";
+import { benchTools } from "../src/lab/needs.js";
 import { EventRecords } from "../src/trace/event-records.js";
 import { openTrace } from "../src/trace/file-source.js";
-import { madeUpHeader, madeUpSummary } from "../src/trace/made-up-records.js";
+import { madeUpSummary } from "../src/trace/made-up-records.js";
 import { TraceWriter } from "../src/trace/writer.js";
-import { GpuMix } from "./measure-gpu-mix.js";
+import { GpuMix, gpuHeader } from "./measure-gpu-mix.js";
+import { type Profile, profiled, sharesText } from "./measure-shares.js";
 
 const buffer_bytes = 1 << 20;
 /** What `zstd -19` is given: it takes a second for two megabytes. */
 const textEvents = 300_000;
+const profiledEvents = 3_000_000;
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
 /** The process's own time in seconds: what else the machine does isn't in it. */
@@ -31,7 +36,7 @@ async function cpuTime_s(work: () => Promise<unknown>): Promise<number> {
 async function writeGpu(path: string, events: number): Promise<{ events: number; time_s: number }> {
   const mix = new GpuMix();
   const buffer = new Uint8Array(buffer_bytes);
-  const writer = await TraceWriter.create(path, madeUpHeader());
+  const writer = await TraceWriter.create(path, gpuHeader());
   let time_s = 0;
   while (mix.count < events) {
     const records = mix.fill(buffer);
@@ -98,14 +103,15 @@ async function compareSize(title: string, path: string): Promise<void> {
   line("trace", ours);
   line("mmiotrace's text", statSync(text).size);
   const packed = spawnSync("zstd", ["-19", "-q", "-f", text, "-o", `${text}.zst`]);
-  if (packed.error !== undefined)
-    say("  mmiotrace's text, zstd -19      not measured: zstd isn't installed (Debian: zstd)");
-  else line("mmiotrace's text, zstd -19", statSync(`${text}.zst`).size);
+  if (packed.status !== 0) throw new UserError(`zstd failed: ${packed.error?.message ?? packed.stderr}`);
+  line("mmiotrace's text, zstd -19", statSync(`${text}.zst`).size);
+  say("  (bars: at most 6 bytes an event, and smaller than the text under zstd -19: the last ratio above 1)");
 }
 
 export async function run(): Promise<void> {
   const wanted = Number(process.env.MMIOSTRIDER_BENCH_EVENTS ?? 10_000_000);
-  const folder = mkdtempSync(join(tmpdir(), "mmiostrider-bench-"));
+  await installTools(benchTools, (line) => process.stderr.write(`${line}\n`));
+  const folder = workFolder("bench");
   try {
     await recordAgain(join(folder, "e1000.mmt"));
     await compareSize("e1000, as recorded", join(folder, "e1000.mmt"));
@@ -118,6 +124,11 @@ export async function run(): Promise<void> {
     let best_s = Number.POSITIVE_INFINITY;
     for (let round = 0; round < 3; round += 1) best_s = Math.min(best_s, await cpuTime_s(() => scan(path)));
     say(`  scanned: ${rate(written.events, best_s)} million events a second of CPU time (bar: 15)`);
+    // What limits both: once more, of a smaller trace, for a profiler makes everything slower.
+    const some = Math.min(wanted, profiledEvents);
+    const limit = (profile: Profile) => say(`    limited by: ${sharesText(profile)}`);
+    limit(await profiled("writing", () => writeGpu(join(folder, "some.mmt"), some)));
+    limit(await profiled("scanning", () => scan(join(folder, "some.mmt"))));
     const large = await writeGpu(path, 10 * wanted);
     const start = process.hrtime.bigint();
     const reader = await openTrace(path);

@@ -1,5 +1,6 @@
 // Walks through a decoded block event by event: rows and other records in their order, parts joined.
 // Convenient, not fast: bulk consumers use the columns themselves.
+import { blockTargets } from "./by-target.js";
 import type { EventColumns } from "./event-columns.js";
 import { type AccessEvent, continues, eventOfRecords, joinValues, type TraceEvent } from "./events.js";
 import type { BlockHeader } from "./layout.js";
@@ -7,20 +8,21 @@ import { RecordFlag, RecordKind, record_bytes, recordOffset } from "./record.js"
 
 /** The block's events in order. */
 export function* eventsOfBlock(block: EventColumns, header: BlockHeader): Generator<TraceEvent, void, undefined> {
+  const accesses = new AccessMaker(block, header);
   let number = header.firstEvent;
   let row = 0;
   let other = 0;
   while (row < block.rows || other < block.others) {
-    const place = { number, sequence: header.firstRecord + row + other + 1 };
+    const sequence = header.firstRecord + row + other + 1;
     if (other < block.others && block.otherAt[other] === row) {
       const end = endOfGroup(block, other);
       const group = block.other.subarray(record_bytes * other, record_bytes * end);
-      yield eventOfRecords(group, place);
+      yield eventOfRecords(group, { number, sequence });
       other = end;
     } else {
       const limit = other < block.others ? block.otherAt[other]! : block.rows;
       const end = endOfAccess(block, row, limit);
-      yield accessOfRows(block, row, end, place);
+      yield accesses.make(row, end, number, sequence);
       row = end;
     }
     number += 1;
@@ -65,42 +67,69 @@ export function shapeOfRow(block: EventColumns, row: number): number {
 /** A row's value, all of it. */
 export function valueOfRow(block: EventColumns, row: number): bigint {
   const word = block.word[row]!;
-  const low = (BigInt(block.wordHigh[word]!) << 32n) | BigInt(block.wordLow[word]!);
+  const high = block.wordHigh[word]!;
+  const low = BigInt(block.wordLow[word]!);
+  if (high === 0 && block.wordUpper.size === 0) return low;
+  const both = (BigInt(high) << 32n) | low;
   const upper = block.wordUpper.get(word);
-  return upper === undefined ? low : low | (upper << 64n);
+  return upper === undefined ? both : both | (upper << 64n);
 }
 
-function accessOfRows(
-  block: EventColumns,
-  from: number,
-  end: number,
-  place: { number: number; sequence: number },
-): AccessEvent {
-  const { shapes, tasks } = block;
-  const shape = shapeOfRow(block, from);
-  const task = block.task[from]!;
-  const whole =
-    end === from + 1
-      ? { width_bytes: shapes.width_bytes[shape]!, value: valueOfRow(block, from) }
-      : joinValues(
-          Array.from({ length: end - from }, (_, part) => ({
-            width_bytes: shapes.width_bytes[shapeOfRow(block, from + part)]!,
-            value: valueOfRow(block, from + part),
-          })),
-        );
-  return {
-    kind: shapes.kind[shape] === RecordKind.read ? "read" : "write",
-    number: place.number,
-    sequence: place.sequence,
-    tsc: block.tscFirst + BigInt(block.ticks[from]!),
-    cpu: tasks.cpu[task]!,
-    pid: tasks.pid[task]!,
-    flags: ((shapes.flags[shape]! & ~RecordFlag.more) | tasks.contextFlags[task]!) >>> 0,
-    address: BigInt(block.address[block.wordAddress[block.word[from]!]!]!),
-    site: shapes.site[shape]!,
-    mapping: shapes.mapping[shape]!,
-    ...whole,
-  };
+/** Makes a block's accesses. What is the same for many of them is made once. */
+class AccessMaker {
+  private readonly block: EventColumns;
+  private readonly firstTarget: number;
+  private readonly addresses: (bigint | undefined)[] = [];
+
+  constructor(block: EventColumns, { firstRecord }: BlockHeader) {
+    this.block = block;
+    this.firstTarget = firstRecord * blockTargets;
+  }
+
+  /** Of the rows from `from` up to, but without, `end`. */
+  make(from: number, end: number, number: number, sequence: number): AccessEvent {
+    const { block } = this;
+    const { shapes, tasks } = block;
+    const word = block.word[from]!;
+    const addressIndex = block.wordAddress[word]!;
+    const shape = block.addressShape[addressIndex]!;
+    const task = block.task[from]!;
+    const whole = end === from + 1 ? undefined : this.join(from, end);
+    return {
+      kind: shapes.kind[shape] === RecordKind.read ? "read" : "write",
+      number,
+      sequence,
+      tsc: block.tscFirst + BigInt(block.ticks[from]!),
+      cpu: tasks.cpu[task]!,
+      pid: tasks.pid[task]!,
+      flags: ((shapes.flags[shape]! & ~RecordFlag.more) | tasks.contextFlags[task]!) >>> 0,
+      address: this.address(addressIndex),
+      site: shapes.site[shape]!,
+      mapping: shapes.mapping[shape]!,
+      target: whole === undefined ? this.firstTarget + addressIndex : -1,
+      width_bytes: whole === undefined ? shapes.width_bytes[shape]! : whole.width_bytes,
+      value: whole === undefined ? valueOfRow(block, from) : whole.value,
+    };
+  }
+
+  private address(index: number): bigint {
+    let address = this.addresses[index];
+    if (address === undefined) {
+      address = BigInt(this.block.address[index]!);
+      this.addresses[index] = address;
+    }
+    return address;
+  }
+
+  private join(from: number, end: number): { width_bytes: number; value: bigint } {
+    const { block } = this;
+    return joinValues(
+      Array.from({ length: end - from }, (_, part) => ({
+        width_bytes: block.shapes.width_bytes[shapeOfRow(block, from + part)]!,
+        value: valueOfRow(block, from + part),
+      })),
+    );
+  }
 }
 
 /** Joins whole records of kinds other than access, in order, into events. Their places aren't known here: all 0. */

@@ -32,6 +32,11 @@ export interface AccessEvent extends EventBase {
   /** 0 where none was recorded. */
   site: bigint;
   mapping: number;
+  /**
+   * The same for accesses of one trace that differ in nothing but time, task and value, as far as they are known to be
+   * the same; -1 where it isn't known. For remembering what was worked out: see by-target.ts.
+   */
+  target: number;
 }
 
 export interface MapEvent extends EventBase {
@@ -132,7 +137,7 @@ export function eventOfRecords(group: Uint8Array, place: { number: number; seque
     case RecordKind.read:
     case RecordKind.write: {
       const kind = first.kind === RecordKind.read ? "read" : "write";
-      return { ...base, kind, address, site, mapping, ...joinParts(view) };
+      return { ...base, kind, address, site, mapping, target: -1, ...joinParts(view) };
     }
     case RecordKind.map: {
       const [length_bytes, decoy] = first.value;

@@ -146,7 +146,7 @@ export function encodeState(state: TraceState, sites: Iterable<bigint>): Uint8Ar
 /** Brings `state` to what holds before a block. Throws BlockError. */
 export function applyState(raw: Uint8Array, state: TraceState): void {
   const { mappings, symbols } = parseAs<StateJson>(raw, isState, "block state");
-  for (const [site, text] of Object.entries(symbols)) state.symbols.set(BigInt(site), text);
+  for (const [site, text] of Object.entries(symbols)) state.nameSite(BigInt(site), text);
   state.mappings.clear();
   for (const mapping of mappings) {
     const living: LivingMapping = {

@@ -7,6 +7,7 @@ import {
   ftruncate,
   ftruncateSync,
   openSync,
+  rmSync,
   unlinkSync,
   write,
 } from "node:fs";
@@ -23,7 +24,8 @@ const againAfter_ms = 5;
 
 export class Output {
   readonly name: string;
-  private readonly descriptor: number;
+  /** What is written to; another process may inherit it. */
+  readonly descriptor: number;
   /** Whether it is a file, in which what was written can be replaced. */
   readonly regular: boolean;
   /** End of what was written whole. */
@@ -31,14 +33,14 @@ export class Output {
   private open = true;
   /** Whether what was written stays where nothing more can be. */
   private worthKeeping = false;
-  /** Where it is written under another name, whoever gave that one throws away what isn't finished. */
-  private readonly temporary: boolean;
+  /** Whether a file that can't be finished is ours to mend or remove. */
+  private readonly ours: boolean;
 
-  private constructor(name: string, descriptor: number, temporary: boolean) {
+  private constructor(name: string, descriptor: number, ours: boolean) {
     this.name = name;
     this.descriptor = descriptor;
     this.regular = fstatSync(descriptor).isFile();
-    this.temporary = temporary;
+    this.ours = ours;
   }
 
   /**
@@ -46,16 +48,22 @@ export class Output {
    * `shownAs`: the name that a file will have once it is finished; an unfinished one is thrown away.
    */
   static create(path: string, shownAs?: string): Output {
-    if (path === "-") return new Output("standard output", stdoutDescriptor, false);
+    if (path === "-") return new Output("standard output", stdoutDescriptor, true);
     const name = shownAs ?? path;
     try {
       const descriptor = openSync(path, "w", 0o600);
       // an older file may have been anybody's to read
       if (fstatSync(descriptor).isFile()) fchmodSync(descriptor, 0o600);
-      return new Output(name, descriptor, shownAs !== undefined);
+      // written under another name, it is for whoever gave that one to throw away
+      return new Output(name, descriptor, shownAs === undefined);
     } catch (error) {
       throw new UserError(`making ${name} failed: ${messageOf(error)}`, { cause: error });
     }
+  }
+
+  /** One that another process made and handed on; `name` is for messages. */
+  static inherited(descriptor: number, name: string): Output {
+    return new Output(name, descriptor, true);
   }
 
   /** What has been written is of use by itself. Before that, a file that can't be written any further is removed. */
@@ -127,7 +135,7 @@ export class Output {
   private failed(error: unknown): UserError {
     const code = (error as NodeJS.ErrnoException).code;
     let kept = "";
-    if (this.regular && !this.temporary) {
+    if (this.regular && this.ours) {
       try {
         if (this.worthKeeping) {
           ftruncateSync(this.descriptor, this.length);
@@ -143,6 +151,12 @@ export class Output {
       cause: error,
       ...(code === "ENOSPC" || code === "EDQUOT" ? { advice: "make room, or write to another disk" } : {}),
     });
+  }
+
+  /** Closes it and removes the file: nobody will want it. */
+  discard(): void {
+    if (this.regular && this.open) rmSync(this.name, { force: true });
+    this.close();
   }
 
   close(): void {

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, expect, test, vi } from "vitest";
 import type { TraceEvent } from "./events.js";
+import { eventsOf } from "./events-for-tests.js";
 import { openTrace } from "./file-source.js";
 import { madeUpHeader, madeUpRecords, madeUpSummary } from "./made-up-records.js";
 import { nodeCodec } from "./node-codec.js";
@@ -98,12 +99,6 @@ class GrowingSource extends MemorySource implements ByteSource {
   override async read(offset: number, length_bytes: number): Promise<Uint8Array> {
     return this.now.subarray(offset, offset + length_bytes);
   }
-}
-
-async function eventsOf(reader: TraceReader, fromBlock = 0): Promise<TraceEvent[]> {
-  const events: TraceEvent[] = [];
-  for await (const batch of reader.batches(fromBlock)) events.push(...batch.events);
-  return events;
 }
 
 test("one block takes the place of the small ones, with the same events in less room", async () => {

@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { FormatError } from "../base/errors.js";
 import { streamCodec } from "./compression.js";
 import { continues, eventOfRecords, type TraceEvent } from "./events.js";
+import { eventsOf } from "./events-for-tests.js";
 import { openTrace } from "./file-source.js";
 import { madeUpHeader, madeUpRecords, madeUpSummary, randomNumbers } from "./made-up-records.js";
 import { nodeCodec } from "./node-codec.js";
@@ -18,7 +19,7 @@ const directory = mkdtempSync(join(tmpdir(), "mmiostrider-trace-"));
 afterAll(() => rmSync(directory, { recursive: true }));
 
 /** The events that `records` say, by the rules of core/record.h alone. */
-function eventsOf(records: Uint8Array): TraceEvent[] {
+function eventsOfRecords(records: Uint8Array): TraceEvent[] {
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   const events: TraceEvent[] = [];
   let from = 0;
@@ -50,12 +51,6 @@ async function write(name: string, records: Uint8Array, batch: () => number, apa
   return path;
 }
 
-async function read(reader: TraceReader): Promise<TraceEvent[]> {
-  const events: TraceEvent[] = [];
-  for await (const batch of reader.batches()) events.push(...batch.events);
-  return events;
-}
-
 describe("round trip", () => {
   for (const seed of [1, 2, 3]) {
     test(`90,000 made-up records, seed ${seed}`, async () => {
@@ -67,8 +62,8 @@ describe("round trip", () => {
       expect(reader.header).toEqual(madeUpHeader());
       expect(reader.records).toBe(records.length / record_bytes);
       expect(reader.blocks.length).toBeGreaterThan(1);
-      const expected = eventsOf(records);
-      const got = await read(reader);
+      const expected = eventsOfRecords(records);
+      const got = await eventsOf(reader);
       expect(got.length).toBe(expected.length);
       expect(reader.events).toBe(expected.length);
       for (let index = 0; index < expected.length; index += 1) {
@@ -82,14 +77,14 @@ describe("round trip", () => {
     const bytes = readFileSync(await write("browser", madeUpRecords(20_000, 5), () => 4096));
     const portable = await TraceReader.open(new MemorySource(bytes), streamCodec);
     const native = await TraceReader.open(new MemorySource(bytes), nodeCodec);
-    expect(await read(portable)).toEqual(await read(native));
+    expect(await eventsOf(portable)).toEqual(await eventsOf(native));
   });
 
   test("many small blocks have the same events", async () => {
     const records = madeUpRecords(5_000, 7);
     const reader = await openTrace(await write("apart", records, () => 100, true));
     expect(reader.blocks.length).toBeGreaterThan(10);
-    expect(await read(reader)).toEqual(eventsOf(records));
+    expect(await eventsOf(reader)).toEqual(eventsOfRecords(records));
     await reader.close();
   });
 });
@@ -105,7 +100,7 @@ describe("a trace that was cut", () => {
   test("reads up to its last whole block, wherever it was cut", async () => {
     const records = madeUpRecords(1_500, 11);
     const bytes = readFileSync(await write("cut", records, () => 300, true));
-    const expected = eventsOf(records);
+    const expected = eventsOfRecords(records);
     const whole = await TraceReader.open(new MemorySource(bytes), nodeCodec);
     const ends = whole.blocks.map((block) => block.offset + 64 + block.payload_bytes);
     for (let length = 0; length < bytes.length; length += 1) {
@@ -121,7 +116,7 @@ describe("a trace that was cut", () => {
       // Only the index behind the summary may be missing without harm.
       expect(reader.complete).toBe(reader.summary !== null);
       if (length % 97 !== 0) continue;
-      const got = await read(reader);
+      const got = await eventsOf(reader);
       expect(got).toEqual(expected.slice(0, got.length));
       expect(got.length).toBe(blocks === 0 ? 0 : (whole.blocks[blocks]?.firstEvent ?? expected.length));
     }
@@ -138,7 +133,7 @@ test("a trace is its owner's alone, in the place of a file that was anybody's, t
 
 test("a changed byte is never taken for data", async () => {
   const bytes = readFileSync(await write("damaged", madeUpRecords(800, 13), () => 200, true));
-  const expected = JSON.stringify(await read(await TraceReader.open(new MemorySource(bytes), nodeCodec)), plain);
+  const expected = JSON.stringify(await eventsOf(await TraceReader.open(new MemorySource(bytes), nodeCodec)), plain);
   const random = randomNumbers(17);
   for (let round = 0; round < 400; round += 1) {
     const at = 16 + (random() % (bytes.length - 16));
@@ -146,7 +141,7 @@ test("a changed byte is never taken for data", async () => {
     changed[at]! ^= 1 + (random() % 255);
     try {
       const reader = await TraceReader.open(new MemorySource(changed), nodeCodec);
-      const got = JSON.stringify(await read(reader), plain);
+      const got = JSON.stringify(await eventsOf(reader), plain);
       if (reader.complete) expect(got).toBe(expected);
       else expect(reader.damage).not.toBeNull();
     } catch (error) {
@@ -166,7 +161,7 @@ test("a hole in the ring's numbers becomes a LOST event and a sentence in the su
     view.setBigUint64(at, view.getBigUint64(at, true) + 4n, true);
   }
   const reader = await openTrace(await write("hole", records, () => 3));
-  const lost = (await read(reader)).find((event) => event.sequence === 6);
+  const lost = (await eventsOf(reader)).find((event) => event.sequence === 6);
   expect(lost).toMatchObject({ kind: "lost", count: 4n });
   expect(reader.summary).toMatchObject({
     lost: 4,

@@ -29,3 +29,24 @@ export class MemorySource implements ByteSource {
 
   async close(): Promise<void> {}
 }
+
+/** A file that a page was given (dropped, or chosen), read piece by piece as it is needed: it may be larger than the memory. */
+export class BlobSource implements ByteSource {
+  readonly name: string;
+  private readonly blob: Blob;
+
+  constructor(blob: Blob, name = "file") {
+    this.blob = blob;
+    this.name = name;
+  }
+
+  async size(): Promise<number> {
+    return this.blob.size;
+  }
+
+  async read(offset: number, length_bytes: number): Promise<Uint8Array> {
+    return new Uint8Array(await this.blob.slice(offset, offset + length_bytes).arrayBuffer());
+  }
+
+  async close(): Promise<void> {}
+}

@@ -1,6 +1,7 @@
 // What holds at one point of a trace: which mappings live, what the sites are called, which PCI functions there are.
 // Fed with the trace's events and updates in order; answers what an address or a site is.
-import type { TraceEvent } from "./events.js";
+import { ByTarget } from "./by-target.js";
+import type { AccessEvent, TraceEvent } from "./events.js";
 import type { PciFunction, TraceHeader, TraceUpdate } from "./header.js";
 import type { MemoryType } from "./record.js";
 
@@ -34,10 +35,14 @@ const memoryResource = 0x200n;
 
 export class TraceState {
   readonly mappings = new Map<number, LivingMapping>();
-  readonly symbols = new Map<bigint, string>();
+  private readonly symbols = new Map<bigint, string>();
   private functions: PciFunction[] = [];
   private ranges: BarRange[] = [];
   private lastRange: BarRange | undefined;
+  /** By the target of accesses; null where it lies in no BAR. */
+  private readonly places = new ByTarget<DevicePlace | null>();
+  private renamed = 0;
+  private namelessAsked = false;
 
   constructor(header?: TraceHeader) {
     if (header !== undefined) this.update({ pciFunctions: header.pciFunctions });
@@ -62,6 +67,7 @@ export class TraceState {
         }),
     );
     this.lastRange = undefined;
+    this.places.clear();
   }
 
   /** Takes in what an event changes. Accesses change nothing. */
@@ -81,16 +87,42 @@ export class TraceState {
         this.mappings.delete(event.mapping);
         break;
       case "symbol":
-        this.symbols.set(event.site, event.text);
+        this.nameSite(event.site, event.text);
         break;
       default:
         break;
     }
   }
 
+  /** From here on `site` is called `text`. */
+  nameSite(site: bigint, text: string): void {
+    const before = this.symbols.get(site);
+    if (before === text) return;
+    // A site that nobody has asked for has no answer to change.
+    if (before !== undefined || this.namelessAsked) this.renamed += 1;
+    this.symbols.set(site, text);
+  }
+
   /** What the kernel calls `site` here: `function+0x12/0x3f0 [module]`, or undefined where that isn't known. */
   symbolOf(site: bigint): string | undefined {
-    return this.symbols.get(site);
+    const text = this.symbols.get(site);
+    if (text === undefined) this.namelessAsked = true;
+    return text;
+  }
+
+  /** How often an answer of symbolOf() may have changed: what was made of answers before that may not hold any more. */
+  get symbolsVersion(): number {
+    return this.renamed;
+  }
+
+  /** As placeOf() of the access's address. */
+  placeOfAccess({ address, target }: AccessEvent): DevicePlace | undefined {
+    let place = this.places.get(target);
+    if (place === undefined) {
+      place = this.placeOf(address) ?? null;
+      this.places.set(target, place);
+    }
+    return place ?? undefined;
   }
 
   /** The PCI function, BAR and offset that a physical address belongs to, or undefined where it lies in no memory BAR. */

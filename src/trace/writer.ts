@@ -59,7 +59,12 @@ export class TraceWriter {
    * `shownAs`: see Output.create. Throws UserError where that can't be done.
    */
   static async create(path: string, header: TraceHeader, shownAs?: string): Promise<TraceWriter> {
-    const writer = new TraceWriter(Output.create(path, shownAs));
+    return TraceWriter.into(Output.create(path, shownAs), header);
+  }
+
+  /** The same in an output that is there already, and empty. */
+  static async into(output: Output, header: TraceHeader): Promise<TraceWriter> {
+    const writer = new TraceWriter(output);
     const head = new Uint8Array(fileHead_bytes);
     head.set(fileMagic);
     new DataView(head.buffer).setUint32(fileMagic.length, formatVersion, true);

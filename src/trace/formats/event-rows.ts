@@ -1,5 +1,6 @@
 // An event as a row of a table: the one definition of the columns that JSON Lines, CSV, Parquet and Chrome's trace have.
 // row-text.ts and parquet.ts say how each writes them; docs/convert.md describes them.
+import { secondsText } from "../../base/units.js";
 import type { TraceEvent } from "../events.js";
 import type { TraceHeader } from "../header.js";
 import { RecordFlag } from "../record.js";
@@ -157,7 +158,7 @@ export class EventRows {
       time_ns,
       // As `report` tells it.
       time_s:
-        time_ns === undefined ? undefined : Number((Number(event.tsc - this.start) / this.tscFrequency_hz).toFixed(9)),
+        time_ns === undefined ? undefined : Number(secondsText(Number(event.tsc - this.start) / this.tscFrequency_hz)),
       wall: time_ns === undefined || this.wall_ns === 0n ? undefined : (this.wall_ns + time_ns) / 1000n,
       cpu: event.cpu,
       pid: event.pid,
@@ -193,27 +194,27 @@ export class EventRows {
         row.width_bytes = event.width_bytes;
         row.value = event.value;
         row.mapping = event.mapping;
-        const place = this.place(row, event.address, state);
+        const place = this.place(row, event.address, state.placeOfAccess(event));
         this.site(row, event.site, state);
         const register = place && this.tellRegister(event, place);
         row.register = register?.name;
-        row.meaning = register?.meaning;
+        row.meaning = register?.meaningOf(event.value);
         break;
       }
       case "map":
         row.mapping = event.mapping;
         row.length_bytes = event.length_bytes;
-        this.place(row, event.address, state);
+        this.place(row, event.address, state.placeOf(event.address));
         this.site(row, event.site, state);
         break;
       case "unmap":
         row.mapping = event.mapping;
         row.length_bytes = event.length_bytes;
-        this.place(row, event.address, state);
+        this.place(row, event.address, state.placeOf(event.address));
         break;
       case "escape":
         row.mapping = event.mapping;
-        this.place(row, event.address, state);
+        this.place(row, event.address, state.placeOf(event.address));
         this.site(row, event.site, state);
         break;
       case "lost":
@@ -230,9 +231,8 @@ export class EventRows {
     }
   }
 
-  private place(row: EventRow, address: bigint, state: TraceState): DevicePlace | undefined {
+  private place(row: EventRow, address: bigint, place: DevicePlace | undefined): DevicePlace | undefined {
     row.address = address;
-    const place = state.placeOf(address);
     if (place === undefined) return undefined;
     const names = this.namesOf(place.function);
     row.device = names.device;

@@ -4,17 +4,22 @@
 import { gzipSync } from "node:zlib";
 import { ByteWriter, ParquetWriter, type SchemaElement } from "hyparquet-writer";
 import type { Output } from "../output.js";
+import { type Cell, CellColumn, type CellKind } from "./cell-columns.js";
 import { type ColumnKind, columns, type EventRow } from "./event-rows.js";
 
-/** What is kept in memory of a file before it is written; a query reads these one by one. */
+/**
+ * What is kept in memory of a file before it is written; a query reads these one by one. The file's own table of them is kept, too,
+ * until it is written at the end: half a kilobyte for each column.
+ */
 export const rowGroupRows = 65_536;
+/** Beyond it a column of a row group is written value by value: a longer list of different values needs the memory, and saves nothing. */
+const dictionary_bytes = 65_536;
 const compressionLevel = 4;
 const always = new Set<string>(["trace", "event", "cpu", "pid", "op", "context"]);
 
-type Cell = string | number | bigint | undefined;
-
 interface ParquetColumn {
   name: string;
+  kind: CellKind;
   read: (row: EventRow) => Cell;
   element: SchemaElement;
 }
@@ -46,16 +51,17 @@ const signed = (value: bigint | undefined) => (value === undefined ? undefined :
 
 const parquetColumns: readonly ParquetColumn[] = columns.flatMap(({ name, kind }): ParquetColumn[] => {
   const element = elementOf(name, kind);
-  if (kind === "text" || kind === "double") return [{ name, element, read: (row) => row[name] }];
+  if (kind === "text" || kind === "double") return [{ name, kind, element, read: (row) => row[name] }];
   if (kind === "int")
-    return [{ name, element, read: (row) => (row[name] === undefined ? undefined : Number(row[name]) | 0) }];
-  const column = { name, element, read: (row: EventRow) => signed(row[name] as bigint | undefined) };
+    return [{ name, kind, element, read: (row) => (row[name] === undefined ? undefined : Number(row[name]) | 0) }];
+  const read = (row: EventRow) => signed(row[name] as bigint | undefined);
+  const column = { name, kind: "long" as const, element, read };
   if (name !== "value") return [column];
   const high = (row: EventRow) => {
     const { value } = row;
     return value === undefined || value >> 64n === 0n ? undefined : signed(value >> 64n);
   };
-  return [column, { name: "value_high", element: elementOf("value_high", "long"), read: high }];
+  return [column, { name: "value_high", kind: "long", element: elementOf("value_high", "long"), read: high }];
 });
 
 /** The columns' names, in the files' order. */
@@ -67,7 +73,8 @@ export class ParquetFile {
   private readonly columns: readonly ParquetColumn[];
   private readonly bytes = new ByteWriter(1 << 16);
   private readonly writer: ParquetWriter;
-  private cells: Cell[][];
+  private cells: readonly CellColumn[];
+  private readonly repeats = new Map<string, unknown>();
   /** Rows that aren't written yet. */
   pending = 0;
 
@@ -75,7 +82,7 @@ export class ParquetFile {
   constructor(output: Output, producer: string, without: ReadonlySet<string> = new Set()) {
     this.output = output;
     this.columns = parquetColumns.filter(({ name }) => !without.has(name));
-    this.cells = this.columns.map(() => []);
+    this.cells = this.columns.map(({ kind }) => new CellColumn(kind));
     this.writer = new ParquetWriter({
       writer: this.bytes,
       schema: [{ name: "root", num_children: this.columns.length }, ...this.columns.map(({ element }) => element)],
@@ -96,16 +103,47 @@ export class ParquetFile {
   /** Writes what is pending as a row group. */
   async flush(): Promise<void> {
     if (this.pending === 0) return;
-    const columnData = this.columns.map(({ name }, index) => ({ name, data: this.cells[index]! as unknown[] }));
-    await this.writer.write({ columnData, rowGroupSize: this.pending });
-    this.cells = this.columns.map(() => []);
+    // The writer asks for a column's cells when it writes that one: no two have to be there at the same time.
+    const columnData = this.columns.map(({ name }, index) => {
+      const column = this.cells[index]!;
+      return {
+        name,
+        get data() {
+          return column.cells() as unknown[];
+        },
+        offsetIndex: false,
+      };
+    });
+    await this.writer.write({ columnData, rowGroupSize: this.pending, dictionarySize: dictionary_bytes });
+    this.shareRepeats();
+    for (const column of this.cells) column.clear();
     this.pending = 0;
     await this.drain();
+  }
+
+  /** Of what the writer keeps of the last row group for the file's end, what each has alike is kept once. */
+  private shareRepeats(): void {
+    // there are no indexes of pages
+    this.writer.pendingIndexes.length = 0;
+    for (const { meta_data } of this.writer.row_groups.at(-1)!.columns) {
+      if (meta_data === undefined) continue;
+      meta_data.path_in_schema = this.shared(meta_data.path_in_schema);
+      meta_data.encodings = this.shared(meta_data.encodings);
+      if (meta_data.encoding_stats !== undefined) meta_data.encoding_stats = this.shared(meta_data.encoding_stats);
+    }
+  }
+
+  private shared<Value>(value: Value): Value {
+    const key = JSON.stringify(value);
+    if (!this.repeats.has(key)) this.repeats.set(key, value);
+    return this.repeats.get(key) as Value;
   }
 
   /** Writes the rest, and closes the file. */
   async finish(): Promise<void> {
     await this.flush();
+    // the room is needed for the table of the row groups
+    this.cells = [];
     await this.writer.finish();
     await this.drain();
     this.output.close();

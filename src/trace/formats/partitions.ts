@@ -16,7 +16,7 @@ const noValue = "__HIVE_DEFAULT_PARTITION__";
 /** Files open at the same time, which are those of one trace. */
 const filesMax = 512;
 /** Rows in memory, over all files. */
-const pendingMax = 4 * rowGroupRows;
+const pendingMax = rowGroupRows;
 
 /** One trace's part of a data set. */
 export class PartitionedTrace {

@@ -42,10 +42,14 @@ export function csvHead(): string {
 }
 
 export function csvLine(row: EventRow): string {
-  let line = "";
-  for (const { name, kind } of columns) {
-    const text = cellText(kind, row[name]) ?? "";
-    line += `${line === "" && name === columns[0]!.name ? "" : ","}${/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text}`;
-  }
-  return `${line}\n`;
+  const cells = columns.map(({ name, kind }) => {
+    const value = row[name];
+    if (value === undefined) return "";
+    return kind === "text" ? quotedWhereNeeded(value as string) : (cellText(kind, value) ?? "");
+  });
+  return `${cells.join(",")}\n`;
+}
+
+function quotedWhereNeeded(text: string): string {
+  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

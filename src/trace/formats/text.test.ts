@@ -34,7 +34,7 @@ describe("report's lines", () => {
     });
     const tell = (_event: unknown, { bar, offset }: DevicePlace) => ({
       name: `REG${bar}_${offset}`,
-      meaning: "FD | LU",
+      meaningOf: () => "FD | LU",
     });
     expect(linesOf(list, new TextWriter(madeUpHeader(), tell))).toEqual([
       " 0.000000002   1 R 4   0000:00:04.0 e1000 BAR0+0x00008      REG0_8                 0x00080783 e1000_reset_hw+0x12 [e1000]                { FD | LU }\n",

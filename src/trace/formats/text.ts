@@ -1,14 +1,23 @@
 // A trace as a person reads it: one line an event. Pure: events and state in, lines out.
+import { flatText } from "../../base/flat-text.js";
+import { eightHexDigits } from "../../base/hex.js";
+import { secondsText } from "../../base/units.js";
+import { ByTarget } from "../by-target.js";
 import type { AccessEvent, TraceEvent } from "../events.js";
 import type { TraceHeader } from "../header.js";
 import { RecordFlag } from "../record.js";
 import type { DevicePlace, TraceState } from "../state.js";
 
-/** Says which register an access touches and what its value means there; asked once an access, in order. */
-export type TellRegister = (
-  event: AccessEvent,
-  place: DevicePlace,
-) => { name: string; meaning: string | undefined } | undefined;
+/** What a register database says of a register. */
+export interface RegisterWords {
+  /** `STATUS`, or several joined by commas; undefined where it knows none. */
+  readonly name: string | undefined;
+  /** What a value means there; undefined where there is nothing to add to the number. */
+  meaningOf(value: bigint): string | undefined;
+}
+
+/** Says which register an access touches; asked once an access, in order. Of accesses of one target the same, until it changes. */
+export type TellRegister = (event: AccessEvent, place: DevicePlace) => RegisterWords | undefined;
 
 /** A part of a line, for those that give each a colour. */
 export type LinePart =
@@ -30,6 +39,7 @@ const plain: Paint = (_part, text) => text;
 const width = { time: 12, cpu: 3, where: 36, register: 14, value: 18, site: 42 } as const;
 
 const opWidth = 5;
+const stampWidth = width.time + 1 + width.cpu;
 const lineUpToMeaning = Object.values(width).reduce((sum, one) => sum + one + 1, opWidth);
 
 /** `function+0x12/0x3f0 [module]` without the function's length. */
@@ -37,37 +47,31 @@ export function shortSymbol(text: string): string {
   return text.replace(/(\+0x[0-9a-f]+)\/0x[0-9a-f]+/, "$1");
 }
 
-type LineContent = [
-  time: string,
-  cpu: string,
-  op: string,
-  where: string,
-  register: string,
-  value: string,
-  site: string,
-];
+const columnNames = [
+  "time/s".padStart(width.time),
+  "cpu".padStart(width.cpu),
+  " ".repeat(opWidth),
+  "where".padEnd(width.where),
+  "register".padEnd(width.register),
+  "value".padStart(width.value),
+  "site",
+].join(" ");
 
-function cellsOf(...[time, cpu, op, where, register, value, site]: LineContent): string[] {
-  return [
-    time.padStart(width.time),
-    cpu.padStart(width.cpu),
-    op.padEnd(opWidth),
-    where.padEnd(width.where),
-    register.padEnd(width.register),
-    value.padStart(width.value),
-    site,
-  ];
-}
-
-/** The cells with blanks between, none at the end. One expression, since a trace has millions of lines. */
-function cellsText([time, cpu, op, where, register, value, site]: LineContent): string {
-  const line = `${time.padStart(width.time)} ${cpu.padStart(width.cpu)} ${op.padEnd(opWidth)} ${where.padEnd(width.where)} ${register.padEnd(width.register)} ${value.padStart(width.value)}`;
-  return site === "" ? line : `${line} ${site}`;
+/** What of an access's line is the same for all accesses of its target, for as long as nothing gets another name. */
+interface AccessCells {
+  /** From behind the CPU to before the value. */
+  head: string;
+  site: string;
+  /** The line's width without the value, and without what gives it colours. */
+  width_chars: number;
+  register: RegisterWords | undefined;
+  symbolsVersion: number;
 }
 
 export class TextWriter {
   private readonly header: TraceHeader;
   private readonly tellRegister: TellRegister;
+  private readonly cells = new ByTarget<AccessCells>();
   private readonly start: bigint;
   private readonly paint: Paint;
 
@@ -86,8 +90,7 @@ export class TextWriter {
       header.engine === "import"
         ? `imported from ${header.producer}`
         : `${header.machine.host}, Linux ${header.machine.release}, ${header.cpu.count} CPUs, ${this.wallClock()}, engine ${header.engine}${filter}`;
-    const names = cellsOf("time/s", "cpu", "", "where", "register", "value", "site").join(" ").trimEnd();
-    return `${this.paint("head", `# ${what}`)}\n${this.paint("head", names)}\n`;
+    return `${this.paint("head", `# ${what}`)}\n${this.paint("head", columnNames)}\n`;
   }
 
   private wallClock(): string {
@@ -133,47 +136,56 @@ export class TextWriter {
 
   /** As `line`; `remark`, where there is one, stands before what the value means. */
   accessLine(event: AccessEvent, state: TraceState, remark?: string): string {
-    const place = state.placeOf(event.address);
-    const digits = Math.max(2 * event.width_bytes, 1);
-    const op = `${event.kind === "read" ? "R" : "W"}${flagLetters(event.flags)}`;
+    const place = state.placeOfAccess(event);
     const register = place && this.tellRegister(event, place);
-    const line = this.paintLine(event.kind, [
-      this.seconds(event.tsc),
-      `${event.cpu}`,
-      `${op} ${event.width_bytes}`,
-      this.where(event.address, state, place),
-      register?.name ?? "",
-      `0x${event.value.toString(16).padStart(digits, "0")}`,
-      event.site === 0n ? "" : this.site(event.site, state),
-    ]);
-    const ending = remark === undefined ? [] : [this.paint("note", remark)];
-    if (register?.meaning !== undefined) ending.push(this.paint("meaning", `{ ${register.meaning} }`));
-    if (ending.length === 0) return `${line.text}\n`;
-    return `${line.text}${" ".repeat(Math.max(lineUpToMeaning - line.length, 0))} ${ending.join(" ")}\n`;
+    const { paint } = this;
+    const { head, site, width_chars } = this.cellsOf(event, state, place, register);
+    const value = hexWord(event.value, event.width_bytes).padStart(width.value);
+    const line = `${paint("time", this.stamp(event))}${head}${paint("value", value)}${site}`;
+    const meaning = register?.meaningOf(event.value);
+    if (meaning === undefined && remark === undefined) return `${line}\n`;
+    const blanks = " ".repeat(Math.max(lineUpToMeaning - width_chars - value.length, 0));
+    const note = remark === undefined ? "" : ` ${paint("note", remark)}`;
+    return `${line}${blanks}${note}${meaning === undefined ? "" : ` ${paint("meaning", `{ ${meaning} }`)}`}\n`;
   }
 
-  /** The line, and its length without what gives it colours. */
-  private paintLine(kind: "read" | "write", content: LineContent): { text: string; length: number } {
-    if (this.paint === plain) {
-      const text = cellsText(content);
-      return { text, length: text.length };
-    }
-    const cells = cellsOf(...content);
-    while (cells.length > 0 && cells.at(-1)!.trim() === "") cells.pop();
-    const length = cells.join(" ").length;
-    const parts: readonly LinePart[] = ["time", "time", kind, "where", "register", "value", "site"];
-    return { text: cells.map((cell, index) => this.paint(parts[index]!, cell)).join(" "), length };
+  private cellsOf(
+    event: AccessEvent,
+    state: TraceState,
+    place: DevicePlace | undefined,
+    register: RegisterWords | undefined,
+  ): AccessCells {
+    const { symbolsVersion } = state;
+    const known = this.cells.get(event.target);
+    if (known !== undefined && known.register === register && known.symbolsVersion === symbolsVersion) return known;
+    const { paint } = this;
+    const op = `${event.kind === "read" ? "R" : "W"}${flagLetters(event.flags)} ${event.width_bytes}`.padEnd(opWidth);
+    const where = this.where(event.address, state, place).padEnd(width.where);
+    const name = (register?.name ?? "").padEnd(width.register);
+    const site = event.site === 0n ? "" : this.site(event.site, state);
+    const made = {
+      head: flatText(` ${paint(event.kind, op)} ${paint("where", where)} ${paint("register", name)} `),
+      site: site === "" ? "" : flatText(` ${paint("site", site)}`),
+      width_chars: stampWidth + 4 + op.length + where.length + name.length + (site === "" ? 0 : 1 + site.length),
+      register,
+      symbolsVersion,
+    };
+    this.cells.set(event.target, made);
+    return made;
+  }
+
+  private stamp({ tsc, cpu }: TraceEvent): string {
+    return `${this.seconds(tsc).padStart(width.time)} ${cpu.toString().padStart(width.cpu)}`;
   }
 
   private note(event: TraceEvent, text: string, part: LinePart = "note"): string {
-    const when = `${this.seconds(event.tsc).padStart(width.time)} ${`${event.cpu}`.padStart(width.cpu)}`;
-    return `${this.paint("time", when)} ${this.paint(part, `-- ${text}`)}\n`;
+    return `${this.paint("time", this.stamp(event))} ${this.paint(part, `-- ${text}`)}\n`;
   }
 
   /** Seconds since recording began, to the nanosecond. */
   private seconds(tsc: bigint): string {
     if (tsc === 0n) return "";
-    return (Number(tsc - this.start) / this.header.clock.tscFrequency_hz).toFixed(9);
+    return secondsText(Number(tsc - this.start) / this.header.clock.tscFrequency_hz);
   }
 
   /** `0000:00:04.0 e1000 BAR0+0x00008`, or the physical address where no BAR has it. */
@@ -191,6 +203,12 @@ export class TextWriter {
 }
 
 const hex = (value: bigint) => `0x${value.toString(16)}`;
+
+/** `0x00000012`: all digits of so many bytes. */
+function hexWord(value: bigint, width_bytes: number): string {
+  if (width_bytes === 4 && value <= 0xffff_ffffn) return `0x${eightHexDigits(Number(value))}`;
+  return `0x${value.toString(16).padStart(Math.max(2 * width_bytes, 1), "0")}`;
+}
 
 /** What is special about an access, a letter each; the README lists them. */
 function flagLetters(flags: number): string {
