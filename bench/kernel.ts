@@ -1,12 +1,13 @@
 // Cycles an access takes in the kernel, in one lab boot: bare, under the core (strict and relaxed), under the kernel's own
 // mmiotrace; on one CPU and on two at once (mmiotrace switches the second off). The register lies in an ivshmem BAR.
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+
+import { cpSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../src/base/errors.js";
 import { projectDirectory } from "../src/base/paths.js";
 import { runTool } from "../src/base/run-tool.js";
 import { buildCore } from "../src/capture/core-build.js";
+import { workFolder } from "../src/checks/run-check.js";
 import { installTools } from "../src/lab/debian.js";
 import { prepareKernel } from "../src/lab/kernel-package.js";
 import { probeKvm } from "../src/lab/kvm-probe.js";
@@ -53,7 +54,7 @@ export async function run(): Promise<void> {
   const kernel = await prepareKernel("debian:6.1", say);
   const headers = kernel.headersDirectory!;
   await buildCore({ release: kernel.release, headersDirectory: headers });
-  const work = mkdtempSync(join(tmpdir(), "mmiostrider-bench-"));
+  const work = workFolder("bench");
   try {
     await buildModule(work, headers);
     writeFileSync(join(work, "bench.sh"), script);

@@ -1,13 +1,14 @@
 // Nanoseconds to name an access's register and to put its value into words, in envytools' database, which is the
 // largest there is; and in a built-in one. `$MMIOSTRIDER_RNNDB` says where envytools' database is.
 // demmio, envytools' own decoder of mmiotrace logs, is measured too where it is on the path.
+
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { assert } from "../src/base/assert.js";
 import { UserError } from "../src/base/errors.js";
 import { projectDirectory } from "../src/base/paths.js";
+import { workFolder } from "../src/checks/run-check.js";
 import {
   type GpuAccess,
   gpuAccesses,
@@ -103,8 +104,8 @@ export function run(): void {
 }
 
 /** Lines of a log such as a GPU's driver makes: few registers get most of the accesses. */
-const logLines = 400_000;
-const logRounds = 3;
+const logLines = 1_000_000;
+const logRounds = 2;
 
 /** envytools' demmio and we ourselves turn the same log into text, each as a process, from the start to the last line. */
 function againstDemmio(): void {
@@ -113,7 +114,7 @@ function againstDemmio(): void {
     process.stdout.write(`registers: not compared with demmio: ${missing}\n`);
     return;
   }
-  const folder = mkdtempSync(join(tmpdir(), "mmiostrider-bench-"));
+  const folder = workFolder("bench");
   try {
     const random = seededRandom(99);
     const [identification, ...all] = gpuAccesses(rnndbDirectory, 0xd9, 1_000);
@@ -150,14 +151,17 @@ function againstDemmio(): void {
       if (status !== 0) throw new UserError(`mmiostrider ${args.join(" ")} failed: ${stderr}`);
     };
     ours("convert", log, trace);
+    const foreignTrace = join(folder, "foreign.mmt");
+    ours("convert", foreign, foreignTrace);
     const registers = ["--registers", `${join(rnndbDirectory, "nv_mmio.xml")}:NV_MMIO`];
     const units = logLines;
     const contended: Contender[] = [
       { name: "demmio, the log", units, work: () => runDemmio(log, rnndbDirectory, false) },
+      { name: "report, the log once imported", units, work: () => ours("report", ...registers, trace) },
       { name: "demmio, the same without decoding", units, work: () => runDemmio(foreign, rnndbDirectory, false) },
+      { name: "report, the same without decoding", units, work: () => ours("report", foreignTrace) },
       { name: "decoding alone, names and values in words", units, work: decode },
       { name: "convert, the log to CSV", units, work: () => ours("convert", ...registers, "--to", "csv", log, "-") },
-      { name: "report, the log once imported", units, work: () => ours("report", ...registers, trace) },
     ];
     printMeasured(`registers: a log of ${logLines} lines, GF119`, "line", measure(contended, logRounds));
   } finally {

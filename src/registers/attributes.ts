@@ -10,13 +10,13 @@ export class Attributes {
   readonly #element: XmlElement;
   readonly #file: string;
   readonly #warnings: DatabaseWarning[];
-  readonly #rest: Map<string, string>;
+  /** Those that somebody took: few, and nearly always all that there are. */
+  readonly #taken: string[] = [];
 
   constructor(element: XmlElement, file: string, warnings: DatabaseWarning[]) {
     this.#element = element;
     this.#file = file;
     this.#warnings = warnings;
-    this.#rest = new Map(element.attributes);
   }
 
   warn(message: string): void {
@@ -28,8 +28,8 @@ export class Attributes {
   }
 
   text(name: string): string | undefined {
-    const value = this.#rest.get(name);
-    this.#rest.delete(name);
+    const value = this.#element.attributes.get(name);
+    if (value !== undefined && !this.#taken.includes(name)) this.#taken.push(name);
     return value;
   }
 
@@ -44,11 +44,10 @@ export class Attributes {
 
   /** An offset, a count or a bit's number: below 2^53. */
   number(name: string): number | undefined {
-    const text = this.#rest.get(name);
     const value = this.wide(name);
     if (value === undefined) return undefined;
     if (value > BigInt(Number.MAX_SAFE_INTEGER)) {
-      this.warn(`${name}="${text}" is out of range`);
+      this.warn(`${name}="${this.#element.attributes.get(name)}" is out of range`);
       return undefined;
     }
     return Number(value);
@@ -85,7 +84,10 @@ export class Attributes {
   }
 
   finish(): void {
-    for (const name of this.#rest.keys()) {
+    const { attributes } = this.#element;
+    if (this.#taken.length === attributes.size) return;
+    for (const name of attributes.keys()) {
+      if (this.#taken.includes(name)) continue;
       if (name === "xmlns" || name.startsWith("xmlns:") || name.startsWith("xsi:")) continue;
       this.warn(`<${this.#element.tag}> has no attribute "${name}"`);
     }

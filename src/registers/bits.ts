@@ -1,4 +1,5 @@
 // Bits of values of up to 64 bits, worked on as numbers: many times faster than bigint, which only the widest need.
+import { hexDigits } from "../base/hex.js";
 
 /** An integer of up to 64 bits: a number where that is exact, else a bigint, so that equal ones are the same. */
 export type Wide = number | bigint;
@@ -47,5 +48,7 @@ export function bitsOf(value: Halves, low: number, high: number): Wide {
 
 /** As C's `%#x` prints it: zero has no prefix. */
 export function hexText(value: Wide): string {
-  return value === 0 ? "0" : `0x${value.toString(16)}`;
+  return value === 0
+    ? "0"
+    : `0x${typeof value === "number" && value <= 0xffff_ffff ? hexDigits(value) : value.toString(16)}`;
 }

@@ -41,15 +41,6 @@ export interface DescribeOptions {
 /** Answers remembered for each domain, width and direction; see domain-view.ts. */
 const matchesMax = 1 << 16;
 
-/** The last question and its answer. */
-interface LastMatch {
-  domain: string;
-  offset: number;
-  width_bytes: number;
-  direction: Direction | undefined;
-  match: Remembered | undefined;
-}
-
 export class RegisterDatabase {
   /** What messages call it: `e1000`, or the file's path. */
   readonly name: string;
@@ -63,7 +54,6 @@ export class RegisterDatabase {
   readonly #selection: Selection;
   readonly #views = new Map<string, DomainView>();
   readonly #matches = new Map<string, Map<number, Remembered | undefined>[]>();
-  readonly #last: LastMatch = { domain: "", offset: -1, width_bytes: 0, direction: undefined, match: undefined };
   readonly #nameOffset: NameOffset;
 
   constructor(
@@ -152,31 +142,6 @@ export class RegisterDatabase {
     width_bytes: number,
     direction: Direction | undefined,
   ): Remembered | undefined {
-    // What was asked for its name is asked for its meaning next.
-    const last = this.#last;
-    if (
-      last.offset === offset &&
-      last.width_bytes === width_bytes &&
-      last.direction === direction &&
-      last.domain === domain
-    ) {
-      return last.match;
-    }
-    const match = this.#remembered(domain, offset, width_bytes, direction);
-    last.offset = offset;
-    last.width_bytes = width_bytes;
-    last.direction = direction;
-    last.domain = domain;
-    last.match = match;
-    return match;
-  }
-
-  #remembered(
-    domain: string,
-    offset: number,
-    width_bytes: number,
-    direction: Direction | undefined,
-  ): Remembered | undefined {
     const matches = this.#matchesOf(domain, width_bytes, direction);
     const known = matches.get(offset);
     if (known !== undefined || matches.has(offset)) return known;
@@ -214,8 +179,13 @@ export class RegisterDatabase {
     options: DescribeOptions = {},
   ): string | undefined {
     const match = this.#match(domain, offset, width_bytes, options.direction);
-    if (match === undefined) return undefined;
-    const style = options.style ?? "brief";
+    return match && this.describeMatch(match, value, options.style);
+  }
+
+  /** As describe(), of an answer of lookup(). */
+  describeMatch(found: RegisterMatch, value: bigint, style: DescribeStyle = "brief"): string | undefined {
+    const match = found as Remembered;
+    if (match.wordless) return undefined;
     if (style === "full") return this.#describeMatch(match, value, style);
     // Polling reads the same again and again.
     if (match.lastValue !== value) {

@@ -1,6 +1,7 @@
 // What one access touches: the registers, or parts of them, that its bytes fall into.
 import { type Halves, maskBetween } from "./bits.js";
 import type { RegisterDefinition } from "./compile.js";
+import { isWordless } from "./describe.js";
 import type { DomainView } from "./domain-view.js";
 import type { Access } from "./schema.js";
 import type { ValueType } from "./types.js";
@@ -27,6 +28,8 @@ export interface RegisterMatch {
 /** A match as it is remembered: with the types of its parts, and the value that was last put into words. */
 export interface Remembered extends RegisterMatch {
   types: (ValueType | undefined)[];
+  /** Whether a value can't be put into words at all: one register, plain numbers. */
+  wordless: boolean;
   lastValue: bigint;
   lastText: string | undefined;
 }
@@ -63,8 +66,9 @@ export function matchParts(
   if (parts.length === 0) return undefined;
   const name = parts.map((part) => part.name).join(",");
   const types = parts.map((part) => (part.register === undefined ? undefined : view.typeOf(part.register)));
+  const wordless = types.length === 1 && (types[0] === undefined || isWordless(types[0]));
   // No access has this value, so that the first is always put into words.
-  return { name, parts, types, lastValue: -1n, lastText: undefined };
+  return { name, parts, types, wordless, lastValue: -1n, lastText: undefined };
 }
 
 function partAt(

@@ -72,8 +72,15 @@ export class TypeParser {
 
 export function noType(): TypeDefinition {
   return {
-    ...{ typeName: undefined, shr: 0, add: 0n, min: undefined, max: undefined, align: undefined, radix: 0 },
-    ...{ fields: [], values: [] },
+    typeName: undefined,
+    shr: 0,
+    add: 0n,
+    min: undefined,
+    max: undefined,
+    align: undefined,
+    radix: 0,
+    fields: [],
+    values: [],
   };
 }
 

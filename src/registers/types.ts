@@ -3,6 +3,7 @@
 
 import { FormatError } from "../base/errors.js";
 import { type Halves, maskBetween, normalize, type Wide } from "./bits.js";
+import type { Piece } from "./describe.js";
 import { type FieldDefinition, Limits, type Schema, type TypeDefinition, type ValueDefinition } from "./schema.js";
 import { outermost, type Scope, type VariantResolver } from "./variants.js";
 
@@ -14,8 +15,6 @@ export interface Field {
   mask: Halves;
   type: ValueType;
   brief: string | undefined;
-  /** By style and value, the words of narrow fields as far as they were needed; null where there are none. */
-  words: Partial<Record<"brief" | "full", (string | null)[]>>;
 }
 
 export interface ValueType {
@@ -33,6 +32,8 @@ export interface ValueType {
   names: Map<Wide, string>;
   /** `bitset`. */
   fields: Field[];
+  /** The fields as describe.ts walks through them; made on first use. */
+  pieces?: readonly Piece[];
   /** `offset`: the domain that the value is an offset in. */
   domain: string | undefined;
 }
@@ -226,7 +227,7 @@ export class TypeResolver {
       this.#count(1, definition);
       const { name, low, high, brief } = definition;
       const type = this.#resolve(definition.type, high - low + 1, inner, definition);
-      fields.push({ name, low, high, mask: maskBetween(low, high), type, brief, words: {} });
+      fields.push({ name, low, high, mask: maskBetween(low, high), type, brief });
     }
     return fields;
   }

@@ -57,7 +57,7 @@ export function parseXml(
   parser.on("opentag", (tag) => {
     const element: XmlElement = {
       tag: withoutPrefix(tag.name),
-      attributes: new Map(Object.entries(tag.attributes as Record<string, string>)),
+      attributes: attributesOf(tag.attributes as Record<string, string>),
       children: [],
       text: "",
       line: startLine,
@@ -121,4 +121,10 @@ function firstBadByte(bytes: Buffer): number {
     }
   }
   return good;
+}
+
+function attributesOf(given: Record<string, string>): Map<string, string> {
+  const attributes = new Map<string, string>();
+  for (const name of Object.keys(given)) attributes.set(name, given[name] as string);
+  return attributes;
 }
