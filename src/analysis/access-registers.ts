@@ -1,37 +1,30 @@
 // Which register an access of a trace touches, and what its value means: joins a trace's PCI functions with the
 // register databases. Show it the accesses in order: what a device answers may say where its registers are.
-import { findDatabase, type RegisterDatabase } from "../registers/index.js";
+import { findDatabase, type RegisterDatabase, type RegisterMatch } from "../registers/index.js";
+import { ByTarget } from "../trace/by-target.js";
 import type { AccessEvent } from "../trace/events.js";
+import type { RegisterWords } from "../trace/formats/text.js";
 import type { PciFunction } from "../trace/header.js";
 import type { DevicePlace } from "../trace/state.js";
 
-/** Worked out when asked for: a name costs a look-up, a meaning much more. */
-export class RegisterAccess {
-  private readonly database: RegisterDatabase;
-  private readonly event: AccessEvent;
-  private readonly place: DevicePlace;
+/** What an access touches; the same for all accesses of its target, for as long as the device tells nothing new. */
+export class RegisterAccess implements RegisterWords {
+  readonly place: DevicePlace;
+  readonly database: RegisterDatabase;
+  /** `STATUS`, or several joined by commas; undefined where the database knows none. */
+  readonly name: string | undefined;
+  private readonly match: RegisterMatch | undefined;
 
   constructor(database: RegisterDatabase, event: AccessEvent, place: DevicePlace) {
     this.database = database;
-    this.event = event;
     this.place = place;
-  }
-
-  /** `STATUS`, or several joined by commas; undefined where the database knows none. */
-  get name(): string | undefined {
-    const { event, place } = this;
-    return this.database.lookup(place.bar, place.offset, event.width_bytes, event.kind)?.name;
+    this.match = database.lookup(place.bar, place.offset, event.width_bytes, event.kind);
+    this.name = this.match?.name;
   }
 
   /** `FD | LU | SPEED=1000MB_S`, or undefined where the database has nothing to add to the number. */
-  get meaning(): string | undefined {
-    return this.meaningOf(this.event.value);
-  }
-
-  /** What another value would mean there. */
   meaningOf(value: bigint): string | undefined {
-    const { event, place } = this;
-    return this.database.describe(place.bar, place.offset, event.width_bytes, value, { direction: event.kind });
+    return this.match && this.database.describeMatch(this.match, value);
   }
 }
 
@@ -41,6 +34,8 @@ export class AccessRegisters {
   private readonly choose: ChooseDatabase;
   /** By PCI address. */
   private readonly databases = new Map<string, RegisterDatabase | undefined>();
+  /** Answers so far, for as long as no device tells anything new. */
+  private readonly seen = new ByTarget<RegisterAccess>();
 
   /** `choose` finds a PCI function's database; the built-in ones by default. */
   constructor(choose: ChooseDatabase = builtInFor) {
@@ -49,18 +44,17 @@ export class AccessRegisters {
 
   /** The register that `event` touches, whose address lies at `place`; undefined where its device has no database. */
   see(event: AccessEvent, place: DevicePlace): RegisterAccess | undefined {
-    let database = this.databaseOf(place.function);
+    const known = this.seen.get(event.target);
+    let database = known === undefined ? this.databaseOf(place.function) : known.database;
     if (database === undefined) return undefined;
     // What the answer tells holds for the answer itself, too: a GPU's first register says how to read it.
-    if (event.kind === "read") database = this.observe(database, place, event.width_bytes, event.value);
-    return new RegisterAccess(database, event, place);
-  }
-
-  /** As `see`, for those that want words. */
-  tell(event: AccessEvent, place: DevicePlace): { name: string; meaning: string | undefined } | undefined {
-    const access = this.see(event, place);
-    const name = access?.name;
-    return name === undefined ? undefined : { name, meaning: access?.meaning };
+    if (database.learns && event.kind === "read") {
+      database = this.observe(database, place, event.width_bytes, event.value);
+    }
+    if (database === known?.database) return known;
+    const access = new RegisterAccess(database, event, place);
+    this.seen.set(event.target, access);
+    return access;
   }
 
   /** Takes in what a read told, where nobody wants to know which register it was. */
@@ -81,7 +75,10 @@ export class AccessRegisters {
     value: bigint,
   ): RegisterDatabase {
     const next = database.observe(place.bar, place.offset, width_bytes, value);
-    if (next !== database) this.databases.set(place.function.address, next);
+    if (next !== database) {
+      this.databases.set(place.function.address, next);
+      this.seen.clear();
+    }
     return next;
   }
 

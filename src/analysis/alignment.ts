@@ -21,8 +21,15 @@ export interface Alignment {
 const lookAheadMax = 256;
 /** So many must be alike for a place to be taken as one from which both go on. */
 const alikeWanted = 6;
-/** A choice of how much to skip is made by looking so far ahead. */
+/** A choice of how much to skip is made by looking so far ahead, and further where so much is alike. */
 const choiceAhead = 64;
+
+/** Of the first sequence, those from `from` to `middle` may in truth have come behind any of those from `middle` to `end`. */
+export interface Movable {
+  from: number;
+  middle: number;
+  end: number;
+}
 
 export interface Sequences {
   firstCount: number;
@@ -36,6 +43,8 @@ export interface Sequences {
   maySkip(first: number): boolean;
   /** Whether the second's access can't be in the first at this place, whatever comes: it is left out. */
   mustSkip(first: number, second: number): boolean;
+  /** What may have come in another order than it stands in, around the first's place. */
+  mayBeLater?(first: number): Movable | undefined;
   /** Whether the first may end early: then what the second has behind that is no difference. */
   firstIsCut?: boolean;
 }
@@ -68,6 +77,12 @@ export function align(sequences: Sequences, differencesMax: number): Alignment {
       skipped += 1;
       continue;
     }
+    const moved = stepsWhenMoved(sequences, first, second);
+    if (moved > 0) {
+      first += moved;
+      second += moved;
+      continue;
+    }
     if (differences.length >= differencesMax) return { differences, more: true, skipped };
     const [stepsFirst, stepsSecond] = nearestAlike(sequences, first, second);
     const both = Math.min(stepsFirst, stepsSecond);
@@ -84,7 +99,8 @@ export function align(sequences: Sequences, differencesMax: number): Alignment {
 
 /**
  * How many of the second's next accesses to leave out: the fewest after which all goes on alike to the next place where
- * anything may be left out (or so far as is looked), or, where a difference prevents that, as much of it as can be.
+ * anything may be left out; where a difference prevents that, those after which it goes on alike the furthest. Drivers do
+ * the same at each start, so that a short look ahead would find the wrong one.
  */
 function chooseSkips(sequences: Sequences, first: number, second: number): number {
   // At the first's end nothing can be alike any more, and everything that may go goes.
@@ -101,13 +117,52 @@ function chooseSkips(sequences: Sequences, first: number, second: number): numbe
       const inBoth = first + step < sequences.firstCount && other < sequences.secondCount;
       if (inBoth && sequences.same(first + step, other)) alike += 1;
     }
+    if (alike === ahead) {
+      const further = goOnAlike(sequences, first + ahead, other);
+      if (further.throughout) return skips;
+      alike += further.steps;
+    }
     if (alike > bestAlike || atEnd) {
       best = skips;
       bestAlike = alike;
     }
-    if (alike === ahead) return best;
     if (second + skips >= sequences.secondCount || !sequences.skippable(first, second + skips)) return best;
   }
+}
+
+/** For how many steps both go on alike from here, and whether that is to the next place where anything may be left out. */
+function goOnAlike(sequences: Sequences, first: number, second: number): { steps: number; throughout: boolean } {
+  let steps = 0;
+  let other = second;
+  for (let place = first; place < sequences.firstCount && !sequences.maySkip(place); place += 1) {
+    while (other < sequences.secondCount && sequences.mustSkip(place, other)) other += 1;
+    if (other >= sequences.secondCount || !sequences.same(place, other)) return { steps, throughout: false };
+    steps += 1;
+    other += 1;
+  }
+  return { steps, throughout: true };
+}
+
+/**
+ * How far both go on alike when some of the first are moved back, as they may be; 0 where that doesn't help. Those
+ * before `first` were alike without.
+ */
+function stepsWhenMoved(sequences: Sequences, first: number, second: number): number {
+  const movable = sequences.mayBeLater?.(first);
+  if (movable === undefined) return 0;
+  const { from, middle } = movable;
+  const start = second - (first - from);
+  if (start < 0) return 0;
+  for (let end = Math.max(middle, first) + 1; end <= movable.end; end += 1) {
+    const order = [...places(middle, end), ...places(from, middle)];
+    if (start + order.length > sequences.secondCount) return 0;
+    if (order.every((place, index) => sequences.same(place, start + index))) return end - first;
+  }
+  return 0;
+}
+
+function places(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, index) => from + index);
 }
 
 function countAlike(sequences: Sequences, first: number, second: number, wanted: number): number {

@@ -24,7 +24,7 @@ afterAll(() => rmSync(directory, { recursive: true }));
 /** Everything that report would print. */
 async function linesOf(reader: TraceReader, selection: Selection = {}): Promise<string[]> {
   const registers = new AccessRegisters();
-  const text = new TextWriter(reader.header, (event, place) => registers.tell(event, place));
+  const text = new TextWriter(reader.header, (event, place) => registers.see(event, place));
   return mapSelected(reader, selection, ({ event, state }) => text.line(event, state));
 }
 

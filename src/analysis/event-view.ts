@@ -49,6 +49,12 @@ export class EventView {
     if (place !== undefined) this.register = this.registers.see(event, place);
   }
 
+  /** What an access's value means in its register, where the database has something to add to the number. */
+  get meaning(): string | undefined {
+    const { access } = this;
+    return access && this.register?.meaningOf(access.value);
+  }
+
   /** The event where it is an access. */
   get access(): AccessEvent | undefined {
     return this.event.kind === "read" || this.event.kind === "write" ? this.event : undefined;
@@ -67,8 +73,9 @@ export class EventView {
   /** Where the address lies, or undefined where it lies in no memory BAR or there is none. */
   get place(): DevicePlace | undefined {
     if (!this.placeKnown) {
-      const { address } = this;
-      this.knownPlace = address === undefined ? undefined : this.state.placeOf(address);
+      const { access, address, state } = this;
+      if (access !== undefined) this.knownPlace = state.placeOfAccess(access);
+      else this.knownPlace = address === undefined ? undefined : state.placeOf(address);
       this.placeKnown = true;
     }
     return this.knownPlace;

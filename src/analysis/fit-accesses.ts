@@ -93,6 +93,7 @@ export function fitAccesses(
     valueHigh: [],
     cpu: [],
     event: [],
+    unordered: [],
     coverage: [],
   };
   const fitted: FittedAccesses = { accesses, region: [], split: 0, widened: 0, notLogged: 0 };
@@ -129,6 +130,7 @@ export function tracedPart(traced: TracedAccesses, at: number): TracedPart {
     valueHigh: traced.valueHigh[at]!,
     cpu: traced.cpu[at]!,
     event: traced.event[at]!,
+    unordered: traced.unordered[at]!,
   };
 }
 

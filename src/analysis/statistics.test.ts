@@ -7,16 +7,20 @@ import type { TraceReader } from "../trace/reader.js";
 import { RecordKind } from "../trace/record.js";
 import { AccessRegisters } from "./access-registers.js";
 import { selectedViews } from "./selection.js";
-import { registersMax, type Statistics, StatisticsCollector, valuesMax } from "./statistics.js";
+import { Rows, registersMax, type Statistics, StatisticsCollector, valuesMax } from "./statistics.js";
 import { importedTrace, recordedText, recordedTrace, traceOf } from "./traces-for-tests.js";
 
-async function statisticsOf(reader: TraceReader): Promise<Statistics> {
+/** With all rows made. */
+type Told = { [K in keyof Statistics]: Statistics[K] extends Rows<infer R> ? R[] : Statistics[K] };
+
+async function statisticsOf(reader: TraceReader): Promise<Told> {
   const collector = new StatisticsCollector(reader.header.clock);
   for await (const { views } of selectedViews(reader, new AccessRegisters(), {})) {
     for (const view of views) collector.add(view);
   }
   await reader.close();
-  return collector.result();
+  const result = Object.entries(collector.result());
+  return Object.fromEntries(result.map(([name, value]) => [name, value instanceof Rows ? [...value] : value])) as Told;
 }
 
 interface Line {
@@ -58,6 +62,7 @@ test("counts, bytes, values and times between are those of the kernel's text", a
       accesses: own.length,
       writes: own.filter((line) => line.write).length,
       values,
+      moreValues: false,
       last: own.at(-1)!.value,
       width_bytes: 4,
     });
@@ -135,6 +140,11 @@ test("a framebuffer's places are counted one by one up to a limit, then together
   const found = await statisticsOf(await traceOf(list.records));
   expect(found.accesses).toBe(2 * places);
   expect(found.registers.length).toBe(registersMax + 1);
-  expect(found.registers[0]).toMatchObject({ offset: "0xf0000000", values: valuesMax, accesses: places + 1 });
+  expect(found.registers[0]).toMatchObject({
+    offset: "0xf0000000",
+    values: valuesMax,
+    moreValues: true,
+    accesses: places + 1,
+  });
   expect(found.registers[1]).toMatchObject({ offset: null, accesses: 1_000 });
 });

@@ -22,8 +22,9 @@ export interface RegisterStatistics extends TallyResult {
   offset: string | null;
   width_bytes: number | null;
   register: string | null;
-  /** How many different values were seen, `valuesMax` where there were as many or more. */
+  /** How many different values were seen; at least so many, where `moreValues` says so. */
   values: number;
+  moreValues: boolean;
   /** The last value. */
   last: string;
 }
@@ -45,15 +46,36 @@ export interface Statistics extends TallyResult {
   events: number;
   lost: number;
   escaped: number;
-  devices: DeviceStatistics[];
-  registers: RegisterStatistics[];
-  sites: SiteStatistics[];
-  cpus: CpuStatistics[];
-  polls: PollStatistics[];
+  devices: Rows<DeviceStatistics>;
+  registers: Rows<RegisterStatistics>;
+  sites: Rows<SiteStatistics>;
+  cpus: Rows<CpuStatistics>;
+  polls: Rows<PollStatistics>;
 }
 
-/** Different values are counted up to so many a register. */
+/** A table's rows, each made when it is asked for: of tens of thousands of registers mostly a few are shown. */
+export class Rows<T> implements Iterable<T> {
+  private readonly make: (index: number) => T;
+  readonly length: number;
+
+  constructor(length: number, make: (index: number) => T) {
+    this.length = length;
+    this.make = make;
+  }
+
+  /** The first `count` rows. */
+  first(count: number): T[] {
+    return Array.from({ length: Math.min(count, this.length) }, (_, index) => this.make(index));
+  }
+
+  *[Symbol.iterator](): Iterator<T> {
+    for (let index = 0; index < this.length; index += 1) yield this.make(index);
+  }
+}
+
+/** Different values are counted up to so many a register, and so many of all registers together: each is kept. */
 export const valuesMax = 1024;
+export const valuesOfAllMax = 131_072;
 /** So many places are counted one by one; a framebuffer alone has millions. */
 export const registersMax = 65_536;
 
@@ -64,6 +86,8 @@ interface RegisterTally {
   width_bytes: number | null;
   /** Undefined as long as there is only one. */
   values: Set<bigint> | undefined;
+  /** A value came for which there was no room. */
+  moreValues: boolean;
   last: bigint;
 }
 
@@ -86,6 +110,7 @@ export class StatisticsCollector {
   /** By physical address, then by width: seldom more than one. */
   private readonly registers = new Map<bigint, RegisterTally[]>();
   private registersCount = 0;
+  private valuesCount = 0;
   /** By PCI address and BAR, for what `registersMax` leaves no room for. */
   private readonly elsewhere = new Map<string, RegisterTally>();
   private readonly sites = new Map<bigint, { tally: Tally; symbol: string | undefined; module: string | undefined }>();
@@ -116,10 +141,7 @@ export class StatisticsCollector {
     obtain(this.devices, address, () => new Tally()).add(event, ticks);
 
     const register = this.registerOf(view, event);
-    if (register.values === undefined && event.value !== register.last && register.tally.accesses > 0) {
-      register.values = new Set([register.last]);
-    }
-    if (register.values !== undefined && register.values.size < valuesMax) register.values.add(event.value);
+    if (event.value !== register.last && register.tally.accesses > 0) this.countValue(register, event.value);
     register.tally.add(event, ticks);
     register.last = event.value;
 
@@ -134,6 +156,20 @@ export class StatisticsCollector {
     if (event.flags & RecordFlag.hardirq) cpu.hardirq += 1;
     else if (event.flags & RecordFlag.softirq) cpu.softirq += 1;
     this.polls.add(event, register);
+  }
+
+  /** Takes in a value that isn't the one before. */
+  private countValue(register: RegisterTally, value: bigint): void {
+    const { values } = register;
+    if (values?.has(value)) return;
+    if ((values?.size ?? 1) >= valuesMax || this.valuesCount >= valuesOfAllMax) register.moreValues = true;
+    else if (values === undefined) {
+      register.values = new Set([register.last, value]);
+      this.valuesCount += 2;
+    } else {
+      values.add(value);
+      this.valuesCount += 1;
+    }
   }
 
   private registerOf(view: EventView, event: AccessEvent): RegisterTally {
@@ -164,47 +200,54 @@ export class StatisticsCollector {
       const { device, bar, offset } = register.place;
       return { device, driver: driverOf(device), bar, offset, register: register.name ?? null };
     };
+    const polls = this.polls.result((register, site) => {
+      return { ...where(register), site: site === 0n ? null : (this.sites.get(site)?.symbol ?? hex(site)) };
+    });
+    const cpus = [...this.cpus].sort(([a], [b]) => a - b);
     return {
       ...told(this.whole),
       events: this.events,
       lost: this.lost,
       escaped: this.escaped,
       devices: sorted(
-        [...this.devices].map(([device, tally]) => ({ device, driver: driverOf(device), ...told(tally) })),
+        [...this.devices].map(([device, tally]) => ({ device, tally })),
+        ({ device, tally }) => ({ device, driver: driverOf(device), ...told(tally) }),
       ),
-      registers: sorted(
-        [...this.registers.values()]
-          .flat()
-          .concat(...this.elsewhere.values())
-          .map((register) => ({
-            ...where(register),
-            width_bytes: register.width_bytes,
-            ...told(register.tally),
-            values: register.values?.size ?? 1,
-            last: hex(register.last),
-          })),
-      ),
+      registers: sorted([...this.allRegisters()], (register) => ({
+        ...where(register),
+        width_bytes: register.width_bytes,
+        ...told(register.tally),
+        values: register.values?.size ?? 1,
+        moreValues: register.moreValues,
+        last: hex(register.last),
+      })),
       sites: sorted(
-        [...this.sites].map(([site, { tally, symbol, module }]) => {
-          return { site: symbol ?? hex(site), module: module ?? null, ...told(tally) };
-        }),
+        [...this.sites].map(([site, found]) => ({ site, ...found })),
+        ({ site, tally, symbol, module }) => ({ site: symbol ?? hex(site), module: module ?? null, ...told(tally) }),
       ),
-      cpus: [...this.cpus]
-        .map(([cpu, { tally, hardirq, softirq }]) => ({ cpu, ...told(tally), hardirq, softirq }))
-        .sort((a, b) => a.cpu - b.cpu),
-      polls: this.polls.result((register, site) => {
-        return { ...where(register), site: site === 0n ? null : (this.sites.get(site)?.symbol ?? hex(site)) };
+      cpus: new Rows(cpus.length, (index) => {
+        const [cpu, { tally, hardirq, softirq }] = cpus[index]!;
+        return { cpu, ...told(tally), hardirq, softirq };
       }),
+      polls: new Rows(polls.length, (index) => polls[index]!),
     };
+  }
+
+  private *allRegisters(): Generator<RegisterTally> {
+    for (const registers of this.registers.values()) yield* registers;
+    yield* this.elsewhere.values();
   }
 }
 
 function newRegister(place: RegisterTally["place"], width_bytes: number | null): RegisterTally {
-  return { tally: new Tally(), name: undefined, place, width_bytes, values: undefined, last: 0n };
+  const values = { values: undefined, moreValues: false, last: 0n };
+  return { tally: new Tally(), name: undefined, place, width_bytes, ...values };
 }
 
-function sorted<T extends TallyResult>(rows: T[]): T[] {
-  return rows.sort((a, b) => b.accesses - a.accesses);
+/** A row for each of `tallies`, the most frequent first. */
+function sorted<T extends { tally: Tally }, R>(tallies: T[], row: (tally: T) => R): Rows<R> {
+  tallies.sort((a, b) => b.tally.accesses - a.tally.accesses);
+  return new Rows(tallies.length, (index) => row(tallies[index]!));
 }
 
 function obtain<K, V>(map: Map<K, V>, key: K, make: () => V): V {

@@ -26,16 +26,20 @@ export interface TracedAccesses {
   cpu: number[];
   /** The trace's event that it is (a part of). */
   event: number[];
+  /** 1: made without the lock, by an NMI that came while its CPU was making the access before it, or waiting to. */
+  unordered: number[];
   coverage: CoverageChange[];
   /** Every address that was ever mapped. */
   mapped: AddressRange[];
   lost: bigint;
   escaped: number;
-  unordered: boolean;
 }
 
-/** Walks the whole trace. Throws FormatError. */
-export async function collectAccesses(reader: TraceReader): Promise<TracedAccesses> {
+/** Walks the whole trace; `progress` hears which part of it was read. Throws FormatError. */
+export async function collectAccesses(
+  reader: TraceReader,
+  progress: (part: number) => void = () => {},
+): Promise<TracedAccesses> {
   const accesses: TracedAccesses = {
     count: 0,
     write: [],
@@ -45,15 +49,16 @@ export async function collectAccesses(reader: TraceReader): Promise<TracedAccess
     valueHigh: [],
     cpu: [],
     event: [],
+    unordered: [],
     coverage: [{ at: 0, living: [] }],
     mapped: [],
     lost: 0n,
     escaped: 0,
-    unordered: false,
   };
   const living = new Map<number, AddressRange>();
-  for await (const { events } of reader.batches()) {
+  for await (const { block, events } of reader.batches()) {
     for (const event of events) take(accesses, living, event);
+    progress((block.firstEvent + block.events) / reader.events);
   }
   return accesses;
 }
@@ -62,7 +67,6 @@ function take(accesses: TracedAccesses, living: Map<number, AddressRange>, event
   switch (event.kind) {
     case "read":
     case "write":
-      if ((event.flags & RecordFlag.unordered) !== 0) accesses.unordered = true;
       for (let offset = 0; offset < event.width_bytes; offset += partMax_bytes) {
         const width_bytes = Math.min(partMax_bytes, event.width_bytes - offset);
         const value = event.value >> BigInt(8 * offset);
@@ -74,6 +78,7 @@ function take(accesses: TracedAccesses, living: Map<number, AddressRange>, event
           valueHigh: width_bytes > 4 ? Number(BigInt.asUintN(32, value >> 32n)) : 0,
           cpu: event.cpu,
           event: event.number,
+          unordered: (event.flags & RecordFlag.unordered) === 0 ? 0 : 1,
         });
       }
       break;
@@ -108,6 +113,7 @@ export interface TracedPart {
   valueHigh: number;
   cpu: number;
   event: number;
+  unordered: number;
 }
 
 export function push(accesses: TracedAccesses, part: TracedPart): void {
@@ -118,6 +124,7 @@ export function push(accesses: TracedAccesses, part: TracedPart): void {
   accesses.valueHigh.push(part.valueHigh);
   accesses.cpu.push(part.cpu);
   accesses.event.push(part.event);
+  accesses.unordered.push(part.unordered);
   accesses.count += 1;
 }
 

@@ -1,7 +1,7 @@
 // Reads QEMU's own log of what its devices received (`-trace memory_region_ops_*`, log backend), as the ground truth
 // that a trace is compared with. A log can have millions of lines for devices that nobody traced, so lines are read as
 // bytes, and only those that touch wanted addresses are kept.
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { FormatError, messageOf, UserError } from "../base/errors.js";
 import { DeviceMoves } from "./device-moves.js";
 import { LineScanner } from "./truth-line.js";
@@ -117,12 +117,13 @@ const quote = 0x27;
 /**
  * Reads the log in `path` and keeps the accesses that touch one of `ranges`, and all writes to port 0x80. Accesses to the ports
  * of an alias count as accesses to its memory.
- * A last line without its end is left out. Throws UserError, FormatError.
+ * A last line without its end is left out. `progress` hears which part of the log was read. Throws UserError, FormatError.
  */
 export function readTruthLog(
   path: string,
   ranges: readonly AddressRange[],
   aliases: readonly PortAlias[] = [],
+  progress: (part: number) => void = () => {},
 ): TruthLog {
   let descriptor: number;
   try {
@@ -131,7 +132,7 @@ export function readTruthLog(
     throw new UserError(`opening the truth log ${path} failed: ${messageOf(error)}`, { cause: error });
   }
   try {
-    return new TruthParser(path, ranges, aliases).parse(descriptor);
+    return new TruthParser(path, ranges, aliases).parse(descriptor, progress);
   } finally {
     closeSync(descriptor);
   }
@@ -158,12 +159,16 @@ class TruthParser {
     this.last = Math.max(...ranges.map((range) => range.last));
   }
 
-  parse(descriptor: number): TruthLog {
+  parse(descriptor: number, progress: (part: number) => void): TruthLog {
     const buffer = Buffer.alloc(chunk_bytes + lineMax_bytes);
+    const size_bytes = fstatSync(descriptor).size;
     let kept = 0;
+    let done_bytes = 0;
     for (;;) {
       const read = this.read(descriptor, buffer, kept);
       if (read === 0) break;
+      done_bytes += read;
+      progress(size_bytes === 0 ? 0 : Math.min(1, done_bytes / size_bytes));
       const end = kept + read;
       let from = 0;
       for (;;) {

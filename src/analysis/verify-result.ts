@@ -14,6 +14,8 @@ export interface VerifyOptions {
   expectAll?: boolean;
   /** The recorder was killed: what the log has behind the trace's end is no difference. */
   cut?: boolean;
+  /** Hears how far it has come. */
+  progress?: (part: number, whole: number) => void;
 }
 
 export interface RegionResult {
@@ -86,7 +88,7 @@ export function truthText(truth: TruthAccesses, at: number): AccessText {
   return accessText(part, truth.line[at]!);
 }
 
-function accessText(part: Omit<TracedPart, "event">, place: number): AccessText {
+function accessText(part: Omit<TracedPart, "event" | "unordered">, place: number): AccessText {
   const value = (BigInt(part.valueHigh) << 32n) | BigInt(part.valueLow);
   return {
     kind: part.write === 1 ? "write" : "read",

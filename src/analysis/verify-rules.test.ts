@@ -51,6 +51,34 @@ describe("the rules", () => {
     expect(twice.differences).toMatchObject([{ kind: "missing", truth: { address: "0xfebc0034" } }]);
   });
 
+  test("what an NMI does between an access's claim of its place and the access itself may be seen before it, and only that", async () => {
+    const nmi = { flags: RecordFlag.nmi | RecordFlag.unordered };
+    const interrupted = (flags: Partial<typeof nmi>, ...order: number[]) => {
+      const recording = new Recording().map().both(0, 9n);
+      recording.traced("write", 4, 0, 1n);
+      recording.traced("write", 4, 0, 2n, flags).traced("read", 4, 4, 3n, flags).both(0, 9n);
+      const last = recording.log.pop()!;
+      for (const value of order)
+        recording.logged(value === 3 ? "read" : "write", 4, value === 3 ? 4 : 0, BigInt(value));
+      recording.log.push(last);
+      return recording.verify();
+    };
+    for (const order of [
+      [1, 2, 3],
+      [2, 1, 3],
+      [2, 3, 1],
+    ]) {
+      expect(await interrupted(nmi, ...order)).toMatchObject({ identical: true, order: "each CPU" });
+    }
+    for (const order of [
+      [3, 2, 1],
+      [1, 3, 2],
+    ]) {
+      expect(await interrupted(nmi, ...order)).toMatchObject({ identical: false });
+    }
+    expect(await interrupted({}, 2, 3, 1)).toMatchObject({ identical: false });
+  });
+
   test("a width between a region's narrowest and widest must be the same", async () => {
     const recording = new Recording().map().traced("read", 2, 8, 0x3344n).logged("read", 4, 8, 0x3344n);
     recording.traced("read", 1, 0, 1n).logged("read", 1, 0, 1n);

@@ -17,12 +17,13 @@
 // - A memory BAR that QEMU builds as a view of the function's ports is in its log at the ports (port-aliases.ts).
 // - What QEMU's 53c8xx copies by itself counts not as accessed, where the log says so (device-moves.ts).
 // - A strict trace must have the log's order across all regions. A relaxed one promises it only for each CPU, and is
-//   compared CPU by CPU.
+//   compared CPU by CPU. So is one with accesses that an NMI made while its CPU was between the claim of a record's place and
+//   the access itself (UNORDERED): the device may have seen the interrupted access, which stands before them, behind them.
 // - A trace with lost or escaped records is never identical; nor is one that was cut, unless the caller knows that the
 //   recorder was killed: then it is compared as far as it goes.
 import type { TraceReader } from "../trace/reader.js";
 import { TraceState } from "../trace/state.js";
-import { type Alignment, align, type Difference } from "./alignment.js";
+import { type Alignment, align, type Difference, type Movable } from "./alignment.js";
 import { fenceWindow, type Window } from "./fence-window.js";
 import { type Extent, extentOf, type FittedAccesses, findExtents, fitAccesses, LoggedPlaces } from "./fit-accesses.js";
 import { findPortAliases } from "./port-aliases.js";
@@ -49,11 +50,14 @@ export async function verify(
   truthPath: string,
   options: VerifyOptions = {},
 ): Promise<VerifyResult> {
-  const traced = await collectAccesses(reader);
+  const { progress = () => {} } = options;
+  // Reading the trace and reading the log are told as a half each: comparing takes the least.
+  const traced = await collectAccesses(reader, (part) => progress(part / 2, 1));
   const mapped = joinRanges(traced.mapped);
-  let log = readTruthLog(truthPath, mapped);
+  const hear = (part: number) => progress((1 + part) / 2, 1);
+  let log = readTruthLog(truthPath, mapped, [], hear);
   const aliases = findPortAliases(reader.header.pciFunctions, mapped, log.accesses);
-  if (aliases.length > 0) log = readTruthLog(truthPath, mapped, aliases);
+  if (aliases.length > 0) log = readTruthLog(truthPath, mapped, aliases, hear);
   return new Comparison(reader, traced, log, truthPath, options).run();
 }
 
@@ -100,7 +104,7 @@ class Comparison {
   }
 
   run(): VerifyResult {
-    const relaxed = this.reader.header.options.relaxed || this.traced.unordered;
+    const relaxed = this.reader.header.options.relaxed || this.traced.unordered.includes(1);
     // Among what is left out, only a region's own accesses tell where it goes on being recorded.
     const byRegion = this.leaveOutUnmapped && this.window.to - this.window.from < this.truth.count;
     const groups = this.groups(relaxed, byRegion);
@@ -200,10 +204,26 @@ class Comparison {
         maySkip: (a) => this.leaveOutUnmapped && changes.has(a),
         skippable: (a, b) => changes.get(a)?.some((living) => !addressIn(living, b)) ?? false,
         mustSkip: (a, b) => this.leaveOutUnmapped && !changes.has(a) && !addressIn(livingAt[a]!, b),
+        mayBeLater: (a) => this.mayBeLater(first, a),
         firstIsCut: this.cut,
       },
       differencesMax,
     );
+  }
+
+  /** Around place `a` of `first`: an access, and those of the NMIs that interrupted it. */
+  private mayBeLater(first: readonly number[], a: number): Movable | undefined {
+    const { event, unordered } = this.traced;
+    const isUnordered = (place: number) => place < first.length && unordered[first[place]!] === 1;
+    let last = a;
+    while (last > 0 && isUnordered(last)) last -= 1;
+    const middle = last + 1;
+    let end = middle;
+    while (isUnordered(end)) end += 1;
+    if (end === middle || isUnordered(last)) return undefined;
+    let from = last;
+    while (from > 0 && event[first[from - 1]!] === event[first[last]!]) from -= 1;
+    return { from, middle, end };
   }
 
   private same(a: number, b: number): boolean {

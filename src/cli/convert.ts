@@ -81,7 +81,7 @@ async function run(from: string, out: string | undefined, options: Options): Pro
     ranges: options.vmallocinfo === undefined ? undefined : rangesOf(options.vmallocinfo),
     makeTell: () => {
       const registers = makeRegisters();
-      return registers.tell.bind(registers);
+      return registers.see.bind(registers);
     },
     producer: "mmiostrider 0.1.0",
     onProgress: (done_bytes: number, whole_bytes: number) => progress.update(done_bytes, whole_bytes),

@@ -4,7 +4,7 @@ import { cutTrace } from "../analysis/cut-trace.js";
 import { UsageError } from "../base/errors.js";
 import { countText } from "../base/units.js";
 import { openTrace } from "../trace/file-source.js";
-import { makeTrace } from "./new-trace.js";
+import { makeTrace, requireFileForJson, tellMade } from "./new-trace.js";
 import { Progress } from "./progress.js";
 import {
   addFilterOption,
@@ -18,6 +18,7 @@ import {
 
 interface CutOptions extends SelectionOptions, RegisterOptions {
   output: string;
+  json?: true;
 }
 
 export function addCut(program: Command): void {
@@ -33,6 +34,7 @@ export function addCut(program: Command): void {
   addRangeOptions(command);
   addFilterOption(command);
   addRegisterOptions(command)
+    .option("--json", "what was written, as JSON on standard output")
     .addHelpText(
       "after",
       `
@@ -43,6 +45,7 @@ Examples:
   mmiostrider cut --from @1000 --to @1999 e1000.mmt -o - | mmiostrider report -
   mmiostrider cut --from 'mark:cable pulled' e1000.mmt -o after.mmt
   mmiostrider cut --filter 'device == 00:04.0' all.mmt -o nic.mmt
+  mmiostrider cut --json --from @1000 e1000.mmt -o rest.mmt | jq .events
 
 Exit codes: 0 done, 1 failed (nothing is left behind then), 2 wrong usage.`,
     )
@@ -51,6 +54,7 @@ Exit codes: 0 done, 1 failed (nothing is left behind then), 2 wrong usage.`,
       if (selection.from === undefined && selection.to === undefined && selection.filter === undefined) {
         throw new UsageError("cut needs --from, --to or --filter: else it is the whole trace");
       }
+      requireFileForJson(options);
       const makeRegisters = registersOf(options);
       const reader = await openTrace(file);
       const progress = new Progress("cutting");
@@ -69,7 +73,7 @@ Exit codes: 0 done, 1 failed (nothing is left behind then), 2 wrong usage.`,
           }),
         );
         progress.end();
-        process.stderr.write(`${countText(events)} events\n`);
+        await tellMade(options, { events, inputs: [reader] }, `${countText(events)} events`);
       } finally {
         progress.end();
         await reader.close();

@@ -5,6 +5,7 @@ import { type DiffResult, diffTraces, Masks, type TraceDifference } from "../ana
 import { ExitCode, UsageError } from "../base/errors.js";
 import { countText } from "../base/units.js";
 import { openTrace } from "../trace/file-source.js";
+import { writeJson } from "./json-output.js";
 import { type ColorChoice, colorChoices, paintFor } from "./paint.js";
 import { Progress } from "./progress.js";
 import { tellIncomplete } from "./report.js";
@@ -65,6 +66,8 @@ Examples:
   mmiostrider diff --like-a working-again.mmt working.mmt broken.mmt
   mmiostrider diff --filter 'register != EECD' --json a.mmt b.mmt | jq .differences
 
+Both traces' accesses are kept in memory: of very large traces, compare parts (cut, --filter).
+
 Exit codes: 0 the same, 1 different (or failed, with a message), 2 wrong usage, 3 the same as far as the traces go, but one
 of them is incomplete.`,
     )
@@ -91,7 +94,8 @@ of them is incomplete.`,
       for (const like of options.likeA ?? []) masks.learn(first, await read(like));
       const result = diffTraces(first, second, masks);
       const output = new TextOutput();
-      await output.write(options.json ? `${JSON.stringify(result, jsonValue, 2)}\n` : textOf(result, options));
+      if (options.json) await writeJson(output, result);
+      else await output.write(textOf(result, options));
       await output.flush();
       const readsDiffer = options.reads === true && result.devices.some(({ read: count }) => count > 0);
       if (!result.same || readsDiffer) process.exitCode = ExitCode.failed;
@@ -118,10 +122,6 @@ function masksOf(texts: readonly string[]): Masks {
     masks.add({ register, bits: BigInt(bits) });
   }
   return masks;
-}
-
-function jsonValue(_key: string, value: unknown): unknown {
-  return typeof value === "bigint" ? `0x${value.toString(16)}` : value;
 }
 
 function textOf(result: DiffResult, options: DiffOptions): string {

@@ -84,13 +84,13 @@ Exit codes: 0 found, 1 not found (or failed, with a message), 2 wrong usage, 3 n
             const prefix = files.length > 1 && options.json !== true ? `${file}:` : "";
             const matches = new Matches(output, prefix, options);
             const registers = makeRegisters();
-            const plain = new TextWriter(reader.header, (event, place) => registers.tell(event, place));
+            const plain = new TextWriter(reader.header, (event, place) => registers.see(event, place));
             const paint = paintFor(options.color);
             const painted =
-              paint && new TextWriter(reader.header, (event, place) => registers.tell(event, place), paint);
+              paint && new TextWriter(reader.header, (event, place) => registers.see(event, place), paint);
             const rows = options.json
               ? new EventRows(reader.header, traceName(reader.source.name), (event, place) =>
-                  registers.tell(event, place),
+                  registers.see(event, place),
                 )
               : undefined;
             search: for await (const { block, views } of selectedViews(reader, registers, selection)) {

@@ -23,6 +23,8 @@ lib/modules/*. Debian's are downloaded with apt and unpacked into the cache, not
 in its kernel, which Debian's -cloud flavour doesn't have.
 
 In the machine, / is the host's root: readable, and writable without any effect on the host; /share is DIR.
+With --suspendable, / is in the machine's memory, and holds busybox, Node, mmiostrider and the kernel's modules only; /share is
+copied from DIR at the start, and what is new or has changed in it is copied back at the end. It takes 1 GB (--memory).
 The exit code is COMMAND's; 1 when the machine itself fails.`;
 
 interface LabOptions {
@@ -34,6 +36,7 @@ interface LabOptions {
   truth?: string;
   share?: string;
   console?: string;
+  suspendable?: boolean;
   timeout: string;
 }
 
@@ -49,6 +52,7 @@ export function addLab(program: Command): void {
     .option("--append <words>", "more words for the kernel's command line")
     .option("--truth <file>", "keep QEMU's own log of what the devices received")
     .option("--share <dir>", "a folder that the machine may write to, as /share")
+    .option("--suspendable", "a small root in the machine's own memory, so that it can suspend and resume")
     .option("--console <file>", "keep what the machine's kernel says")
     .option("--timeout <seconds>", "end the machine after this long", "600")
     .passThroughOptions()
@@ -86,6 +90,7 @@ async function runLab(words: string[], options: LabOptions): Promise<void> {
     kernelParameters: options.append,
     truthFile: options.truth === undefined ? undefined : resolve(options.truth),
     shareDirectory: options.share === undefined ? undefined : resolve(options.share),
+    suspendable: options.suspendable ?? false,
     command: words.join(" "),
     timeout_s,
     onOutput: (chunk) => process.stdout.write(chunk),

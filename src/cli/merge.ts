@@ -5,7 +5,7 @@ import { UsageError } from "../base/errors.js";
 import { countText } from "../base/units.js";
 import { openTrace } from "../trace/file-source.js";
 import type { TraceReader } from "../trace/reader.js";
-import { makeTrace } from "./new-trace.js";
+import { makeTrace, requireFileForJson, tellMade } from "./new-trace.js";
 import { Progress } from "./progress.js";
 
 const filesMax = 256;
@@ -20,19 +20,22 @@ export function addMerge(program: Command): void {
     )
     .argument("<files...>", "the traces, two or more; one may be -, standard input")
     .requiredOption("-o, --output <file>", "the new trace; - is standard output")
+    .option("--json", "what was written, as JSON on standard output")
     .addHelpText(
       "after",
       `
 Examples:
   mmiostrider merge probe.mmt traffic.mmt remove.mmt -o all.mmt
   mmiostrider merge nic.mmt gpu.mmt -o - | mmiostrider report -
+  mmiostrider merge --json *.mmt -o /tmp/all.mmt | jq .events
 
 Exit codes: 0 done, 1 failed (nothing is left behind then), 2 wrong usage.`,
     )
-    .action(async (files: string[], options: { output: string }) => {
+    .action(async (files: string[], options: { output: string; json?: true }) => {
       if (files.length < 2) throw new UsageError("merge needs two traces or more");
       if (files.length > filesMax) throw new UsageError(`merge takes at most ${filesMax} traces`);
       if (files.filter((file) => file === "-").length > 1) throw new UsageError("standard input can be read only once");
+      requireFileForJson(options);
       const readers: TraceReader[] = [];
       const progress = new Progress("merging");
       try {
@@ -48,7 +51,7 @@ Exit codes: 0 done, 1 failed (nothing is left behind then), 2 wrong usage.`,
           }),
         );
         progress.end();
-        process.stderr.write(`${countText(events)} events of ${files.length} traces\n`);
+        await tellMade(options, { events, inputs: readers }, `${countText(events)} events of ${files.length} traces`);
       } finally {
         progress.end();
         for (const reader of readers) await reader.close();

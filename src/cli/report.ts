@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
 import type { AccessRegisters, RegisterAccess } from "../analysis/access-registers.js";
 import type { EventView } from "../analysis/event-view.js";
-import { endingWords, type Poll, PollFinder, type Single } from "../analysis/polls.js";
+import { endingWords, type Poll, PollFinder } from "../analysis/polls.js";
 import { Range, type Selection, selectedViews, type ViewBatch } from "../analysis/selection.js";
 import { assertUnreachable } from "../base/assert.js";
 import { ExitCode, UsageError } from "../base/errors.js";
@@ -12,7 +12,7 @@ import { openTrace } from "../trace/file-source.js";
 import { EventRows, traceName } from "../trace/formats/event-rows.js";
 import { MmiotraceWriter } from "../trace/formats/mmiotrace.js";
 import { csvHead, csvLine, jsonLine } from "../trace/formats/row-text.js";
-import { type TellRegister, TextWriter } from "../trace/formats/text.js";
+import { TextWriter } from "../trace/formats/text.js";
 import type { TraceReader } from "../trace/reader.js";
 import { TraceState } from "../trace/state.js";
 import { Pager } from "./pager.js";
@@ -35,6 +35,8 @@ type Format = (typeof formats)[number];
 
 /** The recorder brings what it has into the file twice a second. */
 const followEvery_ms = 200;
+/** Lines are handed on in pieces: a call a line costs more than the line. */
+const linesAtOnce_chars = 16 * 1024;
 
 interface ReportOptions extends SelectionOptions, RegisterOptions {
   format: Format;
@@ -163,7 +165,7 @@ async function printRows(walk: Walk, output: TextOutput, format: "jsonl" | "csv"
   if (format === "csv") await output.write(csvHead());
   const { header, source } = walk.reader;
   let register: RegisterAccess | undefined;
-  const rows = new EventRows(header, traceName(source.name), () => wordsOf(register));
+  const rows = new EventRows(header, traceName(source.name), () => register);
   for await (const { views } of walk.batches()) {
     for (const view of views) {
       register = view.register;
@@ -174,29 +176,26 @@ async function printRows(walk: Walk, output: TextOutput, format: "jsonl" | "csv"
   }
 }
 
-function wordsOf(register: RegisterAccess | undefined): ReturnType<TellRegister> {
-  const name = register?.name;
-  return name === undefined ? undefined : { name, meaning: register?.meaning };
-}
-
 async function printText(walk: Walk, output: TextOutput, options: ReportOptions): Promise<void> {
   const { reader } = walk;
   let register: RegisterAccess | undefined;
-  const text = new TextWriter(reader.header, () => wordsOf(register), paintFor(options.color));
+  const text = new TextWriter(reader.header, () => register, paintFor(options.color));
   await output.write(text.head());
   let state = new TraceState(reader.header);
   let accesses = 0;
   let lines = "";
-  const line = (item: Single | Poll) => {
+  const polls = new PollFinder((item) => {
     register = item.register;
     if (item.kind === "single") lines += text.line(item.event, state);
     else lines += text.accessLine({ ...item.last, tsc: item.first.tsc }, state, pollWords(item, reader));
-  };
-  const polls = new PollFinder(line);
+  });
   const print =
     options.fold === true
       ? (view: EventView) => polls.add(view.event, view.register)
-      : (view: EventView) => line({ kind: "single", event: view.event, register: view.register });
+      : (view: EventView) => {
+          register = view.register;
+          lines += text.line(view.event, state);
+        };
   for await (const batch of walk.batches()) {
     // What is held back is told with the state that it happened in.
     if (batch.state !== state) polls.end();
@@ -204,11 +203,14 @@ async function printText(walk: Walk, output: TextOutput, options: ReportOptions)
     for (const view of batch.views) {
       if (view.access !== undefined) accesses += 1;
       print(view);
-      if (lines === "") continue;
+      if (lines.length < linesAtOnce_chars) continue;
       const written = output.write(lines);
       lines = "";
       if (written !== undefined) await written;
     }
+    const written = output.write(lines);
+    lines = "";
+    if (written !== undefined) await written;
   }
   polls.end();
   await output.write(`${lines}# ${counts(reader, accesses)}\n`);

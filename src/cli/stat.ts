@@ -2,11 +2,12 @@
 import type { Command } from "commander";
 import { barName } from "../analysis/device-names.js";
 import { selectedViews } from "../analysis/selection.js";
-import { type RegisterStatistics, type Statistics, StatisticsCollector, valuesMax } from "../analysis/statistics.js";
+import { type RegisterStatistics, type Rows, type Statistics, StatisticsCollector } from "../analysis/statistics.js";
 import type { TallyResult } from "../analysis/tally.js";
 import { ExitCode, UsageError } from "../base/errors.js";
 import { bytesText, countText, durationText } from "../base/units.js";
 import { openTrace } from "../trace/file-source.js";
+import { writeJson } from "./json-output.js";
 import { Progress } from "./progress.js";
 import { tellIncomplete } from "./report.js";
 import {
@@ -83,7 +84,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the trace is incomplete.`,
         }
         progress.end();
         const result = collector.result();
-        await output.write(options.json ? `${JSON.stringify(result, null, 2)}\n` : textOf(result, options));
+        if (options.json) await writeJson(output, result);
+        else await output.write(textOf(result, options));
         await output.flush();
       } finally {
         progress.end();
@@ -135,7 +137,7 @@ function tableOf(subject: Subject, result: Statistics, top: number): string[] {
         placeText(row),
         row.width_bytes === null ? "" : `${row.width_bytes}`,
         ...tallyCells(row),
-        `${countText(row.values)}${row.values === valuesMax ? "+" : ""}`,
+        `${countText(row.values)}${row.moreValues ? "+" : ""}`,
         row.last,
       ]);
     case "site":
@@ -162,8 +164,8 @@ function tableOf(subject: Subject, result: Statistics, top: number): string[] {
 }
 
 /** A table of the first `top` rows, and how many were left out. */
-function cut<T>(top: number, names: string[], rows: readonly T[], cells: (row: T) => string[]): string[] {
-  const shown = top === 0 ? rows : rows.slice(0, top);
+function cut<T>(top: number, names: string[], rows: Rows<T>, cells: (row: T) => string[]): string[] {
+  const shown = rows.first(top === 0 ? rows.length : top);
   const lines = tableLines([names, ...shown.map(cells)]);
   if (shown.length < rows.length) lines.push(`… and ${countText(rows.length - shown.length)} more (--top 0 shows all)`);
   return lines;

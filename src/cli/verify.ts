@@ -4,6 +4,9 @@ import { verify } from "../analysis/verify.js";
 import type { AccessText, RegionResult, VerifyResult } from "../analysis/verify-result.js";
 import { ExitCode } from "../base/errors.js";
 import { openTrace } from "../trace/file-source.js";
+import { writeJson } from "./json-output.js";
+import { Progress } from "./progress.js";
+import { TextOutput } from "./text-output.js";
 
 const shownMax = 10;
 
@@ -35,19 +38,28 @@ Examples:
   mmiostrider verify e1000.mmt --truth e1000.log
   mmiostrider verify e1000.mmt --truth e1000.log --json | jq .regions
 
+Every access of trace and log is kept in memory.
+
 Exits with 0 only where trace and truth are identical: count, order, width, address, value. Else with 1.`,
     )
     .action(async (file: string, options: VerifyCommandOptions) => {
       const reader = await openTrace(file);
+      const progress = new Progress("verifying");
       try {
         const result = await verify(reader, options.truth, {
+          progress: (part, whole) => progress.update(part, whole),
           ...(options.leaveOutUnmapped === true ? { leaveOutUnmapped: true } : {}),
           expectAll: options.expectAll === true,
           cut: options.cut === true,
         });
-        process.stdout.write(options.json ? `${JSON.stringify(result, null, 2)}\n` : print(result));
+        progress.end();
+        const output = new TextOutput();
+        if (options.json) await writeJson(output, result);
+        else await output.write(print(result));
+        await output.flush();
         if (!result.identical) process.exitCode = ExitCode.failed;
       } finally {
+        progress.end();
         await reader.close();
       }
     });

@@ -63,7 +63,7 @@ export const fields: ReadonlyMap<string, Field> = new Map<string, Field>([
   ["offset", { kind: "number", read: ({ place }) => place?.offset }],
   ["register", { kind: "text", read: ({ register }) => registerNames(register?.name) }],
   ["value", { kind: "number", read: ({ access }) => access?.value }],
-  ["meaning", { kind: "text", read: ({ register }) => one(register?.meaning) }],
+  ["meaning", { kind: "text", read: ({ meaning }) => one(meaning) }],
   ["site", { kind: "text", read: siteNames }],
   ["module", { kind: "text", read: (view) => one(view.module) }],
   ["mapping", { kind: "number", read: ({ event }) => ("mapping" in event ? BigInt(event.mapping) : undefined) }],

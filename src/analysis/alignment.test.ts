@@ -1,0 +1,45 @@
+import { describe, expect, test } from "vitest";
+import { align, type Sequences } from "./alignment.js";
+
+/** Two sequences of numbers; of the second, anything may be left out before the first's places `changes`. */
+function sequences(first: readonly number[], second: readonly number[], changes: readonly number[]): Sequences {
+  return {
+    firstCount: first.length,
+    secondCount: second.length,
+    same: (a, b) => first[a] === second[b],
+    matched: () => {},
+    skippable: (a) => changes.includes(a),
+    maySkip: (a) => changes.includes(a),
+    mustSkip: () => false,
+  };
+}
+
+const count = (length: number, from = 0) => Array.from({ length }, (_, index) => from + index);
+/** What a driver does at every start, and then what it does once. */
+const lap = (work: number) => [...count(500), ...count(300, 1_000 * work)];
+
+describe("what may be left out", () => {
+  test("is whatever makes all that follows alike, however long the wrong places look right", () => {
+    const second = [...lap(1), ...lap(2), ...lap(3)];
+    for (const kept of [1, 2, 3]) {
+      const found = align(sequences(lap(kept), second, [0, 800]), 100);
+      expect(found).toEqual({ differences: [], more: false, skipped: 1_600 });
+    }
+  });
+
+  test("with a difference, is what leaves the fewest of them", () => {
+    const first = lap(2);
+    first[700] = -1;
+    const found = align(sequences(first, [...lap(1), ...lap(2), ...lap(3)], [0, 800]), 100);
+    expect(found).toEqual({
+      differences: [{ kind: "changed", first: 700, second: 1_500 }],
+      more: false,
+      skipped: 1_600,
+    });
+  });
+
+  test("is nothing where nothing may be", () => {
+    const found = align(sequences(lap(1), [...lap(1), ...count(3)], []), 100);
+    expect(found.differences.map(({ kind }) => kind)).toEqual(["missing", "missing", "missing"]);
+  });
+});
