@@ -1,7 +1,6 @@
 // `npm run check:drivers`: records Debian's drivers at work in the lab, compares every trace with QEMU's log of what the devices
 // received, and prints a table; the kernel's own mmiotrace is measured the same way beside it.
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { ExitCode, messageOf, UsageError } from "../base/errors.js";
@@ -9,13 +8,15 @@ import { buildCore } from "../capture/core-build.js";
 import { installTools } from "../lab/debian.js";
 import { type LabKernel, prepareKernel } from "../lab/kernel-package.js";
 import { labTools } from "../lab/needs.js";
-import { type Boot, bootDrivers, filesOf, keepFiles, placeCases } from "./driver-boot.js";
+import { type Boot, bootDrivers, filesOf, keepFiles, placeCases, theBoot } from "./driver-boot.js";
 import { type DriverCase, driverCases, leftOutDrivers } from "./driver-cases.js";
-import { machineScript, type PlacedCase, together_s, togetherScript } from "./driver-guest.js";
+import { machineScript, type PlacedCase, run_s, together_s, togetherScript } from "./driver-guest.js";
 import { playedTimes } from "./driver-host.js";
 import { type Judged, judgeEmulated, judgeMmiotraced, lastLine, newMessages } from "./driver-results.js";
 import { footnotes, headLines, type Row, rowLine } from "./driver-table.js";
-import { runCheck, wholeNumber } from "./run-check.js";
+import { runCheck, wholeNumber, workFolder } from "./run-check.js";
+
+const perBootDefault = 4;
 
 const usage = `usage: npm run check:drivers -- [--driver NAME]... [--kernel KERNEL]... [--cpus N]... [--no-mmiotrace] [--all]
   --driver NAME    only this driver; may be repeated (default: all that the table has)
@@ -23,15 +24,12 @@ const usage = `usage: npm run check:drivers -- [--driver NAME]... [--kernel KERN
   --cpus N         CPUs of the machine; may be repeated (default: 2 and 4)
   --no-mmiotrace   leave out the run under the kernel's own mmiotrace, which is made with the first number of CPUs
   --all            all drivers at once, recorded by one recorder, and nothing else
-  --per-boot N     drivers that one machine has (default 7)
+  --per-boot N     drivers that one machine has (default ${perBootDefault})
   --keep DIR       keep traces, logs and QEMU's truth of what isn't identical there
   --list           print the drivers' names`;
 
-const boot_s = 60;
-const bare_s = 60;
-const recorded_s = 90;
-const mmiotrace_s = 90;
-const perBootDefault = 7;
+/** A machine may be silent for so long beyond what a run may take: it boots, or writes a trace. */
+const silence_s = 300;
 
 interface Options {
   cases: DriverCase[];
@@ -84,6 +82,12 @@ function caseNamed(name: string): DriverCase {
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
+/** Whether the case was run, or the machine died of it. Where it never came up, or came to its end, there is no next turn. */
+function hadTurn({ runs, died }: Boot, name: string, phase: string): boolean {
+  if (died === undefined || died.during === theBoot) return true;
+  return runs.has(`${name}.${phase}`) || died.during.split(" ").includes(name);
+}
+
 /** One machine's worth: its rows, in the cases' order. */
 class Measurement {
   private readonly options: Options;
@@ -118,7 +122,7 @@ class Measurement {
 
   /** All cases at once, one recording. */
   async together(cases: readonly DriverCase[]): Promise<Row> {
-    return await this.inMachine(cases, togetherScript, boot_s + 2 * together_s, async (boot, placed) => {
+    return await this.inMachine(cases, togetherScript, together_s, 2, async (boot, placed) => {
       const row = await this.emulatedRow(boot, "together", boot.problems);
       row.driver = `all ${cases.length} at once`;
       for (const { driver } of placed) this.checkWave(boot, driver, row);
@@ -128,13 +132,10 @@ class Measurement {
 
   private emulatedRows(cases: readonly DriverCase[]): Promise<Row[]> {
     const script = (placed: readonly PlacedCase[]) => machineScript(placed, { emulate: true, mmiotrace: false });
-    return this.inMachine(cases, script, boot_s + cases.length * (bare_s + recorded_s), async (boot, placed) => {
+    return this.inMachine(cases, script, run_s, 2 * cases.length, async (boot, placed) => {
       const rows: Row[] = [];
       for (const { driver, slot } of placed) {
-        // the one that the machine died of, or all when it never came up, have had their turn
-        const hadTurn =
-          boot.runs.has(`${driver.name}.emulate`) || boot.died?.during.includes(`${driver.name} `) === true;
-        if (!hadTurn && boot.died !== undefined && boot.runs.size > 0) continue;
+        if (!hadTurn(boot, driver.name, "emulate")) continue;
         const problems = boot.problems.filter(({ where }) => where.replace(/^[a-z]+/, "") === String(slot));
         const row = await this.emulatedRow(boot, driver.name, problems);
         this.checkWave(boot, driver, row);
@@ -146,13 +147,10 @@ class Measurement {
 
   private mmiotraceColumns(cases: readonly DriverCase[]): Promise<Map<string, Judged>> {
     const script = (placed: readonly PlacedCase[]) => machineScript(placed, { emulate: false, mmiotrace: true });
-    return this.inMachine(cases, script, boot_s + cases.length * mmiotrace_s, async (boot, placed) => {
+    return this.inMachine(cases, script, run_s, cases.length, async (boot, placed) => {
       const found = new Map<string, Judged>();
       for (const one of placed) {
-        const { name } = one.driver;
-        const hadTurn = boot.runs.has(`${name}.mmiotrace`) || boot.died?.during.includes(`${name} `) === true;
-        if (!hadTurn && boot.died !== undefined && boot.runs.size > 0) continue;
-        found.set(name, await judgeMmiotraced(boot, one));
+        if (hadTurn(boot, one.driver.name, "mmiotrace")) found.set(one.driver.name, await judgeMmiotraced(boot, one));
       }
       return found;
     });
@@ -193,14 +191,17 @@ class Measurement {
   private async inMachine<Result>(
     cases: readonly DriverCase[],
     script: (placed: readonly PlacedCase[]) => string,
-    timeout_s: number,
+    limit_s: number,
+    runs: number,
     judge: (boot: Boot, placed: PlacedCase[]) => Promise<Result>,
   ): Promise<Result> {
-    const work = mkdtempSync(join(tmpdir(), "mmiostrider-drivers-"));
+    const work = workFolder("drivers");
     try {
       const placed = placeCases(cases);
       const { kernel, cpus } = this;
-      const boot = await bootDrivers(work, { kernel, cpus, cases: placed, script: script(placed), timeout_s }, say);
+      const silent = { silence_s: silence_s + limit_s, timeout_s: (runs + 1) * (silence_s + limit_s) };
+      const request = { kernel, cpus, cases: placed, script: script(placed), ...silent };
+      const boot = await bootDrivers(work, request, say);
       const result = await judge(boot, placed);
       if (this.options.keep !== undefined) this.keep(work, boot, cases);
       return result;
@@ -240,12 +241,13 @@ async function main(): Promise<void> {
   if (options === undefined) return;
   await installTools(labTools, say);
   const withMmiotrace = options.mmiotrace && !options.all;
+  // the rows are one table: what they can't say goes below
   for (const line of headLines(withMmiotrace)) process.stdout.write(`${line}\n`);
   const rows: Row[] = [];
   const print = (row: Row) => {
     rows.push(row);
     process.stdout.write(`${rowLine(row, withMmiotrace)}\n`);
-    for (const note of footnotes(row)) process.stdout.write(`    ${note}\n`);
+    for (const note of footnotes(row)) say(`    ${note}`);
   };
   for (const kernelName of options.kernels) {
     const kernel = await prepareKernel(kernelName, say);
@@ -260,6 +262,10 @@ async function main(): Promise<void> {
         for (const row of await measurement.rows(options.cases.slice(first, first + options.perBoot))) print(row);
       }
     }
+  }
+  for (const row of rows) {
+    for (const note of footnotes(row))
+      process.stdout.write(`${row.driver}, ${row.kernel}, ${row.cpus} CPUs: ${note}\n`);
   }
   for (const { name, why } of leftOutDrivers) process.stdout.write(`left out: ${name}: ${why}\n`);
   const good = rows.filter(({ emulate, messages }) => emulate.identical && emulate.workload && messages.length === 0);

@@ -1,7 +1,6 @@
 // `npm run check:fuzz`: runs the fuzzing targets under libFuzzer with address and undefined-behaviour sanitizers.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ExitCode, messageOf, UsageError, UserError } from "../base/errors.js";
@@ -16,7 +15,7 @@ import {
   spreadCorpus,
   writeCorpus,
 } from "../x86/fuzzing.js";
-import { runCheck } from "./run-check.js";
+import { runCheck, workFolder } from "./run-check.js";
 
 const usage = `usage: npm run check:fuzz -- [--minutes N] [--target NAME] [--keep]
   --minutes N    how long to look, in all (default 10)
@@ -28,7 +27,7 @@ const inputSecondsMax = 5;
 
 /** Fuzzes one target. Returns whether nothing was found. */
 function fuzz(target: FuzzTarget, seconds: number, keep: boolean): boolean {
-  const directory = mkdtempSync(join(tmpdir(), `mmiostrider-fuzz-${target.name}-`));
+  const directory = workFolder(`fuzz-${target.name}`);
   try {
     const program = buildFuzzTarget(target, "clang", "libfuzzer", directory);
     const corpus = join(directory, "corpus");

@@ -1,7 +1,6 @@
 // `npm run check:soak`: machine after machine, each with other drivers at random work, CPUs that come and go, recorders that are
 // interrupted and killed; every trace is compared with QEMU's log. What failed can be run again by its seed.
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { verify } from "../analysis/verify.js";
@@ -14,7 +13,7 @@ import { labTools } from "../lab/needs.js";
 import { openTrace } from "../trace/file-source.js";
 import { type Boot, bootDrivers, keepFiles, placeCases } from "./driver-boot.js";
 import { driverCases } from "./driver-cases.js";
-import { runCheck, wholeNumber } from "./run-check.js";
+import { runCheck, wholeNumber, workFolder } from "./run-check.js";
 import { planSoak, type SoakPlan, type SoakSession, soakDrivers, soakScript, soakTimeout_s } from "./soak-plan.js";
 
 const usage = `usage: npm run check:soak -- [--minutes N] [--seed N] [--keep DIR]
@@ -69,6 +68,9 @@ async function judge(boot: Boot, session: SoakSession): Promise<SessionResult> {
         ...(session.late ? { leaveOutUnmapped: true } : {}),
       });
       result.accesses = compared.compared;
+      if (session.end !== "kill" && (reader.damage !== null || reader.summary === null)) {
+        result.faults.push(`the trace has no end: ${reader.damage?.what ?? "its summary is missing"}`);
+      }
       result.faults.push(...compared.reasons);
       for (const { kind, region, trace, truth } of compared.differences.slice(0, 3)) {
         result.faults.push(`${kind} in ${region}: trace ${JSON.stringify(trace)}, truth ${JSON.stringify(truth)}`);
@@ -84,7 +86,7 @@ async function judge(boot: Boot, session: SoakSession): Promise<SessionResult> {
 
 /** One machine. Returns what its sessions came to. */
 async function soak(plan: SoakPlan, keep: string | undefined): Promise<SessionResult[]> {
-  const work = mkdtempSync(join(tmpdir(), "mmiostrider-soak-"));
+  const work = workFolder("soak");
   try {
     const kernel = await prepareKernel(plan.kernel, say);
     await buildCore({ release: kernel.release, headersDirectory: kernel.headersDirectory! });

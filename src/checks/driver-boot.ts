@@ -30,6 +30,9 @@ const MB = 1024 * 1024;
 /** Of which the ring may take 1 GiB. */
 const memory_MB = 3072;
 
+/** What a machine is in before its first run. */
+export const theBoot = "the boot";
+
 /** One run of a workload: bare, recorded, or under mmiotrace. */
 export interface Run {
   exitCode: number;
@@ -70,12 +73,20 @@ export function filesOf(work: string, name: string): string {
 }
 
 /**
- * Boots a machine with the cases' devices and runs `script` in it. `work` is an empty folder of its own.
+ * Boots a machine with the cases' devices and runs `script` in it. `work` is an empty folder of its own. A machine of
+ * which nothing is heard for `silence_s` is taken for dead, well before `timeout_s`.
  * A machine that dies is told in the result; throws UserError when it can't even be started.
  */
 export async function bootDrivers(
   work: string,
-  request: { kernel: LabKernel; cpus: number; cases: readonly PlacedCase[]; script: string; timeout_s: number },
+  request: {
+    kernel: LabKernel;
+    cpus: number;
+    cases: readonly PlacedCase[];
+    script: string;
+    silence_s?: number;
+    timeout_s: number;
+  },
   onRun: (line: string) => void,
 ): Promise<Boot> {
   const share = join(work, "share");
@@ -90,7 +101,7 @@ export async function bootDrivers(
 
   const host = new DriverHost(join(work, "qmp"), share);
   const truthFile = join(work, "truth.log");
-  let running = "the boot";
+  let running = theBoot;
   let rest = "";
   const boot: Boot = {
     share,
@@ -100,12 +111,14 @@ export async function bootDrivers(
     complaint: undefined,
     problems: host.problems,
   };
+  const silence = new Silence(request.silence_s ?? request.timeout_s);
   const hear = (chunk: Buffer) => {
     const lines = (rest + chunk.toString("latin1")).split("\n");
     rest = lines.pop() ?? "";
     for (const line of lines) {
       if (!line.startsWith(signalPrefix)) onRun(`  ${line}`);
       else {
+        silence.broken();
         const words = line.slice(signalPrefix.length).split(" ");
         if (words[0] === "begin") running = words.slice(1).join(" ");
         else if (words[0] === "end") running = `after ${words.slice(1).join(" ")}`;
@@ -129,19 +142,54 @@ export async function bootDrivers(
       command: "/bin/sh /share/machine.sh",
       timeout_s: request.timeout_s,
       onOutput: hear,
+      signal: silence.signal,
     });
     boot.complaint = complaintIn(result.consoleLog);
   } catch (error) {
     if (!(error instanceof LabError)) throw error;
-    boot.died = { during: running, why: messageOf(error) };
+    boot.died = { during: running, why: silence.signal.aborted ? silence.tooLong() : messageOf(error) };
     boot.complaint = complaintIn(error.consoleLog);
     writeFileSync(join(work, "console"), error.consoleLog);
   } finally {
+    silence.close();
     for (const tpm of tpms) tpm.kill();
     await host.close();
   }
   collectRuns(share, boot.runs);
   return boot;
+}
+
+/** Aborts its signal when nothing has been heard for so long. */
+class Silence {
+  private readonly limit_s: number;
+  private readonly controller = new AbortController();
+  private timer: NodeJS.Timeout;
+
+  constructor(limit_s: number) {
+    this.limit_s = limit_s;
+    this.timer = this.start();
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  broken(): void {
+    clearTimeout(this.timer);
+    this.timer = this.start();
+  }
+
+  tooLong(): string {
+    return `nothing was heard of it for ${this.limit_s} s`;
+  }
+
+  close(): void {
+    clearTimeout(this.timer);
+  }
+
+  private start(): NodeJS.Timeout {
+    return setTimeout(() => this.controller.abort(), this.limit_s * 1000);
+  }
 }
 
 function deviceArguments(work: string, { driver, slot }: PlacedCase): string[] {

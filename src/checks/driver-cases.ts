@@ -60,7 +60,7 @@ const virtio = (name: string, qemu: string, module: string, work: string): Drive
   name,
   qemu,
   prepare: "unbind virtio-pci",
-  workload: `modprobe -a ext4 ${module}; bind virtio-pci; ${work}; unbind virtio-pci; modprobe -r ${module}`,
+  workload: `modprobe -a ext4 sd_mod ${module}; bind virtio-pci; ${work}; unbind virtio-pci; modprobe -r ${module}`,
 });
 
 const screen = (name: string, qemu: string): DriverCase => ({
@@ -103,6 +103,16 @@ export const driverCases: readonly DriverCase[] = [
   usb("ohci_pci", "-device pci-ohci,id=usb@D,addr=@S"),
   screen("bochs", "-device bochs-display,id=screen@D,addr=@S"),
   screen("cirrus", "-device cirrus-vga,id=screen@D,addr=@S"),
+  virtio("virtio-gpu", "-device virtio-gpu-pci,id=screen@D,addr=@S,ioeventfd=off", "virtio_gpu", "picture screen@D"),
+  {
+    ...virtio(
+      "virtio-scsi",
+      `${drive} -device virtio-scsi-pci,id=scsi@D,disable-legacy=on,ioeventfd=off,addr=@S ${scsi}`,
+      "virtio_scsi",
+      "files",
+    ),
+    disk_MB: 32,
+  },
   {
     name: "snd-hda-intel",
     qemu: "-audiodev wav,id=sound@D,path=@F/wave -device ich9-intel-hda,id=hda@D,addr=@S -device hda-output,bus=hda@D.0,audiodev=sound@D,mixer=off",
@@ -130,6 +140,9 @@ export const leftOutDrivers: readonly LeftOutDriver[] = [
   { name: "8139too", why: "refuses QEMU's rtl8139, which is of revision 0x20 (8139C+): 8139cp has that" },
   { name: "ne2k_pci, pcnet32, tulip", why: "I/O ports only, no MMIO" },
   { name: "igb", why: "QEMU 7.2 has no such device" },
+  { name: "vmwgfx", why: "refuses QEMU's vmware-svga: the hardware has no pitchlock" },
+  { name: "qxl", why: "memory and I/O ports only: QEMU logs nothing to compare with" },
+  { name: "am53c974", why: "I/O ports only, no MMIO" },
   { name: "uhci_hcd", why: "I/O ports only, no MMIO" },
   { name: "snd-intel8x0", why: "QEMU's AC97 (82801AA) has I/O ports only" },
   { name: "8250_pci", why: "QEMU's pci-serial has I/O ports only" },

@@ -21,6 +21,8 @@ export interface Judged {
   identical: boolean;
   workload: boolean;
   cpusOnline: string;
+  /** The machine didn't come back from the run. */
+  gone: boolean;
   /** Why not, a sentence each. */
   reasons: string[];
 }
@@ -34,10 +36,11 @@ const nothing: Judged = {
   identical: false,
   workload: false,
   cpusOnline: "",
+  gone: false,
   reasons: [],
 };
 
-function counted(result: VerifyResult): Omit<Judged, "workload" | "cpusOnline"> {
+function counted(result: VerifyResult): Omit<Judged, "workload" | "cpusOnline" | "gone"> {
   const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
   const reasons = [...result.reasons];
   for (const { kind, region, trace, truth } of result.differences.slice(0, 3)) {
@@ -60,14 +63,14 @@ export async function judgeEmulated(boot: Boot, name: string): Promise<Judged> {
   const trace = join(boot.share, `${name}.mmt`);
   if (run === undefined || !existsSync(trace)) {
     const why = run === undefined ? whyNoRun(boot) : lastLine(run.output);
-    return { ...nothing, reasons: [`no trace: ${why}`] };
+    return { ...nothing, gone: run === undefined && boot.died !== undefined, reasons: [`no trace: ${why}`] };
   }
   const workload = run.exitCode === 0;
   const told = workload ? [] : [`the recorded workload ended with ${run.exitCode}: ${lastLine(run.output)}`];
   try {
     const result = await verifyTrace(trace, boot.truthFile);
     const judged = counted(result);
-    return { ...judged, workload, cpusOnline: run.cpusOnline, reasons: [...judged.reasons, ...told] };
+    return { ...nothing, ...judged, workload, cpusOnline: run.cpusOnline, reasons: [...judged.reasons, ...told] };
   } catch (error) {
     return { ...nothing, workload, cpusOnline: run.cpusOnline, reasons: [messageOf(error), ...told] };
   }
@@ -79,7 +82,12 @@ export async function judgeMmiotraced(boot: Boot, placed: PlacedCase): Promise<J
   const run = boot.runs.get(`${name}.mmiotrace`);
   const text = join(boot.share, `${name}.mmiotrace`);
   if (run === undefined || !existsSync(text)) {
-    return { ...nothing, reasons: [`no text: ${run === undefined ? whyNoRun(boot) : "the machine went down"}`] };
+    const gone = boot.died !== undefined;
+    return {
+      ...nothing,
+      gone,
+      reasons: [`no text: ${gone || run === undefined ? whyNoRun(boot) : "none was written"}`],
+    };
   }
   const workload = run.exitCode === 0;
   const told = workload ? [] : [`the workload ended with ${run.exitCode} under it: ${lastLine(run.output)}`];
@@ -90,7 +98,7 @@ export async function judgeMmiotraced(boot: Boot, placed: PlacedCase): Promise<J
       TraceWriter.create(trace, { ...header, fence: placed.fence }),
     );
     const judged = counted(await verifyTrace(trace, boot.truthFile));
-    return { ...judged, workload, cpusOnline: run.cpusOnline, reasons: [...judged.reasons, ...told] };
+    return { ...nothing, ...judged, workload, cpusOnline: run.cpusOnline, reasons: [...judged.reasons, ...told] };
   } catch (error) {
     return { ...nothing, workload, cpusOnline: run.cpusOnline, reasons: [messageOf(error), ...told] };
   }
@@ -115,9 +123,12 @@ export function lastLine(text: string): string {
   return lines.find((line) => line.startsWith("FAILED")) ?? lines.at(-1) ?? "";
 }
 
-/** What a message says, whatever its numbers: addresses, times and counts differ from run to run. */
+/**
+ * What a message says, whatever its numbers: addresses, times and counts differ from run to run, and of several disks that come
+ * at once one is sda today and sdb tomorrow.
+ */
 function gist(message: string): string {
-  return message.replace(/0x[0-9a-f]+|\b[0-9a-f]{4,}\b|\d+/gi, "#");
+  return message.replace(/\bsd[a-z]\d*\b/g, "sd#").replace(/0x[0-9a-f]+|\b[0-9a-f]{4,}\b|\d+/gi, "#");
 }
 
 /** What the core says, what loading it makes the kernel say, what only tells how busy the host is, and what the lab's own root makes it say. */

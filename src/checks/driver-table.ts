@@ -49,10 +49,21 @@ export function headLines(withMmiotrace: boolean): string[] {
 
 /** A row as a line; `withMmiotrace`: whether the table has the kernel's own mmiotrace beside. */
 export function rowLine({ driver, kernel, cpus, emulate, messages, mmiotrace }: Row, withMmiotrace: boolean): string {
-  const cells = [
-    driver,
-    kernel,
-    String(cpus),
+  const head = [driver, kernel, String(cpus)];
+  const ourCells = emulate.gone ? gone(ours.length - head.length) : emulatedCells(emulate, messages);
+  const cells = [...head, ...ourCells];
+  if (!withMmiotrace) return `| ${line(cells, widths)} |`;
+  const theirCells = mmiotrace === undefined ? theirs.map(() => "—") : mmiotraceCells(mmiotrace);
+  return `| ${line([...cells, ...theirCells], [...widths, 17, ...theirWidths.slice(1)])} |`;
+}
+
+/** The machine didn't come back: said in the first cell. */
+function gone(cells: number): string[] {
+  return ["machine gone", ...Array<string>(cells - 1).fill("—")];
+}
+
+function emulatedCells(emulate: Judged, messages: readonly string[]): string[] {
+  return [
     number(emulate.events),
     number(emulate.truth),
     number(emulate.lost),
@@ -61,12 +72,10 @@ export function rowLine({ driver, kernel, cpus, emulate, messages, mmiotrace }: 
     yes(emulate.workload),
     String(messages.length),
   ];
-  if (!withMmiotrace) return `| ${line(cells, widths)} |`;
-  const theirCells = mmiotrace === undefined ? theirs.map(() => "") : mmiotraceCells(mmiotrace);
-  return `| ${line([...cells, ...theirCells], [...widths, 17, ...theirWidths.slice(1)])} |`;
 }
 
 function mmiotraceCells(mmiotrace: Judged): string[] {
+  if (mmiotrace.gone) return gone(theirs.length);
   return [
     number(mmiotrace.events),
     number(mmiotrace.truth),

@@ -60,9 +60,9 @@ export function planSoak(seed: number, cases: readonly DriverCase[]): SoakPlan {
   return { seed, kernel: kernels[below(kernels.length)]!, cpus: below(2) === 0 ? 2 : 4, drivers, sessions };
 }
 
-/** No machine takes longer. */
+/** No machine takes longer, other work on the host included. */
 export function soakTimeout_s({ sessions }: SoakPlan): number {
-  return 90 + sessions.reduce((sum, { duration_s }) => sum + duration_s + 120, 0);
+  return 90 + sessions.reduce((sum, { duration_s }) => sum + duration_s + 600, 0);
 }
 
 /** The machine's script. Leaves NAME.mmt, NAME.out, NAME.code, NAME.state in /share, and what failed as failed.*. */
@@ -99,6 +99,18 @@ at_work() {
   hotplug & jobs="$jobs $!"
 }
 recording() { for i in $(seq 300); do grep -qs 'state recording' /dev/mmiostrider && return; sleep 0.1; done; echo "no recording" > "/share/failed.$1.start"; }
+# on a busy host the first may have come to its end meanwhile: then a second one is right to record
+second() { if mmiostrider record --all -o /tmp/second.mmt -- true > /tmp/second.out 2>&1 && kill -0 $2 2> /dev/null; then cp /tmp/second.out "/share/failed.$1.second"; fi; }
+# a recorder that is ended before a driver has mapped anything has recorded nothing that could be compared
+mapped() { for i in $(seq 900); do grep -qs '^recorded [1-9]' /dev/mmiostrider && return; sleep 0.1; done; echo "nothing mapped" > "/share/failed.$1.map"; }
+# nor one that is killed before it has got to write that: on a busy host, real-time threads may leave it little time
+written() {
+  mapped "$1"
+  for n in 1 2; do
+    size=$(stat -c %s "/share/$1.mmt")
+    for i in $(seq 900); do [ "$(stat -c %s "/share/$1.mmt")" -gt "$size" ] && break; sleep 0.1; done
+  done
+}
 ${plan.sessions.map(sessionScript).join("\n")}
 exit 0
 `;
@@ -107,8 +119,8 @@ exit 0
 function sessionScript({ name, late, end, duration_s, relaxed, second }: SoakSession): string {
   const options = `--all --ring-size 256M${relaxed ? " --relaxed" : ""}${end === "duration" ? ` --duration ${duration_s}` : ""}`;
   const ending = {
-    interrupt: `sleep ${duration_s}; kill -INT $recorder`,
-    kill: `sleep ${duration_s}; kill -KILL $recorder`,
+    interrupt: `mapped ${name}; sleep ${duration_s}; kill -INT $recorder`,
+    kill: `written ${name}; sleep ${duration_s}; kill -KILL $recorder`,
     duration: "true",
   }[end];
   return `
@@ -118,7 +130,7 @@ mmiostrider record ${options} -o /share/${name}.mmt > /share/${name}.out 2>&1 < 
 recording ${name}
 ${late ? "" : `at_work ${name}`}
 marks & marker=$!
-${second ? `if mmiostrider record --all -o /tmp/second.mmt > /tmp/second.out 2>&1; then cp /tmp/second.out /share/failed.${name}.second; fi` : ""}
+${second ? `second ${name} $recorder` : ""}
 ${ending}
 wait $recorder; echo $? > /share/${name}.code
 # the drivers go on without anybody recording

@@ -4,28 +4,22 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { UserError } from "../base/errors.js";
 import { cacheDirectory } from "../base/paths.js";
+import { cpio, type Entry, mode } from "./cpio.js";
 import { unpackPackages } from "./debian.js";
 import type { LabKernel } from "./kernel-package.js";
+import { memoryRoot } from "./memory-root.js";
 import { publishDirectory } from "./publish.js";
 
 /** In the order of need; what they depend on comes along by modules.dep. A kernel may have some built in. */
 const guestModules = ["virtio_pci", "9pnet_virtio", "9p", "overlay", "virtio_console"];
 
-/** One entry of a cpio archive. */
-interface Entry {
-  name: string;
-  mode: number;
-  content: Uint8Array;
-}
-
-const mode = { directory: 0o040755, file: 0o100644, program: 0o100755 };
-
 /**
- * The initrd that boots `kernel` and runs `script` (a shell script's text) with the host's root around it.
+ * The initrd that boots `kernel` and runs `script` (a shell script's text) with the host's root around it, or, where it is
+ * to be `suspendable`, with one in the machine's memory.
  *
- * Returns the gzipped cpio archive.
+ * Returns a cpio archive, gzipped unless the root is in it: unpacking that would take the machine longer than reading it.
  */
-export async function makeInitrd(kernel: LabKernel, script: string): Promise<Buffer> {
+export async function makeInitrd(kernel: LabKernel, script: string, suspendable = false): Promise<Buffer> {
   const modules = modulesInOrder(kernel);
   const entries: Entry[] = ["bin", "modules", "proc", "sys", "dev", "host", "write", "root"].map((name) => ({
     name,
@@ -40,9 +34,12 @@ export async function makeInitrd(kernel: LabKernel, script: string): Promise<Buf
     files.push(`/${file}`);
     entries.push({ name: file, mode: mode.file, content: readFileSync(path) });
   }
-  entries.push({ name: "init", mode: mode.program, content: Buffer.from(init(kernel, files)) });
+  const memory = suspendable ? await memoryRoot(kernel) : undefined;
+  if (memory !== undefined) entries.push(...memory.entries);
+  const root = memory === undefined ? onHost(kernel) : inMemory(memory.script, files);
+  entries.push({ name: "init", mode: mode.program, content: Buffer.from(init(files, root)) });
   entries.push({ name: "script", mode: mode.program, content: Buffer.from(script) });
-  return gzipSync(cpio(entries), { level: 1 });
+  return suspendable ? cpio(entries) : gzipSync(cpio(entries), { level: 1 });
 }
 
 /** busybox-static from Debian, in the cache. */
@@ -100,11 +97,63 @@ function moduleName(path: string): string {
     .replaceAll("-", "_");
 }
 
+/** What init does to have a root, shares included, at /root; and what it does when the command has ended. */
+interface Root {
+  begin: string;
+  end: string;
+  /** How the machine ends. */
+  off: string;
+}
+
+/** Over the host's root, with everything written kept in memory. */
+function onHost(kernel: LabKernel): Root {
+  return {
+    begin: `mount -t tmpfs tmpfs /write
+mkdir /write/upper /write/work
+mount -t overlay -o lowerdir=/host,upperdir=/write/upper,workdir=/write/work overlay /root || fail "can't mount the overlay"
+mkdir -p /root/lib/modules /root/share /root/run /root/tmp
+mount --bind "/root${kernel.modulesDirectory}" /root/lib/modules || fail "can't mount the modules"
+mount_share /root/share`,
+    end: "sync",
+    off: "poweroff -f",
+  };
+}
+
+/**
+ * Nothing of 9p is left while the command runs: it wouldn't come back from suspend. /share is copied in before and, what
+ * is new or has changed, out after.
+ */
+function inMemory(script: string, modules: readonly string[]): Root {
+  const [modules9p, names] = [modules.filter((path) => /\/\d+-9p/.test(path)), ["9p", "9pnet_virtio", "9pnet"]];
+  return {
+    begin: `${script}
+mount_share /write
+cp -a /write/. /root/share/
+umount /write
+rmmod ${names.join(" ")}
+(cd /root/share && find . ! -type d | sort) > /shared-before
+touch /shared-since`,
+    end: `for module in ${modules9p.join(" ")}; do insmod "$module" || fail "can't load $module again"; done
+mount_share /write
+cd /root/share
+{ find . ! -type d -newer /shared-since; find . ! -type d | sort | comm -23 - /shared-before; } | sort -u > /shared-new
+copy_listed /shared-new /write || fail "can't copy /share out"
+sync
+umount /write`,
+    // ACPI's power-off does nothing on QEMU's machines after a resume; a reset ends QEMU, too
+    off: "reboot -f",
+  };
+}
+
 /** The guest's first process. Everything it says goes to the console; the command's output to the first virtio port. */
-function init(kernel: LabKernel, modules: string[]): string {
+function init(modules: readonly string[], root: Root): string {
   return `#!/bin/busybox sh
 export PATH=/bin
 fail() { echo "lab: $1"; sync; poweroff -f; }
+mount_share() { mount -t 9p -o trans=virtio,version=9p2000.L,rw,msize=524288,cache=none share "$1" || fail "can't mount /share"; }
+copy_listed() { # the files that $1 lists, from here into $2
+  while IFS= read -r file; do mkdir -p "$2/\${file%/*}" && cp -P -p "$file" "$2/$file" || return 1; done < "$1"
+}
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
@@ -113,11 +162,7 @@ for module in ${modules.join(" ")}; do
   insmod "$module" || fail "can't load $module"
 done
 mount -t 9p -o trans=virtio,version=9p2000.L,ro,msize=524288,cache=loose host /host || fail "can't mount the host's root"
-mount -t tmpfs tmpfs /write
-mkdir /write/upper /write/work
-mount -t overlay -o lowerdir=/host,upperdir=/write/upper,workdir=/write/work overlay /root || fail "can't mount the overlay"
-mkdir -p /root/lib/modules /root/share /root/run /root/tmp
-mount --bind "/root${kernel.modulesDirectory}" /root/lib/modules || fail "can't mount the modules"
+${root.begin}
 mount --move /proc /root/proc
 mount --move /sys /root/sys
 mount --move /dev /root/dev
@@ -128,7 +173,6 @@ mount -t tmpfs tmpfs /root/dev/shm
 mount -t debugfs debugfs /root/sys/kernel/debug 2>/dev/null
 mount -t tracefs tracefs /root/sys/kernel/tracing 2>/dev/null
 mount -t securityfs securityfs /root/sys/kernel/security 2>/dev/null
-mount -t 9p -o trans=virtio,version=9p2000.L,rw,msize=524288,cache=none share /root/share || fail "can't mount /share"
 mkdir -p /root/run/lab
 cp /bin/busybox /root/run/lab/busybox
 cp /script /root/run/lab/script
@@ -142,22 +186,10 @@ output=$(echo /root/dev/vport*p1)
 exit=$(echo /root/dev/vport*p2)
 [ -e "$exit" ] || fail "no port to the host"
 chroot /root /run/lab/busybox sh /run/lab/script > "$output" 2>&1 < /root/dev/null
-echo "exit $?" > "$exit"
+code=$?
+${root.end}
+echo "exit $code" > "$exit"
 sync
-poweroff -f
+${root.off}
 `;
-}
-
-/** The "newc" archive that the kernel unpacks: Documentation/driver-api/early-userspace/buffer-format.rst. */
-function cpio(entries: readonly Entry[]): Buffer {
-  const parts: Buffer[] = [];
-  const padded = (bytes: Buffer) => Buffer.concat([bytes, Buffer.alloc((4 - (bytes.length % 4)) % 4)]);
-  const all = [...entries, { name: "TRAILER!!!", mode: 0, content: new Uint8Array() }];
-  for (const [index, entry] of all.entries()) {
-    const name = Buffer.from(`${entry.name}\0`);
-    const fields = [index + 1, entry.mode, 0, 0, 1, 0, entry.content.length, 0, 0, 0, 0, name.length, 0];
-    const header = `070701${fields.map((field) => field.toString(16).padStart(8, "0")).join("")}`;
-    parts.push(padded(Buffer.concat([Buffer.from(header), name])), padded(Buffer.from(entry.content)));
-  }
-  return Buffer.concat(parts);
 }

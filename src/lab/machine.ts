@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { UserError } from "../base/errors.js";
 import { cacheDirectory, projectDirectory } from "../base/paths.js";
-import { findTool } from "../base/run-tool.js";
+import { findTool, requireTrustedTool } from "../base/run-tool.js";
 import { makeInitrd } from "./initrd.js";
 import type { LabKernel } from "./kernel-package.js";
 
@@ -25,6 +25,8 @@ export interface LabRequest {
   shareDirectory?: string | undefined;
   /** More words for the guest kernel's command line. */
   kernelParameters?: string | undefined;
+  /** Gives the machine a root in its own memory (memory-root.ts) instead of the host's: it can suspend then. */
+  suspendable?: boolean;
   /** Run with `sh -c`. */
   command: string;
   /** After this long the machine is ended. */
@@ -46,7 +48,7 @@ export interface LabResult {
 
 /** What a kernel's console says when something is wrong with it. */
 export const kernelComplaint =
-  /WARNING: CPU|BUG:|Oops|general protection fault|Call Trace:|Kernel panic|INFO: task .* blocked|soft lockup|rcu.*detected stall/;
+  /WARNING: (CPU|possible|inconsistent|suspicious|bad|Nested)|BUG:|Oops|general protection fault|Call Trace:|Kernel panic|INFO: (task .* blocked|trying to register)|soft lockup|rcu.*detected stall|UBSAN:|ODEBUG:|DEBUG_LOCKS_WARN_ON|turning off the locking correctness validator/;
 
 /** The machine gave no exit code: it crashed, took too long, or was ended. */
 export class LabError extends UserError {
@@ -80,16 +82,31 @@ export async function runInLab(request: LabRequest): Promise<LabResult> {
       advice: "as root: apt-get install --no-install-recommends qemu-system-x86",
     });
   }
+  requireTrustedTool(qemu);
   for (const [what, directory] of [
     ["--share", request.shareDirectory],
     ["--truth", request.truthFile === undefined ? undefined : dirname(resolve(request.truthFile))],
   ] as const) {
     if (directory !== undefined && !existsSync(directory)) throw new UserError(`${what}: no folder ${directory}`);
   }
+  const { truthFile, shareDirectory } = request;
+  if (request.suspendable && truthFile !== undefined && shareDirectory !== undefined) {
+    if (`${dirname(resolve(truthFile))}/`.startsWith(`${resolve(shareDirectory)}/`)) {
+      throw new UserError(
+        `the log ${truthFile} lies in the folder that a suspendable machine copies, and grows meanwhile`,
+        {
+          advice: "put --truth elsewhere than into --share",
+        },
+      );
+    }
+  }
   const work = mkdtempSync(join(tmpdir(), "mmiostrider-lab-"));
   const started_ms = Date.now();
   try {
-    writeFileSync(join(work, "initrd.gz"), await makeInitrd(request.kernel, guestScript(request.command)));
+    writeFileSync(
+      join(work, "initrd.gz"),
+      await makeInitrd(request.kernel, guestScript(request.command), request.suspendable),
+    );
     mkdirSync(join(work, "empty"));
     const ended = await runQemu(qemu, qemuCommandLine(request, work), request);
     const consoleLog = readIfThere(join(work, "console"));
@@ -162,6 +179,10 @@ function qemuCommandLine(request: LabRequest, work: string): string[] {
 function kernelCommandLine(request: LabRequest): string {
   // an oops ends the machine at once, and -no-reboot QEMU with it
   const words = ["console=ttyS0", "loglevel=5", "panic=-1", "oops=panic", "net.ifnames=0", "rdinit=/init"];
+  // a kernel on KVM trusts the timer by itself; on a busy host the emulated one is too late for the check, and it panics
+  // likewise the TSC, which is the same on all of its CPUs: what takes it for unstable reads a clock that is a device, with
+  // thousands of lines in QEMU's log a second
+  words.push("no_timer_check", "tsc=reliable");
   return [...words, ...(request.kernelParameters === undefined ? [] : [request.kernelParameters])].join(" ");
 }
 
@@ -199,7 +220,8 @@ function runQemu(qemu: string, parameters: string[], request: LabRequest): Promi
     };
     request.signal?.addEventListener("abort", abort, { once: true });
     if (request.signal?.aborted === true) abort();
-    process.once("exit", end);
+    // before the folders that it writes into are removed
+    process.prependOnceListener("exit", end);
     child.stdout?.on("data", (chunk: Buffer) => request.onOutput?.(chunk));
     child.stderr?.on("data", (chunk: Buffer) => {
       errors = (errors + chunk.toString()).slice(-4000);

@@ -18,4 +18,21 @@ export const testTools: readonly NeededTool[] = [
   { tool: "xmllint", debianPackage: "libxml2-utils" },
   // makes a key and a certificate to sign the core with
   { tool: "openssl", debianPackage: "openssl" },
+  // the trace's reader is to run in a browser
+  { tool: "chromium", debianPackage: "chromium" },
+  { tool: "perf", debianPackage: "linux-perf" },
 ];
+
+/** What building a whole kernel takes beside `labTools`. */
+export const kernelBuildTools: readonly NeededTool[] = [
+  { tool: "flex", debianPackage: "flex" },
+  { tool: "bison", debianPackage: "bison" },
+  { tool: "bc", debianPackage: "bc" },
+  { tool: "perl", debianPackage: "perl" },
+  { tool: "nice", debianPackage: "coreutils" },
+  // objtool's header and library to link with
+  { tool: "libelf.so", debianPackage: "libelf-dev" },
+];
+
+/** What only the benchmarks call. */
+export const benchTools: readonly NeededTool[] = [{ tool: "zstd", debianPackage: "zstd" }];

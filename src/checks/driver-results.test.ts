@@ -1,0 +1,38 @@
+// The table's rows: what is called a new kernel message, and a machine that did not come back.
+import { expect, test } from "vitest";
+import type { Boot, Run } from "./driver-boot.js";
+import { judgeEmulated, judgeMmiotraced, newMessages } from "./driver-results.js";
+import { headLines, rowLine } from "./driver-table.js";
+
+function boot(bare: string[], recorded: string[]): Boot {
+  const run = (messages: string[]): Run => ({ exitCode: 0, output: "", messages, cpusOnline: "0-1" });
+  const runs = new Map([
+    ["x.bare", run(bare)],
+    ["x.emulate", run(recorded)],
+  ]);
+  return { share: "/nowhere", truthFile: "/nowhere", runs, died: undefined, complaint: undefined, problems: [] };
+}
+
+test("a kernel message is new by what it says, not by its numbers or the letter that a disk got", () => {
+  const stopping = (disk: string, host: number) => `sd ${host}:0:0:0: [${disk}] Stopping disk`;
+  expect(newMessages(boot([stopping("sda", 2)], [stopping("sdc", 4)]), "x")).toEqual([]);
+  const failing = "sd 4:0:0:0: [sdc] Synchronize Cache(10) failed: Result: hostbyte=DID_ERROR";
+  expect(newMessages(boot([stopping("sda", 2)], [failing]), "x")).toEqual([failing]);
+});
+
+test("a machine that did not come back is said in its row", async () => {
+  const dead: Boot = { ...boot([], []), runs: new Map(), died: { during: "x mmiotrace", why: "it crashed" } };
+  const placed = { driver: { name: "x", qemu: "", workload: "" }, place: "00:05.0", slot: 5, fence: "5a110500" };
+  const mmiotrace = await judgeMmiotraced(dead, placed);
+  expect(mmiotrace).toMatchObject({ gone: true, identical: false, workload: false });
+  const died = { ...dead, died: { during: "x emulate", why: "it crashed" } };
+  const emulate = await judgeEmulated(died, "x");
+  expect(emulate).toMatchObject({ gone: true, identical: false, workload: false });
+  const cells = (line: string) => line.split("|").map((cell) => cell.trim());
+  const row = cells(rowLine({ driver: "x", kernel: "6.1", cpus: 2, emulate, messages: [], mmiotrace }, true));
+  const heads = cells(headLines(true)[0]!);
+  expect(row.length).toBe(heads.length);
+  expect(row[heads.indexOf("events")]).toBe("machine gone");
+  expect(row[heads.indexOf("mmiotrace: events")]).toBe("machine gone");
+  expect(row.filter((cell) => cell === "yes" || cell === "NO" || cell === "0")).toEqual([]);
+});

@@ -1,0 +1,139 @@
+// A kernel that checks itself (KASAN, lockdep and the like), built from Debian's source and kept in the cache; what it finds
+// about the core is printed on the machine's console. kernel-package.ts takes its folder as any other.
+import { createHash } from "node:crypto";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { UserError } from "../base/errors.js";
+import { cacheDirectory } from "../base/paths.js";
+import { runTool } from "../base/run-tool.js";
+import { unpackPackages } from "./debian.js";
+import { debugKernelConfig } from "./debug-kernel-config.js";
+import { isRunning } from "./publish.js";
+
+const sourceName = "linux-source-6.1";
+
+const unpack_ms = 15 * 60_000;
+const configure_ms = 10 * 60_000;
+/** Half an hour of two quiet CPUs; far more where others work, too. */
+const compile_ms = 4 * 3600_000;
+
+/**
+ * The folder of the debug kernel, for `--kernel`; built when the cache hasn't got it.
+ *
+ * An interrupted build goes on where it was. `say` hears what takes time. Throws UserError when it can't be built, or is
+ * being built by another process.
+ */
+export async function prepareDebugKernel(say: (line: string) => void): Promise<string> {
+  const key = createHash("sha256").update(debugKernelConfig.join("\n")).digest("hex").slice(0, 8);
+  const place = join(cacheDirectory("debug-kernels"), `6.1-${key}`);
+  if (existsSync(place)) return place;
+  const work = `${place}.work`;
+  mkdirSync(work, { recursive: true, mode: 0o700 });
+  const lock = lockFolder(work);
+  try {
+    const source = await unpackSource(work, say);
+    await configure(source);
+    await compile(source, join(work, "build.log"), say);
+    await install(source, work, place);
+    rmSync(lock);
+    renameSync(work, place);
+  } finally {
+    rmSync(lock, { force: true });
+  }
+  return place;
+}
+
+/** One build at a time. Returns the lock's file, which names the process; a dead one's is taken over. */
+function lockFolder(work: string): string {
+  const lock = join(work, "building");
+  const holder = existsSync(lock) ? Number(readFileSync(lock, "utf8")) : 0;
+  if (holder > 0 && isRunning(holder)) {
+    throw new UserError(`the debug kernel is being built by process ${holder}`, {
+      advice: `wait for it; ${join(work, "build.log")} shows how far it is`,
+    });
+  }
+  writeFileSync(lock, String(process.pid));
+  return lock;
+}
+
+async function unpackSource(work: string, say: (line: string) => void): Promise<string> {
+  const source = join(work, sourceName);
+  if (existsSync(source)) return source;
+  say(`Downloading Debian's ${sourceName} and unpacking it`);
+  const parts = join(work, "unpacking");
+  rmSync(parts, { recursive: true, force: true });
+  mkdirSync(parts);
+  await unpackPackages([sourceName], parts);
+  await run("tar", ["-xJf", join(parts, "usr/src", `${sourceName}.tar.xz`), "-C", parts], unpack_ms);
+  renameSync(join(parts, sourceName), source);
+  rmSync(parts, { recursive: true });
+  return source;
+}
+
+/** Everything off but what is asked for. Throws UserError naming an option that this kernel doesn't take. */
+async function configure(source: string): Promise<void> {
+  const asked = join(source, "mms-debug.config");
+  const text = `${debugKernelConfig.join("\n")}\n`;
+  const config = join(source, ".config");
+  // a new .config would have make look at everything anew
+  if (existsSync(config) && existsSync(asked) && readFileSync(asked, "utf8") === text) return;
+  writeFileSync(asked, text);
+  await run("make", ["-C", source, `KCONFIG_ALLCONFIG=${asked}`, "allnoconfig"], configure_ms);
+  const got = new Set(readFileSync(config, "utf8").split("\n"));
+  const refused = debugKernelConfig.filter((line) => !got.has(line));
+  if (refused.length === 0) return;
+  rmSync(config);
+  throw new UserError(`the debug kernel can't be configured: Kconfig refuses ${refused.join(", ")}`, {
+    advice: "src/lab/debug-kernel-config.ts lists what is asked for; these need others, or have another name now",
+  });
+}
+
+async function compile(source: string, log: string, say: (line: string) => void): Promise<void> {
+  say(`Building the debug kernel, which takes half an hour on two quiet CPUs; ${log} shows how far it is`);
+  const make = `exec nice -n 15 make -C "$1" -j "$2" bzImage modules > "$3" 2>&1`;
+  const result = await runTool("sh", ["-c", make, "sh", source, String(availableParallelism()), log], {
+    timeout_ms: compile_ms,
+  });
+  if (result.code === 0) return;
+  const lines = readFileSync(log, "utf8").split("\n");
+  const error = lines.find((line) => /\berror\b|No such file|not found/i.test(line)) ?? lines.at(-2);
+  throw new UserError(
+    `building the debug kernel failed: ${result.timedOut ? `not done after ${compile_ms / 3600_000} h` : error}`,
+    { advice: result.timedOut ? "the next try goes on where this one was" : `all of it is in ${log}` },
+  );
+}
+
+/** Makes of `work`, which will be `place`, a folder with boot/ and lib/modules/. */
+async function install(source: string, work: string, place: string): Promise<void> {
+  const release = readFileSync(join(source, "include/config/kernel.release"), "utf8").trim();
+  rmSync(join(work, "lib"), { recursive: true, force: true });
+  await run("make", ["-C", source, `INSTALL_MOD_PATH=${work}`, "modules_install"], configure_ms);
+  mkdirSync(join(work, "boot"), { recursive: true });
+  copyFileSync(join(source, "arch/x86/boot/bzImage"), join(work, "boot", `vmlinuz-${release}`));
+  for (const name of ["build", "source"]) {
+    rmSync(join(work, "lib/modules", release, name), { force: true });
+    symlinkSync(join(place, sourceName), join(work, "lib/modules", release, name));
+  }
+  // modules are built with what is left, a tenth of it
+  const prune = ["-name", "*.o", "-not", "-path", "*/scripts/*", "-not", "-path", "*/tools/*", "-delete"];
+  await run("find", [source, ...prune], configure_ms);
+}
+
+async function run(tool: string, parameters: string[], timeout_ms: number): Promise<void> {
+  const result = await runTool(tool, parameters, { timeout_ms });
+  if (result.code === 0) return;
+  const line = result.stderr.trim().split("\n").at(-1);
+  throw new UserError(`${tool} ${parameters.at(-1)} failed: ${result.timedOut ? "it took too long" : line}`, {
+    advice: "is the disk full? The debug kernel takes 4 GB while it is built",
+  });
+}

@@ -1,0 +1,142 @@
+// A root file system that is all in the machine's memory, for a machine that suspends: the lab's usual root is the host's, over
+// 9p, and 9p doesn't come back from suspend. Little is in it: busybox, Node, mmiostrider, kmod, and the modules of the
+// machine's devices, which alone are copied in the machine: only there it is known what they are.
+import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { UserError } from "../base/errors.js";
+import { cacheDirectory, projectDirectory } from "../base/paths.js";
+import { findTool, runTool } from "../base/run-tool.js";
+import { type Entry, mode } from "./cpio.js";
+import type { LabKernel } from "./kernel-package.js";
+
+/** What `record`, `mark` and the reading commands need of the checkout, besides its dependencies. */
+const ownFiles = ["package.json", "bin", "dist", "core", "src/registers/db"];
+/** Empty folders to mount and write into. */
+const folders = ["proc", "sys", "dev", "run", "share", "tmp", "etc", "usr/bin", "usr/sbin", "lib/modules"];
+/** The names that kmod's one program goes by. */
+const kmodNames = ["modprobe", "insmod", "rmmod", "lsmod", "modinfo"];
+
+export interface MemoryRoot {
+  /** What the initrd holds more: all below root/. */
+  entries: Entry[];
+  /** The init's shell commands for what is only known in the machine. The host's root is at /host. */
+  script: string;
+}
+
+export async function memoryRoot(kernel: LabKernel): Promise<MemoryRoot> {
+  const modprobe = findTool("modprobe");
+  if (modprobe === undefined) {
+    throw new UserError("the lab needs modprobe, and it isn't installed", { advice: "as root: apt-get install kmod" });
+  }
+  const tree = new Tree();
+  for (const folder of folders) tree.addFolder(`/${folder}`);
+  const kmod = realpathSync(modprobe);
+  for (const path of [process.execPath, kmod, ...(await librariesOf([process.execPath, kmod]))]) tree.add(path);
+  for (const name of kmodNames) tree.addLink(`/usr/sbin/${name}`, kmod);
+  tree.addLink("/bin/sh", "/run/lab/busybox");
+  for (const path of [...ownPaths(), ...coresOf(kernel.release), "/etc/passwd", "/etc/group"]) tree.add(path);
+  return { entries: tree.entries, script: modulesScript(kernel, modprobe) };
+}
+
+/** Files below root/, by their paths on the host. Links in folders' paths are made there, too. */
+class Tree {
+  readonly entries: Entry[] = [];
+  private readonly known = new Set(["/"]);
+
+  /** The file, or the folder and all in it. Links to files become the files. */
+  add(path: string): void {
+    if (statSync(path).isDirectory()) {
+      this.addFolder(path);
+      for (const name of readdirSync(path)) this.add(join(path, name));
+      return;
+    }
+    const place = this.placeOf(path);
+    if (this.known.has(place)) return;
+    const isProgram = (statSync(path).mode & 0o111) !== 0;
+    this.put(place, { mode: isProgram ? mode.program : mode.file, content: readFileSync(path) });
+  }
+
+  addFolder(path: string): void {
+    if (this.known.has(path)) return;
+    this.addFolder(dirname(path));
+    const isLink = lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+    if (!isLink) this.put(path, { mode: mode.directory, content: new Uint8Array() });
+    else {
+      this.put(path, { mode: mode.link, content: Buffer.from(readlinkSync(path)) });
+      this.addFolder(realpathSync(path));
+    }
+  }
+
+  addLink(path: string, target: string): void {
+    this.put(this.placeOf(path), { mode: mode.link, content: Buffer.from(target) });
+  }
+
+  /** Where a file lies when the links in its folder's path have been followed. */
+  private placeOf(path: string): string {
+    this.addFolder(dirname(path));
+    const folder = existsSync(dirname(path)) ? realpathSync(dirname(path)) : dirname(path);
+    this.addFolder(folder);
+    return join(folder, basename(path));
+  }
+
+  private put(path: string, entry: Omit<Entry, "name">): void {
+    this.known.add(path);
+    this.entries.push({ name: `root${path}`, ...entry });
+  }
+}
+
+/** Copies what the kernel's modprobe finds for the machine's devices. */
+function modulesScript(kernel: LabKernel, modprobe: string): string {
+  const base = dirname(dirname(kernel.modulesDirectory));
+  return `cd ${quoted(`/host${kernel.modulesDirectory}`)}
+ls ${kernel.release}/modules.* > /modules-wanted
+chroot /host ${quoted(modprobe)} -d ${quoted(base)} -S ${kernel.release} -a --show-depends $(cat /sys/bus/pci/devices/*/modalias) 2> /dev/null |
+  sed -n 's|^insmod .*/\\(${kernel.release}/[^ ]*\\).*|\\1|p' | sort -u >> /modules-wanted
+copy_listed /modules-wanted /root/lib/modules || fail "can't copy the modules"
+cd /
+umount /host`;
+}
+
+/** What the dynamic linker loads for the programs, by the names that it looks for. */
+async function librariesOf(programs: readonly string[]): Promise<string[]> {
+  const told = await runTool("ldd", programs);
+  const paths = [...told.stdout.matchAll(/^\s+(?:\S+ => )?(\/\S+) \(0x/gm)].map((match) => match[1]!);
+  if (told.code !== 0 || paths.length === 0) {
+    throw new UserError(`asking for the libraries of ${programs.join(", ")} failed: ${told.stderr.trim()}`, {
+      advice: "is ldd (Debian: libc-bin) installed?",
+    });
+  }
+  return paths;
+}
+
+/** The checkout's files that belong into the machine, and what its dependencies are by package.json. */
+function ownPaths(): string[] {
+  const paths = ownFiles.map((name) => join(projectDirectory, name));
+  const packages = [projectDirectory];
+  // npm puts each package's dependencies beside it
+  for (let folder = packages.pop(); folder !== undefined; folder = packages.pop()) {
+    const { dependencies = {} } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as {
+      dependencies?: Record<string, string>;
+    };
+    for (const name of Object.keys(dependencies)) {
+      const found = join(projectDirectory, "node_modules", name);
+      if (paths.includes(found) || !existsSync(found)) continue;
+      paths.push(found);
+      packages.push(found);
+    }
+  }
+  return paths.filter((path) => existsSync(path));
+}
+
+/** The cores that were built for the kernel. */
+function coresOf(release: string): string[] {
+  const cores = cacheDirectory("core", release);
+  return readdirSync(cores)
+    .filter((name) => !name.startsWith("."))
+    .map((name) => join(cores, name, "mmiostrider.ko"))
+    .filter((path) => existsSync(path));
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
