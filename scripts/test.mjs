@@ -1,4 +1,4 @@
-// `npm test`: sets up, then checks style and types, then runs every test: those beside the sources, then the lab's.
+// `npm test`: sets up, then checks style and types, then runs every test: those that need no machine, then the lab's.
 // The last line counts them all. In CI (CI=true) a skipped test is a failed one.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -17,15 +17,14 @@ run(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.test.j
 run(process.execPath, ["bin/mmiostrider.js", "install", "--tests"]);
 
 const reports = mkdtempSync(join(tmpdir(), "mmiostrider-test-"));
-for (const project of ["unit", "lab"]) {
-  const report = join(reports, `${project}.json`);
+for (const projects of [["unit", "whole"], ["lab"]]) {
+  const report = join(reports, `${projects[0]}.json`);
   const result = spawnSync(
     process.execPath,
     [
       "node_modules/vitest/vitest.mjs",
       "run",
-      "--project",
-      project,
+      ...projects.flatMap((project) => ["--project", project]),
       "--reporter=default",
       "--reporter=json",
       `--outputFile.json=${report}`,

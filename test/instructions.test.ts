@@ -23,7 +23,7 @@ test("every form in Debian's kernels is emulated, stepped, or escaped because it
   expect(bad).toEqual([]);
 });
 
-test("what the issue's list names is emulated", () => {
+test("what compilers and kernels use on device memory is emulated", () => {
   const forms = treatForms();
   const named = [
     ...["Mov_rm8_r8", "Mov_r64_rm64", "Mov_rm32_imm32", "Mov_RAX_moffs64", "Movzx_r32_rm16", "Movsxd_r64_rm32"],

@@ -251,6 +251,19 @@ describe("cut and merge", () => {
     });
   });
 
+  test("--json says what was made", () => {
+    const [part, all] = [join(directory, "part-told.mmt"), join(directory, "all-told.mmt")];
+    const cut = mmiostrider("cut", "--json", "--to", "@5000", trace, "-o", part);
+    expect([cut.stderr, cut.status]).toEqual(["", 0]);
+    const bytes = readFileSync(part).length;
+    expect(JSON.parse(cut.stdout)).toEqual({ output: part, events: 4_951, bytes, inputs: [trace], incomplete: [] });
+    const merged = JSON.parse(mmiostrider("merge", "--json", trace, part, "-o", all).stdout);
+    const rows = (path: string) => mmiostrider("report", "--format", "jsonl", path).stdout.split("\n").length - 1;
+    expect(merged).toMatchObject({ output: all, events: rows(all), inputs: [trace, part] });
+    expect(mmiostrider("cut", "--json", "--to", "@5000", trace, "-o", "-")).toMatchObject({ status: 2, stdout: "" });
+    expect(mmiostrider("merge", "--json", trace, part, "-o", "-")).toMatchObject({ status: 2, stdout: "" });
+  });
+
   test("what fails leaves nothing behind, and an older file as it was", () => {
     const folder = mkdtempSync(join(directory, "failing-"));
     const older = join(folder, "older.mmt");

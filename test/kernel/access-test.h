@@ -14,6 +14,7 @@
  *	oracle.c     the pattern of the kernel's own testmmiotrace
  *	user.c       copies straight between device and user memory
  *	contexts.c   interrupts, timers, NMIs, all CPUs at once
+ *	interrupted.c  what interrupts find meanwhile
  *	patching.c   code that changes while it accesses the device
  *	bugs.c       what must oops as if nobody traced it
  */
@@ -57,6 +58,12 @@ static inline void *mms_real(const volatile void *address)
 {
 	return (void *)((u64)address | 1ull << 62);
 }
+
+/*
+ * For functions that keep something in a register by name: a sanitizer's calls
+ * between there and the instruction wouldn't.
+ */
+#define MMS_UNCHECKED_CODE __no_sanitize_address
 
 /* ---- window.c ---- */
 
@@ -106,12 +113,14 @@ void mms_oracle(void);
 void mms_user(void);
 void mms_contexts(void);
 void mms_nmi(void);
+void mms_interrupted(void);
 void mms_patching(void);
 void mms_bug_wild(void);
 void mms_bug_null(void);
 void mms_bug_beside(void);
 void mms_bug_jump(void);
 void mms_bug_copy(void);
+void mms_bug_thread(void);
 void mms_bug_aligned(void);
 
 #endif

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Genuine bugs. Each must end in the kernel's report of it, as on a machine
- * where nobody traces: whoever runs one of these doesn't come back.
+ * where nobody traces: whoever runs one of these doesn't come back; of
+ * mms_bug_thread() it is its thread that doesn't.
  */
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/sched/task.h>
 #include <linux/string.h>
 #include <asm/fpu/api.h>
 
@@ -42,6 +46,32 @@ void mms_bug_copy(void)
 
 	asm volatile("rep movsb" : : "D" (to), "S" (mms_bar), "c" (16)
 		     : "memory");
+}
+
+/* The same where there is no user memory at all. */
+static noinline int mms_bug_in_thread(void *unused)
+{
+	void *volatile to = (void *)0x1000;
+
+	asm volatile("rep movsb" : : "D" (to), "S" (mms_bar), "c" (16)
+		     : "memory");
+	return 0;
+}
+
+void mms_bug_thread(void)
+{
+	struct task_struct *task = kthread_create(mms_bug_in_thread, NULL,
+						  "mms_bug");
+	unsigned int waited;
+
+	if (!mms_check(!IS_ERR(task), "no thread"))
+		return;
+	get_task_struct(task);
+	wake_up_process(task);
+	for (waited = 0; !READ_ONCE(task->exit_state) && waited < 5000; waited++)
+		msleep(1);
+	mms_check(task->exit_state, "the thread goes on");
+	put_task_struct(task);
 }
 
 /* The CPU wants 16-byte operands aligned here. */

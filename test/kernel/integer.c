@@ -278,7 +278,7 @@ asm(".pushsection .text\n"
 	  R, THROUGH_GS, -1)
 
 #define X(name, text, bytes, offset, access, kind, feature) \
-static noinline void name##_op(struct registers *r) \
+static noinline MMS_UNCHECKED_CODE void name##_op(struct registers *r) \
 { \
 	register u64 flags asm("r8") = r->flags; \
 	asm volatile("pushq %[f]\n\tpopfq\n\t" text "\n\tpushfq\n\tpopq %[f]" \

@@ -79,12 +79,14 @@ static const struct group {
 	{ "user", mms_user },
 	{ "patching", mms_patching },
 	{ "contexts", mms_contexts },
+	{ "interrupted", mms_interrupted },
 	{ "nmi", mms_nmi },
 	{ "bug-wild", mms_bug_wild, true },
 	{ "bug-null", mms_bug_null, true },
 	{ "bug-beside", mms_bug_beside, true },
 	{ "bug-jump", mms_bug_jump, true },
 	{ "bug-copy", mms_bug_copy, true },
+	{ "bug-thread", mms_bug_thread, true },
 	{ "bug-aligned", mms_bug_aligned, true },
 };
 

@@ -29,7 +29,7 @@ struct operation {
 };
 
 #define X(name, text, bytes, repeated, source, target, compares, writes) \
-static noinline void name##_op(struct registers *r) \
+static noinline MMS_UNCHECKED_CODE void name##_op(struct registers *r) \
 { \
 	register u64 flags asm("r8") = native_save_fl(); \
 	register u64 with_direction asm("r9") = \

@@ -124,7 +124,7 @@ struct operation {
 
 /* xmm0 to xmm2, mm0 and the flags go in and come out. */
 #define X(name, text, bytes, offset, access) \
-static noinline void name##_op(struct state *state, void *memory) \
+static noinline MMS_UNCHECKED_CODE void name##_op(struct state *state, void *memory) \
 { \
 	register u64 flags asm("r8") = state->flags; \
 	register u64 ax asm("rax") = state->ax; \

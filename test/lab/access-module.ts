@@ -18,16 +18,16 @@ export interface AccessRun extends LabOutcome {
   expected: string[];
 }
 
-export interface AccessOptions extends Pick<LabOptions, "kernel" | "cpus" | "truth"> {
+export interface AccessOptions extends Pick<LabOptions, "kernel" | "cpus" | "truth" | "timeout_s"> {
   /** Of `mmiostrider record`. */
   recordOptions?: string;
 }
 
-/** Builds the module into a new folder. The compiler must have nothing to say. */
-export async function buildAccessModule(kernelName: string | undefined): Promise<string> {
+/** Builds a module of test/ into a new folder. The compiler must have nothing to say. */
+export async function buildTestModule(name: "kernel" | "livepatch", kernelName: string | undefined): Promise<string> {
   const folder = temporaryDirectory();
   const kernel = await labKernel(kernelName);
-  cpSync(join(projectDirectory, "test/kernel"), folder, { recursive: true });
+  cpSync(join(projectDirectory, "test", name), folder, { recursive: true });
   const make = ["-C", kernel.headersDirectory!, `M=${folder}`, "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"];
   const built = await runTool("make", make, { timeout_ms: 300_000 });
   const log = built.stdout + built.stderr;
@@ -41,7 +41,7 @@ export async function buildAccessModule(kernelName: string | undefined): Promise
  * lost; `record` may end with 3, for what escapes is counted.
  */
 export async function recordGroups(groups: readonly string[], options: AccessOptions = {}): Promise<AccessRun> {
-  const share = await buildAccessModule(options.kernel);
+  const share = await buildTestModule("kernel", options.kernel);
   const workload = `
 insmod /share/mms_access_test.ko || exit 1
 status=0
@@ -55,7 +55,7 @@ exit $status`;
   const outcome = await inLab(
     `cat > /tmp/groups <<'END'\n${workload}\nEND
 mmiostrider record --all ${options.recordOptions ?? "--ring-size 64M"} -o /share/access.mmt -- sh /tmp/groups; echo "record $?"`,
-    { ...options, share, qemu: accessDevices, timeout_s: 400 },
+    { ...options, share, qemu: accessDevices, timeout_s: options.timeout_s ?? 400 },
   );
   const { exitCode, output } = outcome;
   expect(exitCode, output).toBe(0);
@@ -68,7 +68,7 @@ mmiostrider record --all ${options.recordOptions ?? "--ring-size 64M"} -o /share
 
 /** Runs shell commands while everything is recorded and the module is loaded; they find `run` in the current folder. */
 export async function recordCommands(commands: string, options: AccessOptions = {}): Promise<LabOutcome> {
-  const share = await buildAccessModule(options.kernel);
+  const share = await buildTestModule("kernel", options.kernel);
   return await inLab(
     `cat > /tmp/commands <<'END'
 insmod /share/mms_access_test.ko || exit 1

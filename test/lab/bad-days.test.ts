@@ -4,13 +4,11 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { verify } from "../../src/analysis/verify.js";
 import type { VerifyOptions } from "../../src/analysis/verify-result.js";
 import { projectDirectory } from "../../src/base/paths.js";
-import { openTrace } from "../../src/trace/file-source.js";
 import { type CaseOutcome, runCases } from "./guest-cases.js";
 import { labKernel, sharedDirectory } from "./in-lab.js";
-import { accessesBefore, isAccess, readTrace, truthSince, walkAlong } from "./trace-and-truth.js";
+import { accessesBefore, expectIdentical, isAccess, readTrace, truthSince, walkAlong } from "./trace-and-truth.js";
 
 const share = sharedDirectory();
 const truthFile = join(share, "truth.log");
@@ -67,6 +65,32 @@ network_up; pings 3
 modprobe -r e1000
 rmmod mmiostrider`,
 
+  "second-recorder": `
+mmiostrider record --driver e1000 -o /share/first.mmt 2> /tmp/first.err & recorder=$!
+await /tmp/first.err "Ctrl-C stops"
+modprobe e1000; network_up
+pings 20 & pinging=$!
+for i in 1 2; do mmiostrider record --driver e1000 -o /tmp/second.mmt -- true 2>&1 | grep -o 'another recording is running'; done
+for i in $(seq 50); do ( : <> /dev/mmiostrider ) 2> /dev/null && echo "opened"; done
+ls /tmp/second.mmt 2> /dev/null
+wait $pinging
+modprobe -r e1000
+finish $recorder INT; echo "ended with $?"`,
+
+  "unload-refused": `
+mmiostrider record --driver e1000 -o /share/decoys.mmt 2> /tmp/decoys.err & recorder=$!
+await /tmp/decoys.err "Ctrl-C stops"
+modprobe e1000; network_up; pings 3
+rmmod mmiostrider 2> /dev/null || echo "refused: recorder"
+finish $recorder INT; echo "ended with $?"
+grep -E '^(state|mappings) ' /dev/mmiostrider
+for i in 1 2 3; do rmmod mmiostrider 2> /dev/null || echo "refused: decoys"; done
+pings 3
+# the same decoys, by the next recorder
+mmiostrider record --driver e1000 -o /share/decoys-again.mmt -- sh -ec '. /share/cases/tools; rmmod mmiostrider 2> /dev/null || echo "refused: both"; pings 5; modprobe -r e1000'
+echo "ended with $?"
+core_loaded`,
+
   "slow-reader": `
 mmiostrider record --driver e1000 --clean-room --ring-size 64K -o - -- sh -ec '. /share/cases/tools
   modprobe e1000; network_up
@@ -82,6 +106,7 @@ rmmod mmiostrider`,
 
   noise: `
 insmod "$(core)"
+/share/command-fuzz lengths && echo "lengths as documented"
 /share/command-fuzz 8 1 || echo "the fuzzer failed"
 for i in $(seq 100); do rmmod mmiostrider 2> /dev/null && break; sleep 0.1; done
 core_loaded
@@ -125,34 +150,26 @@ describe("a driver is recorded while", () => {
     outcomes = await runCases(cases, { share, qemu, truth: truthFile, timeout_s: 590 });
   });
 
-  async function expectIdentical(name: string, accessesMin: number, options: VerifyOptions = {}): Promise<void> {
-    const reader = await openTrace(join(share, name));
-    try {
-      const result = await verify(reader, truthFile, options);
-      expect(result.reasons).toEqual([]);
-      expect(result.compared).toBeGreaterThanOrEqual(accessesMin);
-    } finally {
-      await reader.close();
-    }
-  }
+  const expectSame = (name: string, accessesMin: number, options: VerifyOptions = {}) =>
+    expectIdentical(join(share, name), truthFile, accessesMin, options);
 
   test("CPUs go and come", async () => {
     const outcome = outcomes.get("hotplug")!;
-    expect(outcome.stdout).toBe("ended with 0\n0-1\n");
-    await expectIdentical("hotplug.mmt", 12_000);
+    expect(outcome.stdout, outcome.stderr).toBe("ended with 0\n0-1\n");
+    await expectSame("hotplug.mmt", 12_000);
   });
 
   test("all tasks are frozen", async () => {
     const outcome = outcomes.get("frozen")!;
-    expect(outcome.stdout).toMatch(/^ended with 0\n[1-9]\n$/);
-    await expectIdentical("frozen.mmt", 12_000);
+    expect(outcome.stdout, outcome.stderr).toMatch(/^ended with 0\n[1-9]\n$/);
+    await expectSame("frozen.mmt", 12_000);
   });
 
   test("its probe fails: what it did until then is in the trace, and nothing is left", async () => {
     const outcome = outcomes.get("probe-fails")!;
-    expect(outcome.stdout).toBe("0\nended with 0\n");
+    expect(outcome.stdout, outcome.stderr).toBe("0\nended with 0\n");
     expect(outcome.left).toEqual([]);
-    await expectIdentical("probe.mmt", 1);
+    await expectSame("probe.mmt", 1);
     const { events } = await readTrace(join(share, "probe.mmt"));
     const count = (kind: string) => events.filter((event) => event.kind === kind).length;
     expect(count("map")).toBeGreaterThan(0);
@@ -161,17 +178,42 @@ describe("a driver is recorded while", () => {
 
   test("the recorder is killed for its memory", async () => {
     const outcome = outcomes.get("out-of-memory")!;
-    expect(outcome.stdout).toBe("ended with 137\nstate idle\n");
+    expect(outcome.stdout, outcome.stderr).toBe("ended with 137\nstate idle\n");
     expect(outcome.left).toEqual([]);
-    await expectIdentical("memory.mmt", 10_000, { cut: true });
+    await expectSame("memory.mmt", 10_000, { cut: true });
     const { header, events } = await readTrace(join(share, "memory.mmt"));
     const truth = truthSince(truthFile, header.fence, region);
     expect(events.filter(isAccess).length).toBeGreaterThanOrEqual(accessesBefore(truth, "m"));
   });
 
+  test("a second recorder tries to", async () => {
+    const outcome = outcomes.get("second-recorder")!;
+    const refused = "another recording is running\n";
+    expect(outcome.stdout, outcome.stderr).toBe(`${refused}${refused}ended with 0\n`);
+    expect(outcome.left).toEqual([]);
+    await expectSame("first.mmt", 12_000);
+  });
+
+  test("somebody tries to unload the core: not while there is a recorder, nor while decoys live", async () => {
+    const outcome = outcomes.get("unload-refused")!;
+    expect(outcome.stdout.split("\n").slice(0, -1)).toEqual([
+      "refused: recorder",
+      "ended with 0",
+      "state idle",
+      "mappings 1",
+      ...["refused: decoys", "refused: decoys", "refused: decoys"],
+      "refused: both",
+      "ended with 0",
+      "no core",
+    ]);
+    expect(outcome.left).toEqual([]);
+    await expectSame("decoys.mmt", 12_000);
+    await expectSame("decoys-again.mmt", 10);
+  });
+
   test("nobody reads the trace: records are lost and counted, and the driver isn't stalled", async () => {
     const outcome = outcomes.get("slow-reader")!;
-    expect(outcome.stdout).toBe("incomplete:  records were lost\nnot stalled\n");
+    expect(outcome.stdout, outcome.stderr).toBe("incomplete:  records were lost\nnot stalled\n");
     const { header, events, summary } = await readTrace(join(share, "slow.mmt"));
     const truth = truthSince(truthFile, header.fence, region);
     expect(walkAlong(events, truth)).toBe(accessesBefore(truth, "s"));
@@ -181,13 +223,13 @@ describe("a driver is recorded while", () => {
 
   test("somebody sends noise to the core", async () => {
     const outcome = outcomes.get("noise")!;
-    expect(outcome.stdout).toBe("no core\nended with 0\nnobody can't\n");
-    await expectIdentical("noise.mmt", 12_000);
+    expect(outcome.stdout, outcome.stderr).toBe("lengths as documented\nno core\nended with 0\nnobody can't\n");
+    await expectSame("noise.mmt", 12_000);
   });
 
   test("ftrace and kprobes are on the same functions", async () => {
     const outcome = outcomes.get("other-tracers")!;
-    expect(outcome.stdout).toBe("ended with 0\nsaw mms_read:\nsaw mms_read_back:\nsaw e1000_\n");
-    await expectIdentical("tracers.mmt", 10_000);
+    expect(outcome.stdout, outcome.stderr).toBe("ended with 0\nsaw mms_read:\nsaw mms_read_back:\nsaw e1000_\n");
+    await expectSame("tracers.mmt", 10_000);
   });
 });

@@ -1,10 +1,8 @@
 // Accesses from every context: process, interrupts, timers, NMIs, all CPUs at once, to the same registers. The module counts in
 // the device's memory whether any was lost or done twice; QEMU's log tells what edu's registers received, in which order.
-import { expect, test } from "vitest";
-import { verify } from "../../src/analysis/verify.js";
-import { openTrace } from "../../src/trace/file-source.js";
-import { RecordFlag } from "../../src/trace/record.js";
+import { test } from "vitest";
 import { recordGroups } from "./access-module.js";
+import { expectEveryContext } from "./every-context.js";
 import { expectQuietKernel } from "./in-lab.js";
 
 test.each([
@@ -13,37 +11,11 @@ test.each([
   ["debian:6.1-rt", 2],
   ["debian:6.12", 4],
 ] as [string, number][])("every context on %s with %i CPUs", async (kernel, cpus) => {
-  const { trace, truthFile, consoleLog } = await recordGroups(["contexts", "nmi"], { kernel, cpus, truth: true });
+  const { trace, truthFile, consoleLog } = await recordGroups(["contexts", "nmi", "interrupted"], {
+    kernel,
+    cpus,
+    truth: true,
+  });
   expectQuietKernel(consoleLog);
-  const reader = await openTrace(trace);
-  try {
-    const result = await verify(reader, truthFile);
-    const edu = result.regions.find(({ name }) => name === "edu-mmio");
-    expect(result.differences.filter(({ region }) => region === "edu-mmio")).toEqual([]);
-    expect(edu).toMatchObject({ differences: 0 });
-    expect(edu!.trace).toBe(edu!.truth);
-    expect(edu!.trace).toBeGreaterThan(3_000);
-    const seen = new Map<string, number>();
-    const cpusSeen = new Set<number>();
-    for await (const { events } of reader.batches()) {
-      for (const event of events) {
-        if (event.kind !== "read" && event.kind !== "write") continue;
-        cpusSeen.add(event.cpu);
-        const context = contextOf(event.flags);
-        seen.set(context, (seen.get(context) ?? 0) + 1);
-      }
-    }
-    expect(cpusSeen.size).toBe(cpus);
-    for (const context of ["process", "softirq", "hardirq", "nmi"]) {
-      expect(seen.get(context) ?? 0, context).toBeGreaterThan(100);
-    }
-  } finally {
-    await reader.close();
-  }
+  await expectEveryContext(trace, truthFile, cpus);
 });
-
-function contextOf(flags: number): string {
-  if ((flags & RecordFlag.nmi) !== 0) return "nmi";
-  if ((flags & RecordFlag.hardirq) !== 0) return "hardirq";
-  return (flags & RecordFlag.softirq) !== 0 ? "softirq" : "process";
-}

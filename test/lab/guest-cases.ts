@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { projectDirectory } from "../../src/base/paths.js";
-import { expectQuietKernel, inLab, type LabOptions } from "./in-lab.js";
+import { expectQuietKernel, inLab, type LabOptions, patience } from "./in-lab.js";
 
 /** Case name → what `sh` runs, in an empty folder of its own. In order. */
 export type GuestCases = Record<string, string>;
@@ -17,13 +17,13 @@ export interface CaseOutcome {
 }
 
 /** What a case may take; then it is ended, with exit code 124. */
-const case_s = 150;
+const case_s = 150 * patience;
 
 /** What every case has at hand. */
 const tools = `
 # waits until the file $1 has the text $2, at most a minute
 await() {
-  for i in $(seq 600); do grep -qs -e "$2" "$1" && return; sleep 0.1; done
+  for i in $(seq ${600 * patience}); do grep -qs -e "$2" "$1" && return; sleep 0.1; done
   echo "no '$2' in $1 after a minute" >&2
   return 1
 }

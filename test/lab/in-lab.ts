@@ -7,7 +7,7 @@ import { buildCore } from "../../src/capture/core-build.js";
 import { installTools } from "../../src/lab/debian.js";
 import { type LabKernel, prepareKernel } from "../../src/lab/kernel-package.js";
 import { probeKvm } from "../../src/lab/kvm-probe.js";
-import { complaintIn, runInLab } from "../../src/lab/machine.js";
+import { complaintIn, LabError, runInLab } from "../../src/lab/machine.js";
 import { labTools } from "../../src/lab/needs.js";
 import { splitWords } from "../../src/lab/split-words.js";
 
@@ -17,12 +17,18 @@ export interface LabOptions {
   cpus?: number;
   /** More of QEMU's arguments, as `--qemu` takes them. */
   qemu?: string;
+  /** More words for the kernel's command line. */
+  append?: string;
+  /** As `--suspendable`. */
+  suspendable?: boolean;
   /** A folder that the machine sees as /share. */
   share?: string;
   /** Whether to keep QEMU's log of what the devices received; the file where a name is given. */
   truth?: boolean | string;
   timeout_s?: number;
   signal?: AbortSignal;
+  /** The machine is to fail: what its console said isn't shown. */
+  fails?: boolean;
   /** Hears the command's output as it comes. */
   onOutput?: (chunk: Buffer) => void;
 }
@@ -35,6 +41,18 @@ export interface LabOutcome {
   /** QEMU's log, where it was asked for; one that wasn't named lives as long as the test. */
   truthFile: string;
 }
+
+/** On a machine that is slow, or busy with other things, every limit of time can be stretched. */
+export const patience = Number(process.env.MMIOSTRIDER_TEST_PATIENCE ?? 1);
+
+/** The kernel's own limits, for CPUs that the host doesn't let run: seconds, of which a soft lockup takes twice the first. */
+const kernelPatience =
+  patience > 1
+    ? [
+        `watchdog_thresh=${Math.min(60, 10 * patience)}`,
+        `rcupdate.rcu_cpu_stall_timeout=${Math.min(300, 21 * patience)}`,
+      ]
+    : [];
 
 const prepared = new Map<string, Promise<LabKernel>>();
 
@@ -70,13 +88,19 @@ export async function inLab(command: string, options: LabOptions = {}): Promise<
     kvm: (await probeKvm(kernel.imagePath)).works,
     truthFile: truthFile === "" ? undefined : truthFile,
     shareDirectory: options.share,
+    kernelParameters: [options.append ?? "", ...kernelPatience].join(" ").trim(),
+    suspendable: options.suspendable ?? false,
     command,
-    timeout_s: options.timeout_s ?? 240,
+    timeout_s: patience * (options.timeout_s ?? 240),
     onOutput: (chunk) => {
       chunks.push(chunk);
       options.onOutput?.(chunk);
     },
     ...(options.signal === undefined ? {} : { signal: options.signal }),
+  }).catch((error) => {
+    // the runner shows an error's message alone
+    if (error instanceof LabError && options.fails !== true) process.stderr.write(`${error.advice ?? ""}\n`);
+    throw error;
   });
   return {
     exitCode: result.exitCode,

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { projectDirectory } from "../../src/base/paths.js";
 import type { TraceEvent } from "../../src/trace/events.js";
-import { accessDevices, buildAccessModule } from "./access-module.js";
+import { accessDevices, buildTestModule } from "./access-module.js";
 import { expectQuietKernel, inLab } from "./in-lab.js";
 import { readTrace } from "./trace-and-truth.js";
 
@@ -45,7 +45,7 @@ function expectations(text: string): Map<number, string> {
 }
 
 test("each instruction's answer is right, and mmiotrace's stands beside it in the documentation", async () => {
-  const share = await buildAccessModule("debian:6.1");
+  const share = await buildTestModule("kernel", "debian:6.1");
   const { exitCode, output, consoleLog } = await inLab(
     `cat > /tmp/run <<'END'
 insmod /share/mms_access_test.ko || exit 1

@@ -19,6 +19,7 @@ const share = sharedDirectory();
 const truthFile = join(share, "truth.log");
 const region = "e1000-mmio";
 const marksInLoop = 200;
+const stops = [1, 2, 3];
 
 const cases: Record<string, string> = {
   marks: `
@@ -99,7 +100,7 @@ modprobe -r e1000
 rmmod mmiostrider`,
 
   "full-disk": `
-mkdir /tmp/small; mount -t tmpfs -o size=20k none /tmp/small
+mkdir /tmp/small; mount -t tmpfs -o size=24k none /tmp/small
 mmiostrider record --driver e1000 -o /tmp/small/x.mmt -- \\
   sh -ec '. /share/cases/tools; modprobe e1000; network_up; pings 10; modprobe -r e1000; echo done'
 echo "ended with $?"
@@ -128,6 +129,20 @@ mmiostrider record --clean-room --driver e1000 -o - -- sh -ec 'echo hello; modpr
 mmiostrider record --all --exclude-wc --relaxed -o /share/all.mmt -- \\
   sh -ec '. /share/cases/tools; modprobe e1000; network_up; pings 5; modprobe -r e1000'
 echo "ended with $?"`,
+
+  // drivers come and go, and another is at work, while recording ends
+  "stopped-meanwhile": `
+for round in ${stops.join(" ")}; do
+  mmiostrider record --all --exclude-wc -o /share/stopped-$round.mmt 2> /tmp/stopped.err & recorder=$!
+  await /tmp/stopped.err "Ctrl-C stops"
+  modprobe e1000; network_up
+  while [ ! -e /tmp/enough ]; do modprobe i6300esb; modprobe -r i6300esb; done & coming=$!
+  ping -q -i 0.002 10.0.2.2 > /dev/null & pinging=$!
+  sleep 2
+  finish $recorder INT; echo "ended with $?"
+  touch /tmp/enough; wait $coming; kill $pinging; rm /tmp/enough
+  modprobe -r e1000; rmmod mmiostrider
+done`,
 
   "failing-command": `
 mmiostrider record --range fe000000-fe000fff -o /share/failed.mmt -- sh -c 'exit 7'
@@ -169,7 +184,7 @@ describe("record", () => {
     await labKernel();
     const source = join(projectDirectory, "test/lab/ring-reader.c");
     execFileSync("gcc", ["-Wall", "-Wextra", "-Werror", "-O2", "-o", join(share, "ring-reader"), source]);
-    const qemu = "-netdev user,id=n0 -device e1000,netdev=n0";
+    const qemu = "-netdev user,id=n0 -device e1000,netdev=n0 -device i6300esb";
     outcomes = await runCases(cases, { share, qemu, truth: truthFile, timeout_s: 580 });
   });
 
@@ -324,6 +339,13 @@ describe("record", () => {
     );
     expect(outcome.left).toEqual([]);
     await expectIdentical("all.mmt", 10_000);
+  });
+
+  test("Ctrl-C while drivers come and go: the trace ends earlier or later, with no gap before", async () => {
+    const outcome = outcomes.get("stopped-meanwhile")!;
+    expect(outcome.stdout, outcome.stderr).toBe("ended with 0\n".repeat(stops.length));
+    expect(outcome.left).toEqual([]);
+    for (const round of stops) await expectIdentical(`stopped-${round}.mmt`, 10_000, { cut: true });
   });
 
   test("a command that fails", () => {

@@ -100,14 +100,14 @@ const wrong: Record<string, [string, number, string | RegExp]> = {
     "recording needs root: it loads a kernel module and reads /dev/mmiostrider",
   ],
   "no-elf": [
-    "echo a text > /tmp/core.ko; mmiostrider record --driver e1000 --core /tmp/core.ko -o x.mmt -- modprobe e1000",
+    "echo a text > /tmp/kept/core.ko; mmiostrider record --driver e1000 --core /tmp/kept/core.ko -o x.mmt -- modprobe e1000",
     1,
-    "/tmp/core.ko: not a kernel module: not an ELF file",
+    "/tmp/kept/core.ko: not a kernel module: not an ELF file",
   ],
   "cut-elf": [
-    `head -c 2000 "$(core)" > /tmp/core.ko; mmiostrider record --driver e1000 --core /tmp/core.ko -o x.mmt -- modprobe e1000`,
+    `head -c 2000 "$(core)" > /tmp/kept/core.ko; mmiostrider record --driver e1000 --core /tmp/kept/core.ko -o x.mmt -- modprobe e1000`,
     1,
-    "/tmp/core.ko: a damaged kernel module: its section headers lie outside the file",
+    "/tmp/kept/core.ko: a damaged kernel module: its section headers lie outside the file",
   ],
   "another-module": [
     "mmiostrider record --driver e1000 --core $(modinfo -n e1000) -o x.mmt -- modprobe e1000",
@@ -115,16 +115,72 @@ const wrong: Record<string, [string, number, string | RegExp]> = {
     /^\/\S*\/e1000\.ko isn't mmiostrider's core: it is the module "e1000"$/,
   ],
   "another-kernel": [
-    `sed 's/vermagic=./vermagic=9/' "$(core)" > /tmp/core.ko
-mmiostrider record --driver e1000 --core /tmp/core.ko -o x.mmt -- modprobe e1000`,
+    `sed 's/vermagic=./vermagic=9/' "$(core)" > /tmp/kept/core.ko
+mmiostrider record --driver e1000 --core /tmp/kept/core.ko -o x.mmt -- modprobe e1000`,
     1,
-    /^\/tmp\/core\.ko was built for kernel 9\S+, but this is 6\.1\S+$/,
+    /^\/tmp\/kept\/core\.ko was built for kernel 9\S+, but this is 6\.1\S+$/,
+  ],
+  "a-core-where-all-may-write": [
+    'cp "$(core)" /tmp/core.ko; mmiostrider record --driver e1000 --core /tmp/core.ko -o x.mmt -- modprobe e1000',
+    1,
+    "loading the core /tmp/core.ko is refused: the folder /tmp can be written to by everybody (mode 1777)",
+  ],
+  "a-core-of-a-stranger": [
+    `cp "$(core)" /tmp/kept/core.ko; chown nobody /tmp/kept/core.ko
+mmiostrider record --driver e1000 --core /tmp/kept/core.ko -o x.mmt -- modprobe e1000
+code=$?; rm /tmp/kept/core.ko; exit $code`,
+    1,
+    "loading the core /tmp/kept/core.ko is refused: the file /tmp/kept/core.ko belongs to user 65534, who could change it",
+  ],
+  "a-core-in-a-strangers-folder": [
+    `chown nobody /tmp/kept; cp "$(core)" /tmp/kept/core.ko
+mmiostrider record --driver e1000 --core /tmp/kept/core.ko -o x.mmt -- modprobe e1000
+code=$?; chown root /tmp/kept; exit $code`,
+    1,
+    "loading the core /tmp/kept/core.ko is refused: the folder /tmp/kept belongs to user 65534, who could change it",
+  ],
+  "a-cached-core-that-others-may-change": [
+    `chmod o+w "$(core)"; mmiostrider record --driver e1000 -o x.mmt -- modprobe e1000
+code=$?; chmod o-w "$(core)"; exit $code`,
+    1,
+    /^loading the core (\S*\/mmiostrider\.ko) is refused: the file \1 can be written to by everybody \(mode 0\d+\)$/,
+  ],
+  "a-cache-that-others-may-change": [
+    `mkdir -m 777 /tmp/open-cache; MMIOSTRIDER_CACHE=/tmp/open-cache mmiostrider record --driver e1000 -o x.mmt -- modprobe e1000`,
+    1,
+    "using the cache /tmp/open-cache is refused: the folder /tmp/open-cache can be written to by everybody (mode 0777)",
+  ],
+  "sources-that-others-may-change": [
+    `chmod g+w "$PROJECT/core/decode.c"; MMIOSTRIDER_CACHE=/tmp/no-cache mmiostrider record --driver e1000 -o x.mmt -- modprobe e1000
+code=$?; chmod g-w "$PROJECT/core/decode.c"; exit $code`,
+    1,
+    /^building the core from (\S*\/core\/decode\.c) is refused: the file \1 can be written to by its group, 0 \(mode 0664\)$/,
+  ],
+  "headers-that-others-may-change": [
+    `scripts=$(readlink -f /lib/modules/$(uname -r)/build/scripts/basic); chmod o+w $scripts
+MMIOSTRIDER_CACHE=/tmp/no-cache mmiostrider record --driver e1000 -o x.mmt -- modprobe e1000
+code=$?; chmod o-w $scripts; exit $code`,
+    1,
+    /^building the core with the kernel's headers in \/lib\/modules\/6\.1\S+\/build is refused: the folder \S+\/scripts\/basic can be written to by everybody \(mode 0757\)$/,
+  ],
+  "a-signer-that-others-may-change": [
+    `signer=$(readlink -f /lib/modules/$(uname -r)/build/scripts/sign-file); chown nobody $signer; echo > /tmp/key
+mmiostrider record --driver e1000 --sign-key /tmp/key --sign-cert /tmp/key -o x.mmt -- modprobe e1000
+code=$?; chown root $signer; exit $code`,
+    1,
+    /^signing the core with \/lib\/modules\/6\.1\S+\/build\/scripts\/sign-file is refused: the file \S+\/sign-file belongs to user 65534, who could change it$/,
+  ],
+  "a-tool-that-others-may-change": [
+    `mkdir -m 757 /tmp/open; cp "$(readlink -f $(which rmmod))" /tmp/open/insmod
+PATH=/tmp/open:$PATH mmiostrider record --driver e1000 -o x.mmt -- modprobe e1000`,
+    1,
+    "running /tmp/open/insmod as root is refused: the folder /tmp/open can be written to by everybody (mode 0757)",
   ],
   "refused-by-the-kernel": [
-    `sed '/vermagic=/s/ SMP / SMQ /' "$(core)" > /tmp/core.ko
-mmiostrider record --driver e1000 --core /tmp/core.ko -o x.mmt -- modprobe e1000`,
+    `sed '/vermagic=/s/ SMP / SMQ /' "$(core)" > /tmp/kept/core.ko
+mmiostrider record --driver e1000 --core /tmp/kept/core.ko -o x.mmt -- modprobe e1000`,
     1,
-    /^loading the core \(\/tmp\/core\.ko\) failed: .*Invalid module format$/,
+    /^loading the core \(\/tmp\/kept\/core\.ko\) failed: .*Invalid module format$/,
   ],
   "second-recorder": [
     `mmiostrider record --range fe000000-fe000fff -o /tmp/first.mmt 2> /tmp/first.err & first=$!
@@ -142,6 +198,18 @@ mmiostrider record --driver e1000 -o /tmp/full/x.mmt -- modprobe e1000
 code=$?; cd /tmp/full; find . -name "x*"; lsmod | grep -o '^e1000 '; exit $code`,
     1,
     /^(?:making|writing to) \/tmp\/full\/x\.mmt failed: the disk is full$/,
+  ],
+  "no-place-for-the-device": [
+    `echo hello > /dev/mmiostrider
+mmiostrider record --driver e1000 -o x.mmt -- modprobe e1000
+code=$?; cat /dev/mmiostrider; lsmod | grep -o '^mmiostrider '; rm /dev/mmiostrider; exit $code`,
+    1,
+    "an ordinary file lies at /dev/mmiostrider, where the core's device belongs",
+  ],
+  "mark-into-a-file": [
+    "echo hello > /dev/mmiostrider; mmiostrider mark hello; code=$?; rm /dev/mmiostrider; exit $code",
+    1,
+    "an ordinary file lies at /dev/mmiostrider, where the core's device belongs",
   ],
   "no-mark": ["mmiostrider mark hello", 1, "no recording is running, so there is nothing to put a marker into"],
   "no-headers": [
@@ -170,10 +238,15 @@ MMIOSTRIDER_CACHE=/tmp/no-cache mmiostrider record --driver e1000 -o x.mmt -- mo
 };
 
 const advice: Partial<Record<keyof typeof wrong, RegExp>> = {
+  "a-core-where-all-may-write": /move it into a folder that only its owner can write to$/,
+  "a-core-of-a-stranger": /: chown 0 \/tmp\/kept\/core\.ko$/,
+  "sources-that-others-may-change": /: chmod go-w \S+\/core\/decode\.c$/,
+  "no-more-modules": /until the next boot .* --engine singlestep needs no module$/,
   "not-root": /sudo/,
   "no-headers": /on Debian: apt-get install linux-headers-6\.1\S+;/,
   "no-compiler": /on Debian: apt-get install gcc-12$/,
   "second-recorder": /wait until it is done, or stop it with Ctrl-C/,
+  "no-place-for-the-device": /rm \/dev\/mmiostrider$/,
   "no-mark": /mmiostrider record/,
 };
 
@@ -184,7 +257,8 @@ describe("in a machine that lacks something", () => {
 
   beforeAll(async () => {
     await labKernel();
-    const core = `core() { ls -t "$MMIOSTRIDER_CACHE/core/$(uname -r)"/*/mmiostrider.ko | head -n 1; }`;
+    // a folder of root's own: from /tmp itself nothing is loaded
+    const core = `mkdir -p /tmp/kept; core() { ls -t "$MMIOSTRIDER_CACHE/core/$(uname -r)"/*/mmiostrider.ko | head -n 1; }`;
     const cases = Object.entries(wrong).map(([name, [script]]) => [name, `${core}\n${script}`]);
     const qemu = "-netdev user,id=n0 -device e1000,netdev=n0";
     outcomes = await runCases(Object.fromEntries(cases), { share, qemu, timeout_s: 550 });
@@ -198,6 +272,8 @@ describe("in a machine that lacks something", () => {
     else expect(told).toMatch(line);
     expect(second ?? "  ").toMatch(/^ {2}/);
     if (advice[name] !== undefined) expect(second).toMatch(advice[name]);
-    expect([outcome.exitCode, outcome.stdout, more, outcome.left]).toEqual([exitCode, "", [], []]);
+    // the case that puts something into the device's place shows that it is still as it was
+    const said = name === "no-place-for-the-device" ? "hello\n" : "";
+    expect([outcome.exitCode, outcome.stdout, more, outcome.left]).toEqual([exitCode, said, [], []]);
   });
 });

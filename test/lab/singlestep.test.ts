@@ -55,6 +55,30 @@ cat /tmp/rebound.err >&2
 settings | diff /tmp/before - && echo "as before"
 modprobe -r e1000`,
 
+  // nobody has mounted tracefs: it is there for as long as it is needed, and no longer
+  unmounted: `
+umount /sys/kernel/tracing || echo "can't unmount it"
+mmiostrider doctor | grep '  mmiotrace '
+mmiostrider record --engine singlestep --driver e1000 -o /share/mounted.mmt -- sh -ec '
+  . /share/cases/tools; grep -c "^tracefs /sys/kernel/tracing " /proc/mounts
+  modprobe e1000; mmiostrider mark mounted; network_up; pings 3; modprobe -r e1000'
+echo "ended with $?"
+grep -c "^tracefs /sys/kernel/tracing " /proc/mounts
+mmiostrider record --engine singlestep --driver e1000 -o /share/mounted-killed.mmt 2> /tmp/mounted.err & recorder=$!
+await /tmp/mounted.err "Ctrl-C stops"
+modprobe e1000
+kill -9 $recorder; wait $recorder; echo "ended with $?"
+for i in $(seq 200); do grep -q "^tracefs /sys/kernel/tracing " /proc/mounts || break; sleep 0.1; done
+grep -c "^tracefs /sys/kernel/tracing " /proc/mounts
+cat /sys/devices/system/cpu/online
+modprobe -r e1000
+# a tracer that is taken: it is unmounted all the same
+mount -t tracefs tracefs /mnt; echo blk > /mnt/current_tracer
+mmiostrider record --engine singlestep --all -o taken.mmt; echo "ended with $?"
+grep -c "^tracefs /sys/kernel/tracing " /proc/mounts
+echo nop > /mnt/current_tracer; umount /mnt
+mount -t tracefs tracefs /sys/kernel/tracing`,
+
   taken: `
 echo blk > /sys/kernel/tracing/current_tracer
 mmiostrider record --engine singlestep --all -o taken.mmt; echo "ended with $?"
@@ -71,7 +95,7 @@ describe("engine singlestep", () => {
   beforeAll(async () => {
     await labKernel();
     const qemu = "-netdev user,id=n0 -device e1000,netdev=n0";
-    outcomes = await runCases(cases, { share, qemu, truth: truthFile, timeout_s: 400 });
+    outcomes = await runCases(cases, { share, qemu, truth: truthFile, timeout_s: 500 });
   });
 
   async function expectIdentical(name: string, accessesMin: number): Promise<void> {
@@ -118,6 +142,20 @@ describe("engine singlestep", () => {
     const outcome = outcomes.get("ctrl-c")!;
     expect(outcome.stdout, outcome.stderr).toBe("ended with 0\nas before\n");
     await expectIdentical("rebound.mmt", 10_000);
+  });
+
+  test("tracefs is mounted where it isn't, and unmounted however it ends", async () => {
+    const outcome = outcomes.get("unmounted")!;
+    expect(outcome.stdout.split("\n").slice(0, -1), outcome.stderr).toEqual([
+      "  good     mmiotrace     in this kernel; tracefs isn't mounted; record mounts it while it runs",
+      ...["1", "ended with 0", "0"],
+      ...["ended with 137", "0", "0-1"],
+      ...["ended with 1", "0"],
+    ]);
+    expect(outcome.left).toEqual([]);
+    await expectIdentical("mounted.mmt", 10_000);
+    const { events } = await readTrace(join(share, "mounted.mmt"));
+    expect(events.flatMap((event) => (event.kind === "mark" ? [event.text] : []))).toEqual(["mounted"]);
   });
 
   test("another tracer at work, and options that it can't have, are one line", () => {

@@ -1,5 +1,7 @@
 // Holds a trace against QEMU's log where `verify` has nothing to say: recordings that were cut, and those with holes.
 import { expect } from "vitest";
+import { verify } from "../../src/analysis/verify.js";
+import type { VerifyOptions } from "../../src/analysis/verify-result.js";
 import type { TraceEvent } from "../../src/trace/events.js";
 import { openTrace } from "../../src/trace/file-source.js";
 import type { TraceHeader, TraceSummary } from "../../src/trace/header.js";
@@ -20,6 +22,23 @@ export async function readTrace(path: string): Promise<WholeTrace> {
     const events: TraceEvent[] = [];
     for await (const batch of reader.batches()) events.push(...batch.events);
     return { header: reader.header, summary: reader.summary, damage: reader.damage?.what, events };
+  } finally {
+    await reader.close();
+  }
+}
+
+/** The trace has exactly what QEMU's log has of this recording, and at least so many accesses. */
+export async function expectIdentical(
+  trace: string,
+  truthFile: string,
+  accessesMin: number,
+  options: VerifyOptions = {},
+): Promise<void> {
+  const reader = await openTrace(trace);
+  try {
+    const result = await verify(reader, truthFile, options);
+    expect(result.reasons).toEqual([]);
+    expect(result.compared).toBeGreaterThanOrEqual(accessesMin);
   } finally {
     await reader.close();
   }

@@ -1,0 +1,95 @@
+// Commands that walk through a trace need as much memory for a large one as for a small one, and less than 200 MB: measured as the most
+// that the kernel ever saw them have.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { GpuMix, gpuHeader } from "../bench/measure-gpu-mix.js";
+import { registersMax } from "../src/analysis/statistics.js";
+import { madeUpSummary } from "../src/trace/made-up-records.js";
+import { TraceWriter } from "../src/trace/writer.js";
+
+const project = fileURLToPath(new URL("..", import.meta.url));
+const program = join(project, "bin/mmiostrider.js");
+const directory = mkdtempSync(join(tmpdir(), "mmiostrider-memory-"));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+const small = 200_000;
+const large = 1_000_000;
+/** By then stat has as many registers as it counts one by one: before that, its tables grow, up to their limits. */
+const full = 600_000;
+/** What any of these commands may need. */
+const most_bytes = 200e6;
+/** What the collector leaves lying about varies; that what is kept of 800,000 more events, at 40 bytes each, would be more. */
+const growth_bytes = 30e6;
+
+const path = (events: number, extension: string) => join(directory, `${events}.${extension}`);
+const note = join(directory, "note.mjs");
+
+async function makeTrace(events: number): Promise<void> {
+  const mix = new GpuMix();
+  const buffer = new Uint8Array(1 << 20);
+  const writer = await TraceWriter.create(path(events, "mmt"), gpuHeader());
+  while (mix.count < events) await writer.append(mix.fill(buffer));
+  await writer.close(madeUpSummary);
+}
+
+beforeAll(async () => {
+  if (!existsSync(join(project, "dist/cli/main.js"))) throw new Error("run `npm run build` first");
+  for (const events of [small, full, large]) await makeTrace(events);
+  writeFileSync(
+    note,
+    `import { writeFileSync } from "node:fs";
+process.on("exit", () => writeFileSync(${JSON.stringify(join(directory, "rss"))}, String(process.resourceUsage().maxRSS)));
+`,
+  );
+});
+
+/** Runs a command, and returns the most memory that it had. */
+function peak_bytes(parameters: string[]): number {
+  rmSync(join(directory, "rss"), { force: true });
+  const { status, stderr } = spawnSync(process.execPath, ["--import", note, program, ...parameters], {
+    stdio: ["ignore", "ignore", "pipe"],
+    encoding: "utf8",
+    timeout: 580_000,
+  });
+  expect([status, stderr.replace(/^[\d,]+ events.*\n/, "")]).toEqual([0, ""]);
+  return 1024 * Number(readFileSync(join(directory, "rss"), "utf8"));
+}
+
+const commands: [name: string, parameters: (trace: string, events: number) => string[]][] = [
+  ["report", (trace) => ["report", trace]],
+  ["report --fold", (trace) => ["report", "--fold", trace]],
+  ["stat", (trace) => ["stat", trace]],
+  ["stat --json", (trace) => ["stat", "--json", trace]],
+  ["grep", (trace) => ["grep", "-c", "BAR", trace]],
+  ["convert to CSV", (trace) => ["convert", "--to", "csv", trace, "/dev/null"]],
+  ["convert to JSON Lines", (trace) => ["convert", "--to", "jsonl", trace, "/dev/null"]],
+  ["convert to Perfetto's JSON", (trace) => ["convert", "--to", "perfetto", trace, "/dev/null"]],
+  ["convert to Parquet", (trace, events) => ["convert", trace, path(events, "parquet")]],
+  ["convert to a data set", (trace, events) => ["convert", "--partition", "cpu,op", trace, path(events, "set")]],
+  ["convert to mmiotrace's text", (trace, events) => ["convert", trace, path(events, "txt")]],
+  ["convert from mmiotrace's text", (_trace, events) => ["convert", path(events, "txt"), path(events, "again.mmt")]],
+  ["cut", (trace, events) => ["cut", "--from", "@1000", trace, "-o", path(events, "cut.mmt")]],
+  ["merge", (trace, events) => ["merge", trace, path(events, "cut.mmt"), "-o", path(events, "all.mmt")]],
+];
+
+test("stat's table of registers is full", () => {
+  const { stdout } = spawnSync(process.execPath, [program, "stat", "--json", path(full, "mmt")], {
+    encoding: "utf8",
+    maxBuffer: 256 << 20,
+  });
+  expect(JSON.parse(stdout).registers.length).toBeGreaterThan(registersMax);
+});
+
+for (const [name, parameters] of commands) {
+  test(name, () => {
+    const fewer = name.startsWith("stat") ? full : small;
+    const few = peak_bytes(parameters(path(fewer, "mmt"), fewer));
+    const many = peak_bytes(parameters(path(large, "mmt"), large));
+    expect(many).toBeLessThan(most_bytes);
+    expect(many - few).toBeLessThan(growth_bytes);
+  });
+}

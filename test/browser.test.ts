@@ -1,0 +1,133 @@
+// The trace's reader in Chromium, its compiled modules loaded as they are: the same events and columns as in Node.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type BrowserContext, chromium, type Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { findTool } from "../src/base/run-tool.js";
+import { type Codec, MemorySource, TraceReader } from "../src/trace/index.js";
+import { nodeCodec } from "../src/trace/node-codec.js";
+
+const project = fileURLToPath(new URL("..", import.meta.url));
+const trace = readFileSync(join(project, "test/data/e1000.mmt"));
+const launch_ms = 240_000;
+const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"];
+const moreFlags = ["--disable-component-update", "--disable-sync"];
+
+const profile = mkdtempSync(join(tmpdir(), "mmiostrider-chromium-"));
+const asked: string[] = [];
+const files = new Map<string, Uint8Array>([
+  ["/", Buffer.from("<!doctype html><title>reader</title>")],
+  ["/whole.mmt", trace],
+  ["/cut.mmt", trace.subarray(0, 20_000)],
+]);
+let server: Server;
+let context: BrowserContext;
+let page: Page;
+
+beforeAll(async () => {
+  if (!existsSync(join(project, "dist/trace/index.js"))) throw new Error("run `npm run build` first");
+  const executablePath = findTool("chromium");
+  if (executablePath === undefined)
+    throw new Error("run `mmiostrider install --tests` first: chromium isn't installed");
+  server = createServer(({ url = "/" }, response) => {
+    asked.push(url);
+    const path = join(project, "dist", url);
+    const known = files.get(url) ?? (extname(url) === ".js" && existsSync(path) ? readFileSync(path) : undefined);
+    const types: Record<string, string> = { ".js": "text/javascript", "": "text/html" };
+    response.writeHead(known === undefined ? 404 : 200, {
+      "content-type": types[extname(url)] ?? "application/octet-stream",
+    });
+    response.end(known);
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  context = await chromium.launchPersistentContext(profile, {
+    executablePath,
+    headless: true,
+    args: [...flags, ...moreFlags],
+    timeout: launch_ms,
+  });
+  page = await context.newPage();
+  await page.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`, { timeout: launch_ms });
+}, launch_ms);
+
+afterAll(async () => {
+  await context?.close();
+  server?.close();
+  rmSync(profile, { recursive: true, force: true });
+});
+
+interface Modules {
+  TraceReader: typeof TraceReader;
+  MemorySource: typeof MemorySource;
+}
+
+/** Everything that a trace tells, as text, and a sum over all its columns' bytes. Runs there as here: uses nothing from around it. */
+async function tellAll({ TraceReader, MemorySource }: Modules, bytes: Uint8Array, codec: Codec | undefined) {
+  const reader = await TraceReader.open(new MemorySource(bytes), codec);
+  const lines: string[] = [
+    JSON.stringify(reader.header),
+    JSON.stringify(reader.summary),
+    JSON.stringify(reader.damage),
+  ];
+  let sum = 0;
+  let numbers = 0;
+  const add = (value: unknown): void => {
+    if (ArrayBuffer.isView(value)) {
+      for (const byte of new Uint8Array(value.buffer, value.byteOffset, value.byteLength))
+        sum = (Math.imul(sum, 31) + byte) | 0;
+      numbers += value.byteLength;
+    } else if (typeof value === "object" && value !== null) for (const part of Object.values(value)) add(part);
+    else if (typeof value !== "function") lines.push(String(value));
+  };
+  for await (const { columns, events, state } of reader.batches()) {
+    add(columns);
+    for (const event of events) {
+      const text = JSON.stringify(event, (_name, value) =>
+        typeof value === "bigint" ? `0x${value.toString(16)}` : value,
+      );
+      lines.push(`${text} ${"site" in event ? state.symbolOf(event.site) : ""}`);
+    }
+  }
+  return { lines, sum, numbers };
+}
+
+async function inBrowser(path: string): ReturnType<typeof tellAll> {
+  return (await page.evaluate(`(async () => {
+    const modules = await import("/trace/index.js");
+    const bytes = new Uint8Array(await (await fetch(${JSON.stringify(path)})).arrayBuffer());
+    return (${tellAll.toString()})(modules, bytes, undefined);
+  })()`)) as Awaited<ReturnType<typeof tellAll>>;
+}
+
+for (const path of ["/whole.mmt", "/cut.mmt"]) {
+  test(`${path}: the same events and columns`, async () => {
+    const there = await inBrowser(path);
+    const here = await tellAll({ TraceReader, MemorySource }, files.get(path)!, nodeCodec);
+    expect(here.lines.length).toBeGreaterThan(path === "/whole.mmt" ? 13_889 : 1_000);
+    expect(here.numbers).toBeGreaterThan(path === "/whole.mmt" ? 100_000 : 10_000);
+    expect(there).toEqual(here);
+    expect(here.lines[2] === "null").toBe(path === "/whole.mmt");
+  });
+}
+
+test("a file that a page was given is read piece by piece", async () => {
+  const told = await page.evaluate(`(async () => {
+    const { BlobSource, TraceReader } = await import("/trace/index.js");
+    const file = await (await fetch("/whole.mmt")).blob();
+    const reader = await TraceReader.open(new BlobSource(file, "whole.mmt"));
+    await reader.readColumns(reader.blockOfEvent(reader.events >> 1));
+    return [reader.events, reader.complete];
+  })()`);
+  const here = await TraceReader.open(new MemorySource(trace), nodeCodec);
+  expect(told).toEqual([here.events, true]);
+});
+
+test("the page loaded modules of trace/ and base/ only", () => {
+  const modules = asked.filter((url) => url.endsWith(".js"));
+  expect(modules.length).toBeGreaterThan(5);
+  expect(modules.filter((url) => !/^\/(trace|base)\//.test(url))).toEqual([]);
+});

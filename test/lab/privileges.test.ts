@@ -1,0 +1,286 @@
+// Recording with root's rights given up (record -Z): who does what with which rights, what he can get at, and that the trace is
+// the same as without. And what users without rights can see of a recording: nothing. All in one machine; QEMU's log decides.
+import { readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { verify } from "../../src/analysis/verify.js";
+import type { VerifyOptions } from "../../src/analysis/verify-result.js";
+import { privilegesIn } from "../../src/capture/unprivileged-user.js";
+import { openTrace } from "../../src/trace/file-source.js";
+import { type CaseOutcome, runCases } from "./guest-cases.js";
+import { labKernel, sharedDirectory } from "./in-lab.js";
+import { accessesBefore, isAccess, readTrace, truthSince, walkAlong } from "./trace-and-truth.js";
+
+const share = sharedDirectory();
+const truthFile = join(share, "truth.log");
+const nobody = { name: "nobody", uid: 65_534, gid: 65_534 };
+
+/** The process that reads and writes; there is one at a time. */
+const worker = `
+worker() { pgrep -f '/drain-worker[.]js '; }
+recorder_of() { sed -n 's/^PPid:\\t//p' /proc/$1/status; }
+`;
+
+const cases: Record<string, string> = {
+  "given-up": `${worker}
+cat > /tmp/steps <<'END'
+. /share/cases/tools
+${worker}
+echo "the command is user $(id -u)"
+modprobe e1000; network_up; pings 5
+process=$(worker) || exit 9
+cat /proc/$process/task/*/status > /share/worker-status
+cat /proc/$(recorder_of $process)/status > /share/recorder-status
+for descriptor in /proc/$process/fd/*; do readlink $descriptor; done | grep '^/' | sort -u
+for descriptor in /proc/$(recorder_of $process)/fd/*; do readlink $descriptor; done | grep -c 'given-up.mmt$' || true
+for file in environ maps mem fd/4; do as_nobody head -c 1 /proc/$process/$file 2>&1 | grep -o 'Permission denied'; done
+modprobe -r e1000
+END
+mmiostrider record --driver e1000 -Z nobody -o /share/given-up.mmt -- sh -e /tmp/steps
+echo "ended with $?"
+worker
+as_nobody cat /share/given-up.mmt 2>&1 | grep -o 'Permission denied'`,
+
+  "to-a-pipe": `
+mmiostrider record --driver e1000 -Z nobody -o - -- sh -ec 'modprobe e1000; modprobe -r e1000' | cat > /share/piped.mmt`,
+
+  // as a terminal's Ctrl-C: to all of its processes
+  "ctrl-c": `${worker}
+setsid mmiostrider record --driver e1000 -Z nobody -o /share/ctrl-c.mmt 2> /tmp/ctrl-c.err & sleep 1
+await /tmp/ctrl-c.err "Ctrl-C stops"
+recorder=$(recorder_of $(worker))
+modprobe e1000; network_up; pings 3
+kill -INT -$recorder
+await /tmp/ctrl-c.err " events in "
+for i in $(seq 100); do [ -e /proc/$recorder ] || break; sleep 0.1; done
+worker
+grep -c ' 0 lost, 0 escaped' /tmp/ctrl-c.err
+modprobe -r e1000; rmmod mmiostrider`,
+
+  "recorder-killed": `${worker}
+mmiostrider record --driver e1000 -Z nobody -o /share/killed.mmt 2> /tmp/killed.err & recorder=$!
+await /tmp/killed.err "Ctrl-C stops"
+modprobe e1000
+truth_mark k
+kill -9 $recorder; wait $recorder; echo "ended with $?"
+for i in $(seq 100); do [ -z "$(worker)" ] && break; sleep 0.1; done
+worker
+grep state /dev/mmiostrider
+network_up; pings 3; modprobe -r e1000; rmmod mmiostrider`,
+
+  "worker-killed": `${worker}
+cat > /tmp/steps <<'END'
+. /share/cases/tools
+${worker}
+modprobe e1000; sleep 2; kill -9 $(worker)
+network_up; pings 3; modprobe -r e1000
+END
+mmiostrider record --driver e1000 -Z nobody -o /share/worker-killed.mmt -- sh -e /tmp/steps
+echo "ended with $?"`,
+
+  "full-disk": `
+mkdir /tmp/small; mount -t tmpfs -o size=20k none /tmp/small
+mmiostrider record --driver e1000 -Z nobody -o /tmp/small/x.mmt -- sh -ec '. /share/cases/tools
+  modprobe e1000; network_up; pings 10; modprobe -r e1000; echo done'
+echo "ended with $?"
+cp /tmp/small/x.mmt /share/full.mmt
+rm /tmp/small/x.mmt; dd if=/dev/zero of=/tmp/small/rest bs=4k 2> /dev/null
+mmiostrider record --driver e1000 -Z nobody -o /tmp/small/y.mmt -- true
+echo "ended with $?"
+ls /tmp/small
+umount /tmp/small`,
+
+  singlestep: `
+mmiostrider record --engine singlestep --driver e1000 -Z nobody -o /share/step.mmt -- sh -ec '. /share/cases/tools
+  modprobe e1000; network_up; pings 3; modprobe -r e1000'
+echo "ended with $?"
+cat /sys/devices/system/cpu/online /sys/kernel/tracing/current_tracer`,
+
+  "singlestep-killed": `${worker}
+mmiostrider record --engine singlestep --driver e1000 -Z nobody -o /share/step-killed.mmt 2> /tmp/step.err & recorder=$!
+await /tmp/step.err "Ctrl-C stops"
+modprobe e1000; sleep 2
+kill -9 $recorder
+for i in $(seq 200); do [ -z "$(worker)" ] && [ "$(cat /sys/devices/system/cpu/online)" = 0-1 ] && break; sleep 0.1; done
+worker
+cat /sys/devices/system/cpu/online /sys/kernel/tracing/current_tracer
+modprobe -r e1000`,
+
+  refused: `
+for user in no-such-user root 0 'a b' ''; do
+  mmiostrider record --driver e1000 -Z "$user" -o x.mmt -- modprobe e1000; echo "ended with $?" >&2
+done
+mmiostrider record --driver e1000 -Z 65534 -o /share/by-number.mmt -- sh -ec 'modprobe e1000; modprobe -r e1000'
+echo "ended with $?"`,
+
+  // the patterns are in a file: what is in a command line, everybody sees
+  "nobody-sees": `${worker}
+mmiostrider record --driver e1000 -Z nobody -o /share/seen.mmt 2> /tmp/seen.err & recorder=$!
+await /tmp/seen.err "Ctrl-C stops"
+modprobe e1000; network_up; pings 2
+# the last 48 bits: those of the decoy and of the real address, and of the core's own code
+sed -n 's/^mapping [0-9]* [^ ]* 0x....\\(............\\)$/\\1/p' /dev/mmiostrider > /tmp/patterns
+sed -n 's/^0x....\\(............\\)$/\\1/p' /sys/module/mmiostrider/sections/.text >> /tmp/patterns
+grep -c . /tmp/patterns
+echo "root:"
+grep -rlsaF -f /tmp/patterns /sys/module/mmiostrider /dev/mmiostrider | sort
+sysctl -q kernel.dmesg_restrict=0
+echo "nobody:"
+as_nobody dmesg | grep -cF -f /tmp/patterns
+# but grep's own page map, terabytes of zeros, which it would take into memory as one line
+as_nobody sh -c 'ulimit -v 300000
+  exec timeout 100 grep -rlsaF -D skip --exclude=pagemap -f /tmp/patterns /proc /sys /dev /run 2>&1'
+[ $? = 124 ] && echo "not all was read in time"
+for how in '<' '>' '<>'; do as_nobody sh -c ": $how /dev/mmiostrider" 2>&1 | grep -o 'Permission denied'; done
+stat -c '%a %U' /dev/mmiostrider
+sysctl -q kernel.dmesg_restrict=1
+finish $recorder INT; echo "ended with $?"
+modprobe -r e1000; rmmod mmiostrider`,
+};
+
+describe("record -Z", () => {
+  let outcomes: Map<string, CaseOutcome>;
+
+  beforeAll(async () => {
+    await labKernel();
+    const qemu = "-netdev user,id=n0 -device e1000,netdev=n0";
+    outcomes = await runCases(cases, { share, qemu, truth: truthFile, timeout_s: 590 });
+  });
+
+  async function expectIdentical(name: string, accessesMin: number, options: VerifyOptions = {}): Promise<void> {
+    const reader = await openTrace(join(share, name));
+    try {
+      const result = await verify(reader, truthFile, options);
+      expect(result.reasons).toEqual([]);
+      expect(result.compared).toBeGreaterThanOrEqual(accessesMin);
+    } finally {
+      await reader.close();
+    }
+  }
+
+  test("who reads and writes has the user's ids, no capability, and the two ends; the trace is the truth, and root's", async () => {
+    const outcome = outcomes.get("given-up")!;
+    expect(outcome.stdout.split("\n").slice(0, -1), outcome.stderr).toEqual([
+      "the command is user 0",
+      ...["/dev/mmiostrider", "/dev/null", "/share/cases/given-up.err", "/share/given-up.mmt"],
+      // the recorder has no end of the trace
+      "0",
+      // another process of the same user can't look into it
+      ...Array(4).fill("Permission denied"),
+      "ended with 0",
+      "Permission denied",
+    ]);
+    expect(outcome.left).toEqual([]);
+    const threads = readFileSync(join(share, "worker-status"), "latin1").split(/^(?=Name:)/m);
+    expect(threads.length).toBeGreaterThan(1);
+    for (const status of threads) {
+      expect(privilegesIn(status, nobody)).toEqual([]);
+      expect(status).toMatch(/^Uid:\t65534\t65534\t65534\t65534$/m);
+      expect(status).toMatch(/^Gid:\t65534\t65534\t65534\t65534$/m);
+      expect(status).toMatch(/^Groups:\t65534 ?$/m);
+      expect(status).toMatch(/^CapPrm:\t0+$/m);
+      expect(status).toMatch(/^CapEff:\t0+$/m);
+    }
+    // the one that stays root would not do
+    expect(privilegesIn(readFileSync(join(share, "recorder-status"), "latin1"), nobody).length).toBeGreaterThan(2);
+    const { mode, uid } = statSync(join(share, "given-up.mmt"));
+    expect([mode & 0o7777, uid]).toEqual([0o600, process.getuid!()]);
+    await expectIdentical("given-up.mmt", 12_000);
+    const { header, events, summary } = await readTrace(join(share, "given-up.mmt"));
+    expect(events.filter(isAccess).length).toBe(summary!.accesses);
+    // what only root can see of the machine is in it all the same
+    expect(header.pciFunctions.some(({ config }) => (config?.length ?? 0) > 2 * 64)).toBe(true);
+    expect(header.modules.length).toBeGreaterThan(3);
+  });
+
+  test("into a pipe", async () => {
+    const outcome = outcomes.get("to-a-pipe")!;
+    expect([outcome.exitCode, outcome.stdout, outcome.left]).toEqual([0, "", []]);
+    await expectIdentical("piped.mmt", 10_000);
+  });
+
+  test("a terminal's Ctrl-C, which both get, ends it in order", async () => {
+    const outcome = outcomes.get("ctrl-c")!;
+    expect([outcome.stdout, outcome.left], outcome.stderr).toEqual(["1\n", []]);
+    await expectIdentical("ctrl-c.mmt", 10_000);
+  });
+
+  test("kill -9 of the recorder: what was recorded until then is in the trace, and nobody is left", async () => {
+    const outcome = outcomes.get("recorder-killed")!;
+    expect([outcome.stdout, outcome.left], outcome.stderr).toEqual(["ended with 137\nstate idle\n", []]);
+    const { header, events, summary } = await readTrace(join(share, "killed.mmt"));
+    expect(summary).toBeNull();
+    const truth = truthSince(truthFile, header.fence, "e1000-mmio");
+    expect(walkAlong(events, truth)).toBeGreaterThanOrEqual(accessesBefore(truth, "k"));
+  });
+
+  test("kill -9 of the process that writes: the recorder says so, and the core goes", async () => {
+    const outcome = outcomes.get("worker-killed")!;
+    expect([outcome.stdout, outcome.left]).toEqual(["ended with 1\n", []]);
+    expect(outcome.stderr).toMatch(
+      /^mmiostrider: the process that writes the trace ended by SIGKILL\n {2}what it had written before can be read$/m,
+    );
+    await expectIdentical("worker-killed.mmt", 10_000, { cut: true });
+  });
+
+  test("a full disk is one line, and what was written can be read; a trace that can't be begun is no file", async () => {
+    const outcome = outcomes.get("full-disk")!;
+    expect([outcome.stdout, outcome.left], outcome.stderr).toEqual(["done\nended with 1\nended with 1\nrest\n", []]);
+    expect(outcome.stderr).toContain(
+      "mmiostrider: writing to /tmp/small/x.mmt failed: the disk is full; what was written before can be read\n",
+    );
+    expect(outcome.stderr).toMatch(
+      /^mmiostrider: (?:making|writing to) \/tmp\/small\/y\.mmt failed: the disk is full/m,
+    );
+    expect(outcome.stderr).not.toContain("Node.js");
+    const { header, events } = await readTrace(join(share, "full.mmt"));
+    expect(walkAlong(events, truthSince(truthFile, header.fence, "e1000-mmio"))).toBeGreaterThan(100);
+  });
+
+  test("engine singlestep", async () => {
+    const outcome = outcomes.get("singlestep")!;
+    expect([outcome.stdout, outcome.left], outcome.stderr).toEqual(["ended with 0\n0-1\nnop\n", []]);
+    await expectIdentical("step.mmt", 10_000);
+  });
+
+  test("engine singlestep, killed with -9: CPUs and tracer come back", async () => {
+    const outcome = outcomes.get("singlestep-killed")!;
+    expect([outcome.stdout, outcome.left], outcome.stderr).toEqual(["0-1\nnop\n", []]);
+    const { events } = await readTrace(join(share, "step-killed.mmt"));
+    expect(events.filter(isAccess).length).toBeGreaterThan(10_000);
+  });
+
+  test("users that there aren't, and root, are one line; a number will do", async () => {
+    const outcome = outcomes.get("refused")!;
+    expect(outcome.stderr.split("\n").filter((line) => /^(mmiostrider|ended)/.test(line))).toEqual([
+      'mmiostrider: giving up root\'s rights failed: there is no user "no-such-user" on this machine',
+      "ended with 1",
+      "mmiostrider: user root is root: there would be nothing to give up",
+      "ended with 2",
+      "mmiostrider: user 0 is root: there would be nothing to give up",
+      "ended with 2",
+      "mmiostrider: \"a b\" isn't a user's name",
+      "ended with 2",
+      "mmiostrider: \"\" isn't a user's name",
+      "ended with 2",
+    ]);
+    expect([outcome.stdout, outcome.left]).toEqual(["ended with 0\n", []]);
+    await expectIdentical("by-number.mmt", 10_000);
+  });
+
+  test("who isn't root sees no address of a mapping, a decoy or the core, and can't open the device", () => {
+    const outcome = outcomes.get("nobody-sees")!;
+    expect(outcome.stdout.split("\n").slice(0, -1), outcome.stderr).toEqual([
+      "2",
+      "root:",
+      "/dev/mmiostrider",
+      "/sys/module/mmiostrider/sections/.text",
+      "nobody:",
+      "0",
+      ...Array(3).fill("Permission denied"),
+      "600 root",
+      "ended with 0",
+    ]);
+    expect(outcome.left).toEqual([]);
+  });
+});

@@ -1,0 +1,160 @@
+// Other observers beside us, all at once on the same machine: perf, ftrace on every function of the kernel, probes on the very
+// functions that the core hooks and on the instructions whose accesses it emulates. The traces are the truth, the others see what
+// they came for, and the kernel has nothing to say. TCG has no performance counters: perf samples by timers here, not by NMIs.
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+import { type CaseOutcome, runCases } from "./guest-cases.js";
+import { sharedDirectory } from "./in-lab.js";
+import { expectIdentical, readTrace } from "./trace-and-truth.js";
+
+const share = sharedDirectory();
+const truthFile = join(share, "truth.log");
+
+/** Records the driver from load to unload. */
+const record = (trace: string) => `mmiostrider record --driver e1000 -o /share/${trace} -- sh -ec '. /share/cases/tools
+  modprobe e1000; network_up; pings 5; modprobe -r e1000'
+echo "ended with $?"`;
+
+/**
+ * The tracer comes and goes while one CPU is there. Of two, one would run the very functions that the other patches, all of the
+ * kernel's, and QEMU 7.2 may translate an instruction while it is changed and keep what it made of it: an endless breakpoint, or
+ * a call to nowhere. It happens on a host that takes its CPUs away at a bad moment.
+ */
+const tracer = (name: string) => `echo 0 > /sys/devices/system/cpu/cpu1/online
+echo ${name} > /sys/kernel/tracing/current_tracer
+echo 1 > /sys/devices/system/cpu/cpu1/online`;
+
+const cases: Record<string, string> = {
+  perf: `
+cat > /tmp/recording <<'END'
+${record("perf.mmt")}
+END
+perf stat -a -e cpu-clock,context-switches -x, -o /tmp/stat -- \\
+  perf record -q -a -g -e cpu-clock -F 499 -e irq:irq_handler_entry -o /tmp/samples -- sh /tmp/recording
+perf script -i /tmp/samples -F comm,event,trace 2> /dev/null > /tmp/script
+grep -q 'cpu-clock:' /tmp/script && echo "sampled"
+grep -q 'irq_handler_entry:.*name=eth0' /tmp/script && echo "saw interrupts"
+grep -q '^[1-9][0-9.]*,msec,cpu-clock' /tmp/stat && echo "counted"`,
+
+  functions: `
+cd /sys/kernel/tracing
+${tracer("function")}
+${record("functions.mmt")}
+grep -c '' enabled_functions | awk '{ print ($1 > 10000 ? "all functions" : $1) }'
+echo 0 > tracing_on
+grep -q '<-' trace && echo "saw functions"
+${tracer("nop")}
+echo 1 > tracing_on; echo > trace`,
+
+  graph: `
+cd /sys/kernel/tracing
+${tracer("function_graph")}
+${record("graph.mmt")}
+echo 0 > tracing_on
+grep -q '}' trace && echo "saw calls"
+${tracer("nop")}
+echo 1 > tracing_on; echo > trace`,
+
+  // what the core hooks, and what it calls
+  hooked: `
+cd /sys/kernel/tracing
+for function in ioremap iounmap fixup_exception copy_from_kernel_nofault sprint_symbol; do
+  echo "p:in_$function $function" >> kprobe_events
+  echo "r:from_$function $function" >> kprobe_events
+done
+echo 1 > events/kprobes/enable
+${record("hooked.mmt")}
+echo 0 > events/kprobes/enable
+# hits and misses
+awk '$2 > 0 { print $1, "hit" } $2 == 0 { print $1, "not hit" }' kprobe_profile
+echo > kprobe_events; echo > trace`,
+
+  // as breakpoints at first; those that may be are made jumps while they are hit
+  sites: `
+modprobe e1000
+mmiostrider record --driver e1000 --rebind -o /tmp/first.mmt -- sh -ec '. /share/cases/tools; network_up; pings 2'
+mmiostrider report /tmp/first.mmt | grep -o ' e1000_[a-z0-9_]*+0x[0-9a-f]* \\[e1000\\]' | sort | uniq -c | sort -rn |
+  head -n 40 | sed 's/.* \\(e1000_.*\\) \\[e1000\\]/\\1/' > /tmp/places
+cd /sys/kernel/tracing
+n=0; while read -r place; do n=$((n+1)); echo "p:site_$n e1000:$place" >> kprobe_events; done < /tmp/places
+echo 1 > events/kprobes/enable
+mmiostrider record --driver e1000 --rebind -o /share/sites.mmt -- sh -ec '. /share/cases/tools
+  ip link set eth0 down; network_up; pings 5'
+echo "ended with $?"
+echo 0 > events/kprobes/enable
+awk '$2 > 0 { hit++ } END { print (hit >= 20 ? "hit" : hit) }' kprobe_profile
+echo > kprobe_events; echo > trace
+modprobe -r e1000; rmmod mmiostrider`,
+
+  // the hooks are ftrace's: it can't be switched off under them
+  switch: `
+mmiostrider record --driver e1000 -o /share/switch.mmt -- sh -ec '. /share/cases/tools
+  modprobe e1000
+  echo 0 2> /dev/null > /proc/sys/kernel/ftrace_enabled && echo "switched off" || echo "refused"
+  network_up; pings 2; modprobe -r e1000'
+echo "ended with $?"
+echo 0 > /proc/sys/kernel/ftrace_enabled && cat /proc/sys/kernel/ftrace_enabled
+mmiostrider record --driver e1000 -o /tmp/off.mmt -- true
+echo "ended with $?"
+# engine instrument needs them as well
+mmiostrider doctor | grep -o 'ftrace is switched off' | uniq
+echo 1 > /proc/sys/kernel/ftrace_enabled`,
+};
+
+describe.each(["debian:6.1", "debian:6.12"])("a driver is recorded on %s beside", (kernel) => {
+  let outcomes: Map<string, CaseOutcome>;
+
+  beforeAll(async () => {
+    const qemu = "-netdev user,id=n0 -device e1000,netdev=n0";
+    outcomes = await runCases(cases, { kernel, share, qemu, truth: truthFile, timeout_s: 590 });
+  });
+
+  const outcomeOf = (name: string) => {
+    const outcome = outcomes.get(name)!;
+    expect(outcome.left).toEqual([]);
+    return outcome;
+  };
+
+  test("perf, sampling and counting", async () => {
+    const { stdout, stderr } = outcomeOf("perf");
+    expect(stdout, stderr).toBe("ended with 0\nsampled\nsaw interrupts\ncounted\n");
+    await expectIdentical(join(share, "perf.mmt"), truthFile, 10_000);
+  });
+
+  test("ftrace on every function", async () => {
+    const { stdout, stderr } = outcomeOf("functions");
+    expect(stdout, stderr).toBe("ended with 0\nall functions\nsaw functions\n");
+    await expectIdentical(join(share, "functions.mmt"), truthFile, 10_000);
+  });
+
+  test("the function graph tracer on every function", async () => {
+    const { stdout, stderr } = outcomeOf("graph");
+    expect(stdout, stderr).toBe("ended with 0\nsaw calls\n");
+    await expectIdentical(join(share, "graph.mmt"), truthFile, 10_000);
+  });
+
+  test("probes on what the core hooks and calls", async () => {
+    const { stdout, stderr } = outcomeOf("hooked");
+    const functions = ["ioremap", "iounmap", "fixup_exception", "copy_from_kernel_nofault", "sprint_symbol"];
+    const hits = functions.flatMap((name) => [`in_${name} hit`, `from_${name} hit`]);
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines[0], stderr).toBe("ended with 0");
+    expect(lines.slice(1).sort()).toEqual(hits.sort());
+    await expectIdentical(join(share, "hooked.mmt"), truthFile, 10_000);
+  });
+
+  test("probes on the instructions that access the device", async () => {
+    const { stdout, stderr } = outcomeOf("sites");
+    expect(stdout, stderr).toBe("ended with 0\nhit\n");
+    await expectIdentical(join(share, "sites.mmt"), truthFile, 10_000);
+  });
+
+  test("somebody who switches ftrace off", async () => {
+    const { stdout, stderr } = outcomeOf("switch");
+    expect(stdout, stderr).toBe("refused\nended with 0\n0\nended with 3\nftrace is switched off\n");
+    expect(stderr).toMatch(/the core's hooks did not fire/);
+    await expectIdentical(join(share, "switch.mmt"), truthFile, 10_000);
+    const { events } = await readTrace(join(share, "switch.mmt"));
+    expect(events.some(({ kind }) => kind === "unmap")).toBe(true);
+  });
+});
