@@ -1,13 +1,13 @@
 // `mmiostrider lab`: runs a command in a disposable machine.
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { type ExitCode, UsageError, UserError } from "../base/errors.js";
 import { buildCore } from "../capture/core-build.js";
 import { installTools } from "../lab/debian.js";
 import { type LabKernel, prepareKernel } from "../lab/kernel-package.js";
 import { probeKvm } from "../lab/kvm-probe.js";
-import { complaintIn, LabError, runInLab } from "../lab/machine.js";
+import { complaintIn, LabError, runInLab, type Threads, threadModes } from "../lab/machine.js";
 import { labTools } from "../lab/needs.js";
 import { splitWords } from "../lab/split-words.js";
 
@@ -25,11 +25,14 @@ in its kernel, which Debian's -cloud flavour doesn't have.
 In the machine, / is the host's root: readable, and writable without any effect on the host; /share is DIR.
 With --suspendable, / is in the machine's memory, and holds busybox, Node, mmiostrider and the kernel's modules only; /share is
 copied from DIR at the start, and what is new or has changed in it is copied back at the end. It takes 1 GB (--memory).
+With a thread for each CPU, QEMU 7.2 rarely runs an instruction as it was while another CPU changed it, and the machine
+crashes: for what patches code that is running, as tracers of all functions do, say --threads single.
 The exit code is COMMAND's; 1 when the machine itself fails.`;
 
 interface LabOptions {
   kernel: string;
   cpus: string;
+  threads: Threads;
   memory: string;
   qemu: string[];
   append?: string;
@@ -47,6 +50,11 @@ export function addLab(program: Command): void {
     .argument("<command...>", "what to run there, with sh -c")
     .option("--kernel <kernel>", "which kernel to boot", "debian:6.1")
     .option("--cpus <n>", "how many CPUs the machine has", "2")
+    .addOption(
+      new Option("--threads <mode>", "a thread for each CPU, or a single one for all in turns")
+        .choices(threadModes)
+        .default("multi"),
+    )
     .option("--memory <MB>", "how much memory it has", "2048")
     .option("--qemu <args>", "more of QEMU's arguments, split at blanks outside quotes; may be repeated", collect, [])
     .option("--append <words>", "more words for the kernel's command line")
@@ -84,6 +92,7 @@ async function runLab(words: string[], options: LabOptions): Promise<void> {
   const result = await runInLab({
     kernel,
     cpus,
+    threads: options.threads,
     memory_MB,
     kvm,
     qemuArguments: options.qemu.flatMap(splitWords),

@@ -163,6 +163,9 @@ for module in ${modules.join(" ")}; do
 done
 mount -t 9p -o trans=virtio,version=9p2000.L,ro,msize=524288,cache=loose host /host || fail "can't mount the host's root"
 ${root.begin}
+for online in /sys/devices/system/cpu/cpu[0-9]*/online; do
+  [ -e "$online" ] && { echo 1 > "$online" || fail "can't bring up \${online%/online}"; }
+done
 mount --move /proc /root/proc
 mount --move /sys /root/sys
 mount --move /dev /root/dev

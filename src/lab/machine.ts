@@ -11,9 +11,15 @@ import type { LabKernel } from "./kernel-package.js";
 
 export const qemuProgram = "qemu-system-x86_64";
 
+/** As QEMU's `-accel tcg,thread=` names them. */
+export const threadModes = ["multi", "single"] as const;
+export type Threads = (typeof threadModes)[number];
+
 export interface LabRequest {
   kernel: LabKernel;
   cpus: number;
+  /** Whether QEMU runs each CPU in a thread of its own, or all in turns in one; see kernelCommandLine. Multi unless given. */
+  threads?: Threads | undefined;
   memory_MB: number;
   /** More of QEMU's own arguments, one a string. */
   qemuArguments: readonly string[];
@@ -155,7 +161,7 @@ function qemuCommandLine(request: LabRequest, work: string): string[] {
   const kvm = request.kvm && request.truthFile === undefined;
   return [
     ...["-machine", "q35"],
-    ...["-accel", kvm ? "kvm" : "tcg,thread=multi"],
+    ...["-accel", kvm ? "kvm" : `tcg,thread=${request.threads ?? "multi"}`],
     ...["-cpu", kvm ? "host" : "max", "-smp", String(request.cpus), "-m", String(request.memory_MB)],
     ...["-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-nic", "none"],
     ...["-kernel", request.kernel.imagePath, "-initrd", join(work, "initrd.gz")],
@@ -183,6 +189,10 @@ function kernelCommandLine(request: LabRequest): string {
   // likewise the TSC, which is the same on all of its CPUs: what takes it for unstable reads a clock that is a device, with
   // thousands of lines in QEMU's log a second
   words.push("no_timer_check", "tsc=reliable");
+  // init brings the other CPUs up when the kernel has done with patching itself. QEMU 7.2, with a thread a CPU, can
+  // translate an instruction while another CPU changes it, and keep what it made of it for good: an endless breakpoint, or a
+  // call to nowhere
+  words.push("maxcpus=1");
   return [...words, ...(request.kernelParameters === undefined ? [] : [request.kernelParameters])].join(" ");
 }
 

@@ -7,7 +7,7 @@ import { buildCore } from "../../src/capture/core-build.js";
 import { installTools } from "../../src/lab/debian.js";
 import { type LabKernel, prepareKernel } from "../../src/lab/kernel-package.js";
 import { probeKvm } from "../../src/lab/kvm-probe.js";
-import { complaintIn, LabError, runInLab } from "../../src/lab/machine.js";
+import { complaintIn, LabError, runInLab, type Threads } from "../../src/lab/machine.js";
 import { labTools } from "../../src/lab/needs.js";
 import { splitWords } from "../../src/lab/split-words.js";
 
@@ -15,6 +15,8 @@ export interface LabOptions {
   /** As `mmiostrider lab --kernel` takes it; debian:6.1 unless given. */
   kernel?: string;
   cpus?: number;
+  /** As `--threads`. */
+  threads?: Threads;
   /** More of QEMU's arguments, as `--qemu` takes them. */
   qemu?: string;
   /** More words for the kernel's command line. */
@@ -83,6 +85,7 @@ export async function inLab(command: string, options: LabOptions = {}): Promise<
   const result = await runInLab({
     kernel,
     cpus: options.cpus ?? 2,
+    threads: options.threads,
     memory_MB: 1024,
     qemuArguments: splitWords(options.qemu ?? ""),
     kvm: (await probeKvm(kernel.imagePath)).works,
