@@ -19,7 +19,7 @@
 #define __u64 uint64_t
 #endif
 
-#define MMS_ABI_VERSION 1
+#define MMS_ABI_VERSION 2
 
 enum mms_kind {
 	MMS_READ = 1,	/* a load from the device: address, width, value */

@@ -94,6 +94,24 @@ void mms_machine_end(struct mms_machine *machine)
 	this_cpu_write(stage, FREE);
 }
 
+void mms_access_hold(void (*work)(void))
+{
+	unsigned long flags;
+	unsigned int n;
+
+	local_irq_save(flags);
+	this_cpu_write(stage, WAITING);
+	barrier();
+	for (n = 0; n < LOCKS_MAX; n++)
+		mms_spin_lock(&locks[n].spinlock);
+	work();
+	while (n-- > 0)
+		mms_spin_unlock(&locks[n].spinlock);
+	barrier();
+	this_cpu_write(stage, FREE);
+	local_irq_restore(flags);
+}
+
 /* ---- Records ---- */
 
 static void init_access(struct mms_record *record, const struct mms_cpu *cpu,

@@ -4,6 +4,7 @@
  * docs/control-device.md describes it.
  */
 #include <linux/fs.h>
+#include <linux/io.h>
 #include <linux/ktime.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
@@ -27,6 +28,9 @@ static const char *const state_names[] = { "idle", "recording", "stopped" };
 
 static DEFINE_MUTEX(control);	/* guards what follows */
 static enum state state;
+static bool armed;
+static bool fenced;
+static u32 fence;
 static u64 ring_bytes;
 static char last_error[96] = "-";
 static u64 missed;		/* of the recording that ended */
@@ -43,6 +47,40 @@ static __printf(2, 3) int fail(int error, const char *format, ...)
 	return error;
 }
 
+/*
+ * The fence: in the lab, QEMU's log of what the devices receive is to show
+ * which accesses were recorded. It logs this port, too, where nothing listens.
+ */
+#define FENCE_PORT 0x80
+
+enum fence_end { FENCE_BEGIN = 1, FENCE_END };
+
+static void write_fence(enum fence_end end)
+{
+	const u8 bytes[] = {
+		0x4d, 0x4d, 0x53, end,
+		fence >> 24, fence >> 16, fence >> 8, fence,
+	};
+	unsigned int n;
+
+	for (n = 0; fenced && n < sizeof(bytes); n++)
+		outb(bytes[n], FENCE_PORT);
+}
+
+/* Each at one moment: no access is in the log's part and not in the trace. */
+
+static void begin(void)
+{
+	mms_mapping_start_recording();
+	write_fence(FENCE_BEGIN);
+}
+
+static void end(void)
+{
+	mms_ring_stop();
+	write_fence(FENCE_END);
+}
+
 static void stop_recording(void)
 {
 	if (state != RECORDING)
@@ -52,7 +90,8 @@ static void stop_recording(void)
 	 * period, in which what is mapped would have no decoy, and be a gap
 	 * among the accesses that are still recorded.
 	 */
-	mms_ring_set_recording(false);
+	mms_access_hold(end);
+	mms_ring_settle();
 	missed = mms_hooks_missed();
 	state = STOPPED;
 }
@@ -78,6 +117,8 @@ static int set_ring(const char *text)
 {
 	u64 bytes;
 
+	if (armed)
+		return fail(-EBUSY, "too late for this: ring %s", text);
 	if (kstrtou64(text, 0, &bytes) || bytes < RING_BYTES_MIN ||
 	    bytes > RING_BYTES_MAX)
 		return fail(-EINVAL, "a ring has %llu to %llu bytes: %s",
@@ -86,23 +127,51 @@ static int set_ring(const char *text)
 	return 0;
 }
 
-static int start(void)
+static int set_fence(const char *text)
 {
-	int error = mms_ring_allocate(ring_bytes);
+	if (strlen(text) != 8 || kstrtou32(text, 16, &fence))
+		return fail(-EINVAL, "a fence has eight hexadecimal digits: %s",
+			    text);
+	fenced = true;
+	return 0;
+}
 
+/* What takes time. The hooks do nothing until recording begins. */
+static int arm(void)
+{
+	int error;
+
+	if (armed)
+		return 0;
+	error = mms_ring_allocate(ring_bytes);
 	if (error)
 		return fail(error, "no memory for a ring of %llu bytes",
 			    ring_bytes);
-	missed = 0;
-	mms_mapping_reset_total();
-	mms_ring_set_recording(true);
-	mms_mapping_record_all();
 	error = mms_hooks_arm();
 	if (error) {
-		mms_ring_set_recording(false);
+		mms_ring_free();
 		return fail(error, "no probe on the ioremap family: error %d",
 			    error);
 	}
+	armed = true;
+	return 0;
+}
+
+static void disarm(void)
+{
+	mms_hooks_disarm();
+	mms_ring_free();
+	armed = false;
+}
+
+static int start(void)
+{
+	int error = arm();
+
+	if (error)
+		return error;
+	missed = 0;
+	mms_access_hold(begin);
 	state = RECORDING;
 	return 0;
 }
@@ -141,6 +210,8 @@ static int set_up(const char *line)
 				 argument);
 	if (has_argument(line, "ring", &argument))
 		return set_ring(argument);
+	if (has_argument(line, "fence", &argument))
+		return set_fence(argument);
 	if (!strcmp(line, "all"))
 		mms_filter.all = true;
 	else if (!strcmp(line, "exclude-wc"))
@@ -149,6 +220,8 @@ static int set_up(const char *line)
 		mms_relaxed = true;
 	else if (!strcmp(line, "clean-room"))
 		mms_clean_room = true;
+	else if (!strcmp(line, "arm"))
+		return arm();
 	else if (!strcmp(line, "start"))
 		return start();
 	else
@@ -159,8 +232,8 @@ static int set_up(const char *line)
 static bool is_set_up(const char *line)
 {
 	static const char *const words[] = {
-		"range", "exclude", "ring", "all", "exclude-wc", "relaxed",
-		"clean-room", "start",
+		"range", "exclude", "ring", "fence", "all", "exclude-wc",
+		"relaxed", "clean-room", "arm", "start",
 	};
 	size_t length = strcspn(line, " ");
 	unsigned int n;
@@ -274,6 +347,7 @@ static int open_recorder(void)
 	mms_filter = (struct mms_filter){};
 	mms_relaxed = false;
 	mms_clean_room = false;
+	fenced = false;
 	ring_bytes = RING_BYTES_DEFAULT;
 	fail(0, "-");
 	mutex_unlock(&control);
@@ -308,9 +382,10 @@ static int control_release(struct inode *inode, struct file *file)
 		return 0;
 	}
 	mutex_lock(&control);
+	/* gone without a `stop`: what was in the ring is in no trace */
+	fenced = false;
 	stop_recording();
-	mms_hooks_disarm();
-	mms_ring_free();
+	disarm();
 	state = IDLE;
 	mutex_unlock(&control);
 	atomic_set(&recorders, 0);

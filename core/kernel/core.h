@@ -65,13 +65,12 @@ bool mms_mapping_remove(u64 decoy);
  * doesn't keep it when it turns them on. */
 const struct mms_mapping *mms_mapping_find(u64 decoy, unsigned int bytes);
 bool mms_mapping_any(void);
-/* Puts a MAP record for every living mapping into the ring. */
-void mms_mapping_record_all(void);
+/* Starts recording, with a MAP record for every living mapping. */
+void mms_mapping_start_recording(void);
 u32 mms_mapping_count(void);
 u32 mms_mapping_total(void);
 /* Writes the status lines of the living mappings; returns their length. */
 size_t mms_mapping_describe(char *text, size_t size);
-void mms_mapping_reset_total(void);
 
 /* ---- hooks.c ---- */
 
@@ -151,6 +150,9 @@ void mms_cpu_leave(struct mms_cpu *cpu);
 /* ---- access.c ---- */
 
 extern bool mms_relaxed;
+/* Does `work` while no CPU is amid an access: every other one is made, and
+ * recorded or not, before it or after it. But for an NMI's, on this CPU. */
+void mms_access_hold(void (*work)(void));
 
 /* ---- step.c ---- */
 
@@ -188,7 +190,10 @@ extern char mms_return[];	/* a lone RET */
 int mms_ring_allocate(u64 bytes);
 void mms_ring_free(void);		/* after a grace period */
 bool mms_ring_recording(void);
-void mms_ring_set_recording(bool on);
+void mms_ring_start(void);
+void mms_ring_stop(void);
+/* After the stop: returns when nobody puts a record in any more. */
+void mms_ring_settle(void);
 ssize_t mms_ring_read(char __user *buffer, size_t size, bool wait);
 bool mms_ring_has_records(void);
 struct wait_queue_head *mms_ring_wait_queue(void);
@@ -208,6 +213,8 @@ void mms_ring_publish(u64 at, const struct mms_record *record);
 void mms_ring_end(u64 at);
 /* Puts `count` records in that belong together; fills in their sequence. */
 void mms_ring_put(const struct mms_record *records, unsigned int count);
+/* Before recording starts, when nobody else puts records in. */
+void mms_ring_put_early(const struct mms_record *record);
 /* A record of this kind with time, CPU and process filled in. */
 void mms_record_init(struct mms_record *record, enum mms_kind kind);
 /* Puts text in: as many records as it takes. */

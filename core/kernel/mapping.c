@@ -98,19 +98,25 @@ static void next_copy(void)
 	smp_wmb();
 }
 
+static void describe_mapping(struct mms_record *record,
+			     const struct mms_mapping *m, enum mms_kind kind)
+{
+	mms_record_init(record, kind);
+	record->address = m->asked_physical;
+	record->value[0] = m->asked_bytes;
+	record->value[1] = m->decoy + offset_in_page(m->asked_physical);
+	record->site = kind == MMS_MAP && !mms_clean_room ? m->caller : 0;
+	record->mapping = m->id;
+	record->width = m->memory_type;
+}
+
 static void record_mapping(const struct mms_mapping *m, enum mms_kind kind)
 {
 	struct mms_record record;
 
 	if (m->silent)
 		return;
-	mms_record_init(&record, kind);
-	record.address = m->asked_physical;
-	record.value[0] = m->asked_bytes;
-	record.value[1] = m->decoy + offset_in_page(m->asked_physical);
-	record.site = kind == MMS_MAP && !mms_clean_room ? m->caller : 0;
-	record.mapping = m->id;
-	record.width = m->memory_type;
+	describe_mapping(&record, m, kind);
 	mms_ring_put(&record, 1);
 }
 
@@ -213,20 +219,24 @@ u32 mms_mapping_total(void)
 	return READ_ONCE(total);
 }
 
-void mms_mapping_reset_total(void)
-{
-	WRITE_ONCE(total, 0);
-}
-
-void mms_mapping_record_all(void)
+void mms_mapping_start_recording(void)
 {
 	unsigned long flags;
 	unsigned int n;
 
-	/* not while one of them is being unmapped */
+	/* none of them comes or goes meanwhile */
 	flags = mms_spin_lock_irqsave(&table_lock);
-	for (n = 0; n < tables[0].count; n++)
-		record_mapping(tables[0].mapping[n], MMS_MAP);
+	WRITE_ONCE(total, 0);
+	for (n = 0; n < tables[0].count; n++) {
+		const struct mms_mapping *m = tables[0].mapping[n];
+		struct mms_record record;
+
+		if (m->silent)
+			continue;
+		describe_mapping(&record, m, MMS_MAP);
+		mms_ring_put_early(&record);
+	}
+	mms_ring_start();
 	mms_spin_unlock_irqrestore(&table_lock, flags);
 }
 

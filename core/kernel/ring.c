@@ -56,7 +56,6 @@ int mms_ring_allocate(u64 bytes)
 {
 	u64 count = roundup_pow_of_two(DIV_ROUND_UP(bytes, sizeof(struct mms_record)));
 
-	mms_ring_free();
 	ring.head = vmalloc_user(PAGE_SIZE + count * sizeof(struct mms_record));
 	if (!ring.head)
 		return -ENOMEM;
@@ -79,7 +78,8 @@ int mms_ring_allocate(u64 bytes)
 /* Whoever was putting a record in when recording ended must be through. */
 void mms_ring_free(void)
 {
-	WRITE_ONCE(recording, false);
+	if (!ring.head)
+		return;
 	synchronize_rcu();
 	irq_work_sync(&wake_work);
 	vfree(ring.head);
@@ -91,15 +91,20 @@ bool mms_ring_recording(void)
 	return READ_ONCE(recording);
 }
 
-void mms_ring_set_recording(bool on)
+void mms_ring_start(void)
 {
-	WRITE_ONCE(recording, on);
-	/*
-	 * Until nobody is amid an access. Soon: the recorder tells the lab's
-	 * log of the end only then, and what comes between is in no trace.
-	 */
-	if (!on)
-		synchronize_rcu_expedited();
+	/* what was put in early comes first */
+	smp_store_release(&recording, true);
+}
+
+void mms_ring_stop(void)
+{
+	WRITE_ONCE(recording, false);
+}
+
+void mms_ring_settle(void)
+{
+	synchronize_rcu();
 	wake_up_interruptible(&readers);
 }
 
@@ -186,18 +191,14 @@ void mms_record_init(struct mms_record *record, enum mms_kind kind)
 	};
 }
 
-/* Where a LOST record is due, it comes first. */
-bool mms_ring_begin(unsigned int count, u64 *at)
+/* Claims them, or counts them as lost. Where a LOST record is due, it comes first. */
+static bool claim_or_lose(unsigned int count, u64 *at)
 {
-	unsigned int extra;
+	unsigned int extra = atomic64_read(&ring.lost_unsaid) ? 1 : 0;
 
-	rcu_read_lock_sched_notrace();
-	if (!READ_ONCE(recording))
-		goto out;
-	extra = atomic64_read(&ring.lost_unsaid) ? 1 : 0;
 	if (!claim(count + extra, at)) {
 		count_lost(count);
-		goto out;
+		return false;
 	}
 	if (extra) {
 		struct mms_record lost;
@@ -207,7 +208,13 @@ bool mms_ring_begin(unsigned int count, u64 *at)
 		mms_ring_publish((*at)++, &lost);
 	}
 	return true;
-out:
+}
+
+bool mms_ring_begin(unsigned int count, u64 *at)
+{
+	rcu_read_lock_sched_notrace();
+	if (READ_ONCE(recording) && claim_or_lose(count, at))
+		return true;
 	rcu_read_unlock_sched_notrace();
 	return false;
 }
@@ -229,6 +236,14 @@ void mms_ring_put(const struct mms_record *records, unsigned int count)
 	for (n = 0; n < count; n++)
 		mms_ring_publish(at + n, &records[n]);
 	mms_ring_end(at + count);
+}
+
+void mms_ring_put_early(const struct mms_record *record)
+{
+	u64 at;
+
+	if (claim_or_lose(1, &at))
+		mms_ring_publish(at, record);
 }
 
 void mms_ring_put_text(enum mms_kind kind, u64 site, u32 mapping, u32 flags,

@@ -1,7 +1,7 @@
 // Finds the lab's fence in a truth log: which of its accesses happened while the recorder recorded.
 //
-// Before `start` the recorder writes 4d 4d 53 01 and four bytes of its own to port 0x80, after `stop` 4d 4d 53 02 and the
-// same four. The kernel itself delays by writing to that port, so that foreign bytes may stand between.
+// Where recording begins, 4d 4d 53 01 and four bytes of its own are written to port 0x80, where it ends, 4d 4d 53 02 and the same
+// four. The kernel itself delays by writing to that port, so that foreign bytes may stand between.
 import { UserError } from "../base/errors.js";
 import type { PostWrite } from "./truth-log.js";
 

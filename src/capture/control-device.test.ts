@@ -8,7 +8,7 @@ import { projectDirectory } from "../base/paths.js";
 import { ControlDevice, parseStatus, requirePlaceForDevice, sendMark } from "./control-device.js";
 
 const status = `state recording
-abi 1
+abi 2
 records 123
 lost 4
 escaped 5
@@ -26,7 +26,7 @@ describe("parseStatus", () => {
   test("reads every line", () => {
     expect(parseStatus(status)).toEqual({
       state: "recording",
-      abi: 1,
+      abi: 2,
       records: 123,
       lost: 4,
       escaped: 5,

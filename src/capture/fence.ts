@@ -1,5 +1,6 @@
-// The fence: bytes that the recorder writes to I/O port 0x80 in the lab, so that QEMU's own log of the device accesses
-// shows where the recording began and ended. Port 0x80 is the POST code port: nothing listens.
+// The fence: bytes that go to I/O port 0x80 in the lab, so that QEMU's own log of the device accesses shows where the recording
+// began and ended. Port 0x80 is the POST code port: nothing listens. The core writes its recordings' fences itself, with no
+// access under way; those of mmiotrace's, which has no such moment, are written here.
 import { randomBytes } from "node:crypto";
 import { closeSync, openSync, writeSync } from "node:fs";
 import { messageOf, UserError } from "../base/errors.js";
@@ -9,22 +10,25 @@ const postPort = 0x80;
 const begin = [0x4d, 0x4d, 0x53, 0x01];
 const end = [0x4d, 0x4d, 0x53, 0x02];
 
+/** A new fence's eight hexadecimal digits, as the trace's header has them; undefined where this isn't the lab (MMIOSTRIDER_LAB=1). */
+export function newFenceId(environment: NodeJS.ProcessEnv = process.env): string | undefined {
+  return environment.MMIOSTRIDER_LAB === "1" ? randomBytes(4).toString("hex") : undefined;
+}
+
 export class Fence {
-  /** Eight hexadecimal digits, as the trace's header has them. */
   readonly id: string;
-  private readonly idBytes: Buffer;
   private readonly device: string;
 
-  constructor(device = "/dev/port") {
+  private constructor(id: string, device = "/dev/port") {
+    this.id = id;
     this.device = device;
-    this.idBytes = randomBytes(4);
-    this.id = this.idBytes.toString("hex");
   }
 
-  /** A fence when this is the lab (MMIOSTRIDER_LAB=1) and its kernel lets us write one, else undefined. */
+  /** A fence when this is the lab and its kernel lets us write one, else undefined. */
   static inLab(say: (line: string) => void, environment: NodeJS.ProcessEnv = process.env): Fence | undefined {
-    if (environment.MMIOSTRIDER_LAB !== "1") return undefined;
-    const fence = new Fence();
+    const id = newFenceId(environment);
+    if (id === undefined) return undefined;
+    const fence = new Fence(id);
     if (!isLockedDown() || fence.isWritable()) return fence;
     say(`no fence in QEMU's log: this kernel is locked down (${lockdownLevel()}), which forbids ${fence.device}`);
     return undefined;
@@ -39,12 +43,12 @@ export class Fence {
     }
   }
 
-  /** Just before `start`. Throws UserError. */
+  /** Just before recording begins. Throws UserError. */
   writeBegin(): void {
     this.write(begin);
   }
 
-  /** Just after `stop`. Throws UserError. */
+  /** Just after it has ended. Throws UserError. */
   writeEnd(): void {
     this.write(end);
   }
@@ -54,7 +58,8 @@ export class Fence {
     try {
       const descriptor = openSync(this.device, "r+");
       try {
-        for (const byte of [...kind, ...this.idBytes]) writeSync(descriptor, Uint8Array.of(byte), 0, 1, postPort);
+        for (const byte of [...kind, ...Buffer.from(this.id, "hex")])
+          writeSync(descriptor, Uint8Array.of(byte), 0, 1, postPort);
       } finally {
         closeSync(descriptor);
       }

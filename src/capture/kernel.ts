@@ -4,11 +4,12 @@ import { existsSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, UserError } from "../base/errors.js";
 import type { TraceHeader } from "../trace/header.js";
+import { abiVersion } from "../trace/record.js";
 import type { BatchNews } from "./batch-scan.js";
 import { type ControlDevice, type CoreStatus, isSystemError } from "./control-device.js";
 import { loadCore, unloadCore } from "./core-load.js";
 import { type Binding, bind, bindingsOf, unbind } from "./driver-binding.js";
-import { Fence } from "./fence.js";
+import { newFenceId } from "./fence.js";
 import { formatRange } from "./filters.js";
 import { clockPair, collectHeader, MachineWatch } from "./machine.js";
 import { type KernelMapping, MappingCheck, parseWriteCombining, readKernelMappings } from "./mapping-check.js";
@@ -18,7 +19,6 @@ import { type Draining, openFeed, type TraceFeed } from "./trace-feed.js";
 
 /** The core's own, docs/control-device.md. */
 export const ringDefault_bytes = 16 * 1024 * 1024;
-const abiVersion = 1;
 const lookEvery_ms = 1_000;
 const lookAgain_ms = 50;
 const writeCombiningList = "/sys/kernel/debug/x86/pat_memtype_list";
@@ -36,7 +36,6 @@ export interface KernelRecordingOptions extends CommonRecordingOptions {
 export class KernelRecording implements Recording {
   private readonly options: KernelRecordingOptions;
   private readonly device: ControlDevice;
-  private readonly fence: Fence | undefined;
   private readonly mappingCheck: MappingCheck | undefined;
   private readonly drain: Draining;
   private readonly watch: MachineWatch;
@@ -60,12 +59,12 @@ export class KernelRecording implements Recording {
     let unbound = false;
     let recording: KernelRecording | undefined;
     try {
-      configure(device, options);
+      const fence = newFenceId();
+      configure(device, options, fence);
+      device.command("arm");
       await unbind(bindings);
       unbound = true;
       const mappingCheck = startCheck(device, options);
-      const fence = Fence.inLab(options.onNotice);
-      fence?.writeBegin();
       device.command("start");
       const header = collectHeader({
         engine: "emulate",
@@ -78,13 +77,13 @@ export class KernelRecording implements Recording {
           ring_bytes: options.ring_bytes,
         },
         commandLine: options.commandLine,
-        fence: fence?.id ?? null,
+        fence: fence ?? null,
       });
       const feed = await openFeed({
         ...{ output: options.output, user: options.user, header },
         ...{ source: device, descriptor: device.descriptor, from: { kind: "ring" }, standIn: () => device },
       });
-      recording = new KernelRecording(options, device, fence, mappingCheck, feed, header);
+      recording = new KernelRecording(options, device, mappingCheck, feed, header);
     } catch (error) {
       await device.close();
       await unloadCore();
@@ -98,14 +97,12 @@ export class KernelRecording implements Recording {
   private constructor(
     options: KernelRecordingOptions,
     device: ControlDevice,
-    fence: Fence | undefined,
     mappingCheck: MappingCheck | undefined,
     feed: TraceFeed<ControlDevice>,
     header: TraceHeader,
   ) {
     this.options = options;
     this.device = device;
-    this.fence = fence;
     this.mappingCheck = mappingCheck;
     this.watch = new MachineWatch(header.pciFunctions);
     let tellBroken = () => {};
@@ -157,7 +154,6 @@ export class KernelRecording implements Recording {
     this.checkHooks("at the end");
     this.attempt(() => this.device.command("stop"));
     this.drain.hurry();
-    this.attempt(() => this.fence?.writeEnd());
     await this.drain.done;
     const status = this.device.status();
     this.account(status);
@@ -240,7 +236,7 @@ export class KernelRecording implements Recording {
 }
 
 /** Tells the core what to record and how. */
-function configure(device: ControlDevice, options: KernelRecordingOptions): void {
+function configure(device: ControlDevice, options: KernelRecordingOptions, fence: string | undefined): void {
   const abi = device.status().abi;
   if (abi !== abiVersion) {
     throw new UserError(`the loaded core speaks version ${abi} of its interface, this program version ${abiVersion}`, {
@@ -252,6 +248,7 @@ function configure(device: ControlDevice, options: KernelRecordingOptions): void
   if (options.excludeWriteCombining) device.command("exclude-wc");
   device.command(`ring ${options.ring_bytes}`);
   if (options.relaxed) device.command("relaxed");
+  if (fence !== undefined) device.command(`fence ${fence}`);
   if (options.cleanRoom) device.command("clean-room");
 }
 

@@ -63,8 +63,7 @@ async function judge(boot: Boot, session: SoakSession): Promise<SessionResult> {
     const reader = await openTrace(path("mmt"));
     try {
       const compared = await verify(reader, boot.truthFile, {
-        // The drivers are at work between the recording's last moment and the fence's end.
-        cut: true,
+        cut: session.end === "kill",
         ...(session.late ? { leaveOutUnmapped: true } : {}),
       });
       result.accesses = compared.compared;

@@ -2,7 +2,7 @@
 // test/record-layout.test.ts compares every number here with what the C compiler says.
 
 /** `MMS_ABI_VERSION` */
-export const abiVersion = 1;
+export const abiVersion = 2;
 /** `MMS_RING_MAGIC` */
 export const ringMagic = 0x52534d4d;
 

@@ -30,7 +30,7 @@ static const char *const words[] = {
 	"all", "range ", "range fe000000-fe000fff", "range 0-ffffffffffffffff",
 	"range fff-0", "range -", "range 1-2 3", "exclude-wc", "ring ",
 	"ring 65536", "ring 0", "ring 18446744073709551615", "ring 1073741825",
-	"relaxed", "clean-room", "start", "stop", "check", "mark ", "mark \n",
+	"fence ", "fence 0123cdef", "relaxed", "clean-room", "arm", "start", "stop", "check", "mark ", "mark \n",
 	"mark x", "unknown", "", " ", "\n", "\n\n", "start\nstop\n",
 };
 
@@ -194,8 +194,17 @@ static void lengths(void)
 	expect_write(recorder, "a NUL in it", "all\0x", 5, EINVAL);
 	expect_write(recorder, "a NUL behind it", "all\0", 4, EINVAL);
 	expect_write(recorder, "a word too much", "all x", 5, EINVAL);
+	expect_write(recorder, "a fence too short", "fence 0123cde", 13, EINVAL);
+	expect_write(recorder, "a fence of other letters", "fence 0123cdeg", 14, EINVAL);
+	expect_write(recorder, "fence", "fence 0123cdef", 14, 0);
+	expect_write(recorder, "arm", "arm", 3, 0);
+	expect_write(recorder, "arm again", "arm", 3, 0);
+	expect_write(recorder, "a ring when armed", "ring 65536", 10, EBUSY);
+	expect("read when armed", read(recorder, records, sizeof(records)), EBUSY);
+	expect_map(recorder, "mmap when armed", PAGE_BYTES, 0, EBUSY);
 	expect_write(recorder, "start", "start", 5, 0);
 	expect_write(recorder, "start again", "start", 5, EBUSY);
+	expect_write(recorder, "arm when recording", "arm", 3, EBUSY);
 
 	memset(line, 'x', sizeof(line));
 	memcpy(line, "mark ", 5);
