@@ -119,6 +119,75 @@ describe("report", () => {
     expect(output).toBe(mmiostrider("report", path).stdout);
   });
 
+  describe("report of a pipe", () => {
+    const bytes = readFileSync(trace);
+    const half = bytes.length >> 1;
+
+    const piped = () => {
+      const child = spawn(process.execPath, [program, "report", "-"], { stdio: "pipe" });
+      const said = { output: "", errors: "" };
+      child.stdout.on("data", (chunk) => {
+        said.output += chunk;
+      });
+      child.stderr.on("data", (chunk) => {
+        said.errors += chunk;
+      });
+      child.stdin.on("error", () => {});
+      const ended = new Promise((resolve) => child.once("close", (code, signal) => resolve(code ?? signal)));
+      const printed = async (lines: number) => {
+        for (let wait = 0; wait < 300 && said.output.split("\n").length < lines; wait += 1) {
+          await new Promise((resolve) => setTimeout(resolve, 100));
+        }
+        expect(said.output.split("\n").length).toBeGreaterThanOrEqual(lines);
+      };
+      return { child, said, ended, printed };
+    };
+
+    test("it is printed as it comes, and Ctrl-C is for whoever writes it", async () => {
+      const { child, said, ended, printed } = piped();
+      child.stdin.write(bytes.subarray(0, 10));
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      child.stdin.write(bytes.subarray(10, half));
+      await printed(2_000);
+      child.kill("SIGINT");
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      child.stdin.end(bytes.subarray(half));
+      expect(await ended).toBe(0);
+      expect(said.output).toBe(mmiostrider("report", trace).stdout);
+    });
+
+    test("a second Ctrl-C ends it", async () => {
+      const { child, ended, printed } = piped();
+      child.stdin.write(bytes.subarray(0, half));
+      await printed(2_000);
+      child.kill("SIGINT");
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      child.kill("SIGINT");
+      expect(await ended).toBe("SIGINT");
+    });
+
+    test("one that is cut is told as a cut file is", async () => {
+      const { child, said, ended } = piped();
+      child.stdin.end(bytes.subarray(0, half));
+      expect(await ended).toBe(3);
+      expect(said.output.split("\n").length).toBeGreaterThan(2_000);
+      expect(said.errors).toMatch(/^mmiostrider: standard input: incomplete: the trace is cut at byte \d+: /);
+    });
+
+    test("who reads it may go, and what isn't a trace is told, though the pipe stays open", async () => {
+      const gone = piped();
+      gone.child.stdin.write(bytes.subarray(0, half));
+      await gone.printed(3);
+      gone.child.stdout.destroy();
+      gone.child.stdin.write(bytes.subarray(half, -1_000));
+      expect(await gone.ended).toBe(0);
+      const wrong = piped();
+      wrong.child.stdin.write("no trace at all, but longer than its first bytes");
+      expect(await wrong.ended).toBe(1);
+      expect(wrong.said.errors).toMatch(/^mmiostrider: standard input: .*not a trace of mmiostrider's/);
+    });
+  });
+
   test("--format jsonl and csv have a row an event, and say the same", () => {
     const rows = mmiostrider("report", "--format", "jsonl", trace)
       .stdout.trimEnd()

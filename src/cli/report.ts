@@ -51,7 +51,7 @@ export function addReport(program: Command): void {
     .command("report")
     .summary("print a trace, one line an access")
     .description("Prints a trace, one line an access. On a terminal it comes through $PAGER, or less.")
-    .argument("<file>", "the trace; - is standard input")
+    .argument("<file>", "the trace; - is standard input, printed as it comes")
     .addOption(program.createOption("--format <format>", "how the lines look").choices(formats).default("text"));
   addFilterOption(command);
   addRangeOptions(command);
@@ -70,6 +70,7 @@ Examples:
   mmiostrider report --filter 'site ~ "reset_hw" or value & 0x40' --from 0.7 --to 900ms e1000.mmt
   mmiostrider report --fold --from mark:ping nic.mmt
   mmiostrider report --follow nic.mmt                    (while record writes it)
+  mmiostrider record --driver nvme -o - | mmiostrider report -
   mmiostrider report --registers rnndb/nv_mmio.xml:NV_MMIO gpu.mmt
   mmiostrider report --format mmiotrace e1000.mmt > e1000.txt
   mmiostrider report --format jsonl e1000.mmt | jq 'select(.op == "write") | .register'
@@ -85,12 +86,12 @@ escaped records.`,
       if (options.fold === true && options.format !== "text") {
         throw new UsageError(`--fold needs --format text, not ${options.format}`);
       }
-      if (options.follow === true && file === "-") throw new UsageError("--follow needs a file, not standard input");
-      const reader = await openTrace(file);
+      const reader = await openTrace(file, { live: true });
+      const live = options.follow === true || reader.source.coming === true;
       const pager = options.pager && options.follow !== true ? Pager.start() : undefined;
       const output = pager === undefined ? new TextOutput() : new TextOutput(pager.input);
       try {
-        const walk = new Walk(reader, makeRegisters(), selection, options.follow === true ? output : undefined);
+        const walk = new Walk(reader, makeRegisters(), selection, live ? output : undefined);
         await print(walk, output, options);
         await output.flush();
       } catch (error) {
@@ -123,7 +124,10 @@ class Walk {
   async *batches(): AsyncGenerator<ViewBatch, void, undefined> {
     const { reader, registers, selection, followed } = this;
     const range = new Range(reader.header, selection);
-    const signals = followed === undefined ? undefined : new StopSignals();
+    const piped = reader.source.coming !== undefined;
+    // Ctrl-C ends the recorder at the pipe's other end, and what it still says is wanted; a second one ends us.
+    if (piped) process.once("SIGINT", ignore);
+    const signals = followed === undefined || piped ? undefined : new StopSignals();
     try {
       for (let fromBlock = 0; ; ) {
         for await (const batch of selectedViews(reader, registers, selection, { fromBlock, range })) {
@@ -133,18 +137,23 @@ class Walk {
         fromBlock = reader.blocks.length;
         if (followed === undefined || reader.summary !== null) return;
         await followed.flush();
-        while ((await reader.refresh()) === 0) {
-          if (signals?.received !== undefined) return;
-          if (reader.summary !== null) break;
-          await Promise.race([sleep(followEvery_ms), signals?.first]);
+        for (;;) {
+          // asked before looking: what comes afterwards is for the next look
+          const { coming } = reader.source;
+          if ((await reader.refresh()) > 0 || reader.summary !== null) break;
+          if (coming === false || signals?.received !== undefined) return;
+          await Promise.race([sleep(followEvery_ms), ...(signals === undefined ? [] : [signals.first])]);
         }
       }
     } finally {
       signals?.release();
+      process.off("SIGINT", ignore);
       this.progress.end();
     }
   }
 }
+
+function ignore(): void {}
 
 function print(walk: Walk, output: TextOutput, options: ReportOptions): Promise<void> {
   switch (options.format) {

@@ -2,25 +2,44 @@
 import { closeSync, createReadStream, fstatSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { messageOf, UserError } from "../base/errors.js";
+import type { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import { FormatError, messageOf, UserError } from "../base/errors.js";
+import { fileHead_bytes } from "./layout.js";
 import { nodeCodec } from "./node-codec.js";
 import { TraceReader } from "./reader.js";
 import type { ByteSource } from "./source.js";
 
+/** A trace's header is never longer, but for absurd ones. */
+const headMax_bytes = 16 << 20;
+const lookForHeadEvery_ms = 50;
+
 export class FileSource implements ByteSource {
   readonly name: string;
   private readonly descriptor: number;
+  private readonly spool: Spool | undefined;
   private known_bytes = 0;
 
-  private constructor(name: string, descriptor: number) {
+  private constructor(name: string, source: number | Spool) {
     this.name = name;
-    this.descriptor = descriptor;
+    this.spool = typeof source === "number" ? undefined : source;
+    this.descriptor = typeof source === "number" ? source : source.descriptor;
   }
 
-  /** `-` is standard input. Throws UserError. */
-  static async open(path: string): Promise<FileSource> {
-    if (path === "-")
-      return new FileSource("standard input", await spool(createReadStream("", { fd: 0, autoClose: false })));
+  /** `-` is standard input. What comes through a pipe has all come, unless `live`. Throws UserError. */
+  static async open(path: string, { live = false } = {}): Promise<FileSource> {
+    const spooled = async (name: string, stream: Readable) => {
+      const source = new FileSource(name, new Spool(stream));
+      if (live) return source;
+      try {
+        await source.spool?.all;
+      } catch (error) {
+        await source.close();
+        throw error;
+      }
+      return source;
+    };
+    if (path === "-") return spooled("standard input", process.stdin);
     let descriptor: number;
     try {
       descriptor = openSync(path, "r");
@@ -33,7 +52,11 @@ export class FileSource implements ByteSource {
       closeSync(descriptor);
       throw new UserError(`${path} is a folder, not a trace`);
     }
-    return new FileSource(path, await spool(createReadStream("", { fd: descriptor })));
+    return spooled(path, createReadStream("", { fd: descriptor }));
+  }
+
+  get coming(): boolean | undefined {
+    return this.spool?.coming;
   }
 
   async size(): Promise<number> {
@@ -61,34 +84,79 @@ export class FileSource implements ByteSource {
   }
 
   async close(): Promise<void> {
+    this.spool?.end();
     closeSync(this.descriptor);
   }
 }
 
-/** Copies a stream into a temporary file that vanishes with its descriptor; returns that. */
-async function spool(stream: AsyncIterable<Buffer>): Promise<number> {
-  const directory = mkdtempSync(join(tmpdir(), "mmiostrider-"));
-  const descriptor = openSync(join(directory, "spool"), "wx+", 0o600);
-  rmSync(directory, { recursive: true });
-  try {
-    for await (const chunk of stream) {
-      for (let done = 0; done < chunk.length; ) done += writeSync(descriptor, chunk, done);
-    }
-  } catch (error) {
-    closeSync(descriptor);
-    throw new UserError(`keeping what came through the pipe in ${tmpdir()} failed: ${messageOf(error)}`, {
-      cause: error,
-      advice: "set TMPDIR to a folder with more room",
-    });
+/** Copies a stream into a temporary file that vanishes with its descriptor. */
+class Spool {
+  readonly descriptor: number;
+  /** Settles when the stream has ended. Rejects with UserError. */
+  readonly all: Promise<void>;
+  private readonly stream: Readable;
+  private ended = false;
+  private failure: UserError | undefined;
+
+  constructor(stream: Readable) {
+    this.stream = stream;
+    const directory = mkdtempSync(join(tmpdir(), "mmiostrider-"));
+    this.descriptor = openSync(join(directory, "spool"), "wx+", 0o600);
+    rmSync(directory, { recursive: true });
+    this.all = this.copy();
+    // `coming` tells it to those who don't wait for all
+    this.all.catch(() => {});
   }
-  return descriptor;
+
+  /** Whether there may be more of it. Throws UserError when it can't be kept. */
+  get coming(): boolean {
+    if (this.failure !== undefined) throw this.failure;
+    return !this.ended;
+  }
+
+  /** Takes no more of it. */
+  end(): void {
+    this.ended = true;
+    this.stream.destroy();
+  }
+
+  private async copy(): Promise<void> {
+    try {
+      for await (const chunk of this.stream as AsyncIterable<Buffer>) {
+        if (this.ended) return;
+        for (let done = 0; done < chunk.length; ) done += writeSync(this.descriptor, chunk, done);
+      }
+      this.ended = true;
+    } catch (error) {
+      if (this.ended) return;
+      this.failure = new UserError(`keeping what came through the pipe in ${tmpdir()} failed: ${messageOf(error)}`, {
+        cause: error,
+        advice: "set TMPDIR to a folder with more room",
+      });
+      throw this.failure;
+    }
+  }
 }
 
-/** Opens a trace for reading; `-` is standard input. Throws UserError, FormatError. */
-export async function openTrace(path: string): Promise<TraceReader> {
-  const source = await FileSource.open(path);
+/**
+ * Opens a trace for reading; `-` is standard input. `live`: what comes through a pipe is there for `refresh` as it comes, and
+ * `source.coming` tells whether more may. Throws UserError, FormatError.
+ */
+export async function openTrace(path: string, options: { live?: boolean } = {}): Promise<TraceReader> {
+  const source = await FileSource.open(path, options);
   try {
-    return await TraceReader.open(source, nodeCodec);
+    for (;;) {
+      const { coming } = source;
+      try {
+        return await TraceReader.open(source, nodeCodec);
+      } catch (error) {
+        if (!(error instanceof FormatError) || coming !== true) throw error;
+        // the file's first bytes or its header: whichever can't be read may not be there yet
+        const needed_bytes = (error.offset ?? 0) < fileHead_bytes ? fileHead_bytes : headMax_bytes;
+        if ((await source.size()) >= needed_bytes) throw error;
+      }
+      await sleep(lookForHeadEvery_ms);
+    }
   } catch (error) {
     await source.close();
     throw error;

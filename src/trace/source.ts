@@ -3,6 +3,8 @@
 export interface ByteSource {
   /** For messages. */
   readonly name: string;
+  /** Where bytes come through a pipe: whether more may come. Throws UserError when they can't be kept. */
+  readonly coming?: boolean | undefined;
   size(): Promise<number>;
   /** The bytes from `offset` on: `length_bytes` of them, or fewer where the source ends. */
   read(offset: number, length_bytes: number): Promise<Uint8Array>;
