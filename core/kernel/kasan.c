@@ -3,28 +3,23 @@
  * A kernel with KASAN has the compiler, memcpy(), memset() and their like ask
  * about each address before they use it. A decoy has no shadow: it would be
  * reported, and memset_io() not done at all. So the report is held back where
- * the address is a decoy's.
+ * the address is a decoy's, or looks like one: then the CPU itself won't have it.
  *
  * This is for checks out of line. Inline ones read the shadow themselves and
  * fault on a decoy's; only plain dereferences have them, not readl() and its kin.
  */
-#include <linux/irqflags.h>
 #include <linux/kprobes.h>
 
 #include "core.h"
 
-/* bool kasan_report(address, size, write, ip): whether it was reported. */
+/*
+ * bool kasan_report(address, size, write, ip): whether it was reported. Short,
+ * and not checked itself: an NMI meanwhile that uses a decoy, too, is reported,
+ * for a probe isn't run within a probe.
+ */
 static int on_report(struct kprobe *probe, struct pt_regs *regs)
 {
-	unsigned long flags;
-	bool ours;
-
 	if (!mms_is_decoy(regs->di))
-		return 0;
-	local_irq_save(flags);
-	ours = mms_mapping_find(regs->di, 1);
-	local_irq_restore(flags);
-	if (!ours)
 		return 0;
 	/* return false without running the function */
 	regs->ax = 0;

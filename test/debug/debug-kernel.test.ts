@@ -25,13 +25,13 @@ describe("a debug kernel", () => {
 
   test("tells what is wrong, and the lab sees it", async () => {
     // a made-up line of its own can't fail; this is the kernel's
-    const { exitCode, consoleLog } = await inLab("dmesg -n 8; dmesg | grep -i -e kasan -e lockdep", {
+    const { exitCode, output, consoleLog } = await inLab("dmesg", {
       kernel,
       timeout_s,
     });
     expect(exitCode).toBe(0);
-    expect(consoleLog).toMatch(/kasan: KernelAddressSanitizer initialized/);
-    expect(consoleLog).toMatch(/Lock dependency validator/);
+    expect(output).toMatch(/kasan: KernelAddressSanitizer initialized/);
+    expect(output).toMatch(/Lock dependency validator/);
     expectQuietKernel(consoleLog);
   });
 
