@@ -71,7 +71,7 @@ static void write_fence(enum fence_end end)
 
 static void begin(void)
 {
-	mms_mapping_start_recording();
+	mms_ring_start();
 	write_fence(FENCE_BEGIN);
 }
 
@@ -171,7 +171,7 @@ static int start(void)
 	if (error)
 		return error;
 	missed = 0;
-	mms_access_hold(begin);
+	mms_mapping_start_recording(begin);
 	state = RECORDING;
 	return 0;
 }

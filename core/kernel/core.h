@@ -65,8 +65,9 @@ bool mms_mapping_remove(u64 decoy);
  * doesn't keep it when it turns them on. */
 const struct mms_mapping *mms_mapping_find(u64 decoy, unsigned int bytes);
 bool mms_mapping_any(void);
-/* Starts recording, with a MAP record for every living mapping. */
-void mms_mapping_start_recording(void);
+/* Puts a MAP record in for every living mapping and has `start` start recording,
+ * while none comes or goes and no access is made. */
+void mms_mapping_start_recording(void (*start)(void));
 u32 mms_mapping_count(void);
 u32 mms_mapping_total(void);
 /* Writes the status lines of the living mappings; returns their length. */

@@ -219,7 +219,7 @@ u32 mms_mapping_total(void)
 	return READ_ONCE(total);
 }
 
-void mms_mapping_start_recording(void)
+void mms_mapping_start_recording(void (*start)(void))
 {
 	unsigned long flags;
 	unsigned int n;
@@ -236,7 +236,9 @@ void mms_mapping_start_recording(void)
 		describe_mapping(&record, m, MMS_MAP);
 		mms_ring_put_early(&record);
 	}
-	mms_ring_start();
+	/* inside this lock, for an NMI that interrupts a holder of it may wait
+	 * for those of accesses */
+	mms_access_hold(start);
 	mms_spin_unlock_irqrestore(&table_lock, flags);
 }
 
