@@ -40,6 +40,12 @@ test("a command is needed", () => {
   expect(end.stderr).toContain("missing required argument 'command'");
 });
 
+test("threads are multi or single", () => {
+  const end = lab(["--threads", "2", "--", "true"]);
+  expect(end.status).toBe(2);
+  expect(end.stderr).toContain("argument '2' is invalid. Allowed choices are multi, single.");
+});
+
 test("a folder without a kernel", () => {
   const folder = temporaryDirectory();
   expect(lab(["--kernel", folder, "--", "true"])).toMatchObject({
