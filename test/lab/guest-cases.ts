@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { projectDirectory } from "../../src/base/paths.js";
-import { expectQuietKernel, inLab, type LabOptions, patience } from "./in-lab.js";
+import { expectQuietKernel, inLab, type LabOptions, labCore, patience } from "./in-lab.js";
 
 /** Case name → what `sh` runs, in an empty folder of its own. In order. */
 export type GuestCases = Record<string, string>;
@@ -41,7 +41,7 @@ network_up() {
   echo "no carrier" >&2; return 1
 }
 pings() { ping -q -c $1 -i 0.1 -w 60 10.0.2.2 > /dev/null || echo "no answer to a ping" >&2; }
-core() { ls -t "$MMIOSTRIDER_CACHE/core/$(uname -r)"/*/mmiostrider.ko | head -n 1; }
+core() { echo "$CORE"; }
 core_loaded() { lsmod | grep -o '^mmiostrider ' || echo no core; }
 as_nobody() { /usr/bin/setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
 # what QEMU's log shows between two accesses: a letter three times, for once may be part of a fence
@@ -71,8 +71,8 @@ export async function runCases(
     writeFileSync(join(folder, `${name}.sh`), `. /share/cases/tools\n${script}\n`);
   }
   const { exitCode, output, consoleLog } = await inLab(
-    `PROJECT='${projectDirectory}' NODE='${process.execPath}'
-export PROJECT NODE
+    `PROJECT='${projectDirectory}' NODE='${process.execPath}' CORE='${await labCore(options.kernel)}'
+export PROJECT NODE CORE
 for name in ${Object.keys(cases).join(" ")}; do
   mkdir -p "/tmp/cases/$name" && cd "/tmp/cases/$name" || exit 1
   began=$(cut -d' ' -f1 /proc/uptime)

@@ -76,6 +76,12 @@ async function prepare(kernel: string): Promise<LabKernel> {
   return ready;
 }
 
+/** The core's file for it, in the cache, which the machine sees by the same path. */
+export async function labCore(kernel?: string): Promise<string> {
+  const { release, headersDirectory } = await labKernel(kernel);
+  return (await buildCore({ release, headersDirectory: headersDirectory! })).path;
+}
+
 /** Runs `command` with `sh -c` in a machine with two CPUs. Throws as `runInLab` does. */
 export async function inLab(command: string, options: LabOptions = {}): Promise<LabOutcome> {
   const kernel = await labKernel(options.kernel);
