@@ -127,8 +127,9 @@ function rowOf({ session, accesses, laps, faults }: SessionResult): string {
     session.second ? "a second recorder" : "",
     session.end === "kill" ? "killed" : session.end === "interrupt" ? "Ctrl-C" : "by itself",
   ];
+  const verdict = faults.length > 0 ? "FAULTY" : accesses === 0 ? "nothing was mapped meanwhile" : "identical";
   const words = what.filter((word) => word !== "").join(", ");
-  return `  ${session.name}: ${number(accesses)} accesses, ${laps} laps, ${words}: ${faults.length === 0 ? "identical" : "FAULTY"}`;
+  return `  ${session.name}: ${number(accesses)} accesses, ${laps} laps, ${words}: ${verdict}`;
 }
 
 async function main(): Promise<void> {
@@ -157,11 +158,12 @@ async function main(): Promise<void> {
       totals.accesses += result.accesses;
       totals.laps += result.laps;
       if (result.faults.length > 0) totals.faulty += 1;
+      else if (result.accesses === 0) totals.empty += 1;
     }
   }
   process.stdout.write(
     `${number(totals.machines)} machines, ${number(totals.sessions)} recordings, ${number(totals.laps)} laps of drivers, ` +
-      `${number(totals.accesses)} accesses compared: ${number(totals.faulty)} recordings faulty\n`,
+      `${number(totals.accesses)} accesses compared: ${number(totals.faulty)} recordings faulty, ${number(totals.empty)} empty\n`,
   );
   if (totals.faulty > 0) process.exitCode = ExitCode.failed;
 }
