@@ -78,10 +78,11 @@ END
 mmiostrider record --driver e1000 -Z nobody -o /share/worker-killed.mmt -- sh -e /tmp/steps
 echo "ended with $?"`,
 
+  // there is room for what one or two of them leave behind, however much of it is written at once
   "full-disk": `
-mkdir /tmp/small; mount -t tmpfs -o size=20k none /tmp/small
-mmiostrider record --driver e1000 -Z nobody -o /tmp/small/x.mmt -- sh -ec '. /share/cases/tools
-  modprobe e1000; network_up; pings 10; modprobe -r e1000; echo done'
+mkdir /tmp/small; mount -t tmpfs -o size=100k none /tmp/small
+mmiostrider record --driver e1000 -Z nobody -o /tmp/small/x.mmt -- sh -ec '
+  for lap in $(seq 5); do modprobe e1000; modprobe -r e1000; done; echo done'
 echo "ended with $?"
 cp /tmp/small/x.mmt /share/full.mmt
 rm /tmp/small/x.mmt; dd if=/dev/zero of=/tmp/small/rest bs=4k 2> /dev/null
