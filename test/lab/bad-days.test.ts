@@ -97,10 +97,9 @@ mmiostrider record --driver e1000 --clean-room --ring-size 64K -o - -- sh -ec '.
   # more than a pipe and a ring hold
   for i in 1 2 3 4; do ip link set eth0 down; ip link set eth0 up; done
   ip link set eth0 down
-  truth_mark s; cut -d" " -f1 /proc/uptime > /tmp/through' 2> /tmp/slow.err | { sleep 20; cut -d" " -f1 /proc/uptime > /tmp/woke; cat > /share/slow.mmt; }
+  truth_mark s; echo through > /tmp/through' 2> /tmp/slow.err | { await /tmp/through through && echo "not stalled" > /tmp/verdict; cat > /share/slow.mmt; }
 grep -o 'incomplete: .* lost' /tmp/slow.err | tr -d '0-9,'
-# the driver was through long before anybody read
-awk 'NR==1 { through=$1 } NR==2 { print ($1 > through ? "not stalled" : "stalled") }' /tmp/through /tmp/woke
+cat /tmp/verdict
 modprobe -r e1000
 rmmod mmiostrider`,
 
