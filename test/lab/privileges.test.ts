@@ -3,13 +3,11 @@
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { verify } from "../../src/analysis/verify.js";
 import type { VerifyOptions } from "../../src/analysis/verify-result.js";
 import { privilegesIn } from "../../src/capture/unprivileged-user.js";
-import { openTrace } from "../../src/trace/file-source.js";
 import { type CaseOutcome, runCases } from "./guest-cases.js";
 import { labKernel, sharedDirectory } from "./in-lab.js";
-import { accessesBefore, isAccess, readTrace, truthSince, walkAlong } from "./trace-and-truth.js";
+import { accessesBefore, expectIdentical, isAccess, readTrace, truthSince, walkAlong } from "./trace-and-truth.js";
 
 const share = sharedDirectory();
 const truthFile = join(share, "truth.log");
@@ -148,16 +146,8 @@ describe("record -Z", () => {
     outcomes = await runCases(cases, { share, qemu, truth: truthFile, timeout_s: 590 });
   });
 
-  async function expectIdentical(name: string, accessesMin: number, options: VerifyOptions = {}): Promise<void> {
-    const reader = await openTrace(join(share, name));
-    try {
-      const result = await verify(reader, truthFile, options);
-      expect(result.reasons).toEqual([]);
-      expect(result.compared).toBeGreaterThanOrEqual(accessesMin);
-    } finally {
-      await reader.close();
-    }
-  }
+  const expectSame = (name: string, accessesMin: number, options: VerifyOptions = {}) =>
+    expectIdentical(join(share, name), truthFile, accessesMin, options);
 
   test("who reads and writes has the user's ids, no capability, and the two ends; the trace is the truth, and root's", async () => {
     const outcome = outcomes.get("given-up")!;
@@ -186,7 +176,7 @@ describe("record -Z", () => {
     expect(privilegesIn(readFileSync(join(share, "recorder-status"), "latin1"), nobody).length).toBeGreaterThan(2);
     const { mode, uid } = statSync(join(share, "given-up.mmt"));
     expect([mode & 0o7777, uid]).toEqual([0o600, process.getuid!()]);
-    await expectIdentical("given-up.mmt", 12_000);
+    await expectSame("given-up.mmt", 12_000);
     const { header, events, summary } = await readTrace(join(share, "given-up.mmt"));
     expect(events.filter(isAccess).length).toBe(summary!.accesses);
     // what only root can see of the machine is in it all the same
@@ -197,13 +187,13 @@ describe("record -Z", () => {
   test("into a pipe", async () => {
     const outcome = outcomes.get("to-a-pipe")!;
     expect([outcome.exitCode, outcome.stdout, outcome.left]).toEqual([0, "", []]);
-    await expectIdentical("piped.mmt", 10_000);
+    await expectSame("piped.mmt", 10_000);
   });
 
   test("a terminal's Ctrl-C, which both get, ends it in order", async () => {
     const outcome = outcomes.get("ctrl-c")!;
     expect([outcome.stdout, outcome.left], outcome.stderr).toEqual(["1\n", []]);
-    await expectIdentical("ctrl-c.mmt", 10_000);
+    await expectSame("ctrl-c.mmt", 10_000);
   });
 
   test("kill -9 of the recorder: what was recorded until then is in the trace, and nobody is left", async () => {
@@ -221,7 +211,7 @@ describe("record -Z", () => {
     expect(outcome.stderr).toMatch(
       /^mmiostrider: the process that writes the trace ended by SIGKILL\n {2}what it had written before can be read$/m,
     );
-    await expectIdentical("worker-killed.mmt", 10_000, { cut: true });
+    await expectSame("worker-killed.mmt", 10_000, { cut: true });
   });
 
   test("a full disk is one line, and what was written can be read; a trace that can't be begun is no file", async () => {
@@ -241,7 +231,7 @@ describe("record -Z", () => {
   test("engine singlestep", async () => {
     const outcome = outcomes.get("singlestep")!;
     expect([outcome.stdout, outcome.left], outcome.stderr).toEqual(["ended with 0\n0-1\nnop\n", []]);
-    await expectIdentical("step.mmt", 10_000);
+    await expectSame("step.mmt", 10_000);
   });
 
   test("engine singlestep, killed with -9: CPUs and tracer come back", async () => {
@@ -266,7 +256,7 @@ describe("record -Z", () => {
       "ended with 2",
     ]);
     expect([outcome.stdout, outcome.left]).toEqual(["ended with 0\n", []]);
-    await expectIdentical("by-number.mmt", 10_000);
+    await expectSame("by-number.mmt", 10_000);
   });
 
   test("who isn't root sees no address of a mapping, a decoy or the core, and can't open the device", () => {

@@ -4,16 +4,14 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { verify } from "../../src/analysis/verify.js";
 import type { VerifyOptions } from "../../src/analysis/verify-result.js";
 import { projectDirectory } from "../../src/base/paths.js";
 import type { DoctorReport } from "../../src/capture/doctor.js";
 import { eventOfRecords } from "../../src/trace/events.js";
-import { openTrace } from "../../src/trace/file-source.js";
 import { record_bytes } from "../../src/trace/record.js";
 import { type CaseOutcome, runCases } from "./guest-cases.js";
 import { labKernel, sharedDirectory } from "./in-lab.js";
-import { accessesBefore, isAccess, readTrace, truthSince, walkAlong } from "./trace-and-truth.js";
+import { accessesBefore, expectIdentical, isAccess, readTrace, truthSince, walkAlong } from "./trace-and-truth.js";
 
 const share = sharedDirectory();
 const truthFile = join(share, "truth.log");
@@ -189,22 +187,12 @@ describe("record", () => {
     outcomes = await runCases(cases, { share, qemu, truth: truthFile, timeout_s: 580 });
   });
 
-  /** The trace is whole, and exactly what the device received. */
-  async function expectIdentical(name: string, accessesMin: number, options: VerifyOptions = {}): Promise<void> {
-    const reader = await openTrace(join(share, name));
-    try {
-      const result = await verify(reader, truthFile, options);
-      expect(result.reasons).toEqual([]);
-      expect(result.identical).toBe(true);
-      expect(result.compared).toBeGreaterThanOrEqual(accessesMin);
-    } finally {
-      await reader.close();
-    }
-  }
+  const expectSame = (name: string, accessesMin: number, options: VerifyOptions = {}) =>
+    expectIdentical(join(share, name), truthFile, accessesMin, options);
 
   test("marks are in the trace whole, in order, and between the accesses where they were set", async () => {
     expect(outcomes.get("marks")).toMatchObject({ exitCode: 0, stdout: "", left: ["./steps"] });
-    await expectIdentical("marks.mmt", 12_000);
+    await expectSame("marks.mmt", 12_000);
     const { events, header } = await readTrace(join(share, "marks.mmt"));
     const marks = events.filter((event) => event.kind === "mark").map((event) => event.text);
     const inLoop = (number: number) => `number ${number}, which is longer than what fits into one record`;
@@ -236,8 +224,8 @@ describe("record", () => {
       "N events in N s, N lost, N escaped, N mappings: /share/ctrl-c.mmt (N bytes)",
     ]);
     expect(outcome.left).toEqual([]);
-    await expectIdentical("ctrl-c.mmt", 12_000);
-    await expectIdentical("again.mmt", 10);
+    await expectSame("ctrl-c.mmt", 12_000);
+    await expectSame("again.mmt", 10);
   });
 
   test("kill -9 of the recorder leaves a readable trace and a working machine", async () => {
@@ -252,8 +240,8 @@ describe("record", () => {
     expect(walked).toBeGreaterThanOrEqual(accessesBefore(truth, "c"));
     expect(walked).toBe(events.filter(isAccess).length);
     expect(walked).toBeGreaterThan(10_000);
-    await expectIdentical("killed.mmt", 10_000, { cut: true });
-    await expectIdentical("after.mmt", 10_000);
+    await expectSame("killed.mmt", 10_000, { cut: true });
+    await expectSame("after.mmt", 10_000);
   });
 
   test("a driver that is bound: its mapping is real, not a decoy, and --rebind helps", async () => {
@@ -268,7 +256,7 @@ describe("record", () => {
     );
     expect(before).toContain("\n0 events in ");
     expect(after).not.toContain("before recording began");
-    await expectIdentical("rebound.mmt", 10_000);
+    await expectSame("rebound.mmt", 10_000);
     expect(outcome.left).toEqual([]);
   });
 
@@ -326,7 +314,7 @@ describe("record", () => {
     // the command's output goes elsewhere
     expect([outcome.exitCode, outcome.stdout, outcome.left]).toEqual([0, "", []]);
     expect(said(outcome)).toEqual(["hello", "N events in N s, N lost, N escaped, N mappings: standard output"]);
-    await expectIdentical("piped.mmt", 10_000);
+    await expectSame("piped.mmt", 10_000);
     const { events } = await readTrace(join(share, "piped.mmt"));
     expect(new Set(events.map((event) => event.kind))).toEqual(new Set(["map", "read", "write", "unmap"]));
     expect(events.filter((event) => "site" in event && event.site !== 0n)).toEqual([]);
@@ -339,14 +327,14 @@ describe("record", () => {
       "N mappings were made before recording began: they are real, not decoys, and not recorded",
     );
     expect(outcome.left).toEqual([]);
-    await expectIdentical("all.mmt", 10_000);
+    await expectSame("all.mmt", 10_000);
   });
 
   test("Ctrl-C while drivers come and go: the trace ends earlier or later, with no gap before", async () => {
     const outcome = outcomes.get("stopped-meanwhile")!;
     expect(outcome.stdout, outcome.stderr).toBe("ended with 0\n".repeat(stops.length));
     expect(outcome.left).toEqual([]);
-    for (const round of stops) await expectIdentical(`stopped-${round}.mmt`, 10_000, { cut: true });
+    for (const round of stops) await expectSame(`stopped-${round}.mmt`, 10_000, { cut: true });
   });
 
   test("a command that fails", () => {

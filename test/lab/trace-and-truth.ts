@@ -38,6 +38,7 @@ export async function expectIdentical(
   try {
     const result = await verify(reader, truthFile, options);
     expect(result.reasons).toEqual([]);
+    expect(result.identical).toBe(true);
     expect(result.compared).toBeGreaterThanOrEqual(accessesMin);
   } finally {
     await reader.close();
