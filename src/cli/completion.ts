@@ -1,5 +1,7 @@
 // `mmiostrider completion`: what makes a shell complete our commands and options, from their own definitions.
+
 import type { Command } from "commander";
+import { shellQuoted } from "../base/shell-quote.js";
 import { type CommandInfo, commandInfo, type OptionInfo } from "./command-tree.js";
 
 const shells = ["bash", "zsh", "fish"] as const;
@@ -33,12 +35,11 @@ function all(tree: CommandInfo): CommandInfo[] {
 }
 
 const names = ({ short, long }: OptionInfo) => [short, long].filter((name) => name !== undefined);
-const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
 function bashScript(tree: CommandInfo): string {
   const cases = all(tree).map((command) => {
     const words = [...command.commands.map(({ path }) => path.at(-1)!), ...command.options.flatMap(names)];
-    return `    ${quote(command.path.join(" "))}) words=${quote(words.join(" "))} ;;`;
+    return `    ${shellQuoted(command.path.join(" "))}) words=${shellQuoted(words.join(" "))} ;;`;
   });
   const known = all(tree).filter(({ path }) => path.length > 0);
   const valued = all(tree).flatMap((command) =>
@@ -47,7 +48,7 @@ function bashScript(tree: CommandInfo): string {
       .flatMap((option) =>
         names(option).map((name) => {
           const key = `${command.path.join(" ")}:${name}`;
-          return `    ${quote(key)}) COMPREPLY=($(compgen -W ${quote(option.choices.join(" "))} -- "$current")); return ;;`;
+          return `    ${shellQuoted(key)}) COMPREPLY=($(compgen -W ${shellQuoted(option.choices.join(" "))} -- "$current")); return ;;`;
         }),
       ),
   );
@@ -60,7 +61,7 @@ _mmiostrider() {
   for ((index = 1; index < COMP_CWORD; index++)); do
     word=\${COMP_WORDS[index]}
     case "\${command:+$command }$word" in
-      ${known.map(({ path }) => quote(path.join(" "))).join("|")}) command="\${command:+$command }$word" ;;
+      ${known.map(({ path }) => shellQuoted(path.join(" "))).join("|")}) command="\${command:+$command }$word" ;;
     esac
   done
   COMPREPLY=()
@@ -87,7 +88,7 @@ function zshScript(tree: CommandInfo): string {
       names(option).map((name) => {
         const value =
           option.choices.length > 0 ? `:value:(${option.choices.join(" ")})` : option.valued ? ":value:_files" : "";
-        return quote(`*${name}[${escaped(option.description)}]${value}`);
+        return shellQuoted(`*${name}[${escaped(option.description)}]${value}`);
       }),
     );
   const functionOf = (path: string[]) => `_mmiostrider${path.map((word) => `_${word}`).join("")}`;
@@ -95,7 +96,9 @@ function zshScript(tree: CommandInfo): string {
     const lines = specs(command).map((spec) => `    ${spec} \\`);
     if (command.commands.length === 0)
       return `${functionOf(command.path)}() {\n  _arguments \\\n${lines.join("\n")}\n    '*:file:_files'\n}`;
-    const subs = command.commands.map(({ path, summary }) => `      ${quote(`${path.at(-1)}:${escaped(summary)}`)}`);
+    const subs = command.commands.map(
+      ({ path, summary }) => `      ${shellQuoted(`${path.at(-1)}:${escaped(summary)}`)}`,
+    );
     const cases = command.commands.map(({ path }) => `      ${path.at(-1)}) ${functionOf(path)} ;;`);
     return `${functionOf(command.path)}() {
   local context state state_descr line

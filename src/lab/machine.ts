@@ -6,6 +6,7 @@ import { dirname, join, resolve } from "node:path";
 import { UserError } from "../base/errors.js";
 import { cacheDirectory, projectDirectory } from "../base/paths.js";
 import { findTool, requireTrustedTool } from "../base/run-tool.js";
+import { shellQuoted } from "../base/shell-quote.js";
 import { makeInitrd } from "./initrd.js";
 import type { LabKernel } from "./kernel-package.js";
 
@@ -137,19 +138,18 @@ function readIfThere(path: string): string {
 
 /** What the guest's shell runs: the user's command with the project's own on its PATH. */
 function guestScript(command: string): string {
-  const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
   return `mkdir -p /run/lab/bin
 cat > /run/lab/bin/mmiostrider <<'END'
 #!/bin/sh
-exec ${quoted(process.execPath)} ${quoted(join(projectDirectory, "bin/mmiostrider.js"))} "$@"
+exec ${shellQuoted(process.execPath)} ${shellQuoted(join(projectDirectory, "bin/mmiostrider.js"))} "$@"
 END
 chmod +x /run/lab/bin/mmiostrider
 export PATH=/run/lab/bin:${dirname(process.execPath)}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/run/lab/applets
-export HOME=${quoted(process.env.HOME ?? "/root")} TERM=dumb LC_ALL=C.UTF-8 MMIOSTRIDER_LAB=1
-export MMIOSTRIDER_CACHE=${quoted(cacheDirectory())}
+export HOME=${shellQuoted(process.env.HOME ?? "/root")} TERM=dumb LC_ALL=C.UTF-8 MMIOSTRIDER_LAB=1
+export MMIOSTRIDER_CACHE=${shellQuoted(cacheDirectory())}
 unset NODE_OPTIONS
 cd /share 2>/dev/null || cd /
-sh -c ${quoted(command)}
+sh -c ${shellQuoted(command)}
 `;
 }
 

@@ -6,6 +6,7 @@ import { basename, dirname, join } from "node:path";
 import { UserError } from "../base/errors.js";
 import { cacheDirectory, projectDirectory } from "../base/paths.js";
 import { findTool, runTool } from "../base/run-tool.js";
+import { shellQuoted } from "../base/shell-quote.js";
 import { type Entry, mode } from "./cpio.js";
 import type { LabKernel } from "./kernel-package.js";
 
@@ -88,9 +89,9 @@ class Tree {
 /** Copies what the kernel's modprobe finds for the machine's devices. */
 function modulesScript(kernel: LabKernel, modprobe: string): string {
   const base = dirname(dirname(kernel.modulesDirectory));
-  return `cd ${quoted(`/host${kernel.modulesDirectory}`)}
+  return `cd ${shellQuoted(`/host${kernel.modulesDirectory}`)}
 ls ${kernel.release}/modules.* > /modules-wanted
-chroot /host ${quoted(modprobe)} -d ${quoted(base)} -S ${kernel.release} -a --show-depends $(cat /sys/bus/pci/devices/*/modalias) 2> /dev/null |
+chroot /host ${shellQuoted(modprobe)} -d ${shellQuoted(base)} -S ${kernel.release} -a --show-depends $(cat /sys/bus/pci/devices/*/modalias) 2> /dev/null |
   sed -n 's|^insmod .*/\\(${kernel.release}/[^ ]*\\).*|\\1|p' | sort -u >> /modules-wanted
 copy_listed /modules-wanted /root/lib/modules || fail "can't copy the modules"
 cd /
@@ -135,8 +136,4 @@ function coresOf(release: string): string[] {
     .filter((name) => !name.startsWith("."))
     .map((name) => join(cores, name, "mmiostrider.ko"))
     .filter((path) => existsSync(path));
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
 }
