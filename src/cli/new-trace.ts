@@ -2,6 +2,7 @@
 import { renameSync, rmSync, statSync } from "node:fs";
 import { messageOf, UsageError, UserError } from "../base/errors.js";
 import type { TraceHeader } from "../trace/header.js";
+import { cutSentence } from "../trace/incomplete.js";
 import type { TraceReader } from "../trace/reader.js";
 import { TraceWriter } from "../trace/writer.js";
 import { writeJson } from "./json-output.js";
@@ -61,7 +62,7 @@ export async function tellMade(
   }
   const incomplete = inputs.flatMap(({ source, summary, damage }) => {
     const sentences = [...(summary?.incomplete ?? [])];
-    if (damage !== null) sentences.push(`the trace is cut at byte ${damage.offset}: ${damage.what}`);
+    if (damage !== null) sentences.push(cutSentence(damage));
     return sentences.map((sentence) => `${source.name}: ${sentence}`);
   });
   const bytes = statSync(output, { throwIfNoEntry: false })?.size ?? null;

@@ -13,6 +13,7 @@ import { EventRows, traceName } from "../trace/formats/event-rows.js";
 import { MmiotraceWriter } from "../trace/formats/mmiotrace.js";
 import { csvHead, csvLine, jsonLine } from "../trace/formats/row-text.js";
 import { TextWriter } from "../trace/formats/text.js";
+import { incompleteOf } from "../trace/incomplete.js";
 import type { TraceReader } from "../trace/reader.js";
 import { TraceState } from "../trace/state.js";
 import { Pager } from "./pager.js";
@@ -258,12 +259,7 @@ function counts(reader: TraceReader, accesses: number): string {
 
 /** Says on standard error what is missing from the trace. Returns whether anything is. */
 export function tellIncomplete(reader: TraceReader): boolean {
-  const { damage, summary } = reader;
-  const missing = summary === null ? [] : [...summary.incomplete];
-  if (damage !== null) missing.unshift(`the trace is cut at byte ${damage.offset}: ${damage.what}`);
-  if (summary !== null && missing.length === 0 && (summary.lost > 0 || summary.escaped > 0)) {
-    missing.push(`${summary.lost} records were lost and ${summary.escaped} instructions escaped emulation`);
-  }
+  const missing = incompleteOf(reader);
   for (const what of missing) process.stderr.write(`mmiostrider: ${reader.source.name}: incomplete: ${what}\n`);
   return missing.length > 0;
 }

@@ -6,6 +6,7 @@ import { createGzip } from "node:zlib";
 import { messageOf, UsageError, UserError } from "../../base/errors.js";
 import { finishedFile, finishedFolder } from "../../base/finished-output.js";
 import type { TraceHeader } from "../header.js";
+import { incompleteOf } from "../incomplete.js";
 import { Output } from "../output.js";
 import type { TraceReader } from "../reader.js";
 import { TraceState } from "../state.js";
@@ -141,16 +142,6 @@ function allUpdates(reader: TraceReader, header: TraceHeader): TraceState {
   const state = new TraceState(header);
   for (const { update } of reader.updates) state.update(update);
   return state;
-}
-
-function incompleteOf(reader: TraceReader): string[] {
-  const { damage, summary } = reader;
-  const missing = summary === null ? [] : [...summary.incomplete];
-  if (damage !== null) missing.unshift(`the trace is cut at byte ${damage.offset}: ${damage.what}`);
-  if (summary !== null && missing.length === 0 && (summary.lost > 0 || summary.escaped > 0)) {
-    missing.push(`${summary.lost} records were lost and ${summary.escaped} instructions escaped emulation`);
-  }
-  return missing;
 }
 
 /**

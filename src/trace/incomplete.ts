@@ -1,0 +1,17 @@
+// What a trace lacks, in sentences.
+import type { Damage } from "./block-finder.js";
+import type { TraceReader } from "./reader.js";
+
+export function cutSentence({ offset, what }: Damage): string {
+  return `the trace is cut at byte ${offset}: ${what}`;
+}
+
+/** Why the trace isn't complete; empty where it is. */
+export function incompleteOf({ damage, summary }: TraceReader): string[] {
+  const missing = summary === null ? [] : [...summary.incomplete];
+  if (damage !== null) missing.unshift(cutSentence(damage));
+  if (summary !== null && missing.length === 0 && (summary.lost > 0 || summary.escaped > 0)) {
+    missing.push(`${summary.lost} records were lost and ${summary.escaped} instructions escaped emulation`);
+  }
+  return missing;
+}
