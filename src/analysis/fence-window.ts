@@ -3,6 +3,7 @@
 // Where recording begins, 4d 4d 53 01 and four bytes of its own are written to port 0x80, where it ends, 4d 4d 53 02 and the same
 // four. The kernel itself delays by writing to that port, so that foreign bytes may stand between.
 import { UserError } from "../base/errors.js";
+import { fenceBytes } from "../base/fence-bytes.js";
 import type { PostWrite } from "./truth-log.js";
 
 /** Foreign bytes that may stand between a fence's bytes, in all. */
@@ -14,8 +15,6 @@ export interface Window {
   /** One past its last. */
   to: number;
 }
-
-const signature = (kind: 1 | 2, id: string) => [0x4d, 0x4d, 0x53, kind, ...Buffer.from(id, "hex")];
 
 /** Finds `bytes` in `writes` from place `from` on, foreign bytes between. Returns the places of the first and last. */
 function find(writes: readonly PostWrite[], bytes: readonly number[], from: number) {
@@ -49,13 +48,13 @@ function latestStart(writes: readonly PostWrite[], bytes: readonly number[], ear
  * Throws UserError where the fence isn't whole in the log.
  */
 export function fenceWindow(writes: readonly PostWrite[], id: string, log: string, count?: number): Window {
-  const begin = find(writes, signature(1, id), 0);
+  const begin = find(writes, fenceBytes(1, id), 0);
   if (begin === undefined) {
     throw new UserError(`${log} has no fence ${id} in it: it isn't the log of this recording`, {
       advice: "give the log that QEMU wrote while this trace was recorded",
     });
   }
-  const end = find(writes, signature(2, id), begin.last + 1);
+  const end = find(writes, fenceBytes(2, id), begin.last + 1);
   if (end === undefined && count !== undefined) return { from: writes[begin.last]!.at, to: count };
   if (end === undefined) {
     throw new UserError(`${log} has the beginning of fence ${id}, but not its end: the recorder or QEMU was killed`, {

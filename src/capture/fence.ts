@@ -4,11 +4,10 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, openSync, writeSync } from "node:fs";
 import { messageOf, UserError } from "../base/errors.js";
+import { fenceBytes } from "../base/fence-bytes.js";
 import { isLockedDown, lockdownLevel } from "./lockdown.js";
 
 const postPort = 0x80;
-const begin = [0x4d, 0x4d, 0x53, 0x01];
-const end = [0x4d, 0x4d, 0x53, 0x02];
 
 /** A new fence's eight hexadecimal digits, as the trace's header has them; undefined where this isn't the lab (MMIOSTRIDER_LAB=1). */
 export function newFenceId(environment: NodeJS.ProcessEnv = process.env): string | undefined {
@@ -45,21 +44,20 @@ export class Fence {
 
   /** Just before recording begins. Throws UserError. */
   writeBegin(): void {
-    this.write(begin);
+    this.write(1);
   }
 
   /** Just after it has ended. Throws UserError. */
   writeEnd(): void {
-    this.write(end);
+    this.write(2);
   }
 
   /** A byte a write, all to the one port: the file's position is the port's number. */
-  private write(kind: readonly number[]): void {
+  private write(kind: 1 | 2): void {
     try {
       const descriptor = openSync(this.device, "r+");
       try {
-        for (const byte of [...kind, ...Buffer.from(this.id, "hex")])
-          writeSync(descriptor, Uint8Array.of(byte), 0, 1, postPort);
+        for (const byte of fenceBytes(kind, this.id)) writeSync(descriptor, Uint8Array.of(byte), 0, 1, postPort);
       } finally {
         closeSync(descriptor);
       }

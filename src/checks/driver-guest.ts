@@ -1,5 +1,7 @@
 // What `npm run check:drivers` runs inside the machine: the shell functions that workloads call, and the script that runs
 // each case bare, recorded, and under the kernel's own mmiotrace.
+import { fenceBytes } from "../base/fence-bytes.js";
+import { shellQuoted } from "../base/shell-quote.js";
 import type { DriverCase } from "./driver-cases.js";
 
 /** A case with its place in one machine. */
@@ -151,8 +153,6 @@ extend() {
 }
 `;
 
-const quoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
-
 /** A workload as a script of its own. */
 export function workloadScript({ driver, place, slot }: PlacedCase, shell: string): string {
   const text = shell.replaceAll("@S", slot.toString(16)).replaceAll("@D", String(slot));
@@ -173,7 +173,7 @@ const octal = (byte: number) => `\\${byte.toString(8).padStart(3, "0")}`;
 
 /** Writes the fence's bytes to port 0x80. */
 function fence(kind: 1 | 2, id: string): string {
-  const bytes = [0x4d, 0x4d, 0x53, kind, ...Buffer.from(id, "hex")].map(octal).join(" ");
+  const bytes = fenceBytes(kind, id).map(octal).join(" ");
   return `for byte in '${bytes.replaceAll(" ", "' '")}'; do printf "$byte" | dd of=/dev/port bs=1 seek=128 conv=notrunc 2> /dev/null; done`;
 }
 
@@ -202,7 +202,7 @@ ${cases
   .filter(({ driver }) => driver.prepare !== undefined)
   .map((placed) => {
     const said = `/share/${placed.driver.name}.prepare.out`;
-    return `/bin/sh -c ${quoted(workloadScript(placed, placed.driver.prepare!))} > ${said} 2>&1 || cat ${said}`;
+    return `/bin/sh -c ${shellQuoted(workloadScript(placed, placed.driver.prepare!))} > ${said} 2>&1 || cat ${said}`;
   })
   .join("\n")}
 `;
