@@ -10,12 +10,15 @@ import { inLab, type LabOptions, type LabOutcome, labKernel, temporaryDirectory 
 /** ivshmem's memory is recorded and compared with what the module says; edu's registers with QEMU's log, too. */
 export const accessDevices = "-object memory-backend-ram,size=8M,id=bar -device ivshmem-plain,memdev=bar -device edu";
 
-export interface AccessRun extends LabOutcome {
-  /** The folder that was the machine's /share. */
-  share: string;
+export interface AccessRecording {
   trace: string;
   /** What the module says a tracer must have seen, a line an access. */
   expected: string[];
+}
+
+export interface AccessRun extends LabOutcome, AccessRecording {
+  /** The folder that was the machine's /share. */
+  share: string;
 }
 
 export interface AccessOptions extends Pick<LabOptions, "kernel" | "cpus" | "truth" | "timeout_s"> {
@@ -36,34 +39,52 @@ export async function buildTestModule(name: "kernel" | "livepatch", kernelName: 
   return folder;
 }
 
+/** Records everything while the module is loaded, runs these groups, and is unloaded: see recordInTurn. */
+export async function recordGroups(groups: readonly string[], options: AccessOptions = {}): Promise<AccessRun> {
+  const { recordings, ...outcome } = await recordInTurn([groups], options);
+  return { ...outcome, ...recordings[0]! };
+}
+
 /**
- * Records everything while the module is loaded, runs these groups, and is unloaded. Fails where a group did, or records were
+ * A recording for each of these lists of groups, one after the other in one machine. Fails where a group did, or records were
  * lost; `record` may end with 3, for what escapes is counted.
  */
-export async function recordGroups(groups: readonly string[], options: AccessOptions = {}): Promise<AccessRun> {
+export async function recordInTurn(
+  lists: readonly (readonly string[])[],
+  options: AccessOptions = {},
+): Promise<LabOutcome & { share: string; recordings: AccessRecording[] }> {
   const share = await buildTestModule("kernel", options.kernel);
   const workload = `
+list=$1; shift
 insmod /share/mms_access_test.ko || exit 1
 status=0
 cd /sys/kernel/debug/mms_access_test
-for group in ${groups.join(" ")}; do echo $group > run || status=1; done
+for group; do echo $group > run || status=1; done
 cat results
-cat expected > /share/expected
+cat expected > /share/expected.$list
 cd /
 rmmod mms_access_test
 exit $status`;
+  const record = (groups: readonly string[], list: number) =>
+    `mmiostrider record --all ${options.recordOptions ?? "--ring-size 64M"} -o /share/access.${list}.mmt \\
+  -- sh /tmp/groups ${list} ${groups.join(" ")}; echo "record $?"`;
   const outcome = await inLab(
     `cat > /tmp/groups <<'END'\n${workload}\nEND
-mmiostrider record --all ${options.recordOptions ?? "--ring-size 64M"} -o /share/access.mmt -- sh /tmp/groups; echo "record $?"`,
+${lists.map(record).join("\n")}`,
     { ...options, share, qemu: accessDevices, timeout_s: options.timeout_s ?? 400 },
   );
   const { exitCode, output } = outcome;
   expect(exitCode, output).toBe(0);
-  for (const group of groups) expect(output).toMatch(new RegExp(`^ok ${group} \\d+$`, "m"));
-  expect(output).toMatch(/^record [03]$/m);
-  expect(output).toMatch(/ 0 lost, /);
-  const expected = readFileSync(join(share, "expected"), "latin1").trimEnd().split("\n");
-  return { ...outcome, share, trace: join(share, "access.mmt"), expected };
+  for (const group of lists.flat()) expect(output).toMatch(new RegExp(`^ok ${group} \\d+$`, "m"));
+  expect(output.match(/^record [03]$/gm)).toHaveLength(lists.length);
+  expect(output.match(/ 0 lost, /g)).toHaveLength(lists.length);
+  const recordings = lists.map((_, list) => ({
+    trace: join(share, `access.${list}.mmt`),
+    expected: readFileSync(join(share, `expected.${list}`), "latin1")
+      .trimEnd()
+      .split("\n"),
+  }));
+  return { ...outcome, share, recordings };
 }
 
 /** Runs shell commands while everything is recorded and the module is loaded; they find `run` in the current folder. */
