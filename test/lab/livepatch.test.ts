@@ -45,7 +45,8 @@ test.each(["debian:6.1", "debian:6.12"])("a driver is patched while it is record
   const share = await buildTestModule("livepatch", kernel);
   const truth = join(share, "truth.log");
   const qemu = "-netdev user,id=n0 -device e1000,netdev=n0";
-  const outcomes = await runCases(cases, { kernel, share, qemu, truth, timeout_s: 590 });
+  // while it moves tasks over, 6.12 patches a call that every loop makes: see Threads
+  const outcomes = await runCases(cases, { kernel, threads: "single", share, qemu, truth, timeout_s: 590 });
   for (const name of Object.keys(cases)) {
     const { stdout, stderr, left } = outcomes.get(name)!;
     expect(stdout, stderr).toBe("1\nended with 0\n");
