@@ -53,7 +53,7 @@ mmiostrider record --driver e1000 -o /share/memory.mmt 2> /tmp/memory.err & reco
 await /tmp/memory.err "Ctrl-C stops"
 modprobe e1000
 truth_mark m
-sleep 3
+written /share/memory.mmt
 echo 1000 > /proc/$recorder/oom_score_adj
 # what it prints on the way would be taken for a complaint
 dmesg -n 1

@@ -27,6 +27,17 @@ await() {
   echo "no '$2' in $1 after a minute" >&2
   return 1
 }
+# waits until the trace $1 has all that a driver did while it loaded: more than 20,000 bytes, and no more for two seconds
+written() {
+  before=0; same=0
+  for i in $(seq ${600 * patience}); do
+    size=$(stat -c %s "$1"); if [ "$size" = $before ]; then same=$((same+1)); else same=0; fi
+    [ $size -gt 20000 ] && [ $same -ge 20 ] && return
+    before=$size; sleep 0.1
+  done
+  echo "$before bytes in $1 after a minute" >&2
+  return 1
+}
 # ends the process $1 with the signal $2 and returns its exit code
 finish() { kill "-$2" "$1"; wait "$1"; }
 # lets anybody reach the file $1

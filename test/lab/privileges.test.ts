@@ -70,7 +70,7 @@ network_up; pings 3; modprobe -r e1000; rmmod mmiostrider`,
 cat > /tmp/steps <<'END'
 . /share/cases/tools
 ${worker}
-modprobe e1000; sleep 2; kill -9 $(worker)
+modprobe e1000; written /share/worker-killed.mmt; kill -9 $(worker)
 network_up; pings 3; modprobe -r e1000
 END
 mmiostrider record --driver e1000 -Z nobody -o /share/worker-killed.mmt -- sh -e /tmp/steps
@@ -98,7 +98,7 @@ cat /sys/devices/system/cpu/online /sys/kernel/tracing/current_tracer`,
   "singlestep-killed": `${worker}
 mmiostrider record --engine singlestep --driver e1000 -Z nobody -o /share/step-killed.mmt 2> /tmp/step.err & recorder=$!
 await /tmp/step.err "Ctrl-C stops"
-modprobe e1000; sleep 2
+modprobe e1000; written /share/step-killed.mmt
 kill -9 $recorder
 for i in $(seq 200); do [ -z "$(worker)" ] && [ "$(cat /sys/devices/system/cpu/online)" = 0-1 ] && break; sleep 0.1; done
 worker

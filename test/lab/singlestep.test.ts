@@ -34,7 +34,7 @@ settings | diff /tmp/before - && echo "as before"`,
 settings > /tmp/before
 mmiostrider record --engine singlestep --driver e1000 -o /share/killed.mmt 2> /tmp/killed.err & recorder=$!
 await /tmp/killed.err "Ctrl-C stops"
-modprobe e1000; sleep 2
+modprobe e1000; written /share/killed.mmt
 mmiostrider record --engine singlestep --driver e1000 -o second.mmt; echo "the second ended with $?"
 kill -9 $recorder; wait $recorder; echo "ended with $?"
 for i in $(seq 200); do grep -q nop /sys/kernel/tracing/current_tracer && settings | diff -q /tmp/before - > /dev/null && break; sleep 0.1; done
