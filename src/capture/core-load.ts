@@ -19,14 +19,6 @@ const nodePoll_ms = 20;
 /** A core that another process is just unloading. */
 const unloadWait_ms = 2_000;
 
-/** Throws UserError unless this process may load modules and talk to the core. */
-export function requireRoot(doing: string): void {
-  if (process.geteuid?.() === 0) return;
-  throw new UserError(`${doing} needs root: it loads a kernel module and reads ${controlDevice}`, {
-    advice: "try again with sudo",
-  });
-}
-
 /**
  * Makes sure that the core is loaded and opens it as its recorder.
  *

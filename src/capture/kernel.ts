@@ -3,6 +3,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, UserError } from "../base/errors.js";
+import { countText } from "../base/units.js";
 import type { TraceHeader } from "../trace/header.js";
 import { abiVersion } from "../trace/record.js";
 import type { BatchNews } from "./batch-scan.js";
@@ -17,8 +18,6 @@ import type { SigningKey } from "./module-signing.js";
 import type { CommonRecordingOptions, Recording, RecordingProgress, RecordingResult } from "./recording.js";
 import { type Draining, openFeed, type TraceFeed } from "./trace-feed.js";
 
-/** The core's own, docs/control-device.md. */
-export const ringDefault_bytes = 16 * 1024 * 1024;
 const lookEvery_ms = 1_000;
 const lookAgain_ms = 50;
 const writeCombiningList = "/sys/kernel/debug/x86/pat_memtype_list";
@@ -47,7 +46,7 @@ export class KernelRecording implements Recording {
 
   /**
    * Loads the core, arms it, and begins to record. Throws UserError; everything is then as it was before.
-   * Needs root (see requireRoot).
+   * Needs root.
    */
   static async start(options: KernelRecordingOptions): Promise<KernelRecording> {
     const bindings = options.rebind ? bindingsOf(options.filter.functions.map((found) => found.address)) : [];
@@ -213,8 +212,7 @@ export class KernelRecording implements Recording {
   }
 
   private account(status: CoreStatus): void {
-    const count = (number: number, one: string, many: string) =>
-      `${number.toLocaleString("en-US")} ${number === 1 ? one : many}`;
+    const count = (number: number, one: string, many: string) => `${countText(number)} ${number === 1 ? one : many}`;
     if (status.lost > 0) {
       this.incomplete.push(
         `${count(status.lost, "record was", "records were")} lost because the ring was full; a larger --ring-size helps`,

@@ -2,11 +2,14 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { messageOf, UsageError, UserError } from "../base/errors.js";
+import { controlDevice } from "../capture/control-device.js";
 import type { SigningKey } from "../capture/module-signing.js";
 
 /** What the core takes, docs/control-device.md. */
 const ringMin_bytes = 65_536;
 const ringMax_bytes = 1024 ** 3;
+/** The core's own. */
+export const ringDefault_bytes = 16 * 1024 ** 2;
 /** As FILE: standard output. */
 export const stdout = "-";
 
@@ -62,6 +65,14 @@ export function requireEmulate(options: RecordOptions): void {
     if (value !== undefined)
       throw new UsageError(`${name} isn't for engine ${options.engine}: mmiotrace has nothing like it`);
   }
+}
+
+/** Throws UserError unless this process may load modules and talk to the core. */
+export function requireRoot(doing: string): void {
+  if (process.geteuid?.() === 0) return;
+  throw new UserError(`${doing} needs root: it loads a kernel module and reads ${controlDevice}`, {
+    advice: "try again with sudo",
+  });
 }
 
 /** Throws UserError when the trace can't be made there, before anything is started; makes nothing. */

@@ -4,11 +4,9 @@ import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, Option } from "commander";
 import { ExitCode, UsageError, UserError } from "../base/errors.js";
-import { requireRoot, unloadCore } from "../capture/core-load.js";
+import { countText } from "../base/units.js";
 import { type Filter, formatRange, resolveFilter } from "../capture/filters.js";
-import { KernelRecording, ringDefault_bytes } from "../capture/kernel.js";
 import type { CommonRecordingOptions, Recording, RecordingResult } from "../capture/recording.js";
-import { SinglestepRecording } from "../capture/singlestep.js";
 import { findUser, type UnprivilegedUser } from "../capture/unprivileged-user.js";
 import { writeJson } from "./json-output.js";
 import { LiveLine } from "./live-line.js";
@@ -17,7 +15,9 @@ import {
   parseRingSize,
   type RecordOptions,
   requireEmulate,
+  requireRoot,
   requireWritable,
+  ringDefault_bytes,
   signingKey,
   stdout,
 } from "./record-options.js";
@@ -128,12 +128,15 @@ async function record(command: string[], asked: RecordOptions): Promise<ExitCode
   const began_ms = performance.now();
   tellEarly(recording, filter, options);
   let end: Awaited<ReturnType<typeof runUntilEnd>>;
-  let core: Awaited<ReturnType<typeof unloadCore>> = "unloaded";
+  let core: "unloaded" | "in use" = "unloaded";
   try {
     end = await runUntilEnd(recording, command, options, signals);
   } finally {
     // Only now: the command may have outlived the recording, and unmapped the last decoy.
-    if (options.engine === "emulate") core = await unloadCore();
+    if (options.engine === "emulate") {
+      const { unloadCore } = await import("../capture/core-load.js");
+      core = await unloadCore();
+    }
     signals.release();
   }
   if (core === "in use") {
@@ -147,8 +150,11 @@ async function record(command: string[], asked: RecordOptions): Promise<ExitCode
   return exitCode;
 }
 
-/** Starts recording with the engine that is asked for. Throws UserError; everything is then as it was before. */
-function start(
+/**
+ * Starts recording with the engine that is asked for. Throws UserError; everything is then as it was before.
+ * Only now is an engine loaded: who made a mistake needn't wait for that.
+ */
+async function start(
   filter: Filter,
   options: RecordOptions & { output: string },
   user: UnprivilegedUser | undefined,
@@ -162,7 +168,11 @@ function start(
     user,
     onNotice: say,
   };
-  if (options.engine === "singlestep") return SinglestepRecording.start(common);
+  if (options.engine === "singlestep") {
+    const { SinglestepRecording } = await import("../capture/singlestep.js");
+    return SinglestepRecording.start(common);
+  }
+  const { KernelRecording } = await import("../capture/kernel.js");
   return KernelRecording.start({
     ...common,
     relaxed: options.relaxed === true,
@@ -194,8 +204,8 @@ async function runUntilEnd(
     const rate = Math.round((now.accesses - eventsBefore) / seconds);
     eventsBefore = now.accesses;
     return (
-      `${number(now.accesses)} events, ${number(rate)}/s, ${number(now.lost)} lost, ` +
-      `${number(now.escaped)} escaped, ${number(now.mappings)} mappings`
+      `${countText(now.accesses)} events, ${countText(rate)}/s, ${countText(now.lost)} lost, ` +
+      `${countText(now.escaped)} escaped, ${countText(now.mappings)} mappings`
     );
   });
   const timer = new AbortController();
@@ -244,7 +254,7 @@ function tellEarly(recording: Recording, filter: Filter, options: RecordOptions)
   if (early.length === 0) return;
   if (filter.all) {
     say(
-      `${number(early.length)} mappings were made before recording began: they are real, not decoys, and not recorded`,
+      `${countText(early.length)} mappings were made before recording began: they are real, not decoys, and not recorded`,
     );
     return;
   }
@@ -262,10 +272,10 @@ function tellEarly(recording: Recording, filter: Filter, options: RecordOptions)
 /** The end, in plain lines on standard error. */
 function printSummary(result: RecordingResult, failure: string | undefined, output: string, seconds: number): void {
   const where = output === stdout ? "standard output" : output;
-  const size = output === stdout ? "" : ` (${number(sizeOf(output) ?? 0)} bytes)`;
+  const size = output === stdout ? "" : ` (${countText(sizeOf(output) ?? 0)} bytes)`;
   say(
-    `${number(result.accesses)} events in ${seconds.toFixed(1)} s, ${number(result.lost)} lost, ` +
-      `${number(result.escaped)} escaped, ${number(result.mappings)} mappings: ${where}${size}`,
+    `${countText(result.accesses)} events in ${seconds.toFixed(1)} s, ${countText(result.lost)} lost, ` +
+      `${countText(result.escaped)} escaped, ${countText(result.mappings)} mappings: ${where}${size}`,
   );
   for (const sentence of result.incomplete) say(`incomplete: ${sentence}`);
   for (const problem of result.problems) say(problem);
@@ -299,8 +309,4 @@ function exitCodeOf(result: RecordingResult, failure: string | undefined): ExitC
 
 function say(line: string): void {
   process.stderr.write(`${line}\n`);
-}
-
-function number(value: number): string {
-  return value.toLocaleString("en-US");
 }
