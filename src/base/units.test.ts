@@ -23,7 +23,9 @@ test("bytes and counts", () => {
     "28.7 KiB",
     "2.86 MiB",
   ]);
-  expect(countText(1_234_567n)).toBe("1,234,567");
+  for (const count of [0, 7, 999, 1000, 65_536, 999_999, 1_234_567n, 2 ** 53, -1000, -999, 2n ** 64n]) {
+    expect(countText(count)).toBe(count.toLocaleString("en-US"));
+  }
 });
 
 test("seconds are those of toFixed, to the last digit but where that rounds a half", () => {

@@ -1,8 +1,8 @@
 // Quantities as people read them.
 
-/** `1,204` */
+/** A whole number: `1,204`. Not by toLocaleString(), which takes 30 ms before the first. */
 export function countText(count: number | bigint): string {
-  return count.toLocaleString("en-US");
+  return count.toString().replace(/\B(?=(?:\d{3})+$)/g, ",");
 }
 
 /** `1.5 s`, `12.3 ms`, `7.06 µs`, `250 ns`: three digits. */

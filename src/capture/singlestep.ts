@@ -2,6 +2,7 @@
 // What it costs is told: CPUs switched off, accesses that mmiotrace can't decode.
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../base/errors.js";
+import { countText } from "../base/units.js";
 import type { TraceHeader } from "../trace/header.js";
 import type { BatchNews } from "./batch-scan.js";
 import { type Binding, bind, bindingsOf, unbind } from "./driver-binding.js";
@@ -138,7 +139,6 @@ export class SinglestepRecording implements Recording {
   }
 
   private incomplete(): string[] {
-    const number = (value: number) => value.toLocaleString("en-US");
     const sentences: string[] = [];
     for (const { first, last, caller } of this.all ? [] : this.earlyMappings) {
       sentences.push(
@@ -148,12 +148,12 @@ export class SinglestepRecording implements Recording {
     }
     if (this.source.lost > 0) {
       sentences.push(
-        `${number(this.source.lost)} events were lost because mmiotrace's buffer was full; a larger --ring-size helps`,
+        `${countText(this.source.lost)} events were lost because mmiotrace's buffer was full; a larger --ring-size helps`,
       );
     }
     if (this.source.unknown > 0) {
       sentences.push(
-        `${number(this.source.unknown)} accesses were made by instructions that mmiotrace can't decode: ` +
+        `${countText(this.source.unknown)} accesses were made by instructions that mmiotrace can't decode: ` +
           "the trace has where, but not what they read or wrote; engine emulate decodes them",
       );
     }

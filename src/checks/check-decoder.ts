@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
 import { Code } from "iced-x86";
 import { ExitCode } from "../base/errors.js";
+import { countText } from "../base/units.js";
 import { installTools } from "../lab/debian.js";
 import { prepareKernel } from "../lab/kernel-package.js";
 import type { ComparisonJob, ComparisonOutcome } from "../x86/comparison-job.js";
@@ -119,10 +120,9 @@ function progress(what: string, done: number, total: number): void {
 
 function report(what: string, totals: Totals): void {
   const forms = totals.met.filter((count) => count > 0).length;
-  const number = (value: number) => value.toLocaleString("en-US");
   process.stdout.write(
-    `${what}: ${number(totals.compared)} compared, ${number(totals.valid)} of them instructions, in ${number(forms)} ` +
-      `forms; ${number(totals.mismatches.length)} mismatches\n`,
+    `${what}: ${countText(totals.compared)} compared, ${countText(totals.valid)} of them instructions, in ${countText(forms)} ` +
+      `forms; ${countText(totals.mismatches.length)} mismatches\n`,
   );
   for (const found of totals.mismatches.slice(0, mismatchesShown)) {
     const { bytes, field, ours, iced } = shrinkMismatch(found);
@@ -164,7 +164,7 @@ async function main(): Promise<void> {
     for (let at = 1; at < files.length; at += filesAJob)
       pieces.push({ kind: "files", files: files.slice(at, at + filesAJob) });
     const totals = await runJobs(pieces, options.jobs, release);
-    report(`kernel ${release}, ${files.length.toLocaleString("en-US")} files`, totals);
+    report(`kernel ${release}, ${countText(files.length)} files`, totals);
     mismatches += totals.mismatches.length;
     inKernels.add({
       ...totals,

@@ -1,6 +1,7 @@
 // `npm run check:emulator`: executes instructions on the CPU and through the core's emulator, and compares everything.
 import { parseArgs } from "node:util";
 import { ExitCode } from "../base/errors.js";
+import { countText } from "../base/units.js";
 import { installTools } from "../lab/debian.js";
 import { checkEmulator } from "../x86/emulator-check.js";
 import { runCheck, wholeNumber } from "./run-check.js";
@@ -24,12 +25,11 @@ await runCheck("check:emulator", usage, async () => {
   for (const { form, bytes, disassembly, what } of outcome.mismatches) {
     process.stdout.write(`${form}: ${disassembly} (${bytes}): ${what}\n`);
   }
-  const number = (value: number) => value.toLocaleString("en-US");
   const forms = [...outcome.forms.values()].filter(({ executed }) => executed > 0);
   const least = Math.min(...forms.map(({ executed }) => executed));
   process.stdout.write(
-    `${number(outcome.cases)} instructions of ${number(forms.length)} forms (each at least ${number(least)} times) ` +
-      `on the CPU and emulated: ${number(outcome.mismatchCount)} mismatches\n`,
+    `${countText(outcome.cases)} instructions of ${countText(forms.length)} forms (each at least ${countText(least)} times) ` +
+      `on the CPU and emulated: ${countText(outcome.mismatchCount)} mismatches\n`,
   );
   if (outcome.mismatchCount > 0) process.exitCode = ExitCode.failed;
 });

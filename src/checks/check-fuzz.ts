@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ExitCode, messageOf, UsageError, UserError } from "../base/errors.js";
+import { countText } from "../base/units.js";
 import { installTools } from "../lab/debian.js";
 import {
   buildFuzzTarget,
@@ -50,7 +51,7 @@ function fuzz(target: FuzzTarget, seconds: number, keep: boolean): boolean {
     if (run.error !== undefined) throw new UserError(`fuzzing ${target.name} stopped: ${messageOf(run.error)}`);
     const executed = /number_of_executed_units: (\d+)/.exec(run.stderr)?.[1] ?? "0";
     const found = readdirSync(artifacts);
-    process.stdout.write(`${target.name}: ${Number(executed).toLocaleString("en-US")} inputs in ${seconds} s, `);
+    process.stdout.write(`${target.name}: ${countText(Number(executed))} inputs in ${seconds} s, `);
     process.stdout.write(`${found.length === 0 ? "nothing" : found.length} found\n`);
     for (const name of found) {
       process.stdout.write(`  ${name}: ${readFileSync(join(artifacts, name)).toString("hex")}\n`);

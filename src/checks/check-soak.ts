@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { verify } from "../analysis/verify.js";
 import { ExitCode, messageOf, UsageError } from "../base/errors.js";
+import { countText } from "../base/units.js";
 import { buildCore } from "../capture/core-build.js";
 import { installTools } from "../lab/debian.js";
 import { prepareKernel } from "../lab/kernel-package.js";
@@ -33,7 +34,6 @@ interface SessionResult {
 }
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
-const number = (value: number) => value.toLocaleString("en-US");
 
 async function judge(boot: Boot, session: SoakSession): Promise<SessionResult> {
   const path = (ending: string) => join(boot.share, `${session.name}.${ending}`);
@@ -129,7 +129,7 @@ function rowOf({ session, accesses, laps, faults }: SessionResult): string {
   ];
   const verdict = faults.length > 0 ? "FAULTY" : accesses === 0 ? "nothing was mapped meanwhile" : "identical";
   const words = what.filter((word) => word !== "").join(", ");
-  return `  ${session.name}: ${number(accesses)} accesses, ${laps} laps, ${words}: ${verdict}`;
+  return `  ${session.name}: ${countText(accesses)} accesses, ${laps} laps, ${words}: ${verdict}`;
 }
 
 async function main(): Promise<void> {
@@ -162,8 +162,8 @@ async function main(): Promise<void> {
     }
   }
   process.stdout.write(
-    `${number(totals.machines)} machines, ${number(totals.sessions)} recordings, ${number(totals.laps)} laps of drivers, ` +
-      `${number(totals.accesses)} accesses compared: ${number(totals.faulty)} recordings faulty, ${number(totals.empty)} empty\n`,
+    `${countText(totals.machines)} machines, ${countText(totals.sessions)} recordings, ${countText(totals.laps)} laps of drivers, ` +
+      `${countText(totals.accesses)} accesses compared: ${countText(totals.faulty)} recordings faulty, ${countText(totals.empty)} empty\n`,
   );
   if (totals.faulty > 0) process.exitCode = ExitCode.failed;
 }

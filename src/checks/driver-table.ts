@@ -1,4 +1,5 @@
 // The table of `npm run check:drivers`, a row a line, so that rows can be printed as they come.
+import { countText } from "../base/units.js";
 import type { Judged } from "./driver-results.js";
 
 export interface Row {
@@ -28,7 +29,6 @@ const theirs = ["events", "truth", "lost", "UNKNOWN", "identical", "workload", "
 const widths = [16, 6, 4, 9, 9, 6, 7, 9, 8, 12];
 const theirWidths = [9, 9, 6, 7, 9, 8, 9];
 
-const number = (value: number) => value.toLocaleString("en-US");
 const yes = (value: boolean) => (value ? "yes" : "NO");
 
 function line(cells: readonly string[], cellWidths: readonly number[]): string {
@@ -64,10 +64,10 @@ function gone(cells: number): string[] {
 
 function emulatedCells(emulate: Judged, messages: readonly string[]): string[] {
   return [
-    number(emulate.events),
-    number(emulate.truth),
-    number(emulate.lost),
-    number(emulate.escaped),
+    countText(emulate.events),
+    countText(emulate.truth),
+    countText(emulate.lost),
+    countText(emulate.escaped),
     yes(emulate.identical),
     yes(emulate.workload),
     String(messages.length),
@@ -77,10 +77,10 @@ function emulatedCells(emulate: Judged, messages: readonly string[]): string[] {
 function mmiotraceCells(mmiotrace: Judged): string[] {
   if (mmiotrace.gone) return gone(theirs.length);
   return [
-    number(mmiotrace.events),
-    number(mmiotrace.truth),
-    number(mmiotrace.lost),
-    number(mmiotrace.escaped),
+    countText(mmiotrace.events),
+    countText(mmiotrace.truth),
+    countText(mmiotrace.lost),
+    countText(mmiotrace.escaped),
     yes(mmiotrace.identical),
     yes(mmiotrace.workload),
     mmiotrace.cpusOnline === "" ? "?" : String(countCpus(mmiotrace.cpusOnline)),
@@ -98,11 +98,11 @@ function countCpus(list: string): number {
 /** What a row can't say in its cells. */
 export function footnotes({ emulate, messages, mmiotrace }: Row): string[] {
   const notes = emulate.reasons.map((reason) => `! ${reason}`);
-  if (emulate.unlogged > 0) notes.push(`${number(emulate.unlogged)} accesses more to regions QEMU logs nothing of`);
+  if (emulate.unlogged > 0) notes.push(`${countText(emulate.unlogged)} accesses more to regions QEMU logs nothing of`);
   for (const message of messages.slice(0, 5)) notes.push(`new kernel message: ${message}`);
   for (const reason of mmiotrace?.reasons ?? []) notes.push(`mmiotrace: ${reason}`);
   if ((mmiotrace?.unlogged ?? 0) > 0) {
-    notes.push(`mmiotrace: ${number(mmiotrace!.unlogged)} accesses more to regions QEMU logs nothing of`);
+    notes.push(`mmiotrace: ${countText(mmiotrace!.unlogged)} accesses more to regions QEMU logs nothing of`);
   }
   return notes;
 }

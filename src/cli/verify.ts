@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { verify } from "../analysis/verify.js";
 import type { AccessText, RegionResult, VerifyResult } from "../analysis/verify-result.js";
 import { ExitCode } from "../base/errors.js";
+import { countText } from "../base/units.js";
 import { openTrace } from "../trace/file-source.js";
 import { writeJson } from "./json-output.js";
 import { Progress } from "./progress.js";
@@ -66,14 +67,13 @@ Exits with 0 only where trace and truth are identical: count, order, width, addr
 }
 
 function print(result: VerifyResult): string {
-  const number = (value: number) => value.toLocaleString("en-US");
   const lines: string[] = [];
   const rows = result.regions.map((region) => [
     region.device,
     region.name === "" ? "(nothing in the log)" : region.name,
-    number(region.trace),
-    number(region.truth),
-    verdict(region, number),
+    countText(region.trace),
+    countText(region.truth),
+    verdict(region),
   ]);
   lines.push(...table([["device", "region", "trace", "truth", "identical"], ...rows]));
   for (const difference of result.differences.slice(0, shownMax)) {
@@ -83,26 +83,30 @@ function print(result: VerifyResult): string {
     if (difference.truth !== null) lines.push(`    truth  ${accessLine(difference.truth, "line")}`);
   }
   const hidden = result.differences.length - shownMax;
-  if (hidden > 0) lines.push("", `… and ${result.moreDifferences ? "at least " : ""}${number(hidden)} more`);
+  if (hidden > 0) lines.push("", `… and ${result.moreDifferences ? "at least " : ""}${countText(hidden)} more`);
   lines.push("");
   const { outsideFence, noMappingAlive, notLogged } = result.leftOut;
-  const fence = result.fence === null ? "no fence: the whole log counts" : `${number(outsideFence)} outside the fence`;
-  lines.push(`left out of the log: ${fence}, ${number(noMappingAlive)} while no recorded mapping covered them`);
-  if (notLogged > 0) lines.push(`left out of the trace: ${number(notLogged)} accesses to regions QEMU logs nothing of`);
+  const fence =
+    result.fence === null ? "no fence: the whole log counts" : `${countText(outsideFence)} outside the fence`;
+  lines.push(`left out of the log: ${fence}, ${countText(noMappingAlive)} while no recorded mapping covered them`);
+  if (notLogged > 0)
+    lines.push(`left out of the trace: ${countText(notLogged)} accesses to regions QEMU logs nothing of`);
   if (result.split + result.widened > 0) {
-    lines.push(`fitted as QEMU does: ${number(result.split)} split, ${number(result.widened)} by their own bytes only`);
+    lines.push(
+      `fitted as QEMU does: ${countText(result.split)} split, ${countText(result.widened)} by their own bytes only`,
+    );
   }
-  if (result.otherCpu > 0) lines.push(`${number(result.otherCpu)} were made by another CPU than the log says`);
+  if (result.otherCpu > 0) lines.push(`${countText(result.otherCpu)} were made by another CPU than the log says`);
   lines.push(
     result.identical
-      ? `identical: ${number(result.compared)} accesses, in the order of ${result.order}`
+      ? `identical: ${countText(result.compared)} accesses, in the order of ${result.order}`
       : `NOT identical: ${result.reasons.join("; ")}`,
   );
   return `${lines.join("\n")}\n`;
 }
 
-function verdict({ differences, trace, truth }: RegionResult, number: (value: number) => string): string {
-  if (differences > 0) return `no: ${number(differences)} differ`;
+function verdict({ differences, trace, truth }: RegionResult): string {
+  if (differences > 0) return `no: ${countText(differences)} differ`;
   return trace === truth ? "yes" : "yes, but for what was left out";
 }
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Code } from "iced-x86";
 import { assert } from "../base/assert.js";
 import { projectDirectory } from "../base/paths.js";
+import { countText } from "../base/units.js";
 import { ByteStrings, Random, stringStride } from "./byte-strings.js";
 import { emulatorSources } from "./emulator-check.js";
 import { loadNativeLibrary } from "./native.js";
@@ -112,9 +113,7 @@ export function renderInstructions(): string {
     const masked = form.masked !== "" && form.masked !== form.plain ? `, ${form.masked} with a mask` : "";
     const occurs = inKernels.get(Code[code]!);
     const plain = form.plain === "" ? `${form.masked} with a mask` : `${form.plain}${masked}`;
-    lines.push(
-      `| ${encoding} | ${instruction} | ${plain} | ${occurs === undefined ? "" : occurs.toLocaleString("en-US")} |`,
-    );
+    lines.push(`| ${encoding} | ${instruction} | ${plain} | ${occurs === undefined ? "" : countText(occurs)} |`);
   }
   return `${lines.join("\n")}\n`;
 }
