@@ -44,6 +44,19 @@ const accesses = (text: string) => text.split("\n").filter((line) => / [RW] 4 /.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: a terminal's colours begin with one
 const colour = /\x1b\[\d+m/;
 
+test.each([
+  "--help",
+  "report --help",
+  "registers list",
+  "completion bash",
+  `registers lookup --json 0x8 --registers e1000`,
+])("%s: who reads it may have gone", (words) => {
+  // a pipe that had a reader once
+  const command = `rm -f pipe; mkfifo pipe; exec 3<>pipe 4>pipe 3<&-; "$0" "$1" ${words} >&4; echo "ended with $?"`;
+  const { stdout, stderr } = spawnSync("sh", ["-c", command, process.execPath, program], plain);
+  expect([stdout, stderr]).toEqual(["ended with 0\n", ""]);
+});
+
 describe("report", () => {
   test("--filter, --from and --to choose", () => {
     const { stdout, status } = mmiostrider("report", "--filter", "register == CTRL and write", trace);

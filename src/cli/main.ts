@@ -37,6 +37,12 @@ const alone = Object.hasOwn(commands, named) && !speakOfAll.includes(named);
 const loads = alone ? [commands[named]!] : Object.values(commands);
 for (const load of loads) (await load())(program);
 
+// Who read our output may go before it is at its end (`--help | head`): no fault of anybody's. Not by a listener of
+// process.stdout's: to ask for that stream makes a pipe non-blocking, for the commands that we start, too.
+process.on("uncaughtException", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE" || error.syscall !== "write") process.exit(report(error));
+});
+
 try {
   await program.parseAsync();
 } catch (error) {
