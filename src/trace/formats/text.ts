@@ -62,8 +62,8 @@ interface AccessCells {
   /** From behind the CPU to before the value. */
   head: string;
   site: string;
-  /** The line's width without the value, and without what gives it colours. */
-  width_chars: number;
+  /** From behind the site, which has a column of its own, to a meaning; nothing where there is no site. */
+  blanks: string;
   register: RegisterWords | undefined;
   symbolsVersion: number;
 }
@@ -139,12 +139,11 @@ export class TextWriter {
     const place = state.placeOfAccess(event);
     const register = place && this.tellRegister(event, place);
     const { paint } = this;
-    const { head, site, width_chars } = this.cellsOf(event, state, place, register);
-    const value = hexWord(event.value, event.width_bytes).padStart(width.value);
+    const { head, site, blanks } = this.cellsOf(event, state, place, register);
+    const value = valueCell(event.value, event.width_bytes);
     const line = `${paint("time", this.stamp(event))}${head}${paint("value", value)}${site}`;
     const meaning = register?.meaningOf(event.value);
     if (meaning === undefined && remark === undefined) return `${line}\n`;
-    const blanks = " ".repeat(Math.max(lineUpToMeaning - width_chars - value.length, 0));
     const note = remark === undefined ? "" : ` ${paint("note", remark)}`;
     return `${line}${blanks}${note}${meaning === undefined ? "" : ` ${paint("meaning", `{ ${meaning} }`)}`}\n`;
   }
@@ -163,10 +162,11 @@ export class TextWriter {
     const where = this.where(event.address, state, place).padEnd(width.where);
     const name = (register?.name ?? "").padEnd(width.register);
     const site = event.site === 0n ? "" : this.site(event.site, state);
+    const chars = stampWidth + 4 + op.length + where.length + name.length + width.value + 1 + site.length;
     const made = {
       head: flatText(` ${paint(event.kind, op)} ${paint("where", where)} ${paint("register", name)} `),
       site: site === "" ? "" : flatText(` ${paint("site", site)}`),
-      width_chars: stampWidth + 4 + op.length + where.length + name.length + (site === "" ? 0 : 1 + site.length),
+      blanks: site === "" ? "" : flatText(" ".repeat(Math.max(lineUpToMeaning - chars, 0))),
       register,
       symbolsVersion,
     };
@@ -204,10 +204,12 @@ export class TextWriter {
 
 const hex = (value: bigint) => `0x${value.toString(16)}`;
 
-/** `0x00000012`: all digits of so many bytes. */
-function hexWord(value: bigint, width_bytes: number): string {
-  if (width_bytes === 4 && value <= 0xffff_ffffn) return `0x${eightHexDigits(Number(value))}`;
-  return `0x${value.toString(16).padStart(Math.max(2 * width_bytes, 1), "0")}`;
+const before32Bits = "0x".padStart(width.value - 8);
+
+/** `0x00000012`: all digits of so many bytes, at the right of their column. */
+function valueCell(value: bigint, width_bytes: number): string {
+  if (width_bytes === 4 && value <= 0xffff_ffffn) return before32Bits + eightHexDigits(Number(value));
+  return `0x${value.toString(16).padStart(Math.max(2 * width_bytes, 1), "0")}`.padStart(width.value);
 }
 
 /** What is special about an access, a letter each; the README lists them. */
