@@ -8,7 +8,7 @@ import { setFlagsFromString } from "node:v8";
 setFlagsFromString("--heap-growing-percent=40");
 setFlagsFromString("--max-semi-space-size=8");
 
-const program = new URL("../dist/cli/main.js", import.meta.url);
+const program = new URL("../dist/program/mmiostrider.js", import.meta.url);
 if (existsSync(fileURLToPath(program))) {
   await import(program.href);
 } else {

@@ -29,6 +29,7 @@ export function setUp() {
     run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
   }
   run(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"]);
+  run(process.execPath, ["scripts/bundle.mjs"]);
 }
 
 function isInstalled() {
