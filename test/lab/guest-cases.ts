@@ -27,6 +27,12 @@ await() {
   echo "no '$2' in $1 after a minute" >&2
   return 1
 }
+# waits until the shell finds that $1 is so, at most a minute
+until_true() {
+  for i in $(seq ${600 * patience}); do eval "$1" && return; sleep 0.1; done
+  echo "not so after a minute: $1" >&2
+  return 1
+}
 # waits until the trace $1 has all that a driver did while it loaded: more than 20,000 bytes, and no more for two seconds
 written() {
   before=0; same=0
