@@ -28,8 +28,7 @@ export function setUp() {
     process.stdout.write("Installing npm packages\n");
     run("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"]);
   }
-  run(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "tsconfig.json"]);
-  run(process.execPath, ["scripts/bundle.mjs"]);
+  run("npm", ["run", "build", "--silent"]);
 }
 
 function isInstalled() {

@@ -37,7 +37,7 @@ async function makeTrace(events: number): Promise<void> {
 }
 
 beforeAll(async () => {
-  if (!existsSync(join(project, "dist/cli/main.js"))) throw new Error("run `npm run build` first");
+  if (!existsSync(join(project, "dist/program/mmiostrider.js"))) throw new Error("run `npm run build` first");
   for (const events of [small, full, large]) await makeTrace(events);
   writeFileSync(
     note,

@@ -32,7 +32,7 @@ function mmiostrider(args: string[], input?: Uint8Array, cwd = directory) {
 }
 
 beforeAll(async () => {
-  if (!existsSync(join(project, "dist/cli/main.js"))) throw new Error("run `npm run build` first");
+  if (!existsSync(join(project, "dist/program/mmiostrider.js"))) throw new Error("run `npm run build` first");
   expect(mmiostrider(["convert", packed, trace])).toMatchObject({ stderr: "", status: 0 });
   const wall_ns = BigInt(Date.UTC(2026, 10, 23, 23, 59, 59)) * 1_000_000n;
   const clock = { ...madeUpHeader().clock, wall_ns: `0x${wall_ns.toString(16)}` as const };

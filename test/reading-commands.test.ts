@@ -24,7 +24,7 @@ const program = join(project, "bin/mmiostrider.js");
 const trace = join(project, "test/data/e1000.mmt");
 
 beforeAll(() => {
-  if (!existsSync(join(project, "dist/cli/main.js"))) throw new Error("run `npm run build` first");
+  if (!existsSync(join(project, "dist/program/mmiostrider.js"))) throw new Error("run `npm run build` first");
 });
 
 const plain = { encoding: "utf8", timeout: 60_000, maxBuffer: 64 << 20, cwd: directory } as const;

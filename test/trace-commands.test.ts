@@ -29,7 +29,7 @@ function mmiostrider(args: string[], input?: Uint8Array) {
 }
 
 beforeAll(async () => {
-  if (!existsSync(join(project, "dist/cli/main.js"))) throw new Error("run `npm run build` first");
+  if (!existsSync(join(project, "dist/program/mmiostrider.js"))) throw new Error("run `npm run build` first");
   const imported = importMmiotrace(recorded);
   const writer = await TraceWriter.create(trace, imported.header);
   await writer.append(imported.records);
