@@ -67,11 +67,11 @@ for round in 1 2; do
   written /tmp/followed.mmt; before=$(stat -c %s /tmp/followed.mmt)
   # a module comes: the small blocks before it become one
   modprobe dummy
-  until_true '[ $(stat -c %s /tmp/followed.mmt) -lt '$before' ]'
+  until_true eval '[ $(stat -c %s /tmp/followed.mmt) -lt '$before' ]'
   echo "$before, then $(stat -c %s /tmp/followed.mmt)"
   modprobe -r dummy; modprobe -r e1000
 done
-until_true '[ $(wc -l < /share/follower.csv) -gt 10000 ]' && echo "seen while it goes on"
+until_true eval '[ $(wc -l < /share/follower.csv) -gt 10000 ]' && echo "seen while it goes on"
 END
 mmiostrider record --driver e1000 -o /tmp/followed.mmt -- sh -c '
   for i in $(seq 100); do [ -s /tmp/followed.mmt ] && break; sleep 0.1; done
@@ -80,7 +80,7 @@ mmiostrider record --driver e1000 -o /tmp/followed.mmt -- sh -c '
   sh -e /tmp/steps' 2> /tmp/followed.err
 echo "ended with $?"
 grep -c ' 0 lost, 0 escaped' /tmp/followed.err
-until_true '! [ -e /proc/$(cat /tmp/follower) ]'
+until_true eval '! [ -e /proc/$(cat /tmp/follower) ]'
 cat /tmp/follower.err
 [ -e /proc/$(cat /tmp/stuck) ] && echo "the other one hasn't read it yet"
 kill $(cat /tmp/stuck)

@@ -21,18 +21,14 @@ const case_s = 150 * patience;
 
 /** What every case has at hand. */
 const tools = `
-# waits until the file $1 has the text $2, at most a minute
-await() {
-  for i in $(seq ${600 * patience}); do grep -qs -e "$2" "$1" && return; sleep 0.1; done
-  echo "no '$2' in $1 after a minute" >&2
-  return 1
-}
-# waits until the shell finds that $1 is so, at most a minute
+# waits until a command succeeds, at most a minute
 until_true() {
-  for i in $(seq ${600 * patience}); do eval "$1" && return; sleep 0.1; done
-  echo "not so after a minute: $1" >&2
+  for i in $(seq ${600 * patience}); do "$@" && return; sleep 0.1; done
+  echo "not so after a minute: $*" >&2
   return 1
 }
+# waits until the file $1 has the text $2
+await() { until_true grep -qs -e "$2" "$1"; }
 # waits until the trace $1 has all that a driver did while it loaded: more than 20,000 bytes, and no more for two seconds
 written() {
   before=0; same=0
