@@ -242,7 +242,7 @@ async function runUntilEnd(
     const end = await Promise.race([traced.ended, signals.first.then(() => undefined)]);
     if (end === undefined) {
       traced.leave(signals.received!);
-      failure = `the command \`${command.join(" ")}\` still runs; it isn't recorded any more`;
+      failure = `the command ${traced.name} still runs; it isn't recorded any more`;
     } else if (signals.received === undefined) failure = traced.failure(end);
   }
   return { failure, result, stopped_ms };

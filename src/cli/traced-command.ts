@@ -1,6 +1,7 @@
 // The command that `record` runs while recording: started, waited for, and told of signals; its end put in words.
 import { type ChildProcess, spawn } from "node:child_process";
 import { UserError } from "../base/errors.js";
+import { printable } from "../base/printable.js";
 import { findTool } from "../base/run-tool.js";
 
 export interface CommandEnd {
@@ -17,14 +18,15 @@ export function requireProgram(command: readonly string[]): void {
 }
 
 export class TracedCommand {
-  private readonly words: readonly string[];
+  /** What messages call it: its words between backticks, in one line. */
+  readonly name: string;
   private readonly child: ChildProcess;
   /** Settles when it has ended; never rejects. */
   readonly ended: Promise<CommandEnd | Error>;
 
   /** `stdout` is where its output goes: away from ours when that carries the trace. */
   constructor(words: readonly string[], stdout: "inherit" | "stderr") {
-    this.words = words;
+    this.name = `\`${printable(words.join(" "))}\``;
     const [program, ...parameters] = words;
     this.child = spawn(findTool(program!) ?? program!, parameters, {
       argv0: program!,
@@ -49,7 +51,7 @@ export class TracedCommand {
 
   /** Why its end is a failure, in one sentence; undefined when it isn't. */
   failure(end: CommandEnd | Error): string | undefined {
-    const name = `the command \`${this.words.join(" ")}\``;
+    const name = `the command ${this.name}`;
     if (end instanceof Error) return `${name} could not be started: ${end.message}`;
     if (end.signal !== null) return `${name} was ended by ${end.signal}`;
     return end.code === 0 ? undefined : `${name} failed with exit code ${end.code}`;

@@ -1,6 +1,7 @@
 // A trace as a person reads it: one line an event. Pure: events and state in, lines out.
 import { flatText } from "../../base/flat-text.js";
 import { eightHexDigits } from "../../base/hex.js";
+import { printable } from "../../base/printable.js";
 import { secondsText } from "../../base/units.js";
 import { ByTarget } from "../by-target.js";
 import type { AccessEvent, TraceEvent } from "../events.js";
@@ -220,10 +221,4 @@ function flagLetters(flags: number): string {
     (flags & RecordFlag.user ? "u" : "") +
     (flags & RecordFlag.unordered ? "?" : "")
   );
-}
-
-/** Text from the traced machine, without what would move a terminal's cursor. */
-function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is replaced
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, "·");
 }
