@@ -107,7 +107,7 @@ rmmod mmiostrider`,
 insmod "$(core)"
 /share/command-fuzz lengths && echo "lengths as documented"
 /share/command-fuzz 8 1 || echo "the fuzzer failed"
-for i in $(seq 100); do rmmod mmiostrider 2> /dev/null && break; sleep 0.1; done
+until_true rmmod mmiostrider 2> /dev/null
 core_loaded
 # and while somebody records, from beside
 mmiostrider record --driver e1000 -o /share/noise.mmt -- sh -ec '. /share/cases/tools

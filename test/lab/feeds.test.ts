@@ -20,11 +20,7 @@ cat > /tmp/steps <<'END'
 . /share/cases/tools
 ${soFar}
 modprobe e1000
-for try in 1 2 3 4 5 6 7 8 9 10; do
-  sleep 1; lines=$(so_far /share/stream.mmt)
-  [ "$lines" -gt 5000 ] && break
-done
-echo "$lines" > /tmp/lines
+until_true eval '[ $(so_far /share/stream.mmt | tee /tmp/lines) -gt 5000 ]'
 modprobe -r e1000
 END
 mmiostrider record --driver e1000 -o - -- sh /tmp/steps | cat > /share/stream.mmt
@@ -44,8 +40,7 @@ END
 { mmiostrider record --driver e1000 --clean-room --ring-size 64K -o - -- sh -e /tmp/steps 2> /tmp/blocked.err; echo $? > /tmp/code; } | {
   # not head, which takes more out of the pipe than it passes on
   dd bs=1 count=300 of=/share/blocked.mmt 2> /dev/null
-  for i in $(seq 1200); do [ -e /tmp/through ] && break; sleep 0.1; done
-  cat /tmp/through
+  await /tmp/through through && cat /tmp/through
   cat >> /share/blocked.mmt
 }
 echo "ended with $(cat /tmp/code)"
@@ -73,8 +68,7 @@ for round in 1 2; do
 done
 until_true eval '[ $(wc -l < /share/follower.csv) -gt 10000 ]' && echo "seen while it goes on"
 END
-mmiostrider record --driver e1000 -o /tmp/followed.mmt -- sh -c '
-  for i in $(seq 100); do [ -s /tmp/followed.mmt ] && break; sleep 0.1; done
+mmiostrider record --driver e1000 -o /tmp/followed.mmt -- sh -c '. /share/cases/tools; until_true [ -s /tmp/followed.mmt ]
   mmiostrider report --follow --format csv /tmp/followed.mmt > /share/follower.csv 2> /tmp/follower.err & echo $! > /tmp/follower
   { mmiostrider report --follow --format csv /tmp/followed.mmt & echo $! > /tmp/stuck; wait; } | { sleep 1000; cat; } > /dev/null & 
   sh -e /tmp/steps' 2> /tmp/followed.err

@@ -50,8 +50,7 @@ open_up() {
 network_up() {
   ip link set eth0 up
   ip addr add 10.0.2.15/24 dev eth0 2> /dev/null
-  for i in $(seq 100); do [ "$(cat /sys/class/net/eth0/carrier)" = 1 ] && return; sleep 0.1; done
-  echo "no carrier" >&2; return 1
+  until_true grep -qsx 1 /sys/class/net/eth0/carrier
 }
 pings() { ping -q -c $1 -i 0.1 -w 60 10.0.2.2 > /dev/null || echo "no answer to a ping" >&2; }
 core() { echo "$CORE"; }

@@ -11,10 +11,7 @@ const mdic = 0x20n;
 
 const steps = `. /share/cases/tools
 # every task has to come by a place where it can change over
-changed_over() {
-  for i in $(seq 600); do [ "$(cat ${patch}/transition 2> /dev/null || echo 0)" = 0 ] && return; sleep 0.1; done
-  echo "still in transition" >&2; return 1
-}
+changed_over() { until_true eval '[ "$(cat ${patch}/transition 2> /dev/null || echo 0)" = 0 ]'; }
 patch_on() { insmod /share/mms_livepatch_test.ko; changed_over; cat ${patch}/enabled; }
 patch_off() { echo 0 > ${patch}/enabled; changed_over; [ ! -e ${patch} ]; rmmod mms_livepatch_test; }
 # the driver reads its PHY when it comes up

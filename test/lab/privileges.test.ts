@@ -44,13 +44,13 @@ mmiostrider record --driver e1000 -Z nobody -o - -- sh -ec 'modprobe e1000; modp
 
   // as a terminal's Ctrl-C: to all of its processes
   "ctrl-c": `${worker}
-setsid mmiostrider record --driver e1000 -Z nobody -o /share/ctrl-c.mmt 2> /tmp/ctrl-c.err & sleep 1
+setsid mmiostrider record --driver e1000 -Z nobody -o /share/ctrl-c.mmt 2> /tmp/ctrl-c.err &
 await /tmp/ctrl-c.err "Ctrl-C stops"
 recorder=$(recorder_of $(worker))
 modprobe e1000; network_up; pings 3
 kill -INT -$recorder
 await /tmp/ctrl-c.err " events in "
-for i in $(seq 100); do [ -e /proc/$recorder ] || break; sleep 0.1; done
+until_true eval '! [ -e /proc/$recorder ]'
 worker
 grep -c ' 0 lost, 0 escaped' /tmp/ctrl-c.err
 modprobe -r e1000; rmmod mmiostrider`,
@@ -61,7 +61,7 @@ await /tmp/killed.err "Ctrl-C stops"
 modprobe e1000
 truth_mark k
 kill -9 $recorder; wait $recorder; echo "ended with $?"
-for i in $(seq 100); do [ -z "$(worker)" ] && break; sleep 0.1; done
+until_true eval '[ -z "$(worker)" ]'
 worker
 grep state /dev/mmiostrider
 network_up; pings 3; modprobe -r e1000; rmmod mmiostrider`,
@@ -100,7 +100,7 @@ mmiostrider record --engine singlestep --driver e1000 -Z nobody -o /share/step-k
 await /tmp/step.err "Ctrl-C stops"
 modprobe e1000; written /share/step-killed.mmt
 kill -9 $recorder
-for i in $(seq 200); do [ -z "$(worker)" ] && [ "$(cat /sys/devices/system/cpu/online)" = 0-1 ] && break; sleep 0.1; done
+until_true eval '[ -z "$(worker)" ] && grep -qx 0-1 /sys/devices/system/cpu/online'
 worker
 cat /sys/devices/system/cpu/online /sys/kernel/tracing/current_tracer
 modprobe -r e1000`,

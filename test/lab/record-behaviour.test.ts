@@ -57,7 +57,7 @@ cat /tmp/ctrl-c.err >&2`,
 
   killed: `
 mmiostrider record --driver e1000 -o /share/killed.mmt 2> /dev/null & recorder=$!
-for i in $(seq 600); do grep -qs recording /dev/mmiostrider && break; sleep 0.1; done
+until_true grep -qs recording /dev/mmiostrider
 modprobe e1000
 truth_mark c
 written /share/killed.mmt
@@ -108,8 +108,8 @@ cp /tmp/small/x.mmt /share/full.mmt
 umount /tmp/small`,
 
   "who-may-open": `
-mmiostrider record --range fe000000-fe000fff --duration 3 -o /share/opened.mmt -- sleep 60 2> /tmp/opened.err & recorder=$!
-for i in $(seq 600); do grep -qs recording /dev/mmiostrider && break; sleep 0.1; done
+mmiostrider record --range fe000000-fe000fff -o /share/opened.mmt 2> /tmp/opened.err & recorder=$!
+await /tmp/opened.err "Ctrl-C stops"
 open_up "$PROJECT"; open_up "$NODE"
 ( : <> /dev/mmiostrider ) 2>&1 | grep -o 'busy'
 for i in 1 2 3; do grep state /dev/mmiostrider; done
@@ -118,9 +118,14 @@ grep error /dev/mmiostrider
 echo mark from the shell > /dev/mmiostrider && echo marked
 as_nobody cat /dev/mmiostrider 2>&1 | grep -o 'Permission denied'
 as_nobody "$NODE" "$PROJECT/bin/mmiostrider.js" mark hello
-kill $(pgrep -P $recorder sleep)
-wait $recorder; echo "ended with $?"
-grep -o 'ended by.*' /tmp/opened.err`,
+finish $recorder INT; echo "ended with $?"`,
+
+  // the command goes on after the recording's end, and is waited for
+  duration: `
+mmiostrider record --driver e1000 --duration 1 -o /share/duration.mmt -- sh -c '. /share/cases/tools
+  ended() { ! grep -qs "state recording" /dev/mmiostrider; }
+  until_true ended && modprobe e1000 && modprobe -r e1000 && echo afterwards; kill $$'
+echo "ended with $?"`,
 
   "to-a-pipe": `
 mmiostrider record --clean-room --driver e1000 -o - -- sh -ec 'echo hello; modprobe e1000; modprobe -r e1000' | cat > /share/piped.mmt`,
@@ -301,12 +306,20 @@ describe("record", () => {
       "error only the recorder may say: start",
       "marked",
       "Permission denied",
-      "ended with 1",
-      "ended by SIGTERM",
+      "ended with 0",
     ]);
     expect(outcome.stderr).toContain("mmiostrider: setting a marker failed: only root may\n");
     const { events } = await readTrace(join(share, "opened.mmt"));
     expect(events.flatMap((event) => (event.kind === "mark" ? [event.text] : []))).toEqual(["from the shell"]);
+    expect(outcome.left).toEqual([]);
+  });
+
+  test("a time to record: the command outlives it, and its end is told", async () => {
+    const outcome = outcomes.get("duration")!;
+    expect(outcome.stdout).toBe("afterwards\nended with 1\n");
+    expect(said(outcome).at(-1)).toMatch(/^the command `sh -c \. .* kill \$\$` was ended by SIGTERM$/);
+    const { events, damage } = await readTrace(join(share, "duration.mmt"));
+    expect([damage, events.filter(isAccess)]).toEqual([undefined, []]);
     expect(outcome.left).toEqual([]);
   });
 

@@ -37,7 +37,7 @@ await /tmp/killed.err "Ctrl-C stops"
 modprobe e1000; written /share/killed.mmt
 mmiostrider record --engine singlestep --driver e1000 -o second.mmt; echo "the second ended with $?"
 kill -9 $recorder; wait $recorder; echo "ended with $?"
-for i in $(seq 200); do grep -q nop /sys/kernel/tracing/current_tracer && settings | diff -q /tmp/before - > /dev/null && break; sleep 0.1; done
+until_true eval 'grep -q nop /sys/kernel/tracing/current_tracer && settings | diff -q /tmp/before - > /dev/null'
 settings | diff /tmp/before - && echo "as before"
 network_up; pings 3
 modprobe -r e1000`,
@@ -66,7 +66,7 @@ mmiostrider record --engine singlestep --driver e1000 -o /share/mounted-killed.m
 await /tmp/mounted.err "Ctrl-C stops"
 modprobe e1000
 kill -9 $recorder; wait $recorder; echo "ended with $?"
-for i in $(seq 200); do grep -q "^tracefs /sys/kernel/tracing " /proc/mounts || break; sleep 0.1; done
+until_true eval '! grep -q "^tracefs /sys/kernel/tracing " /proc/mounts'
 grep -c "^tracefs /sys/kernel/tracing " /proc/mounts
 cat /sys/devices/system/cpu/online
 modprobe -r e1000
