@@ -160,7 +160,7 @@ describe("a data set", () => {
     writeFileSync(join(folder, "README"), "no trace\n");
     const made = mmiostrider(["convert", "--to", "parquet", "--partition", "device,date", "traces/"]);
     expect(made.status).toBe(0);
-    expect(made.stderr).toMatch(/^mmiostrider: note: left out: traces\/README: this is none of .*\n$/);
+    expect(made.stderr).toMatch(/^mmiostrider: note: left out: traces\/README: at byte 0: this is none of .*\n$/);
   });
 
   test("the query in the documentation says what stat says", async () => {

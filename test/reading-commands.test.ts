@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { madeUpHeader, madeUpRecords, madeUpSummary } from "../src/trace/made-up-records.js";
 import { TraceWriter } from "../src/trace/writer.js";
@@ -55,6 +56,66 @@ test.each([
   const command = `rm -f pipe; mkfifo pipe; exec 3<>pipe 4>pipe 3<&-; "$0" "$1" ${words} >&4; echo "ended with $?"`;
   const { stdout, stderr } = spawnSync("sh", ["-c", command, process.execPath, program], plain);
   expect([stdout, stderr]).toEqual(["ended with 0\n", ""]);
+});
+
+describe("a log of another format is read as it is", () => {
+  const packed = join(project, "test/data/e1000-mmiotrace.txt.gz");
+  const log = join(directory, "e1000-mmiotrace.txt");
+  const converted = join(directory, "converted.mmt");
+
+  beforeAll(() => {
+    writeFileSync(log, gunzipSync(readFileSync(packed)));
+    expect(mmiostrider("convert", log, converted).status).toBe(0);
+  });
+
+  test.each([
+    ["report"],
+    ["report", "--format", "csv", "--filter", "write"],
+    ["report", "--fold"],
+    ["stat", "--json"],
+    ["grep", "CTRL "],
+    ["diff", converted],
+    ["verify", "--truth", join(project, "test/data/e1000-truth.log.gz")],
+  ])("%s %s", (...words) => {
+    const { stdout, status } = mmiostrider(...words, converted);
+    expect([status, stdout.length > 5]).toEqual([0, true]);
+    for (const file of [log, packed]) {
+      const { stdout: same, stderr, status: ended } = mmiostrider(...words, file);
+      expect([same, stderr, ended]).toEqual([stdout.replaceAll("converted,", "e1000-mmiotrace,"), "", 0]);
+    }
+  });
+
+  test("through a pipe; report, which prints what comes, says what to do", () => {
+    const input = readFileSync(packed);
+    const run = (...words: string[]) => spawnSync(process.execPath, [program, ...words], { ...plain, input });
+    expect(run("stat", "-").stdout).toBe(mmiostrider("stat", converted).stdout);
+    const { stdout, stderr, status } = run("report", "-");
+    expect([stdout, status]).toEqual(["", 1]);
+    expect(stderr).toMatch(
+      /^mmiostrider: standard input: at byte 0: .*\n {2}a log of another format .* `mmiostrider convert`\n$/,
+    );
+  });
+
+  test("parts of it, and it beside a trace, become a trace", () => {
+    const part = join(directory, "part.mmt");
+    expect(mmiostrider("cut", "--from", "@100", "--to", "@199", packed, "-o", part).status).toBe(0);
+    const { accesses: count } = JSON.parse(mmiostrider("stat", "--json", part).stdout);
+    expect(count).toBeGreaterThan(90);
+    const merged = join(directory, "merged.mmt");
+    const { stderr, status } = mmiostrider("merge", packed, part, "-o", merged);
+    expect(stderr).toMatch(/ events of 2 traces/);
+    expect(status).toBe(0);
+  });
+
+  test("what is said of it is said of the file that was named", () => {
+    const cut = join(directory, "cut.txt");
+    writeFileSync(cut, readFileSync(log).subarray(0, -10));
+    const { stderr, status } = mmiostrider("stat", cut);
+    expect(stderr).toMatch(/^mmiostrider: \S*cut\.txt: incomplete: the log is cut within its last line, \d+: ".*"\n$/);
+    expect(status).toBe(3);
+    writeFileSync(cut, `${readFileSync(log).subarray(0, 100_000)}\nR what is this\n`);
+    expect(mmiostrider("report", cut).stderr).toMatch(/^mmiostrider: \S*cut\.txt:\d+: /);
+  });
 });
 
 describe("report", () => {

@@ -87,11 +87,11 @@ describe("report", () => {
   });
 
   test("what is no trace, and what isn't there, is one line", () => {
-    const other = mmiostrider(["report", log]);
-    expect([other.status, other.stderr]).toEqual([
-      1,
-      `mmiostrider: ${log}: at byte 0: this is not a trace of mmiostrider's\n`,
-    ]);
+    const other = mmiostrider(["report", process.execPath]);
+    expect(other.status).toBe(1);
+    expect(other.stderr).toMatch(
+      /^mmiostrider: \S+: at byte 0: this is none of a trace of mmiostrider's, mmiotrace's .*\n$/,
+    );
     const missing = mmiostrider(["report", join(directory, "nothing")]);
     expect(missing.status).toBe(1);
     expect(missing.stderr.trimEnd().split("\n").length).toBe(1);

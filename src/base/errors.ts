@@ -40,6 +40,8 @@ export class UsageError extends UserError {
 export class FormatError extends UserError {
   override readonly name = "FormatError";
   readonly file: string;
+  /** The message without its place. */
+  readonly what: string;
   readonly offset: number | undefined;
   readonly line: number | undefined;
 
@@ -48,6 +50,7 @@ export class FormatError extends UserError {
       where.line !== undefined ? `:${where.line}` : where.offset !== undefined ? `: at byte ${where.offset}` : "";
     super(`${file}${place}: ${what}`, where.advice === undefined ? {} : { advice: where.advice });
     this.file = file;
+    this.what = what;
     this.offset = where.offset;
     this.line = where.line;
   }

@@ -78,6 +78,7 @@ async function run(from: string, out: string | undefined, options: Options): Pro
   const progress = new Progress("converting");
   const shared = {
     from: options.from,
+    advice: "--from says which it is where that can't be told",
     ranges: options.vmallocinfo === undefined ? undefined : rangesOf(options.vmallocinfo),
     makeTell: () => {
       const registers = makeRegisters();

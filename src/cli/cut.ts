@@ -3,8 +3,8 @@ import type { Command } from "commander";
 import { cutTrace } from "../analysis/cut-trace.js";
 import { UsageError } from "../base/errors.js";
 import { countText } from "../base/units.js";
-import { openTrace } from "../trace/file-source.js";
 import { makeTrace, requireFileForJson, tellMade } from "./new-trace.js";
+import { openReadable } from "./open-input.js";
 import { Progress } from "./progress.js";
 import {
   addFilterOption,
@@ -29,7 +29,7 @@ export function addCut(program: Command): void {
       "Writes the events from one place of a trace to another into a new trace. Times stay what they are, and what is " +
         "mapped, who the sites are and which devices there are is known in it as in the whole.",
     )
-    .argument("<file>", "the trace; - is standard input")
+    .argument("<file>", "the trace, or a log that convert reads; - is standard input")
     .requiredOption("-o, --output <file>", "the new trace; - is standard output");
   addRangeOptions(command);
   addFilterOption(command);
@@ -56,7 +56,7 @@ Exit codes: 0 done, 1 failed (nothing is left behind then), 2 wrong usage.`,
       }
       requireFileForJson(options);
       const makeRegisters = registersOf(options);
-      const reader = await openTrace(file);
+      const reader = await openReadable(file);
       const progress = new Progress("cutting");
       try {
         const events = await makeTrace(options.output, ({ create, check }) =>

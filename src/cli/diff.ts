@@ -4,8 +4,8 @@ import { collectSequences, type DeviceSequence, type SequenceEntry } from "../an
 import { type DiffResult, diffTraces, Masks, type TraceDifference } from "../analysis/diff-traces.js";
 import { ExitCode, UsageError } from "../base/errors.js";
 import { countText } from "../base/units.js";
-import { openTrace } from "../trace/file-source.js";
 import { writeJson } from "./json-output.js";
+import { openReadable } from "./open-input.js";
 import { type ColorChoice, colorChoices, paintFor } from "./paint.js";
 import { Progress } from "./progress.js";
 import { tellIncomplete } from "./report.js";
@@ -77,7 +77,7 @@ of them is incomplete.`,
       const makeRegisters = registersOf(options);
       let incomplete = false;
       const read = async (file: string): Promise<DeviceSequence[]> => {
-        const reader = await openTrace(file);
+        const reader = await openReadable(file);
         const progress = new Progress(`reading ${file}`);
         try {
           return await collectSequences(reader, makeRegisters(), selection, (done) =>

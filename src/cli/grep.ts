@@ -2,10 +2,10 @@
 import type { Command } from "commander";
 import { selectedViews } from "../analysis/selection.js";
 import { ExitCode, UsageError } from "../base/errors.js";
-import { openTrace } from "../trace/file-source.js";
 import { EventRows, traceName } from "../trace/formats/event-rows.js";
 import { jsonLine } from "../trace/formats/row-text.js";
 import { TextWriter } from "../trace/formats/text.js";
+import { openReadable } from "./open-input.js";
 import { type ColorChoice, colorChoices, paintFor } from "./paint.js";
 import { Progress } from "./progress.js";
 import { tellIncomplete } from "./report.js";
@@ -41,7 +41,7 @@ export function addGrep(program: Command): void {
         "Filters are faster, and know what is a register and what a value.",
     )
     .argument("<expression>", "the regular expression")
-    .argument("<files...>", "the traces; - is standard input")
+    .argument("<files...>", "the traces, or logs that convert reads; - is standard input")
     .option("-i, --ignore-case", "upper and lower case are the same")
     .option("-v, --invert-match", "the lines in which it isn't found")
     .option("-c, --count", "only how many lines, for each file")
@@ -78,7 +78,7 @@ Exit codes: 0 found, 1 not found (or failed, with a message), 2 wrong usage, 3 n
       let incomplete = false;
       try {
         for (const file of files) {
-          const reader = await openTrace(file);
+          const reader = await openReadable(file);
           const progress = new Progress(`searching ${file}`, { whilePrinting: true });
           try {
             const prefix = files.length > 1 && options.json !== true ? `${file}:` : "";

@@ -3,9 +3,9 @@ import type { Command } from "commander";
 import { mergeTraces } from "../analysis/merge-traces.js";
 import { UsageError } from "../base/errors.js";
 import { countText } from "../base/units.js";
-import { openTrace } from "../trace/file-source.js";
 import type { TraceReader } from "../trace/reader.js";
 import { makeTrace, requireFileForJson, tellMade } from "./new-trace.js";
+import { openReadable } from "./open-input.js";
 import { Progress } from "./progress.js";
 
 const filesMax = 256;
@@ -18,7 +18,7 @@ export function addMerge(program: Command): void {
       "Makes one trace of several of one machine, in the order of time: by the TSC where they are of one boot, else by " +
         "the wall clock. Mappings whose numbers clash get new ones.",
     )
-    .argument("<files...>", "the traces, two or more; one may be -, standard input")
+    .argument("<files...>", "the traces, or logs that convert reads, two or more; one may be -, standard input")
     .requiredOption("-o, --output <file>", "the new trace; - is standard output")
     .option("--json", "what was written, as JSON on standard output")
     .addHelpText(
@@ -39,7 +39,7 @@ Exit codes: 0 done, 1 failed (nothing is left behind then), 2 wrong usage.`,
       const readers: TraceReader[] = [];
       const progress = new Progress("merging");
       try {
-        for (const file of files) readers.push(await openTrace(file));
+        for (const file of files) readers.push(await openReadable(file));
         const events = await makeTrace(options.output, ({ create, check }) =>
           mergeTraces(readers, {
             commandLine: ["mmiostrider", ...process.argv.slice(2)],

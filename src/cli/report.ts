@@ -16,6 +16,7 @@ import { TextWriter } from "../trace/formats/text.js";
 import { incompleteOf } from "../trace/incomplete.js";
 import type { TraceReader } from "../trace/reader.js";
 import { TraceState } from "../trace/state.js";
+import { openReadableOrLive } from "./open-input.js";
 import { Pager } from "./pager.js";
 import { type ColorChoice, colorChoices, paintFor } from "./paint.js";
 import { Progress } from "./progress.js";
@@ -52,7 +53,7 @@ export function addReport(program: Command): void {
     .command("report")
     .summary("print a trace, one line an access")
     .description("Prints a trace, one line an access. On a terminal it comes through $PAGER, or less.")
-    .argument("<file>", "the trace; - is standard input, printed as it comes")
+    .argument("<file>", "the trace, or a log that convert reads; - is standard input, a trace printed as it comes")
     .addOption(program.createOption("--format <format>", "how the lines look").choices(formats).default("text"));
   addFilterOption(command);
   addRangeOptions(command);
@@ -72,7 +73,7 @@ Examples:
   mmiostrider report --fold --from mark:ping nic.mmt
   mmiostrider report --follow nic.mmt                    (while record writes it)
   mmiostrider record --driver nvme -o - | mmiostrider report -
-  mmiostrider report --registers rnndb/nv_mmio.xml:NV_MMIO gpu.mmt
+  mmiostrider report --registers rnndb/nv_mmio.xml:NV_MMIO mmiotrace.txt.gz
   mmiostrider report --format mmiotrace e1000.mmt > e1000.txt
   mmiostrider report --format jsonl e1000.mmt | jq 'select(.op == "write") | .register'
 
@@ -87,7 +88,7 @@ escaped records.`,
       if (options.fold === true && options.format !== "text") {
         throw new UsageError(`--fold needs --format text, not ${options.format}`);
       }
-      const reader = await openTrace(file, { live: true });
+      const reader = await (options.follow === true ? openTrace(file, { live: true }) : openReadableOrLive(file));
       const live = options.follow === true || reader.source.coming === true;
       const pager = options.pager && options.follow !== true ? Pager.start() : undefined;
       const output = pager === undefined ? new TextOutput() : new TextOutput(pager.input);

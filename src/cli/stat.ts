@@ -6,8 +6,8 @@ import { type RegisterStatistics, type Rows, type Statistics, StatisticsCollecto
 import type { TallyResult } from "../analysis/tally.js";
 import { ExitCode, UsageError } from "../base/errors.js";
 import { bytesText, countText, durationText } from "../base/units.js";
-import { openTrace } from "../trace/file-source.js";
 import { writeJson } from "./json-output.js";
+import { openReadable } from "./open-input.js";
 import { Progress } from "./progress.js";
 import { tellIncomplete } from "./report.js";
 import {
@@ -40,7 +40,7 @@ export function addStat(program: Command): void {
       "Counts a trace's accesses, bytes and the time between accesses by device, register, site and CPU, and finds " +
         "what is polled: the same read by the same code three times in a row or more.",
     )
-    .argument("<file>", "the trace; - is standard input")
+    .argument("<file>", "the trace, or a log that convert reads; - is standard input")
     .addOption(
       program
         .createOption("--by <subject>", "only this table; repeatable")
@@ -73,7 +73,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the trace is incomplete.`,
     .action(async (file: string, options: StatOptions) => {
       const selection = selectionOf(options);
       const makeRegisters = registersOf(options);
-      const reader = await openTrace(file);
+      const reader = await openReadable(file);
       const progress = new Progress("counting");
       const output = new TextOutput();
       try {

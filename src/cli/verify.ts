@@ -4,8 +4,8 @@ import { verify } from "../analysis/verify.js";
 import type { AccessText, RegionResult, VerifyResult } from "../analysis/verify-result.js";
 import { ExitCode } from "../base/errors.js";
 import { countText } from "../base/units.js";
-import { openTrace } from "../trace/file-source.js";
 import { writeJson } from "./json-output.js";
+import { openReadable } from "./open-input.js";
 import { Progress } from "./progress.js";
 import { TextOutput } from "./text-output.js";
 
@@ -23,7 +23,7 @@ export function addVerify(program: Command): void {
   program
     .command("verify")
     .description("compare a trace with the ground truth that QEMU logged, access by access")
-    .argument("<file>", "the trace; - is standard input")
+    .argument("<file>", "the trace, or a log that convert reads; - is standard input")
     .requiredOption("--truth <log>", "QEMU's log of `-trace memory_region_ops_*` (lab --truth keeps it)")
     .option(
       "--leave-out-unmapped",
@@ -44,7 +44,7 @@ Every access of trace and log is kept in memory.
 Exits with 0 only where trace and truth are identical: count, order, width, address, value. Else with 1.`,
     )
     .action(async (file: string, options: VerifyCommandOptions) => {
-      const reader = await openTrace(file);
+      const reader = await openReadable(file);
       const progress = new Progress("verifying");
       try {
         const result = await verify(reader, options.truth, {

@@ -27,7 +27,7 @@ export class FileSource implements ByteSource {
   }
 
   /** `-` is standard input. What comes through a pipe has all come, unless `live`. Throws UserError. */
-  static async open(path: string, { live = false } = {}): Promise<FileSource> {
+  static async open(path: string, { live = false, name = path } = {}): Promise<FileSource> {
     const spooled = async (name: string, stream: Readable) => {
       const source = new FileSource(name, new Spool(stream));
       if (live) return source;
@@ -47,7 +47,7 @@ export class FileSource implements ByteSource {
       throw new UserError(`opening ${path} failed: ${messageOf(error)}`, { cause: error });
     }
     const status = fstatSync(descriptor);
-    if (status.isFile()) return new FileSource(path, descriptor);
+    if (status.isFile()) return new FileSource(name, descriptor);
     if (status.isDirectory()) {
       closeSync(descriptor);
       throw new UserError(`${path} is a folder, not a trace`);
@@ -139,10 +139,10 @@ class Spool {
 }
 
 /**
- * Opens a trace for reading; `-` is standard input. `live`: what comes through a pipe is there for `refresh` as it comes, and
+ * Opens a trace for reading; `-` is standard input. `name` is what messages call a file, where that isn't its path. `live`: what comes through a pipe is there for `refresh` as it comes, and
  * `source.coming` tells whether more may. Throws UserError, FormatError.
  */
-export async function openTrace(path: string, options: { live?: boolean } = {}): Promise<TraceReader> {
+export async function openTrace(path: string, options: { live?: boolean; name?: string } = {}): Promise<TraceReader> {
   const source = await FileSource.open(path, options);
   try {
     for (;;) {

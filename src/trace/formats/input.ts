@@ -1,4 +1,4 @@
-// Opens what is to be converted, whatever its format: a file or standard input, packed with gzip or not. The result is always
+// Opens what is to be read or converted, whatever its format: a file or standard input, packed with gzip or not. The result is always
 // a trace to read: a log of another format is imported into a temporary one first, which bounds the memory needed.
 import { createReadStream, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -22,6 +22,8 @@ const chunk_bytes = 1 << 20;
 
 export interface InputOptions {
   from?: InputFormat | undefined;
+  /** What to do where the format can't be told. */
+  advice?: string | undefined;
   /** From parseVmallocInfo, for rwmmio. */
   ranges?: readonly VirtualRange[] | undefined;
   /** Called with how much of how much has been read, where that is known. */
@@ -71,7 +73,8 @@ export async function openInput(path: string, options: InputOptions = {}): Promi
     const format = wanted ?? detectInput(plain.head);
     if (format === undefined) {
       throw new FormatError(name, plain.head.length === 0 ? "the file is empty" : `this is none of ${formatNames}`, {
-        ...(plain.head.length === 0 ? {} : { advice: "--from says which it is where that can't be told" }),
+        offset: 0,
+        ...(plain.head.length === 0 || options.advice === undefined ? {} : { advice: options.advice }),
       });
     }
     const isFile = path !== "-" && !packed && size !== undefined;
@@ -178,7 +181,7 @@ export interface OpenedTrace {
 }
 
 /** Opens any input as a trace. Close its reader. Throws UserError, FormatError. */
-export async function openAsTrace(input: Input, options: InputOptions): Promise<OpenedTrace> {
+export async function openAsTrace(input: Input, options: InputOptions = {}): Promise<OpenedTrace> {
   if (input.format === "mmt" && input.path !== undefined) {
     input.close();
     return { reader: await openTrace(input.path), notes: [] };
@@ -190,7 +193,7 @@ export async function openAsTrace(input: Input, options: InputOptions): Promise<
     if (input.format === "mmt") await copy(input, path, shownAs);
     else notes = (await importInto(input, path, { ...options, shownAs })).notes;
     // The reader keeps its descriptor.
-    return { reader: await openTrace(path), notes };
+    return { reader: await openTrace(path, { name: input.name }), notes };
   });
 }
 
