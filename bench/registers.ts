@@ -158,6 +158,7 @@ function againstDemmio(): void {
     const contended: Contender[] = [
       { name: "demmio, the log", units, work: () => runDemmio(log, rnndbDirectory, false) },
       { name: "report, the log once imported", units, work: () => ours("report", ...registers, trace) },
+      { name: "report, the log itself", units, work: () => ours("report", ...registers, log) },
       { name: "demmio, the same without decoding", units, work: () => runDemmio(foreign, rnndbDirectory, false) },
       { name: "report, the same without decoding", units, work: () => ours("report", foreignTrace) },
       { name: "decoding alone, names and values in words", units, work: decode },

@@ -23,8 +23,8 @@ import { MmiotraceSource } from "./mmiotrace-source.js";
 import { becomeUser } from "./unprivileged-user.js";
 
 const tellEvery_ms = 200;
-/** A driver that never rests isn't waited for, once there is no recorder. */
-const orphanEnd_ms = 2_000;
+/** A driver that never rests isn't waited for, once there is no recorder: mmiotrace may go on a while. The ring has an end. */
+const orphanText_ms = 2_000;
 
 function tell(report: Report, then: () => void = () => {}): void {
   if (process.connected) process.send!(report, undefined, undefined, then);
@@ -123,9 +123,8 @@ class DrainWorker {
     this.waiting.clear();
     const { drain } = this;
     if (drain === undefined) return;
-    setTimeout(() => process.exit(1), orphanEnd_ms);
     this.ring?.stop();
-    this.text?.end();
+    this.text?.end(orphanText_ms);
     drain.hurry();
     await drain.done;
     if (drain.failure === undefined) await this.writer.flush();

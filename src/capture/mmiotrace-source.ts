@@ -23,6 +23,8 @@ export class MmiotraceSource implements RecordSource {
   private latest_us = 0n;
   private onEmpty = () => {};
   private ending = false;
+  /** On performance.now()'s clock: nothing is read after that. */
+  private until_ms = Number.POSITIVE_INFINITY;
   private finished = false;
   lost = 0;
   /** Accesses that mmiotrace could not decode. */
@@ -47,9 +49,13 @@ export class MmiotraceSource implements RecordSource {
     });
   }
 
-  /** mmiotrace keeps nothing more: what is in its buffer is all. What it says to have lost from now on wasn't wanted. */
-  end(): void {
+  /**
+   * mmiotrace keeps nothing more: what is in its buffer is all. What it says to have lost from now on wasn't wanted.
+   * `atMost_ms`: where it may keep more, reading ends after this.
+   */
+  end(atMost_ms = Number.POSITIVE_INFINITY): void {
     this.ending = true;
+    this.until_ms = performance.now() + atMost_ms;
   }
 
   close(): void {
@@ -59,7 +65,7 @@ export class MmiotraceSource implements RecordSource {
   async readRecords(buffer: Uint8Array): Promise<number> {
     while (this.pending.length === 0) {
       if (this.finished) return 0;
-      const bytes = this.readSome();
+      const bytes = performance.now() < this.until_ms ? this.readSome() : 0;
       if (bytes > 0) this.reader.push(this.chunk.subarray(0, bytes));
       else if (this.ending) {
         this.reader.finish();

@@ -101,7 +101,7 @@ export class TraceWriter {
     assert(records.length % record_bytes === 0, "records are whole");
     assert(!this.closed, "a closed trace takes no records");
     this.throwFailure();
-    const aligned = records.byteOffset % 4 === 0 ? records : records.slice();
+    const aligned = records.byteOffset % 4 === 0 ? records : new Uint8Array(records);
     const words = new Int32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
     for (let at = 0; at < words.length; ) {
       const sequence = sequenceAt(words, at);

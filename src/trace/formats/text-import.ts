@@ -81,7 +81,8 @@ export abstract class TextImport {
       this.takeLine(bytes, from, next);
       from = next + 1;
     }
-    this.carried = bytes.slice(from);
+    // a copy: a Buffer's slice() is none
+    this.carried = new Uint8Array(bytes.subarray(from));
     if (this.carried.length > lineMax_bytes) {
       this.totals.lines += 1;
       throw this.tooLong();
