@@ -29,7 +29,7 @@ export async function openReadable(file: string): Promise<TraceReader> {
 export async function openReadableOrLive(file: string): Promise<TraceReader> {
   if (file !== "-" && statSync(file, { throwIfNoEntry: false })?.isFIFO() !== true) return openReadable(file);
   try {
-    return await openTrace(file, { live: true });
+    return await openTrace(file);
   } catch (error) {
     if (!(error instanceof FormatError) || error.offset !== 0) throw error;
     throw new FormatError(error.file, error.what, {

@@ -88,7 +88,7 @@ escaped records.`,
       if (options.fold === true && options.format !== "text") {
         throw new UsageError(`--fold needs --format text, not ${options.format}`);
       }
-      const reader = await (options.follow === true ? openTrace(file, { live: true }) : openReadableOrLive(file));
+      const reader = await (options.follow === true ? openTrace(file) : openReadableOrLive(file));
       const live = options.follow === true || reader.source.coming === true;
       const pager = options.pager && options.follow !== true ? Pager.start() : undefined;
       const output = pager === undefined ? new TextOutput() : new TextOutput(pager.input);

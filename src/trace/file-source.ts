@@ -26,20 +26,9 @@ export class FileSource implements ByteSource {
     this.descriptor = typeof source === "number" ? source : source.descriptor;
   }
 
-  /** `-` is standard input. What comes through a pipe has all come, unless `live`. Throws UserError. */
-  static async open(path: string, { live = false, name = path } = {}): Promise<FileSource> {
-    const spooled = async (name: string, stream: Readable) => {
-      const source = new FileSource(name, new Spool(stream));
-      if (live) return source;
-      try {
-        await source.spool?.all;
-      } catch (error) {
-        await source.close();
-        throw error;
-      }
-      return source;
-    };
-    if (path === "-") return spooled("standard input", process.stdin);
+  /** `-` is standard input. What comes through a pipe is there as it comes. Throws UserError. */
+  static open(path: string, { name = path } = {}): FileSource {
+    if (path === "-") return new FileSource("standard input", new Spool(process.stdin));
     let descriptor: number;
     try {
       descriptor = openSync(path, "r");
@@ -52,7 +41,7 @@ export class FileSource implements ByteSource {
       closeSync(descriptor);
       throw new UserError(`${path} is a folder, not a trace`);
     }
-    return spooled(path, createReadStream("", { fd: descriptor }));
+    return new FileSource(name, new Spool(createReadStream("", { fd: descriptor })));
   }
 
   get coming(): boolean | undefined {
@@ -92,8 +81,6 @@ export class FileSource implements ByteSource {
 /** Copies a stream into a temporary file that vanishes with its descriptor. */
 class Spool {
   readonly descriptor: number;
-  /** Settles when the stream has ended. Rejects with UserError. */
-  readonly all: Promise<void>;
   private readonly stream: Readable;
   private ended = false;
   private failure: UserError | undefined;
@@ -103,9 +90,7 @@ class Spool {
     const directory = mkdtempSync(join(tmpdir(), "mmiostrider-"));
     this.descriptor = openSync(join(directory, "spool"), "wx+", 0o600);
     rmSync(directory, { recursive: true });
-    this.all = this.copy();
-    // `coming` tells it to those who don't wait for all
-    this.all.catch(() => {});
+    void this.copy();
   }
 
   /** Whether there may be more of it. Throws UserError when it can't be kept. */
@@ -120,6 +105,7 @@ class Spool {
     this.stream.destroy();
   }
 
+  /** Never rejects: `coming` tells how it ended. */
   private async copy(): Promise<void> {
     try {
       for await (const chunk of this.stream as AsyncIterable<Buffer>) {
@@ -133,17 +119,16 @@ class Spool {
         cause: error,
         advice: "set TMPDIR to a folder with more room",
       });
-      throw this.failure;
     }
   }
 }
 
 /**
- * Opens a trace for reading; `-` is standard input. `name` is what messages call a file, where that isn't its path. `live`: what comes through a pipe is there for `refresh` as it comes, and
- * `source.coming` tells whether more may. Throws UserError, FormatError.
+ * Opens a trace for reading; `-` is standard input. `name` is what messages call a file, where that isn't its path. What comes
+ * through a pipe is there for `refresh` as it comes, and `source.coming` tells whether more may. Throws UserError, FormatError.
  */
-export async function openTrace(path: string, options: { live?: boolean; name?: string } = {}): Promise<TraceReader> {
-  const source = await FileSource.open(path, options);
+export async function openTrace(path: string, options: { name?: string } = {}): Promise<TraceReader> {
+  const source = FileSource.open(path, options);
   try {
     for (;;) {
       const { coming } = source;
