@@ -12,7 +12,14 @@ export default defineConfig({
     passWithNoTests: true,
     maxWorkers: "100%",
     projects: [
-      { test: { name: "unit", include: ["src/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000 } },
+      {
+        test: {
+          name: "unit",
+          include: ["src/**/*.test.ts", "dev/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
       {
         test: {
           name: "whole",

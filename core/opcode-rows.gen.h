@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The instruction forms, sorted by opcode map and opcode.
- * Generated from iced-x86's instruction tables by src/x86/opcode-table.ts:
+ * Generated from iced-x86's instruction tables by dev/core-proof/opcode-table.ts:
  * `npm run generate` writes it. Never edit it.
  */
 static const struct mms_opcode mms_opcodes[4461] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Names of mnemonics, operand kinds and opcode opcodeMaps.
- * Generated from iced-x86's instruction tables by src/x86/opcode-table.ts:
+ * Generated from iced-x86's instruction tables by dev/core-proof/opcode-table.ts:
  * `npm run generate` writes it. Never edit it.
  */
 #ifndef MMIOSTRIDER_OPCODES_GEN_H

@@ -5,14 +5,15 @@ import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 
+/** @param {string} path */
 const project = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 const program = project("dist/program");
 
 const bundle = await rolldown({
   input: {
-    mmiostrider: project("dist/cli/main.js"),
+    mmiostrider: project("dist/src/cli/main.js"),
     // a process of its own, src/capture/drain-process.ts
-    "drain-worker": project("dist/capture/drain-worker.js"),
+    "drain-worker": project("dist/src/capture/feed/drain-worker.js"),
   },
   platform: "node",
   onLog: (level, log) => {

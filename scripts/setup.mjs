@@ -7,7 +7,13 @@ import { fileURLToPath } from "node:url";
 const checkout = fileURLToPath(new URL("..", import.meta.url));
 process.chdir(checkout);
 
-/** Runs a program with our output; ends the process with its exit code when it fails. */
+/**
+ * Runs a program with our output; ends the process with its exit code when it fails.
+ *
+ * @param {string} program
+ * @param {string[]} parameters
+ * @param {Record<string, string>} environment
+ */
 export function run(program, parameters, environment = {}) {
   const result = spawnSync(program, parameters, { stdio: "inherit", env: { ...process.env, ...environment } });
   if (result.error !== undefined) {
@@ -36,8 +42,13 @@ function isInstalled() {
   if (!existsSync(installed) || !existsSync("node_modules/typescript")) return false;
   if (statSync(installed).mtimeMs >= statSync("package-lock.json").mtimeMs) return true;
   // a checkout has new times: compare what is wanted with what is there
+  /** @param {string} path */
   const versions = (path) =>
-    Object.entries(JSON.parse(readFileSync(path, "utf8")).packages)
+    Object.entries(
+      /** @type {Record<string, {version: string, optional?: boolean}>} */ (
+        JSON.parse(readFileSync(path, "utf8")).packages
+      ),
+    )
       .filter(([name, entry]) => name !== "" && !entry.optional)
       .map(([name, { version }]) => `${name}@${version}`)
       .sort()

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { run, setUp } from "./setup.mjs";
 
 const total = { passed: 0, failed: 0, skipped: 0 };
+/** @type {string[]} */
 const skipped = [];
 // whatever ends this run early, the counting line comes, and counts that
 process.once("exit", printTotal);
@@ -36,7 +37,11 @@ for (const projects of [["unit", "whole"], ["lab"]]) {
 }
 rmSync(reports, { recursive: true, force: true });
 
-/** The last line: all tests, and what they came to. Sets the exit code. */
+/**
+ * The last line: all tests, and what they came to. Sets the exit code.
+ *
+ * @param {number} exitCode
+ */
 function printTotal(exitCode) {
   const inCi = process.env.CI === "true";
   for (const name of skipped) process.stdout.write(`skipped${inCi ? ", which fails in CI" : ""}: ${name}\n`);
@@ -50,10 +55,16 @@ function printTotal(exitCode) {
   process.exitCode = total.failed === 0 ? 0 : 1;
 }
 
-/** Adds a vitest run's report. A file that doesn't load counts as a failed test, and so does a run that fails as a whole. */
+/**
+ * Adds a vitest run's report. A file that doesn't load counts as a failed test, and so does a run that fails as a whole.
+ *
+ * @param {string} report
+ * @param {boolean} succeeded
+ */
 function count(report, succeeded) {
   const before = total.failed;
   if (existsSync(report)) {
+    /** @type {{testResults: {status: string, assertionResults: {status: string, fullName: string}[]}[]}} */
     const { testResults } = JSON.parse(readFileSync(report, "utf8"));
     for (const file of testResults) {
       const failedTests = file.assertionResults.filter((test) => test.status === "failed");

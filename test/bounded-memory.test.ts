@@ -6,10 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { GpuMix, gpuHeader } from "../bench/measure-gpu-mix.js";
-import { registersMax } from "../src/analysis/statistics.js";
-import { madeUpSummary } from "../src/trace/made-up-records.js";
-import { TraceWriter } from "../src/trace/writer.js";
+import { GpuMix, gpuHeader } from "../dev/bench/measure-gpu-mix.js";
+import { madeUpSummary } from "../dev/test-support/made-up-records.js";
+import { registersMax } from "../src/analysis/statistics/statistics.js";
+import { TraceWriter } from "../src/trace/file/writer.js";
 
 const project = fileURLToPath(new URL("..", import.meta.url));
 const program = join(project, "bin/mmiostrider.js");

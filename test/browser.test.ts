@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url";
 import { type BrowserContext, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { findTool } from "../src/base/run-tool.js";
-import { type Codec, MemorySource, TraceReader } from "../src/trace/index.js";
-import { nodeCodec } from "../src/trace/node-codec.js";
+import { type Codec, MemorySource, TraceReader } from "../src/browser.js";
+import { nodeCodec } from "../src/trace/node/codec.js";
 
 const project = fileURLToPath(new URL("..", import.meta.url));
 const trace = readFileSync(join(project, "test/data/e1000.mmt"));
@@ -29,13 +29,13 @@ let context: BrowserContext;
 let page: Page;
 
 beforeAll(async () => {
-  if (!existsSync(join(project, "dist/trace/index.js"))) throw new Error("run `npm run build` first");
+  if (!existsSync(join(project, "dist/src/browser.js"))) throw new Error("run `npm run build` first");
   const executablePath = findTool("chromium");
   if (executablePath === undefined)
     throw new Error("run `mmiostrider install --tests` first: chromium isn't installed");
   server = createServer(({ url = "/" }, response) => {
     asked.push(url);
-    const path = join(project, "dist", url);
+    const path = join(project, "dist/src", url);
     const known = files.get(url) ?? (extname(url) === ".js" && existsSync(path) ? readFileSync(path) : undefined);
     const types: Record<string, string> = { ".js": "text/javascript", "": "text/html" };
     response.writeHead(known === undefined ? 404 : 200, {
@@ -97,7 +97,7 @@ async function tellAll({ TraceReader, MemorySource }: Modules, bytes: Uint8Array
 
 async function inBrowser(path: string): ReturnType<typeof tellAll> {
   return (await page.evaluate(`(async () => {
-    const modules = await import("/trace/index.js");
+    const modules = await import("/browser.js");
     const bytes = new Uint8Array(await (await fetch(${JSON.stringify(path)})).arrayBuffer());
     return (${tellAll.toString()})(modules, bytes, undefined);
   })()`)) as Awaited<ReturnType<typeof tellAll>>;
@@ -116,7 +116,7 @@ for (const path of ["/whole.mmt", "/cut.mmt"]) {
 
 test("a file that a page was given is read piece by piece", async () => {
   const told = await page.evaluate(`(async () => {
-    const { BlobSource, TraceReader } = await import("/trace/index.js");
+    const { BlobSource, TraceReader } = await import("/browser.js");
     const file = await (await fetch("/whole.mmt")).blob();
     const reader = await TraceReader.open(new BlobSource(file, "whole.mmt"));
     await reader.readColumns(reader.blockOfEvent(reader.events >> 1));
@@ -129,5 +129,5 @@ test("a file that a page was given is read piece by piece", async () => {
 test("the page loaded modules of trace/ and base/ only", () => {
   const modules = asked.filter((url) => url.endsWith(".js"));
   expect(modules.length).toBeGreaterThan(5);
-  expect(modules.filter((url) => !/^\/(trace|base)\//.test(url))).toEqual([]);
+  expect(modules.filter((url) => !/^\/(browser\.js$|(trace|base)\/)/.test(url))).toEqual([]);
 });

@@ -9,9 +9,9 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { asyncBufferFromFile, parquetReadObjects } from "hyparquet";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type ColumnKind, columns } from "../src/trace/formats/event-rows.js";
-import { madeUpHeader, madeUpRecords, madeUpSummary } from "../src/trace/made-up-records.js";
-import { TraceWriter } from "../src/trace/writer.js";
+import { madeUpHeader, madeUpRecords, madeUpSummary } from "../dev/test-support/made-up-records.js";
+import { type ColumnKind, columns } from "../src/trace/export/event-rows.js";
+import { TraceWriter } from "../src/trace/file/writer.js";
 
 const project = fileURLToPath(new URL("..", import.meta.url));
 const packed = join(project, "test/data/e1000-mmiotrace.txt.gz");

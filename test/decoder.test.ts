@@ -3,15 +3,15 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { ByteStrings, Random, stringStride } from "../dev/core-proof/byte-strings.js";
+import { runComparisonJob } from "../dev/core-proof/comparison-job.js";
+import { CoreDecoder, coreDecoder, DecodeResults, Field } from "../dev/core-proof/decode-batch.js";
+import { DecoderComparison } from "../dev/core-proof/decoder-comparison.js";
+import { collectRows } from "../dev/core-proof/opcode-rows.js";
+import { renderOpcodeFiles } from "../dev/core-proof/opcode-table.js";
+import { shrinkMismatch } from "../dev/core-proof/shrink-mismatch.js";
 import { projectDirectory } from "../src/base/paths.js";
 import { prepareKernel } from "../src/lab/kernel-package.js";
-import { ByteStrings, Random, stringStride } from "../src/x86/byte-strings.js";
-import { runComparisonJob } from "../src/x86/comparison-job.js";
-import { CoreDecoder, coreDecoder, DecodeResults, Field } from "../src/x86/decode-batch.js";
-import { DecoderComparison } from "../src/x86/decoder-comparison.js";
-import { collectRows } from "../src/x86/opcode-rows.js";
-import { renderOpcodeFiles } from "../src/x86/opcode-table.js";
-import { shrinkMismatch } from "../src/x86/shrink-mismatch.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "mmiostrider-decoder-"));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Code } from "iced-x86";
 import { describe, expect, test } from "vitest";
+import { checkEmulator } from "../dev/core-proof/emulator-check.js";
 import { projectDirectory } from "../src/base/paths.js";
-import { checkEmulator } from "../src/x86/emulator-check.js";
 
 const sample = 400_000;
 const cpuFlags = new Set(/^flags\s*: (.*)$/m.exec(readFileSync("/proc/cpuinfo", "utf8"))?.[1]?.split(" "));

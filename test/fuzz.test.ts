@@ -5,8 +5,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { buildFuzzTarget, clangPackages, fuzzTargets, readCorpus } from "../dev/core-proof/fuzzing.js";
 import { installTools } from "../src/lab/debian.js";
-import { buildFuzzTarget, clangPackages, fuzzTargets, readCorpus } from "../src/x86/fuzzing.js";
 
 const scratch = mkdtempSync(join(tmpdir(), "mmiostrider-fuzz-"));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));

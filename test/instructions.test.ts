@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Code } from "iced-x86";
 import { expect, test } from "vitest";
+import { readKernelForms, renderInstructions, treatForms } from "../dev/core-proof/instruction-treatments.js";
 import { projectDirectory } from "../src/base/paths.js";
-import { readKernelForms, renderInstructions, treatForms } from "../src/x86/instruction-treatments.js";
 
 test("docs/instructions.md is current: npm run generate", () => {
   expect(readFileSync(join(projectDirectory, "docs/instructions.md"), "utf8")).toBe(renderInstructions());

@@ -15,8 +15,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { madeUpHeader, madeUpRecords, madeUpSummary } from "../src/trace/made-up-records.js";
-import { TraceWriter } from "../src/trace/writer.js";
+import { madeUpHeader, madeUpRecords, madeUpSummary } from "../dev/test-support/made-up-records.js";
+import { TraceWriter } from "../src/trace/file/writer.js";
 
 const directory = mkdtempSync(join(tmpdir(), "mmiostrider-reading-"));
 afterAll(() => rmSync(directory, { recursive: true }));

@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openTrace } from "../src/trace/file-source.js";
-import { importMmiotrace } from "../src/trace/formats/mmiotrace-import.js";
-import { madeUpSummary } from "../src/trace/made-up-records.js";
-import { TraceWriter } from "../src/trace/writer.js";
+import { madeUpSummary } from "../dev/test-support/made-up-records.js";
+import { TraceWriter } from "../src/trace/file/writer.js";
+import { importMmiotrace } from "../src/trace/import/mmiotrace.js";
+import { openTrace } from "../src/trace/node/file-source.js";
 
 const directory = mkdtempSync(join(tmpdir(), "mmiostrider-commands-"));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -131,8 +131,8 @@ test("a full disk is told in one line, and what was written before can be read",
   writeFileSync(
     script,
     `import { copyFileSync } from "node:fs";
-import { TraceWriter } from ${module("trace/writer.js")};
-import { madeUpHeader, madeUpRecords } from ${module("trace/made-up-records.js")};
+import { TraceWriter } from ${module("src/trace/file/writer.js")};
+import { madeUpHeader, madeUpRecords } from ${module("dev/test-support/made-up-records.js")};
 const writer = await TraceWriter.create("small/trace.mmt", madeUpHeader());
 const records = madeUpRecords(200_000, 5);
 try {

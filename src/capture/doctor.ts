@@ -7,10 +7,10 @@ import { gunzipSync } from "node:zlib";
 import { messageOf, UserError } from "../base/errors.js";
 import { findTool, runTool, type ToolResult } from "../base/run-tool.js";
 import { requireTrusted } from "../base/trusted-path.js";
-import { cachedCore, compilerCommand, kernelCompiler } from "./core-build.js";
-import { areModulesDisabled } from "./kernel-modules.js";
-import { lockdownLevel } from "./lockdown.js";
-import { tracefs, whyNoTracefs } from "./tracefs.js";
+import { areModulesDisabled } from "../machine/kernel-modules.js";
+import { lockdownLevel } from "../machine/lockdown.js";
+import { tracefs, whyNoTracefs } from "../machine/tracefs.js";
+import { cachedCore, compilerCommand, kernelCompiler } from "./emulate/core-build.js";
 
 export interface Check {
   /** What is looked at: `headers`. */

@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, openSync, writeSync } from "node:fs";
 import { messageOf, UserError } from "../base/errors.js";
 import { fenceBytes } from "../base/fence-bytes.js";
-import { isLockedDown, lockdownLevel } from "./lockdown.js";
+import { isLockedDown, lockdownLevel } from "../machine/lockdown.js";
 
 const postPort = 0x80;
 

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { UsageError, UserError } from "../base/errors.js";
+import { fullPciAddress, parseResource, readPciFunction } from "../machine/pci.js";
 import { aliasMatches, type FilterRequest, formatRange, mergeRanges, parseRange, resolveFilter } from "./filters.js";
-import { fullPciAddress, parseResource, readPciFunction } from "./pci.js";
 
 let sysfs: string;
 

@@ -3,8 +3,7 @@ import { existsSync, readlinkSync } from "node:fs";
 import { basename, join } from "node:path";
 import { UsageError, UserError } from "../base/errors.js";
 import { runTool } from "../base/run-tool.js";
-import type { PciFunction } from "../trace/header.js";
-import { canonicalModuleName } from "./kernel-modules.js";
+import { canonicalModuleName } from "../machine/kernel-modules.js";
 import {
   boundDriver,
   defaultSysfs,
@@ -15,7 +14,8 @@ import {
   resourceFlag,
   romIndex,
   type SysfsRoot,
-} from "./pci.js";
+} from "../machine/pci.js";
+import type { PciFunction } from "../trace/header.js";
 
 /** How many ranges the core takes (docs/control-device.md). */
 export const rangesMax = 64;

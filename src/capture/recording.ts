@@ -1,8 +1,8 @@
 // What every engine's recording has in common: how it is asked for, what it says while it runs, and how it ends.
 import type { UserError } from "../base/errors.js";
+import type { KernelMapping } from "./emulate/mapping-check.js";
+import type { UnprivilegedUser } from "./feed/unprivileged-user.js";
 import type { Filter } from "./filters.js";
-import type { KernelMapping } from "./mapping-check.js";
-import type { UnprivilegedUser } from "./unprivileged-user.js";
 
 export interface CommonRecordingOptions {
   filter: Filter;

@@ -5,7 +5,7 @@ import { release } from "node:os";
 import { join } from "node:path";
 import { cacheDirectory } from "../base/paths.js";
 import { findTool } from "../base/run-tool.js";
-import { qemuProgram } from "./machine.js";
+import { qemuProgram } from "./virtual-machine.js";
 
 /** A kernel that runs at all says something within this time. */
 const firstWords_ms = 6_000;

@@ -11,7 +11,7 @@ import { type Entry, mode } from "./cpio.js";
 import type { LabKernel } from "./kernel-package.js";
 
 /** What `record`, `mark` and the reading commands need of the checkout, besides its dependencies. */
-const ownFiles = ["package.json", "bin", "dist", "core", "src/registers/db"];
+const ownFiles = ["package.json", "bin", "dist", "core", "src/registers/files/built-in"];
 /** Empty folders to mount and write into. */
 const folders = ["proc", "sys", "dev", "run", "share", "tmp", "etc", "usr/bin", "usr/sbin", "lib/modules"];
 /** The names that kmod's one program goes by. */

@@ -1,6 +1,6 @@
 // The tools from outside npm that the lab and the core's build call, and Debian's packages for them.
 import type { NeededTool } from "./debian.js";
-import { qemuProgram } from "./machine.js";
+import { qemuProgram } from "./virtual-machine.js";
 
 export const labTools: readonly NeededTool[] = [
   { tool: qemuProgram, debianPackage: "qemu-system-x86" },

@@ -1,8 +1,8 @@
 // Chooses a register database from what a user says: a built-in one's name or a file, and variants.
 import { UsageError } from "../base/errors.js";
-import { builtInDatabase, builtIns } from "./built-in.js";
 import type { RegisterDatabase } from "./database.js";
-import { loadDatabase, parseDatabaseChoice } from "./load.js";
+import { builtInDatabase, builtIns } from "./files/built-in.js";
+import { loadDatabase, parseDatabaseChoice } from "./files/load.js";
 
 /**
  * The database that `--registers` and `--variant` ask for.

@@ -1,8 +1,8 @@
 // Turns a domain's definition into nodes that addresses are found in: groups put in place, what doesn't exist on the
 // chosen variants left out, and for every node the range of addresses that anything in it can have.
 import { FormatError } from "../base/errors.js";
-import type { Access, DomainDefinition, ElementDefinition, Place, Schema } from "./schema.js";
-import { Limits } from "./schema.js";
+import type { Access, DomainDefinition, ElementDefinition, Place, Schema } from "./files/schema.js";
+import { Limits } from "./files/schema.js";
 import { outermost, type Scope, type VariantResolver } from "./variants.js";
 
 /** A register as defined once; its copies in arrays share it. */

@@ -4,12 +4,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { type GpuAccess, gpuAccesses, gpuLog, runDemmio, whyNoDemmio } from "../../dev/test-support/gpu-log.js";
+import { rnndbDirectory, whyNoRnndb } from "../../dev/test-support/rnndb.js";
 import { hexText } from "./bits.js";
 import type { RegisterDatabase } from "./database.js";
-import { type GpuAccess, gpuAccesses, gpuLog, runDemmio, whyNoDemmio } from "./gpu-log-for-tests.js";
-import { loadDatabase } from "./load.js";
+import { loadDatabase } from "./files/load.js";
 import { partOf, type RegisterPart } from "./match.js";
-import { rnndbDirectory, whyNoRnndb } from "./rnndb-for-tests.js";
 
 const folder = mkdtempSync(join(tmpdir(), "mmiostrider-demmio-"));
 afterAll(() => rmSync(folder, { recursive: true }));

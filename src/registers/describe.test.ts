@@ -1,7 +1,7 @@
 // Values in words: every type, partial accesses, unknown bits, limits.
 import { describe, expect, it } from "vitest";
+import { databaseOf, temporaryFolder } from "../../dev/test-support/made-up-files.js";
 import { maskBetween } from "./bits.js";
-import { databaseOf, temporaryFolder } from "./made-up-files.js";
 
 const folder = temporaryFolder();
 

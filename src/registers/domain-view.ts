@@ -1,7 +1,7 @@
 // One domain on one choice of variants, ready for many look-ups: nodes compiled on first use, answers remembered.
 import { FormatError } from "../base/errors.js";
 import { compileDomain, type Node, type RegisterDefinition } from "./compile.js";
-import type { Access, DatabaseWarning, DomainDefinition, Place, Schema } from "./schema.js";
+import type { Access, DatabaseWarning, DomainDefinition, Place, Schema } from "./files/schema.js";
 import { type Found, find } from "./search.js";
 import { TypeResolver, type ValueType } from "./types.js";
 import { type Selection, VariantResolver } from "./variants.js";

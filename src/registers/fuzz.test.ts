@@ -4,15 +4,15 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { databaseOf, temporaryFolder, writeFiles } from "../../dev/test-support/made-up-files.js";
 import { FormatError, UserError } from "../base/errors.js";
 import { checkSchema } from "./check.js";
 import { RegisterDatabase } from "./database.js";
-import { ImportPath } from "./imports.js";
+import { ImportPath } from "./files/imports.js";
+import { builtInDirectory } from "./files/load.js";
+import { parseDatabase } from "./files/parser.js";
+import type { Schema } from "./files/schema.js";
 import { listRegisters } from "./list.js";
-import { builtInDirectory } from "./load.js";
-import { databaseOf, temporaryFolder, writeFiles } from "./made-up-files.js";
-import { parseDatabase } from "./parser.js";
-import type { Schema } from "./schema.js";
 
 const folder = temporaryFolder();
 const parse = (name: string): Schema => {

@@ -1,9 +1,9 @@
 // The built-in databases against devices that others built: QEMU's, asked for registers whose values their
 // specifications or QEMU's documentation fix. The function's own PCI numbers choose the database.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { QtestMachine, whyNoQemu } from "../../dev/test-support/qemu-registers.js";
 import type { RegisterDatabase } from "./database.js";
 import { findDatabase } from "./index.js";
-import { QtestMachine, whyNoQemu } from "./qemu-for-tests.js";
 
 const whyNot = whyNoQemu();
 const note = whyNot === undefined ? "" : ` (${whyNot})`;

@@ -4,11 +4,11 @@ import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { rnndbDirectory, whyNoRnndb, whyNoXmllint } from "../../dev/test-support/rnndb.js";
 import { checkSchema } from "./check.js";
-import { loadDatabase, loadSchema } from "./load.js";
+import { loadDatabase, loadSchema } from "./files/load.js";
+import type { ElementDefinition, FieldDefinition, Schema, TypeDefinition } from "./files/schema.js";
 import { nvidiaVariant } from "./observers.js";
-import { rnndbDirectory, whyNoRnndb, whyNoXmllint } from "./rnndb-for-tests.js";
-import type { ElementDefinition, FieldDefinition, Schema, TypeDefinition } from "./schema.js";
 
 const whyNot = whyNoRnndb();
 const note = whyNot === undefined ? "" : ` (${whyNot})`;

@@ -1,7 +1,7 @@
 // Names by address: arrays, stripes, groups, copies, first match; and against trying every copy of everything.
 import { describe, expect, it } from "vitest";
+import { databaseOf, temporaryFolder } from "../../dev/test-support/made-up-files.js";
 import type { Node } from "./compile.js";
-import { databaseOf, temporaryFolder } from "./made-up-files.js";
 import { find } from "./search.js";
 
 const folder = temporaryFolder();

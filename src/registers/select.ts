@@ -1,7 +1,7 @@
 // The variants that somebody chose, as indices into their enums.
 import { UsageError } from "../base/errors.js";
 import { normalize } from "./bits.js";
-import type { Schema } from "./schema.js";
+import type { Schema } from "./files/schema.js";
 import type { Selection } from "./variants.js";
 
 /** Values of an enum can be chosen by name, in any case, or by number. `name` is the database's, for messages. */

@@ -4,7 +4,13 @@
 import { FormatError } from "../base/errors.js";
 import { type Halves, maskBetween, normalize, type Wide } from "./bits.js";
 import type { Piece } from "./describe.js";
-import { type FieldDefinition, Limits, type Schema, type TypeDefinition, type ValueDefinition } from "./schema.js";
+import {
+  type FieldDefinition,
+  Limits,
+  type Schema,
+  type TypeDefinition,
+  type ValueDefinition,
+} from "./files/schema.js";
 import { outermost, type Scope, type VariantResolver } from "./variants.js";
 
 export interface Field {

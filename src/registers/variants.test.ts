@@ -1,7 +1,7 @@
 // Which variants things exist on: ranges, inheritance, choice.
 import { describe, expect, it } from "vitest";
+import { databaseOf, temporaryFolder } from "../../dev/test-support/made-up-files.js";
 import { withVariants } from "./choose.js";
-import { databaseOf, temporaryFolder } from "./made-up-files.js";
 
 const folder = temporaryFolder();
 const chips = `<enum name="chip">${["A", "B", "C", "D", "E"].map((name, index) => `<value name="${name}" value="${index + 16}"/>`).join("")}</enum>

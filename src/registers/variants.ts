@@ -1,7 +1,7 @@
 // Which variants an item exists on: ranges over an enum's values, inherited from what it lies in, checked against the
 // variants that were chosen.
 import { FormatError } from "../base/errors.js";
-import { type EnumDefinition, Limits, type Schema, type VariantAttributes } from "./schema.js";
+import { type EnumDefinition, Limits, type Schema, type VariantAttributes } from "./files/schema.js";
 
 /** The variant chosen of each enum: the enum's name → the index of its value. Enums not in it aren't decided. */
 export type Selection = ReadonlyMap<string, number>;

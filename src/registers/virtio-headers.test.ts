@@ -4,8 +4,8 @@ import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { builtInDatabase } from "./built-in.js";
-import { temporaryFolder } from "./made-up-files.js";
+import { temporaryFolder } from "../../dev/test-support/made-up-files.js";
+import { builtInDatabase } from "./files/built-in.js";
 
 /** Structures: the header and C type, the domain, the variant, and what precedes the field's name in ours. */
 const structures = [

@@ -1,9 +1,9 @@
 // Events turned back into records are the same events again.
 import { expect, test } from "vitest";
-import { eventsOfOtherRecords } from "./block-events.js";
+import { madeUpRecords } from "../../dev/test-support/made-up-records.js";
 import { EventRecords } from "./event-records.js";
 import type { TraceEvent } from "./events.js";
-import { madeUpRecords } from "./made-up-records.js";
+import { eventsOfOtherRecords } from "./file/block-events.js";
 
 function eventsOf(records: Uint8Array): TraceEvent[] {
   const events = [...eventsOfOtherRecords(records)];

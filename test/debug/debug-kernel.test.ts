@@ -3,11 +3,11 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { recordGroups } from "../lab/access-module.js";
-import { expectEveryContext } from "../lab/every-context.js";
-import { expectQuietKernel, inLab, labKernel, temporaryDirectory } from "../lab/in-lab.js";
-import { expectSameAccesses, recordedAccesses } from "../lab/recorded-accesses.js";
-import { expectIdentical } from "../lab/trace-and-truth.js";
+import { recordGroups } from "../../dev/test-support/lab/access-module.js";
+import { expectEveryContext } from "../../dev/test-support/lab/every-context.js";
+import { expectQuietKernel, inLab, labKernel, temporaryDirectory } from "../../dev/test-support/lab/in-lab.js";
+import { expectSameAccesses, recordedAccesses } from "../../dev/test-support/lab/recorded-accesses.js";
+import { expectIdentical } from "../../dev/test-support/lab/trace-and-truth.js";
 
 /** The folder with the kernel. */
 const kernel = process.env.MMIOSTRIDER_DEBUG_KERNEL ?? "";

@@ -1,10 +1,10 @@
 // Accesses of every kind by the module in test/kernel/: what it computes must be as on ordinary memory, and the trace must
 // have exactly the accesses that the module says it makes. Those of the kernel's testmmiotrace are recorded on their own.
 import { expect, test } from "vitest";
-import { openTrace } from "../../src/trace/file-source.js";
-import { recordInTurn } from "./access-module.js";
-import { expectQuietKernel } from "./in-lab.js";
-import { expectSameAccesses, recordedAccesses } from "./recorded-accesses.js";
+import { recordInTurn } from "../../dev/test-support/lab/access-module.js";
+import { expectQuietKernel } from "../../dev/test-support/lab/in-lab.js";
+import { expectSameAccesses, recordedAccesses } from "../../dev/test-support/lab/recorded-accesses.js";
+import { openTrace } from "../../src/trace/node/file-source.js";
 
 test.each(["debian:6.1", "debian:6.12", "debian:6.12-rt"])("every kind of access on %s", async (kernel) => {
   const everyKind = ["accessors", "integer", "strings", "vectors", "user", "patching"];

@@ -4,11 +4,18 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import type { VerifyOptions } from "../../src/analysis/verify-result.js";
+import { type CaseOutcome, runCases } from "../../dev/test-support/lab/guest-cases.js";
+import { labKernel, sharedDirectory } from "../../dev/test-support/lab/in-lab.js";
+import {
+  accessesBefore,
+  expectIdentical,
+  isAccess,
+  readTrace,
+  truthSince,
+  walkAlong,
+} from "../../dev/test-support/lab/trace-and-truth.js";
+import type { VerifyOptions } from "../../src/analysis/verify/verify-result.js";
 import { projectDirectory } from "../../src/base/paths.js";
-import { type CaseOutcome, runCases } from "./guest-cases.js";
-import { labKernel, sharedDirectory } from "./in-lab.js";
-import { accessesBefore, expectIdentical, isAccess, readTrace, truthSince, walkAlong } from "./trace-and-truth.js";
 
 const share = sharedDirectory();
 const truthFile = join(share, "truth.log");

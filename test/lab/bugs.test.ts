@@ -1,7 +1,7 @@
 // A driver's genuine bugs stay visible: the kernel reports them as it would without us, at the driver's own instruction, and
 // goes on; so does the recording.
 import { expect, test } from "vitest";
-import { recordCommands } from "./access-module.js";
+import { recordCommands } from "../../dev/test-support/lab/access-module.js";
 
 interface Bug {
   group: string;

@@ -3,8 +3,8 @@ import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { labKernel, temporaryDirectory } from "../../dev/test-support/lab/in-lab.js";
 import { projectDirectory } from "../../src/base/paths.js";
-import { labKernel, temporaryDirectory } from "./in-lab.js";
 
 const program = join(projectDirectory, "bin/mmiostrider.js");
 

@@ -1,9 +1,9 @@
 // Accesses from every context: process, interrupts, timers, NMIs, all CPUs at once, to the same registers. The module counts in
 // the device's memory whether any was lost or done twice; QEMU's log tells what edu's registers received, in which order.
 import { test } from "vitest";
-import { recordGroups } from "./access-module.js";
-import { expectEveryContext } from "./every-context.js";
-import { expectQuietKernel } from "./in-lab.js";
+import { recordGroups } from "../../dev/test-support/lab/access-module.js";
+import { expectEveryContext } from "../../dev/test-support/lab/every-context.js";
+import { expectQuietKernel } from "../../dev/test-support/lab/in-lab.js";
 
 test.each([
   ["debian:6.1", 2],

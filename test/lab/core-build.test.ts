@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { buildCore } from "../../src/capture/core-build.js";
-import { labKernel } from "./in-lab.js";
+import { labKernel } from "../../dev/test-support/lab/in-lab.js";
+import { buildCore } from "../../src/capture/emulate/core-build.js";
 
 test.each(["6.1", "6.12"].flatMap((version) => ["", "-rt", "-cloud"].map((flavour) => `debian:${version}${flavour}`)))(
   "%s",

@@ -2,14 +2,20 @@
 import { closeSync, ftruncateSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { verify } from "../../src/analysis/verify.js";
-import { bootDrivers, filesOf, placeCases } from "../../src/checks/driver-boot.js";
-import { driverCases } from "../../src/checks/driver-cases.js";
-import { machineScript } from "../../src/checks/driver-guest.js";
-import { playedTimes } from "../../src/checks/driver-host.js";
-import { judgeEmulated, newMessages } from "../../src/checks/driver-results.js";
-import { openTrace } from "../../src/trace/file-source.js";
-import { expectQuietKernel, inLab, labKernel, temporaryDirectory, truthAccesses } from "./in-lab.js";
+import { bootDrivers, filesOf, placeCases } from "../../dev/checks/driver-boot.js";
+import { driverCases } from "../../dev/checks/driver-cases.js";
+import { machineScript } from "../../dev/checks/driver-guest.js";
+import { playedTimes } from "../../dev/checks/driver-host.js";
+import { judgeEmulated, newMessages } from "../../dev/checks/driver-results.js";
+import {
+  expectQuietKernel,
+  inLab,
+  labKernel,
+  temporaryDirectory,
+  truthAccesses,
+} from "../../dev/test-support/lab/in-lab.js";
+import { verify } from "../../src/analysis/verify/verify.js";
+import { openTrace } from "../../src/trace/node/file-source.js";
 
 /** A network driver from load through link up and pings to unload. */
 const network = (driver: string) => `set -e

@@ -3,9 +3,15 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { type CaseOutcome, runCases } from "./guest-cases.js";
-import { labKernel, sharedDirectory } from "./in-lab.js";
-import { accessesBefore, isAccess, readTrace, truthSince, walkAlong } from "./trace-and-truth.js";
+import { type CaseOutcome, runCases } from "../../dev/test-support/lab/guest-cases.js";
+import { labKernel, sharedDirectory } from "../../dev/test-support/lab/in-lab.js";
+import {
+  accessesBefore,
+  isAccess,
+  readTrace,
+  truthSince,
+  walkAlong,
+} from "../../dev/test-support/lab/trace-and-truth.js";
 
 const share = sharedDirectory();
 const truthFile = join(share, "truth.log");

@@ -2,9 +2,9 @@
 // replacement are in the trace like any others; the driver, its patch and the core can be unloaded.
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { buildTestModule } from "./access-module.js";
-import { runCases } from "./guest-cases.js";
-import { expectIdentical, readTrace } from "./trace-and-truth.js";
+import { buildTestModule } from "../../dev/test-support/lab/access-module.js";
+import { runCases } from "../../dev/test-support/lab/guest-cases.js";
+import { expectIdentical, readTrace } from "../../dev/test-support/lab/trace-and-truth.js";
 
 const patch = "/sys/kernel/livepatch/mms_livepatch_test";
 const mdic = 0x20n;

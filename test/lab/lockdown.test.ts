@@ -2,11 +2,11 @@
 // machine of its own; the kernel is the judge of what is forbidden.
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { type CaseOutcome, runCases } from "../../dev/test-support/lab/guest-cases.js";
+import { labKernel, sharedDirectory } from "../../dev/test-support/lab/in-lab.js";
+import { isAccess, readTrace, truthSince, walkAlong } from "../../dev/test-support/lab/trace-and-truth.js";
 import type { DoctorReport } from "../../src/capture/doctor.js";
-import { openTrace } from "../../src/trace/file-source.js";
-import { type CaseOutcome, runCases } from "./guest-cases.js";
-import { labKernel, sharedDirectory } from "./in-lab.js";
-import { isAccess, readTrace, truthSince, walkAlong } from "./trace-and-truth.js";
+import { openTrace } from "../../src/trace/node/file-source.js";
 
 const share = sharedDirectory();
 

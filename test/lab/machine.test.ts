@@ -4,9 +4,6 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { projectDirectory } from "../../src/base/paths.js";
-import { prepareKernel } from "../../src/lab/kernel-package.js";
-import { LabError } from "../../src/lab/machine.js";
 import {
   expectQuietKernel,
   inLab,
@@ -16,7 +13,10 @@ import {
   succeedInLab,
   temporaryDirectory,
   truthAccesses,
-} from "./in-lab.js";
+} from "../../dev/test-support/lab/in-lab.js";
+import { projectDirectory } from "../../src/base/paths.js";
+import { prepareKernel } from "../../src/lab/kernel-package.js";
+import { LabError } from "../../src/lab/virtual-machine.js";
 
 test("output and exit code come through, and nothing else", async () => {
   const { exitCode, output, consoleLog } = await inLab("echo to stdout; echo to stderr >&2; exit 37");

@@ -3,11 +3,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { accessDevices, buildTestModule } from "../../dev/test-support/lab/access-module.js";
+import { expectQuietKernel, inLab } from "../../dev/test-support/lab/in-lab.js";
+import { readTrace } from "../../dev/test-support/lab/trace-and-truth.js";
 import { projectDirectory } from "../../src/base/paths.js";
 import type { TraceEvent } from "../../src/trace/events.js";
-import { accessDevices, buildTestModule } from "./access-module.js";
-import { expectQuietKernel, inLab } from "./in-lab.js";
-import { readTrace } from "./trace-and-truth.js";
 
 const ivshmem = { vendor: "0x1af4", device: "0x1110", bar: 2 };
 

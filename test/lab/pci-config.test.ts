@@ -4,9 +4,9 @@ import { execFileSync } from "node:child_process";
 import { closeSync, ftruncateSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { succeedInLab, temporaryDirectory } from "../../dev/test-support/lab/in-lab.js";
 import { projectDirectory } from "../../src/base/paths.js";
-import { openTrace } from "../../src/trace/file-source.js";
-import { succeedInLab, temporaryDirectory } from "./in-lab.js";
+import { openTrace } from "../../src/trace/node/file-source.js";
 
 const nvme = "0000:00:0a.0";
 const network = "0000:00:0b.0";

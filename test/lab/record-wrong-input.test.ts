@@ -4,9 +4,9 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
+import { type CaseOutcome, runCases } from "../../dev/test-support/lab/guest-cases.js";
+import { labKernel, sharedDirectory } from "../../dev/test-support/lab/in-lab.js";
 import { projectDirectory } from "../../src/base/paths.js";
-import { type CaseOutcome, runCases } from "./guest-cases.js";
-import { labKernel, sharedDirectory } from "./in-lab.js";
 
 const program = join(projectDirectory, "bin/mmiostrider.js");
 

@@ -3,9 +3,9 @@ import { execFileSync } from "node:child_process";
 import { copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { buildCore } from "../../src/capture/core-build.js";
-import { withSignedModule } from "../../src/capture/module-signing.js";
-import { inLab, labKernel, temporaryDirectory } from "./in-lab.js";
+import { inLab, labKernel, temporaryDirectory } from "../../dev/test-support/lab/in-lab.js";
+import { buildCore } from "../../src/capture/emulate/core-build.js";
+import { withSignedModule } from "../../src/capture/emulate/module-signing.js";
 
 /** What the kernel looks for at a module's end: include/linux/module_signature.h. */
 const signatureMark = "~Module signature appended~\n";

@@ -4,9 +4,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { type CaseOutcome, runCases } from "./guest-cases.js";
-import { labKernel, sharedDirectory } from "./in-lab.js";
-import { expectIdentical, isAccess, readTrace } from "./trace-and-truth.js";
+import { type CaseOutcome, runCases } from "../../dev/test-support/lab/guest-cases.js";
+import { labKernel, sharedDirectory } from "../../dev/test-support/lab/in-lab.js";
+import { expectIdentical, isAccess, readTrace } from "../../dev/test-support/lab/trace-and-truth.js";
 
 /** `pm_test`'s levels; none is in earnest. Each has its own name in the trace. */
 const ways = [

@@ -4,9 +4,9 @@
 // One thread runs both CPUs: all of the kernel's functions are patched while they run, which isn't safe with two (machine.ts).
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
-import { type CaseOutcome, runCases } from "./guest-cases.js";
-import { sharedDirectory } from "./in-lab.js";
-import { expectIdentical, readTrace } from "./trace-and-truth.js";
+import { type CaseOutcome, runCases } from "../../dev/test-support/lab/guest-cases.js";
+import { sharedDirectory } from "../../dev/test-support/lab/in-lab.js";
+import { expectIdentical, readTrace } from "../../dev/test-support/lab/trace-and-truth.js";
 
 const share = sharedDirectory();
 const truthFile = join(share, "truth.log");

@@ -1,5 +1,5 @@
 // The filter language's single comparisons: a field, an operator, a value as it was written; out comes a test.
-import type { EventView } from "../event-view.js";
+import type { EventView } from "../view/event-view.js";
 import type { Field } from "./fields.js";
 import { nearest } from "./nearest.js";
 import type { Token } from "./tokens.js";

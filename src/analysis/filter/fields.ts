@@ -1,7 +1,7 @@
 // What a filter can ask of an event: each field's name, kind and how it is read. docs/filter.md describes them.
 import { RecordFlag } from "../../trace/record.js";
-import { namesOf } from "../device-names.js";
-import type { EventView } from "../event-view.js";
+import { namesOf } from "../view/device-names.js";
+import type { EventView } from "../view/event-view.js";
 
 /** A field's value is undefined where the event has none. */
 export type Field =

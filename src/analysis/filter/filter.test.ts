@@ -1,11 +1,11 @@
 // Filters against recorded traces: what the kernel's own text says of the same run, found with regular expressions, and
 // for what that text doesn't tell, the trace's events looked at one by one.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { randomNumbers } from "../../../dev/test-support/made-up-records.js";
+import { importedTrace, mapSelected, recordedText, recordedTrace } from "../../../dev/test-support/recorded-traces.js";
 import { UsageError } from "../../base/errors.js";
-import { openTrace } from "../../trace/file-source.js";
-import { randomNumbers } from "../../trace/made-up-records.js";
-import type { TraceReader } from "../../trace/reader.js";
-import { importedTrace, mapSelected, recordedText, recordedTrace } from "../traces-for-tests.js";
+import type { TraceReader } from "../../trace/file/reader.js";
+import { openTrace } from "../../trace/node/file-source.js";
 import { fields } from "./fields.js";
 import { compileFilter } from "./filter.js";
 import { FilterError } from "./filter-error.js";

@@ -1,6 +1,6 @@
 // The filter language: an expression about an event in, a function that says whether an event fits out.
 // docs/filter.md is its reference; fields.ts has what can be asked.
-import type { EventView } from "../event-view.js";
+import type { EventView } from "../view/event-view.js";
 import { numberTest, textTest, timeTest } from "./comparisons.js";
 import { conditions, type Field, fields } from "./fields.js";
 import { FilterError } from "./filter-error.js";

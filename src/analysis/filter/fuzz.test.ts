@@ -2,9 +2,9 @@
 // anything else, and never for long.
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { madeUpRecords } from "../../trace/made-up-records.js";
-import type { TraceReader } from "../../trace/reader.js";
-import { mapSelected, traceOf } from "../traces-for-tests.js";
+import { madeUpRecords } from "../../../dev/test-support/made-up-records.js";
+import { mapSelected, traceOf } from "../../../dev/test-support/recorded-traces.js";
+import type { TraceReader } from "../../trace/file/reader.js";
 import { globTest } from "./comparisons.js";
 import { conditions, fields } from "./fields.js";
 import { compileFilter, type Filter } from "./filter.js";

@@ -1,0 +1,44 @@
+// `npm run check:debug-kernel`: records in the lab on a kernel that checks itself (KASAN, lockdep and the like), which is built from
+// Debian's source first. The tests are in test/debug/; the kernel must have nothing to say.
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { ExitCode } from "../../src/base/errors.js";
+import { projectDirectory } from "../../src/base/paths.js";
+import { installTools } from "../../src/lab/debian.js";
+import { prepareDebugKernel } from "../../src/lab/debug-kernel.js";
+import { prepareKernel } from "../../src/lab/kernel-package.js";
+import { kernelBuildTools, labTools } from "../../src/lab/needs.js";
+import { runCheck } from "./run-check.js";
+
+const usage = `usage: npm run check:debug-kernel -- [--kernel FOLDER] [--test TEXT] [--build]
+  --kernel FOLDER  one that is built already, with boot/vmlinuz-*, lib/modules/* and what modules are built with
+  --test TEXT      only the tests whose names have it
+  --build          only build the kernel and print its folder, which \`mmiostrider lab --kernel\` takes`;
+
+const say = (line: string) => process.stderr.write(`${line}\n`);
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { kernel: { type: "string" }, test: { type: "string" }, build: { type: "boolean", default: false } },
+  });
+  await installTools([...labTools, ...(values.kernel === undefined ? kernelBuildTools : [])], say);
+  const folder = values.kernel ?? (await prepareDebugKernel(say));
+  if (values.build) {
+    process.stdout.write(`${folder}\n`);
+    return;
+  }
+  const { release } = await prepareKernel(folder, say);
+  const vitest = join(projectDirectory, "node_modules/vitest/vitest.mjs");
+  const only = values.test === undefined ? [] : ["-t", values.test];
+  const { status } = spawnSync(process.execPath, [vitest, "run", "--project", "debug", ...only], {
+    cwd: projectDirectory,
+    stdio: "inherit",
+    env: { ...process.env, MMIOSTRIDER_DEBUG_KERNEL: folder },
+  });
+  process.exitCode = status === 0 ? ExitCode.done : ExitCode.failed;
+  const came = status === 0 ? "recorded identically, and the kernel had nothing to say" : "failed, see above";
+  process.stdout.write(`${release} (${folder}): ${came}\n`);
+}
+
+await runCheck("check-debug-kernel", usage, main);

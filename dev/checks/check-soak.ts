@@ -1,0 +1,171 @@
+// `npm run check:soak`: machine after machine, each with other drivers at random work, CPUs that come and go, recorders that are
+// interrupted and killed; every trace is compared with QEMU's log. What failed can be run again by its seed.
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { verify } from "../../src/analysis/verify/verify.js";
+import { ExitCode, messageOf, UsageError } from "../../src/base/errors.js";
+import { countText } from "../../src/base/units.js";
+import { buildCore } from "../../src/capture/emulate/core-build.js";
+import { installTools } from "../../src/lab/debian.js";
+import { prepareKernel } from "../../src/lab/kernel-package.js";
+import { labTools } from "../../src/lab/needs.js";
+import { kernelComplaint } from "../../src/lab/virtual-machine.js";
+import { openTrace } from "../../src/trace/node/file-source.js";
+import { type Boot, bootDrivers, keepFiles, placeCases } from "./driver-boot.js";
+import { driverCases } from "./driver-cases.js";
+import { runCheck, wholeNumber, workFolder } from "./run-check.js";
+import { planSoak, type SoakPlan, type SoakSession, soakDrivers, soakScript, soakTimeout_s } from "./soak-plan.js";
+
+const usage = `usage: npm run check:soak -- [--minutes N] [--seed N] [--keep DIR]
+  --minutes N  new machines are started for so long (default 30)
+  --seed N     of the first machine; each further one has the next (default: from the clock)
+  --keep DIR   keep traces, messages and QEMU's log of what fails there`;
+
+/** What a recorder exits with: in order, incomplete because it came late, or killed. */
+const killedCode = 128 + 9;
+
+interface SessionResult {
+  session: SoakSession;
+  accesses: number;
+  laps: number;
+  /** What is wrong, a sentence each. */
+  faults: string[];
+}
+
+const say = (line: string) => process.stderr.write(`${line}\n`);
+
+async function judge(boot: Boot, session: SoakSession): Promise<SessionResult> {
+  const path = (ending: string) => join(boot.share, `${session.name}.${ending}`);
+  const text = (ending: string) => (existsSync(path(ending)) ? readFileSync(path(ending), "latin1") : "");
+  const result: SessionResult = { session, accesses: 0, laps: 0, faults: [] };
+  if (!existsSync(path("code"))) {
+    result.faults.push("it did not come to its end");
+    return result;
+  }
+  for (const [, laps] of text("laps").matchAll(/ (\d+)$/gm)) result.laps += Number(laps);
+  const code = Number(text("code"));
+  const wanted = session.end === "kill" ? [killedCode] : session.late ? [0, 3] : [0];
+  if (!wanted.includes(code)) {
+    result.faults.push(`the recorder ended with ${code}: ${text("out").trimEnd().split("\n").at(-1)}`);
+  }
+  for (const name of readdirSync(boot.share).filter((one) => one.startsWith(`failed.${session.name}.`))) {
+    const lines = readFileSync(join(boot.share, name), "latin1").trimEnd().split("\n");
+    result.faults.push(
+      `${name.slice("failed.".length)}: ${lines.find((line) => line.startsWith("FAILED")) ?? lines.at(-1)}`,
+    );
+  }
+  const complaint = text("kernel")
+    .split("\n")
+    .find((line) => kernelComplaint.test(line));
+  if (complaint !== undefined) result.faults.push(`the kernel says: ${complaint}`);
+  try {
+    const reader = await openTrace(path("mmt"));
+    try {
+      // on a busy host its time may be over before a driver has mapped anything
+      if (session.end === "duration" && reader.summary?.mappings === 0) return result;
+      const compared = await verify(reader, boot.truthFile, {
+        cut: session.end === "kill",
+        ...(session.late ? { leaveOutUnmapped: true } : {}),
+      });
+      result.accesses = compared.compared;
+      if (session.end !== "kill" && (reader.damage !== null || reader.summary === null)) {
+        result.faults.push(`the trace has no end: ${reader.damage?.what ?? "its summary is missing"}`);
+      }
+      result.faults.push(...compared.reasons);
+      for (const { kind, region, trace, truth } of compared.differences.slice(0, 3)) {
+        result.faults.push(`${kind} in ${region}: trace ${JSON.stringify(trace)}, truth ${JSON.stringify(truth)}`);
+      }
+    } finally {
+      await reader.close();
+    }
+  } catch (error) {
+    result.faults.push(messageOf(error));
+  }
+  return result;
+}
+
+/** One machine. Returns what its sessions came to. */
+async function soak(plan: SoakPlan, keep: string | undefined): Promise<SessionResult[]> {
+  const work = workFolder("soak");
+  try {
+    const kernel = await prepareKernel(plan.kernel, say);
+    await buildCore({ release: kernel.release, headersDirectory: kernel.headersDirectory! });
+    const placed = placeCases(plan.drivers);
+    const { cpus } = plan;
+    const timeout_s = soakTimeout_s(plan);
+    const script = soakScript(plan, placed);
+    const boot = await bootDrivers(work, { kernel, cpus, cases: placed, script, timeout_s }, () => {});
+    const results: SessionResult[] = [];
+    for (const session of plan.sessions) results.push(await judge(boot, session));
+    if (boot.died !== undefined) results[0]!.faults.push(`the machine died: ${boot.died.why}`);
+    if (boot.complaint !== undefined)
+      results[0]!.faults.push(`its console: ${boot.complaint.split("\n").slice(0, 12).join(" | ")}`);
+    results[0]!.faults.push(...boot.problems.map(({ what }) => what));
+    if (keep !== undefined && results.some(({ faults }) => faults.length > 0)) {
+      const to = join(keep, `seed-${plan.seed}`);
+      mkdirSync(to, { recursive: true });
+      keepFiles(
+        boot.share,
+        to,
+        readdirSync(boot.share, { withFileTypes: true })
+          .filter((one) => one.isFile())
+          .map((one) => one.name),
+      );
+      keepFiles(work, to, ["truth.log", "console"]);
+    }
+    return results;
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+function rowOf({ session, accesses, laps, faults }: SessionResult): string {
+  const what = [
+    session.late ? "late" : "",
+    session.relaxed ? "relaxed" : "",
+    session.second ? "a second recorder" : "",
+    session.end === "kill" ? "killed" : session.end === "interrupt" ? "Ctrl-C" : "by itself",
+  ];
+  const verdict = faults.length > 0 ? "FAULTY" : accesses === 0 ? "nothing was mapped meanwhile" : "identical";
+  const words = what.filter((word) => word !== "").join(", ");
+  return `  ${session.name}: ${countText(accesses)} accesses, ${laps} laps, ${words}: ${verdict}`;
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      minutes: { type: "string", default: "30" },
+      seed: { type: "string", default: String(Date.now() % 1_000_000) },
+      keep: { type: "string" },
+    },
+  });
+  const minutes = Number(values.minutes);
+  if (!(minutes > 0 && minutes <= 10_000)) throw new UsageError(`--minutes ${values.minutes} is no number of minutes`);
+  const keep = values.keep === undefined ? undefined : resolve(values.keep);
+  await installTools(labTools, say);
+  const until_ms = Date.now() + minutes * 60_000;
+  const totals = { machines: 0, sessions: 0, accesses: 0, laps: 0, faulty: 0, empty: 0 };
+  for (let seed = wholeNumber("--seed", values.seed, 0); Date.now() < until_ms; seed += 1) {
+    const plan = planSoak(seed, soakDrivers(driverCases));
+    const drivers = plan.drivers.map(({ name }) => name).join(" ");
+    process.stdout.write(`seed ${seed}: ${plan.kernel}, ${plan.cpus} CPUs: ${drivers}\n`);
+    totals.machines += 1;
+    for (const result of await soak(plan, keep)) {
+      process.stdout.write(`${rowOf(result)}\n`);
+      for (const fault of result.faults) process.stdout.write(`      ${fault}\n`);
+      totals.sessions += 1;
+      totals.accesses += result.accesses;
+      totals.laps += result.laps;
+      if (result.faults.length > 0) totals.faulty += 1;
+      else if (result.accesses === 0) totals.empty += 1;
+    }
+  }
+  process.stdout.write(
+    `${countText(totals.machines)} machines, ${countText(totals.sessions)} recordings, ${countText(totals.laps)} laps of drivers, ` +
+      `${countText(totals.accesses)} accesses compared: ${countText(totals.faulty)} recordings faulty, ${countText(totals.empty)} empty\n`,
+  );
+  if (totals.faulty > 0) process.exitCode = ExitCode.failed;
+}
+
+await runCheck("check:soak", usage, main);

@@ -1,0 +1,157 @@
+// From what a machine of `npm run check:drivers` left to the table's rows: traces against QEMU's log, workloads, messages.
+import { createReadStream, existsSync } from "node:fs";
+import { join } from "node:path";
+import { verify } from "../../src/analysis/verify/verify.js";
+import type { VerifyResult } from "../../src/analysis/verify/verify-result.js";
+import { messageOf } from "../../src/base/errors.js";
+import { TraceWriter } from "../../src/trace/file/writer.js";
+import { importText } from "../../src/trace/import/log-import.js";
+import { MmiotraceImport } from "../../src/trace/import/mmiotrace.js";
+import { openTrace } from "../../src/trace/node/file-source.js";
+import type { Boot } from "./driver-boot.js";
+import type { PlacedCase } from "./driver-guest.js";
+
+export interface Judged {
+  events: number;
+  truth: number;
+  /** Accesses to regions of which QEMU logs nothing. */
+  unlogged: number;
+  lost: number;
+  escaped: number;
+  identical: boolean;
+  workload: boolean;
+  cpusOnline: string;
+  /** The machine didn't come back from the run. */
+  gone: boolean;
+  /** Why not, a sentence each. */
+  reasons: string[];
+}
+
+const nothing: Judged = {
+  events: 0,
+  truth: 0,
+  unlogged: 0,
+  lost: 0,
+  escaped: 0,
+  identical: false,
+  workload: false,
+  cpusOnline: "",
+  gone: false,
+  reasons: [],
+};
+
+function counted(result: VerifyResult): Omit<Judged, "workload" | "cpusOnline" | "gone"> {
+  const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
+  const reasons = [...result.reasons];
+  for (const { kind, region, trace, truth } of result.differences.slice(0, 3)) {
+    reasons.push(`${kind} in ${region}: trace ${JSON.stringify(trace)}, truth ${JSON.stringify(truth)}`);
+  }
+  return {
+    events: sum(result.regions.map((region) => region.trace)),
+    truth: sum(result.regions.map((region) => region.truth)),
+    unlogged: result.leftOut.notLogged,
+    lost: result.lost,
+    escaped: result.escaped,
+    identical: result.identical,
+    reasons,
+  };
+}
+
+/** The run `NAME.emulate` against the truth. Reading errors are reasons, too. */
+export async function judgeEmulated(boot: Boot, name: string): Promise<Judged> {
+  const run = boot.runs.get(`${name}.emulate`);
+  const trace = join(boot.share, `${name}.mmt`);
+  if (run === undefined || !existsSync(trace)) {
+    const why = run === undefined ? whyNoRun(boot) : lastLine(run.output);
+    return { ...nothing, gone: run === undefined && boot.died !== undefined, reasons: [`no trace: ${why}`] };
+  }
+  const workload = run.exitCode === 0;
+  const told = workload ? [] : [`the recorded workload ended with ${run.exitCode}: ${lastLine(run.output)}`];
+  try {
+    const result = await verifyTrace(trace, boot.truthFile);
+    const judged = counted(result);
+    return { ...nothing, ...judged, workload, cpusOnline: run.cpusOnline, reasons: [...judged.reasons, ...told] };
+  } catch (error) {
+    return { ...nothing, workload, cpusOnline: run.cpusOnline, reasons: [messageOf(error), ...told] };
+  }
+}
+
+/** The run `NAME.mmiotrace`: what the kernel's tracer printed, imported, against the same truth. */
+export async function judgeMmiotraced(boot: Boot, placed: PlacedCase): Promise<Judged> {
+  const { name } = placed.driver;
+  const run = boot.runs.get(`${name}.mmiotrace`);
+  const text = join(boot.share, `${name}.mmiotrace`);
+  if (run === undefined || !existsSync(text)) {
+    const gone = boot.died !== undefined;
+    return {
+      ...nothing,
+      gone,
+      reasons: [`no text: ${gone || run === undefined ? whyNoRun(boot) : "none was written"}`],
+    };
+  }
+  const workload = run.exitCode === 0;
+  const told = workload ? [] : [`the workload ended with ${run.exitCode} under it: ${lastLine(run.output)}`];
+  try {
+    const trace = join(boot.share, `${name}.mmiotrace.mmt`);
+    const reader = new MmiotraceImport(text);
+    await importText(reader, createReadStream(text), (header) =>
+      TraceWriter.create(trace, { ...header, fence: placed.fence }),
+    );
+    const judged = counted(await verifyTrace(trace, boot.truthFile));
+    return { ...nothing, ...judged, workload, cpusOnline: run.cpusOnline, reasons: [...judged.reasons, ...told] };
+  } catch (error) {
+    return { ...nothing, workload, cpusOnline: run.cpusOnline, reasons: [messageOf(error), ...told] };
+  }
+}
+
+async function verifyTrace(trace: string, truthFile: string): Promise<VerifyResult> {
+  const reader = await openTrace(trace);
+  try {
+    return await verify(reader, truthFile);
+  } finally {
+    await reader.close();
+  }
+}
+
+function whyNoRun({ died }: Boot): string {
+  return died === undefined ? "it was not run" : `the machine died (${died.during}): ${died.why}`;
+}
+
+/** What a workload failed of, or its last words. */
+export function lastLine(text: string): string {
+  const lines = text.trimEnd().split("\n");
+  return lines.find((line) => line.startsWith("FAILED")) ?? lines.at(-1) ?? "";
+}
+
+/**
+ * What a message says, whatever its numbers: addresses, times and counts differ from run to run, and of several disks that come
+ * at once one is sda today and sdb tomorrow.
+ */
+function gist(message: string): string {
+  return message.replace(/\bsd[a-z]\d*\b/g, "sd#").replace(/0x[0-9a-f]+|\b[0-9a-f]{4,}\b|\d+/gi, "#");
+}
+
+/** What the core says, what loading it makes the kernel say, what only tells how busy the host is, and what the lab's own root makes it say. */
+const expected =
+  /^mmiostrider\b|module verification failed|^Disabling lock debugging|^hrtimer: interrupt took|^clocksource: |^evm: overlay not supported/;
+/** What a driver says by itself now and then on a busy machine: loaded 25 times without a recorder, megaraid_sas did so 24 times. */
+const byItself = /^megaraid_sas \S+ Unknown command completed! \[0x0\]$/;
+
+/** Kernel messages of the recorded run that the bare run doesn't have. */
+export function newMessages(boot: Boot, name: string): string[] {
+  const recorded = withoutDumps(boot.runs.get(`${name}.emulate`)?.messages ?? []);
+  const bare = new Set(withoutDumps(boot.runs.get(`${name}.bare`)?.messages ?? []).map(gist));
+  return recorded.filter((message) => !expected.test(message) && !byItself.test(message) && !bare.has(gist(message)));
+}
+
+/** Of a warning only its first line: stack and registers differ from one to the next. */
+function withoutDumps(messages: readonly string[]): string[] {
+  const kept: string[] = [];
+  let inDump = false;
+  for (const message of messages) {
+    if (!inDump || message.startsWith("WARNING: ")) kept.push(message);
+    if (message.includes("[ cut here ]")) inDump = true;
+    if (message.includes("[ end trace ")) inDump = false;
+  }
+  return kept;
+}

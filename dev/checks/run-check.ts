@@ -1,0 +1,58 @@
+// What the programs behind `npm run check:*` share: how they print errors and what they exit with.
+import { mkdtempSync, rmSync } from "node:fs";
+import { constants, tmpdir } from "node:os";
+import { join } from "node:path";
+import { ExitCode, messageOf, UsageError, UserError } from "../../src/base/errors.js";
+
+/** Runs a check's main function, or prints its usage; an error becomes one line, its advice, and an exit code. */
+export async function runCheck(name: string, usage: string, main: () => void | Promise<void>): Promise<void> {
+  if (process.argv.slice(2).some((word) => word === "--help" || word === "-h")) {
+    process.stdout.write(`${usage}\n`);
+    return;
+  }
+  // leaving this way ends the lab's machines and removes what lies in work folders
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(signal, () => {
+      process.stderr.write(`${name}: interrupted\n`);
+      process.exit(128 + constants.signals[signal]);
+    });
+  }
+  try {
+    await main();
+  } catch (error) {
+    const isUsage = error instanceof UsageError || isArgumentError(error);
+    process.stderr.write(`${name}: ${messageOf(error)}\n`);
+    if (error instanceof UserError && error.advice !== undefined) process.stderr.write(`  ${error.advice}\n`);
+    if (isUsage) process.stderr.write(`${usage}\n`);
+    else if (!(error instanceof UserError) && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+    process.exitCode = isUsage ? ExitCode.usage : ExitCode.failed;
+  }
+}
+
+/** What node:util's parseArgs throws. */
+function isArgumentError(error: unknown): boolean {
+  return String((error as { code?: unknown }).code).startsWith("ERR_PARSE_ARGS");
+}
+
+/** A whole number from the command line. Throws UsageError naming the option. */
+export function wholeNumber(option: string, text: string, least: number): number {
+  const value = Number(text);
+  if (text === "" || !Number.isSafeInteger(value) || value < least) {
+    throw new UsageError(`${option} ${text}: not a whole number of at least ${least}`);
+  }
+  return value;
+}
+
+const workFolders: string[] = [];
+
+/** A new folder for a check's files, which is gone when the program is, if not before. */
+export function workFolder(what: string): string {
+  if (workFolders.length === 0) process.once("exit", removeWorkFolders);
+  const folder = mkdtempSync(join(tmpdir(), `mmiostrider-${what}-`));
+  workFolders.push(folder);
+  return folder;
+}
+
+function removeWorkFolders(): void {
+  for (const folder of workFolders) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+}

@@ -1,0 +1,145 @@
+// What one machine of `npm run check:soak` does, drawn from a seed: which drivers, which recordings one after the other, how each
+// begins and ends, and what else happens meanwhile. The same seed is the same plan.
+import { randomNumbers } from "../test-support/made-up-records.js";
+import type { DriverCase } from "./driver-cases.js";
+import { opening, type PlacedCase } from "./driver-guest.js";
+
+export interface SoakSession {
+  /** `s1`: its trace is /share/s1.mmt. */
+  name: string;
+  /** The drivers are at work already when recording begins: what they have mapped is real and not recorded. */
+  late: boolean;
+  /** How the recorder ends: Ctrl-C, kill -9, or by itself when its time is over. */
+  end: "interrupt" | "kill" | "duration";
+  duration_s: number;
+  relaxed: boolean;
+  /** A second recorder is tried, and must be refused. */
+  second: boolean;
+}
+
+export interface SoakPlan {
+  seed: number;
+  kernel: string;
+  cpus: number;
+  drivers: DriverCase[];
+  sessions: SoakSession[];
+}
+
+const kernels = ["debian:6.1", "debian:6.12", "debian:6.1-rt"];
+const sessionsPerMachine = 5;
+const driversMin = 3;
+const driversMax = 5;
+
+/** Its driver frees memory with interrupts off when it is unloaded, and the kernel warns of that, recorded or not. */
+const warnsByItself = "sym53c8xx";
+
+/** The cases that a soak draws from: not those with a framebuffer, of which QEMU logs nothing and which fill any ring. */
+export function soakDrivers(cases: readonly DriverCase[]): DriverCase[] {
+  return cases.filter(({ name, workload }) => name !== warnsByItself && !/\bpicture\b/.test(workload));
+}
+
+export function planSoak(seed: number, cases: readonly DriverCase[]): SoakPlan {
+  const random = randomNumbers(seed);
+  // the first numbers of neighbouring seeds are alike
+  for (let n = 0; n < 16; n += 1) random();
+  const below = (limit: number) => random() % limit;
+  const left = [...cases];
+  const drivers: DriverCase[] = [];
+  for (let count = driversMin + below(driversMax - driversMin + 1); count > 0 && left.length > 0; count -= 1) {
+    drivers.push(...left.splice(below(left.length), 1));
+  }
+  const ends = ["interrupt", "kill", "duration"] as const;
+  const sessions = Array.from({ length: sessionsPerMachine }, (_, index) => ({
+    name: `s${index + 1}`,
+    late: below(4) === 0,
+    end: ends[below(ends.length)]!,
+    duration_s: 5 + below(15),
+    relaxed: below(4) === 0,
+    second: below(4) === 0,
+  }));
+  return { seed, kernel: kernels[below(kernels.length)]!, cpus: below(2) === 0 ? 2 : 4, drivers, sessions };
+}
+
+/** No machine takes longer, other work on the host included. */
+export function soakTimeout_s({ sessions }: SoakPlan): number {
+  return 90 + sessions.reduce((sum, { duration_s }) => sum + duration_s + 600, 0);
+}
+
+/** The machine's script. Leaves NAME.mmt, NAME.out, NAME.code, NAME.state in /share, and what failed as failed.*. */
+export function soakScript(plan: SoakPlan, placed: readonly PlacedCase[]): string {
+  const names = placed.map(({ driver }) => driver.name).join(" ");
+  return `${opening(placed)}
+# CPUs come and go: what pins itself to one would fail by itself
+for name in ${names}; do
+  { echo 'taskset() { shift 2; "$@"; }'; cat "/share/$name.sh"; } > "/tmp/$name.sh"
+done
+echo 0 > /proc/sys/kernel/printk_ratelimit
+
+worker() { # loads, drives and unloads it again and again
+  laps=0
+  while [ ! -e /tmp/stop ]; do
+    if /bin/sh "/tmp/$1.sh" > "/tmp/$1.out" 2>&1 < /dev/null; then laps=$((laps+1))
+    else cp "/tmp/$1.out" "/share/failed.$2.$1"; sleep 1; fi
+  done
+  echo "$1 $laps" >> "/share/$2.laps"
+}
+hotplug() {
+  while [ ! -e /tmp/stop ]; do
+    for cpu in $(seq 1 ${plan.cpus - 1} | shuf); do
+      echo 0 > /sys/devices/system/cpu/cpu$cpu/online; sleep 0.$(shuf -i 0-9 -n 1)
+      until echo 1 > /sys/devices/system/cpu/cpu$cpu/online; do sleep 0.1; done; sleep 0.$(shuf -i 0-9 -n 1)
+    done
+  done
+}
+# a shell would make a file where the core has just gone
+marks() { while [ ! -e /tmp/stop ]; do echo "mark at $(cut -d' ' -f1 /proc/uptime)" | dd of=/dev/mmiostrider conv=nocreat,notrunc; sleep 0.2; done 2> /dev/null; }
+at_work() {
+  jobs=
+  for name in ${names}; do worker "$name" "$1" & jobs="$jobs $!"; done
+  hotplug & jobs="$jobs $!"
+}
+recording() { for i in $(seq 300); do grep -qs 'state recording' /dev/mmiostrider && return; sleep 0.1; done; echo "no recording" > "/share/failed.$1.start"; }
+# on a busy host the first may have come to its end meanwhile: then a second one is right to record
+second() { if mmiostrider record --all -o /tmp/second.mmt -- true > /tmp/second.out 2>&1 && kill -0 $2 2> /dev/null; then cp /tmp/second.out "/share/failed.$1.second"; fi; }
+# a recorder that is ended before a driver has mapped anything has recorded nothing that could be compared
+mapped() { for i in $(seq 900); do grep -qs '^recorded [1-9]' /dev/mmiostrider && return; sleep 0.1; done; echo "nothing mapped" > "/share/failed.$1.map"; }
+# nor one that is killed before it has got to write that: on a busy host, real-time threads may leave it little time
+written() {
+  mapped "$1"
+  for n in 1 2; do
+    size=$(stat -c %s "/share/$1.mmt")
+    for i in $(seq 900); do [ "$(stat -c %s "/share/$1.mmt")" -gt "$size" ] && break; sleep 0.1; done
+  done
+}
+${plan.sessions.map(sessionScript).join("\n")}
+exit 0
+`;
+}
+
+function sessionScript({ name, late, end, duration_s, relaxed, second }: SoakSession): string {
+  const options = `--all --ring-size 256M${relaxed ? " --relaxed" : ""}${end === "duration" ? ` --duration ${duration_s}` : ""}`;
+  const ending = {
+    interrupt: `mapped ${name}; sleep ${duration_s}; kill -INT $recorder`,
+    kill: `written ${name}; sleep ${duration_s}; kill -KILL $recorder`,
+    duration: "true",
+  }[end];
+  return `
+rm -f /tmp/stop
+${late ? `at_work ${name}; sleep 3` : ""}
+mmiostrider record ${options} -o /share/${name}.mmt > /share/${name}.out 2>&1 < /dev/null & recorder=$!
+recording ${name}
+${late ? "" : `at_work ${name}`}
+marks & marker=$!
+${second ? `second ${name} $recorder` : ""}
+${ending}
+wait $recorder; echo $? > /share/${name}.code
+# the drivers go on without anybody recording
+sleep 1
+touch /tmp/stop
+wait $jobs $marker
+[ "$(cat /sys/devices/system/cpu/online)" = "0-${"$"}(($(getconf _NPROCESSORS_CONF) - 1))" ] || echo "CPUs" > /share/failed.${name}.cpus
+for module in $(lsmod | grep -o '^mmiostrider'); do rmmod $module || cp /dev/mmiostrider /share/failed.${name}.rmmod; done
+dmesg -c > /share/${name}.kernel
+echo "session ${name} ended"
+sync`;
+}

@@ -1,0 +1,102 @@
+// The module in test/kernel/, which accesses device memory in every way: built for a kernel, and run in a machine that has its
+// devices, recorded or not.
+import { cpSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect } from "vitest";
+import { projectDirectory } from "../../../src/base/paths.js";
+import { runTool } from "../../../src/base/run-tool.js";
+import { inLab, type LabOptions, type LabOutcome, labKernel, temporaryDirectory } from "./in-lab.js";
+
+/** ivshmem's memory is recorded and compared with what the module says; edu's registers with QEMU's log, too. */
+export const accessDevices = "-object memory-backend-ram,size=8M,id=bar -device ivshmem-plain,memdev=bar -device edu";
+
+export interface AccessRecording {
+  trace: string;
+  /** What the module says a tracer must have seen, a line an access. */
+  expected: string[];
+}
+
+export interface AccessRun extends LabOutcome, AccessRecording {
+  /** The folder that was the machine's /share. */
+  share: string;
+}
+
+export interface AccessOptions extends Pick<LabOptions, "kernel" | "cpus" | "truth" | "timeout_s"> {
+  /** Of `mmiostrider record`. */
+  recordOptions?: string;
+}
+
+/** Builds a module of test/ into a new folder. The compiler must have nothing to say. */
+export async function buildTestModule(name: "kernel" | "livepatch", kernelName: string | undefined): Promise<string> {
+  const folder = temporaryDirectory();
+  const kernel = await labKernel(kernelName);
+  cpSync(join(projectDirectory, "test", name), folder, { recursive: true });
+  const make = ["-C", kernel.headersDirectory!, `M=${folder}`, "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"];
+  const built = await runTool("make", make, { timeout_ms: 300_000 });
+  const log = built.stdout + built.stderr;
+  expect(built.code, log).toBe(0);
+  expect(log.split("\n").filter((line) => /warning|error/i.test(line))).toEqual([]);
+  return folder;
+}
+
+/** Records everything while the module is loaded, runs these groups, and is unloaded: see recordInTurn. */
+export async function recordGroups(groups: readonly string[], options: AccessOptions = {}): Promise<AccessRun> {
+  const { recordings, ...outcome } = await recordInTurn([groups], options);
+  return { ...outcome, ...recordings[0]! };
+}
+
+/**
+ * A recording for each of these lists of groups, one after the other in one machine. Fails where a group did, or records were
+ * lost; `record` may end with 3, for what escapes is counted.
+ */
+export async function recordInTurn(
+  lists: readonly (readonly string[])[],
+  options: AccessOptions = {},
+): Promise<LabOutcome & { share: string; recordings: AccessRecording[] }> {
+  const share = await buildTestModule("kernel", options.kernel);
+  const workload = `
+list=$1; shift
+insmod /share/mms_access_test.ko || exit 1
+status=0
+cd /sys/kernel/debug/mms_access_test
+for group; do echo $group > run || status=1; done
+cat results
+cat expected > /share/expected.$list
+cd /
+rmmod mms_access_test
+exit $status`;
+  const record = (groups: readonly string[], list: number) =>
+    `mmiostrider record --all ${options.recordOptions ?? "--ring-size 64M"} -o /share/access.${list}.mmt \\
+  -- sh /tmp/groups ${list} ${groups.join(" ")}; echo "record $?"`;
+  const outcome = await inLab(
+    `cat > /tmp/groups <<'END'\n${workload}\nEND
+${lists.map(record).join("\n")}`,
+    { ...options, share, qemu: accessDevices, timeout_s: options.timeout_s ?? 400 },
+  );
+  const { exitCode, output } = outcome;
+  expect(exitCode, output).toBe(0);
+  for (const group of lists.flat()) expect(output).toMatch(new RegExp(`^ok ${group} \\d+$`, "m"));
+  expect(output.match(/^record [03]$/gm)).toHaveLength(lists.length);
+  expect(output.match(/ 0 lost, /g)).toHaveLength(lists.length);
+  const recordings = lists.map((_, list) => ({
+    trace: join(share, `access.${list}.mmt`),
+    expected: readFileSync(join(share, `expected.${list}`), "latin1")
+      .trimEnd()
+      .split("\n"),
+  }));
+  return { ...outcome, share, recordings };
+}
+
+/** Runs shell commands while everything is recorded and the module is loaded; they find `run` in the current folder. */
+export async function recordCommands(commands: string, options: AccessOptions = {}): Promise<LabOutcome> {
+  const share = await buildTestModule("kernel", options.kernel);
+  return await inLab(
+    `cat > /tmp/commands <<'END'
+insmod /share/mms_access_test.ko || exit 1
+cd /sys/kernel/debug/mms_access_test
+${commands}
+END
+mmiostrider record --all -o /tmp/access.mmt -- sh /tmp/commands; echo "record $?"`,
+    { ...options, share, qemu: accessDevices, timeout_s: 240 },
+  );
+}

@@ -1,0 +1,169 @@
+// What tests of the lab, and tests in it, share: boots a machine around a command and hands back all it said.
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, expect, onTestFinished } from "vitest";
+import { buildCore } from "../../../src/capture/emulate/core-build.js";
+import { installTools } from "../../../src/lab/debian.js";
+import { type LabKernel, prepareKernel } from "../../../src/lab/kernel-package.js";
+import { probeKvm } from "../../../src/lab/kvm-probe.js";
+import { labTools } from "../../../src/lab/needs.js";
+import { splitWords } from "../../../src/lab/split-words.js";
+import { complaintIn, LabError, runInLab, type Threads } from "../../../src/lab/virtual-machine.js";
+
+export interface LabOptions {
+  /** As `mmiostrider lab --kernel` takes it; debian:6.1 unless given. */
+  kernel?: string;
+  cpus?: number;
+  /** As `--threads`. */
+  threads?: Threads;
+  /** More of QEMU's arguments, as `--qemu` takes them. */
+  qemu?: string;
+  /** More words for the kernel's command line. */
+  append?: string;
+  /** As `--suspendable`. */
+  suspendable?: boolean;
+  /** A folder that the machine sees as /share. */
+  share?: string;
+  /** Whether to keep QEMU's log of what the devices received; the file where a name is given. */
+  truth?: boolean | string;
+  timeout_s?: number;
+  signal?: AbortSignal;
+  /** The machine is to fail: what its console said isn't shown. */
+  fails?: boolean;
+  /** Hears the command's output as it comes. */
+  onOutput?: (chunk: Buffer) => void;
+}
+
+export interface LabOutcome {
+  exitCode: number;
+  /** Standard output and error, as one. */
+  output: string;
+  consoleLog: string;
+  /** QEMU's log, where it was asked for; one that wasn't named lives as long as the test. */
+  truthFile: string;
+}
+
+/** On a machine that is slow, or busy with other things, every limit of time can be stretched. */
+export const patience = Number(process.env.MMIOSTRIDER_TEST_PATIENCE ?? 1);
+
+/** The kernel's own limits, for CPUs that the host doesn't let run: seconds, of which a soft lockup takes twice the first. */
+const kernelPatience =
+  patience > 1
+    ? [
+        `watchdog_thresh=${Math.min(60, 10 * patience)}`,
+        `rcupdate.rcu_cpu_stall_timeout=${Math.min(300, 21 * patience)}`,
+      ]
+    : [];
+
+const prepared = new Map<string, Promise<LabKernel>>();
+
+/** A kernel that is ready to boot, with the core built for it. Made on first use. */
+export function labKernel(kernel = "debian:6.1"): Promise<LabKernel> {
+  let found = prepared.get(kernel);
+  if (found === undefined) {
+    found = prepare(kernel);
+    prepared.set(kernel, found);
+  }
+  return found;
+}
+
+async function prepare(kernel: string): Promise<LabKernel> {
+  const say = (line: string) => process.stderr.write(`${line}\n`);
+  await installTools(labTools, say);
+  const ready = await prepareKernel(kernel, say);
+  await buildCore({ release: ready.release, headersDirectory: ready.headersDirectory! });
+  return ready;
+}
+
+/** The core's file for it, in the cache, which the machine sees by the same path. */
+export async function labCore(kernel?: string): Promise<string> {
+  const { release, headersDirectory } = await labKernel(kernel);
+  return (await buildCore({ release, headersDirectory: headersDirectory! })).path;
+}
+
+/** Runs `command` with `sh -c` in a machine with two CPUs. Throws as `runInLab` does. */
+export async function inLab(command: string, options: LabOptions = {}): Promise<LabOutcome> {
+  const kernel = await labKernel(options.kernel);
+  const chunks: Buffer[] = [];
+  const truthFile =
+    typeof options.truth === "string" ? options.truth : options.truth ? join(temporaryDirectory(), "truth.log") : "";
+  const result = await runInLab({
+    kernel,
+    cpus: options.cpus ?? 2,
+    threads: options.threads,
+    memory_MB: 1024,
+    qemuArguments: splitWords(options.qemu ?? ""),
+    kvm: (await probeKvm(kernel.imagePath)).works,
+    truthFile: truthFile === "" ? undefined : truthFile,
+    shareDirectory: options.share,
+    kernelParameters: [options.append ?? "", ...kernelPatience].join(" ").trim(),
+    suspendable: options.suspendable ?? false,
+    command,
+    timeout_s: patience * (options.timeout_s ?? 240),
+    onOutput: (chunk) => {
+      chunks.push(chunk);
+      options.onOutput?.(chunk);
+    },
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  }).catch((error) => {
+    // the runner shows an error's message alone
+    if (error instanceof LabError && options.fails !== true) process.stderr.write(`${error.advice ?? ""}\n`);
+    throw error;
+  });
+  return {
+    exitCode: result.exitCode,
+    output: Buffer.concat(chunks).toString("latin1"),
+    consoleLog: result.consoleLog,
+    truthFile,
+  };
+}
+
+/** Fails unless the command ended with 0 and the kernel had nothing to complain of; returns the command's output. */
+export async function succeedInLab(command: string, options: LabOptions = {}): Promise<string> {
+  const { exitCode, output, consoleLog } = await inLab(command, options);
+  expect(exitCode, output).toBe(0);
+  expectQuietKernel(consoleLog);
+  return output;
+}
+
+export function expectQuietKernel(consoleLog: string): void {
+  expect(complaintIn(consoleLog)).toBeUndefined();
+}
+
+/** An empty folder that goes when all of the file's tests have ended. For the top of a file. */
+export function sharedDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), "mmiostrider-test-"));
+  afterAll(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** An empty folder that goes when the test ends. */
+export function temporaryDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), "mmiostrider-test-"));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** An access in QEMU's log. */
+export interface TruthAccess {
+  direction: "read" | "write";
+  address: bigint;
+  value: bigint;
+  width: number;
+  /** QEMU's name of the memory region: `e1000-mmio`. */
+  region: string;
+}
+
+/** The accesses in QEMU's log, in its order. */
+export function truthAccesses(truthFile: string): TruthAccess[] {
+  const line =
+    /memory_region_ops_(read|write) cpu -?\d+ mr \S+ addr (0x[\da-f]+) value (0x[\da-f]+) size (\d+) name '([^']*)'/g;
+  return [...readFileSync(truthFile, "latin1").matchAll(line)].map((match) => ({
+    direction: match[1] as "read" | "write",
+    address: BigInt(match[2]!),
+    value: BigInt(match[3]!),
+    width: Number(match[4]),
+    region: match[5]!,
+  }));
+}

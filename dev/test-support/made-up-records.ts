@@ -1,0 +1,188 @@
+// Ring records made up from a seed, for tests: every kind, odd values, several parts, several CPUs. No real driver
+// behaves like this; bench/ has the mixes that do.
+import type { TraceHeader, TraceSummary } from "../../src/trace/header.js";
+import {
+  RecordFlag,
+  RecordKind,
+  type RingRecord,
+  record_bytes,
+  text_bytes,
+  writeRecord,
+} from "../../src/trace/record.js";
+
+/** Numbers from 0 to 2^32 - 1, the same ones for the same seed (xorshift32). */
+export function randomNumbers(seed: number): () => number {
+  let state = seed | 0 || 1;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return state >>> 0;
+  };
+}
+
+/** Collects records as the ring would hold them. */
+export class RecordList {
+  private bytes = new Uint8Array(record_bytes * 1024);
+  count = 0;
+
+  add(record: Partial<RingRecord>): this {
+    if (record_bytes * (this.count + 1) > this.bytes.length) {
+      const larger = new Uint8Array(2 * this.bytes.length);
+      larger.set(this.bytes);
+      this.bytes = larger;
+    }
+    this.count += 1;
+    writeRecord(new DataView(this.bytes.buffer), record_bytes * (this.count - 1), {
+      ...record,
+      sequence: BigInt(this.count),
+    });
+    return this;
+  }
+
+  /** A record with a text, or as many as the text needs. */
+  addText(record: Partial<RingRecord>, text: string): this {
+    const bytes = new TextEncoder().encode(text);
+    let from = 0;
+    do {
+      const part = new Uint8Array(text_bytes);
+      part.set(bytes.subarray(from, from + text_bytes));
+      const view = new DataView(part.buffer);
+      const more = from + text_bytes < bytes.length;
+      this.add({
+        ...record,
+        address: view.getBigUint64(0, true),
+        value: [view.getBigUint64(8, true), view.getBigUint64(16, true)],
+        width: Math.min(text_bytes, bytes.length - from),
+        flags: (record.flags ?? 0) | (more ? RecordFlag.more : 0),
+      });
+      from += text_bytes;
+    } while (from < bytes.length);
+    return this;
+  }
+
+  get records(): Uint8Array {
+    return this.bytes.subarray(0, record_bytes * this.count);
+  }
+}
+
+/** About `count` records of all kinds. */
+export function madeUpRecords(count: number, seed: number): Uint8Array {
+  const random = randomNumbers(seed);
+  const below = (limit: number) => random() % limit;
+  const wide = () => (BigInt(random()) << 32n) | BigInt(random());
+  const list = new RecordList();
+  let tsc = 0x1_0000_0000_0000n + BigInt(random());
+  const bar = 0xfebc0000n;
+  while (list.count < count) {
+    tsc += BigInt(below(1000) === 0 ? random() : below(8000)) - (below(50) === 0 ? 200n : 0n);
+    const cpu = below(20) === 0 ? below(4) : 0;
+    const base = { tsc, cpu, pid: 100 + cpu, flags: below(9) === 0 ? RecordFlag.hardirq : 0, mapping: 1 + below(2) };
+    const site = 0xffffffffc0000000n + BigInt(below(40) * 7);
+    switch (below(60)) {
+      case 0:
+        list.addText({ ...base, kind: RecordKind.symbol, site }, `function_${below(9)}+0x${below(99)}/0x3f0 [module]`);
+        break;
+      case 1:
+        list.add({ ...base, kind: RecordKind.map, address: bar, value: [0x20000n, bar ^ (1n << 62n)], site });
+        break;
+      case 2:
+        list.add({ ...base, kind: RecordKind.unmap, address: bar, value: [0x20000n, bar ^ (1n << 62n)] });
+        break;
+      case 3:
+        list.addText({ ...base, kind: RecordKind.mark }, "m".repeat(below(80)));
+        break;
+      case 4:
+        list.add({ ...base, kind: RecordKind.lost, value: [BigInt(random()), 0n] });
+        break;
+      case 5:
+        list.add({ ...base, kind: RecordKind.escape, address: bar, value: [wide(), wide() >> 8n], width: 15, site });
+        break;
+      case 6:
+        list.addText(
+          { ...base, kind: RecordKind.module, site, mapping: 0x8000, flags: below(2) * RecordFlag.gone },
+          "e1000",
+        );
+        break;
+      case 7:
+        // Four parts of one 64-byte access.
+        for (let part = 0; part < 4; part += 1) {
+          const flags = RecordFlag.locked | (part < 3 ? RecordFlag.more : 0);
+          const address = bar + BigInt(16 * part);
+          list.add({ ...base, flags, kind: RecordKind.write, address, value: [wide(), wide()], width: 16, site });
+        }
+        break;
+      case 8:
+        list.add({
+          ...base,
+          kind: RecordKind.read,
+          address: wide(),
+          value: [wide(), wide()],
+          width: below(256),
+          site: wide(),
+        });
+        break;
+      case 9:
+        list.add({
+          ...base,
+          kind: below(256),
+          address: wide(),
+          value: [wide(), wide()],
+          width: below(256),
+          flags: random() & ~8,
+        });
+        break;
+      default: {
+        const width = [1, 2, 4, 4, 4, 8, 16][below(7)]!;
+        const address = bar + BigInt(below(64) * 16);
+        const bits = BigInt(8 * width);
+        const value = BigInt.asUintN(Number(bits), below(3) === 0 ? (wide() << 64n) | wide() : BigInt(below(5)));
+        const kind = below(2) === 0 ? RecordKind.read : RecordKind.write;
+        list.add({ ...base, kind, address, width, site, value: [BigInt.asUintN(64, value), value >> 64n] });
+      }
+    }
+  }
+  return list.records;
+}
+
+/** A header with one PCI function, whose BAR 0 is where madeUpRecords' accesses lie. */
+export function madeUpHeader(changes: Partial<TraceHeader> = {}): TraceHeader {
+  return {
+    engine: "emulate",
+    producer: "mmiostrider test",
+    machine: { host: "lab", release: "6.1.0", version: "#1 SMP", architecture: "x86_64" },
+    cpu: { model: "made up", count: 4 },
+    clock: { tsc: "0x1000000000000", wall_ns: "0x18a0000000000000", tscFrequency_hz: 2_000_000_000 },
+    pciFunctions: [
+      {
+        address: "0000:00:04.0",
+        vendor: "0x8086",
+        device: "0x100e",
+        subsystemVendor: "0x1af4",
+        subsystemDevice: "0x1100",
+        class: "0x20000",
+        revision: "0x3",
+        irq: 11,
+        driver: "e1000",
+        bars: [
+          { index: 0, start: "0xfebc0000", length_bytes: "0x20000", flags: "0x40200" },
+          { index: 1, start: "0xc000", length_bytes: "0x40", flags: "0x40101" },
+        ],
+      },
+    ],
+    modules: [{ name: "e1000", textAddress: "0xffffffffc0000000", text_bytes: 0x8000, buildId: null }],
+    commandLine: ["mmiostrider", "record"],
+    options: { filter: ["all"], relaxed: false, cleanRoom: false, excludeWriteCombining: false, ring_bytes: 1 << 24 },
+    fence: null,
+    ...changes,
+  };
+}
+
+export const madeUpSummary: TraceSummary = {
+  accesses: 0,
+  lost: 0,
+  escaped: 0,
+  missed: 0,
+  mappings: 0,
+  incomplete: [],
+};

@@ -1,0 +1,58 @@
+// The recorded traces of test/data, opened, for tests.
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gunzipSync } from "node:zlib";
+import { AccessRegisters } from "../../src/analysis/view/access-registers.js";
+import type { EventView } from "../../src/analysis/view/event-view.js";
+import { type Selection, selectedViews } from "../../src/analysis/view/selection.js";
+import type { TraceReader } from "../../src/trace/file/reader.js";
+import { TraceWriter } from "../../src/trace/file/writer.js";
+import type { TraceHeader } from "../../src/trace/header.js";
+import { importMmiotrace } from "../../src/trace/import/mmiotrace.js";
+import { openTrace } from "../../src/trace/node/file-source.js";
+import { madeUpHeader, madeUpSummary } from "./made-up-records.js";
+
+const data = (name: string) => new URL(`../../test/data/${name}`, import.meta.url);
+
+/** What the kernel's mmiotrace printed of e1000, as text. */
+export function recordedText(): string {
+  return gunzipSync(readFileSync(data("e1000-mmiotrace.txt.gz"))).toString();
+}
+
+/** The trace that mmiostrider recorded of e1000 on two CPUs. */
+export const recordedTrace = fileURLToPath(data("e1000.mmt"));
+
+/** A trace of these records in a file of its own, which vanishes with its reader's descriptor. */
+export async function traceOf(records: Uint8Array, header: TraceHeader = madeUpHeader()): Promise<TraceReader> {
+  const directory = mkdtempSync(join(tmpdir(), "mmiostrider-test-"));
+  try {
+    const path = join(directory, "trace.mmt");
+    const writer = await TraceWriter.create(path, header);
+    await writer.append(records);
+    await writer.close(madeUpSummary);
+    return await openTrace(path);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** The kernel's text as a trace. */
+export async function importedTrace(text = recordedText()): Promise<TraceReader> {
+  const imported = importMmiotrace(text);
+  return traceOf(imported.records, imported.header);
+}
+
+/** What `take` makes of each selected event. */
+export async function mapSelected<T>(
+  reader: TraceReader,
+  selection: Selection,
+  take: (view: EventView) => T,
+): Promise<T[]> {
+  const taken: T[] = [];
+  for await (const { views } of selectedViews(reader, new AccessRegisters(), selection)) {
+    for (const view of views) taken.push(take(view));
+  }
+  return taken;
+}

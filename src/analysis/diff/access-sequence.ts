@@ -1,0 +1,76 @@
+// A trace's accesses as one sequence a device, for comparing traces: which register, how, what value. A read that is
+// repeated at once is one entry: how often a driver polls is chance.
+import type { TraceReader } from "../../trace/file/reader.js";
+import type { AccessRegisters } from "../view/access-registers.js";
+import { barName } from "../view/device-names.js";
+import { type Selection, selectedViews } from "../view/selection.js";
+
+export interface SequenceEntry {
+  kind: "read" | "write";
+  bar: number;
+  offset: bigint;
+  width_bytes: number;
+  /** Of a repeated read, the last. */
+  value: bigint;
+  /** Reads that became this entry. */
+  count: number;
+  /** The trace's event that it is, or began with. */
+  event: number;
+  time_s: number;
+  /** The register's name, or `BAR0+0x10`. */
+  register: string;
+  /** The site's symbol or address, or nothing. */
+  site: string;
+}
+
+export interface DeviceSequence {
+  /** PCI address. */
+  device: string;
+  driver: string | null;
+  vendor: string;
+  deviceId: string;
+  entries: SequenceEntry[];
+}
+
+/** By device, in the order of first access. Accesses outside all BARs are left out. Throws FormatError. */
+export async function collectSequences(
+  reader: TraceReader,
+  registers: AccessRegisters,
+  selection: Selection,
+  progress: (events: number) => void = () => {},
+): Promise<DeviceSequence[]> {
+  const devices = new Map<string, DeviceSequence>();
+  for await (const { block, views } of selectedViews(reader, registers, selection)) {
+    for (const view of views) {
+      const { access, place } = view;
+      if (access === undefined || place === undefined) continue;
+      const { address, driver, vendor, device: deviceId } = place.function;
+      let found = devices.get(address);
+      if (found === undefined) {
+        found = { device: address, driver, vendor, deviceId, entries: [] };
+        devices.set(address, found);
+      }
+      found.driver ??= driver;
+      const { kind, width_bytes, value } = access;
+      const { bar, offset } = place;
+      const last = found.entries.at(-1);
+      if (
+        kind === "read" &&
+        last?.kind === "read" &&
+        last.offset === offset &&
+        last.bar === bar &&
+        last.width_bytes === width_bytes
+      ) {
+        last.count += 1;
+        last.value = value;
+        continue;
+      }
+      const register = view.register?.name ?? `${barName(bar)}+0x${offset.toString(16)}`;
+      const site = view.symbol ?? (access.site === 0n ? "" : `0x${access.site.toString(16)}`);
+      const where = { event: access.number, time_s: view.time_s, register, site };
+      found.entries.push({ kind, bar, offset, width_bytes, value, count: 1, ...where });
+    }
+    progress(block.firstEvent + block.events);
+  }
+  return [...devices.values()];
+}

@@ -1,0 +1,167 @@
+// Compares two runs of a driver, a working and a broken one, say: aligned by the registers they touch one after the
+// other, what was written differently, what is missing, what is new.
+
+import { globTest } from "../filter/comparisons.js";
+import type { DeviceSequence, SequenceEntry } from "./access-sequence.js";
+import { alignSequences, type Pairs } from "./sequence-alignment.js";
+
+/** `written`, `read`: both have it, with another value. `missing`: only the first has it. `extra`: only the second has it. */
+export type DifferenceKind = "written" | "read" | "missing" | "extra";
+
+export interface TraceDifference {
+  kind: DifferenceKind;
+  device: string;
+  first: SequenceEntry | null;
+  second: SequenceEntry | null;
+}
+
+export interface DeviceComparison {
+  /** PCI address in the first, or in the second where only that has it. */
+  device: string;
+  driver: string | null;
+  /** Both have accessed it. */
+  both: boolean;
+  /** Entries that both have. */
+  aligned: number;
+  written: number;
+  read: number;
+  missing: number;
+  extra: number;
+}
+
+export interface DiffResult {
+  /** Nothing is missing, extra or written differently. */
+  same: boolean;
+  devices: DeviceComparison[];
+  /** In the order of the first trace, device by device; at most `differencesMax`. */
+  differences: TraceDifference[];
+  more: boolean;
+}
+
+export const differencesMax = 10_000;
+
+/** Bits of registers that don't count. */
+export interface ValueMask {
+  /** The register's name or `BAR0+0x10`; `*` and `?` as in filters. */
+  register: string;
+  /** Bits that may differ. */
+  bits: bigint;
+}
+
+const allBits = (1n << 128n) - 1n;
+/** A register of which more bits vary than these is one of addresses, times or the like, and varies in all its bits. */
+const variedBitsMax = 8;
+
+export class Masks {
+  private readonly masks: { fits: (text: string) => boolean; bits: bigint }[] = [];
+  /** By device's ids, register's place and direction. */
+  private readonly learned = new Map<string, bigint>();
+
+  add({ register, bits }: ValueMask): void {
+    this.masks.push({ fits: globTest(register), bits });
+  }
+
+  /** From now on, what differs between these two traces, which ought to be the same, is no difference. */
+  learn(first: readonly DeviceSequence[], second: readonly DeviceSequence[]): void {
+    for (const { one, other } of matchDevices(first, second)) {
+      if (one === undefined || other === undefined) continue;
+      for (const pair of alignEntries(one, other)) {
+        const entry = one.entries[pair.first]!;
+        const differing = entry.value ^ other.entries[pair.second]!.value;
+        if (differing === 0n) continue;
+        const key = keyOf(one, entry);
+        const bits = (this.learned.get(key) ?? 0n) | differing;
+        this.learned.set(key, bitCount(bits) > variedBitsMax ? allBits : bits);
+      }
+    }
+  }
+
+  /** The bits of this entry that don't count. */
+  bitsOf(device: DeviceSequence, entry: SequenceEntry): bigint {
+    let bits = this.learned.get(keyOf(device, entry)) ?? 0n;
+    for (const mask of this.masks) if (mask.fits(entry.register)) bits |= mask.bits;
+    return bits;
+  }
+}
+
+const keyOf = (device: DeviceSequence, { kind, bar, offset }: SequenceEntry) =>
+  `${device.vendor} ${device.deviceId} ${kind} ${bar} ${offset}`;
+
+function bitCount(bits: bigint): number {
+  return bits.toString(2).replaceAll("0", "").length;
+}
+
+/** Compares device by device. */
+export function diffTraces(
+  first: readonly DeviceSequence[],
+  second: readonly DeviceSequence[],
+  masks: Masks = new Masks(),
+): DiffResult {
+  const result: DiffResult = { same: true, devices: [], differences: [], more: false };
+  for (const { one, other } of matchDevices(first, second)) compareDevice(one, other, masks, result);
+  result.same = result.devices.every(({ written, missing, extra }) => written + missing + extra === 0);
+  return result;
+}
+
+/** Devices of both by their ids, of several alike first the one at the same address. */
+function matchDevices(first: readonly DeviceSequence[], second: readonly DeviceSequence[]) {
+  const rest = new Set(second);
+  const matches: { one: DeviceSequence | undefined; other: DeviceSequence | undefined }[] = [];
+  for (const one of first) {
+    const alike = [...rest].filter(({ vendor, deviceId }) => vendor === one.vendor && deviceId === one.deviceId);
+    const other = alike.find(({ device }) => device === one.device) ?? alike[0];
+    if (other !== undefined) rest.delete(other);
+    matches.push({ one, other });
+  }
+  for (const other of rest) matches.push({ one: undefined, other });
+  return matches;
+}
+
+function alignEntries(one: DeviceSequence, other: DeviceSequence): Pairs {
+  const numbers = new Map<string, number>();
+  const numbersOf = ({ entries }: DeviceSequence) =>
+    Int32Array.from(entries, ({ kind, bar, offset, width_bytes }) => {
+      const key = `${kind} ${bar} ${offset} ${width_bytes}`;
+      let number = numbers.get(key);
+      if (number === undefined) {
+        number = numbers.size;
+        numbers.set(key, number);
+      }
+      return number;
+    });
+  return alignSequences(numbersOf(one), numbersOf(other));
+}
+
+function compareDevice(
+  one: DeviceSequence | undefined,
+  other: DeviceSequence | undefined,
+  masks: Masks,
+  result: DiffResult,
+): void {
+  const { device } = (one ?? other)!;
+  const counts = { aligned: 0, written: 0, read: 0, missing: 0, extra: 0 };
+  const differ = (kind: DifferenceKind, entry: SequenceEntry | null, second: SequenceEntry | null) => {
+    counts[kind] += 1;
+    if (result.differences.length < differencesMax) result.differences.push({ kind, device, first: entry, second });
+    else result.more = true;
+  };
+  const before = one?.entries ?? [];
+  const after = other?.entries ?? [];
+  const pairs = one === undefined || other === undefined ? [] : alignEntries(one, other);
+  let at = 0;
+  let otherAt = 0;
+  for (const pair of [...pairs, { first: before.length, second: after.length }]) {
+    for (; at < pair.first; at += 1) differ("missing", before[at]!, null);
+    for (; otherAt < pair.second; otherAt += 1) differ("extra", null, after[otherAt]!);
+    if (at === before.length) break;
+    const [entry, second] = [before[at]!, after[otherAt]!];
+    counts.aligned += 1;
+    if (((entry.value ^ second.value) & ~masks.bitsOf(one!, entry)) !== 0n) {
+      differ(entry.kind === "write" ? "written" : "read", entry, second);
+    }
+    at += 1;
+    otherAt += 1;
+  }
+  const both = one !== undefined && other !== undefined;
+  result.devices.push({ device, driver: one?.driver ?? other?.driver ?? null, both, ...counts });
+}

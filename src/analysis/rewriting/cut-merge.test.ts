@@ -1,0 +1,184 @@
+// Traces cut apart and merged again: what comes out is what went in.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { madeUpHeader, madeUpSummary, RecordList } from "../../../dev/test-support/made-up-records.js";
+import { mapSelected, recordedTrace, traceOf } from "../../../dev/test-support/recorded-traces.js";
+import { UserError } from "../../base/errors.js";
+import type { TraceReader } from "../../trace/file/reader.js";
+import { TraceWriter } from "../../trace/file/writer.js";
+import type { TraceHeader } from "../../trace/header.js";
+import { openTrace } from "../../trace/node/file-source.js";
+import { RecordKind } from "../../trace/record.js";
+import { TextWriter } from "../../trace/text.js";
+import { compileFilter } from "../filter/filter.js";
+import { AccessRegisters } from "../view/access-registers.js";
+import type { Selection } from "../view/selection.js";
+import { cutTrace } from "./cut-trace.js";
+import { mergeTraces } from "./merge-traces.js";
+
+const directory = mkdtempSync(join(tmpdir(), "mmiostrider-cut-"));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+/** Everything that report would print. */
+async function linesOf(reader: TraceReader, selection: Selection = {}): Promise<string[]> {
+  const registers = new AccessRegisters();
+  const text = new TextWriter(reader.header, (event, place) => registers.see(event, place));
+  return mapSelected(reader, selection, ({ event, state }) => text.line(event, state));
+}
+
+async function cut(from: TraceReader, name: string, selection: Selection, leftOut?: string): Promise<TraceReader> {
+  const path = join(directory, name);
+  const create = (header: TraceHeader) => TraceWriter.create(path, header);
+  await cutTrace(from, { selection, commandLine: ["mmiostrider", "cut"], leftOut, create });
+  return openTrace(path);
+}
+
+async function merge(readers: TraceReader[], name: string): Promise<TraceReader> {
+  const path = join(directory, name);
+  const create = (header: TraceHeader) => TraceWriter.create(path, header);
+  await mergeTraces(readers, { commandLine: ["mmiostrider", "merge"], create });
+  return openTrace(path);
+}
+
+describe("a recorded trace", () => {
+  test("its parts say what the whole says there, and merged they are the whole", async () => {
+    const whole = await openTrace(recordedTrace);
+    const lines = await linesOf(whole);
+    const parts: TraceReader[] = [];
+    const bounds = [0, 3, 4_000, 4_001, 9_000, whole.events];
+    for (let part = 0; part + 1 < bounds.length; part += 1) {
+      const selection: Selection = {
+        from: { kind: "event", number: bounds[part]! },
+        to: { kind: "event", number: bounds[part + 1]! - 1 },
+      };
+      const reader = await cut(whole, `part-${part}`, selection);
+      expect(reader.complete).toBe(true);
+      expect(reader.summary?.incomplete).toEqual([]);
+      expect(await linesOf(reader)).toEqual(await linesOf(whole, selection));
+      parts.push(reader);
+    }
+    const merged = await merge(parts.reverse(), "merged");
+    expect(await linesOf(merged)).toEqual(lines);
+    expect(merged.summary).toEqual(whole.summary);
+    expect(merged.header.pciFunctions).toEqual((await cut(whole, "all", {})).header.pciFunctions);
+    for (const reader of [whole, merged, ...parts]) await reader.close();
+  });
+
+  test("a part knows what was mapped before it", async () => {
+    const whole = await openTrace(recordedTrace);
+    const part = await cut(whole, "late", { from: { kind: "time", time_s: 2 } });
+    const stateOf = async (reader: TraceReader, number: number) => {
+      for await (const { event, state } of reader.eventsWithState()) {
+        if (event.number === number && event.kind !== "symbol") return [...state.mappings.values()];
+        if (event.number === number) number += 1;
+      }
+      return undefined;
+    };
+    const living = await stateOf(part, 0);
+    expect(living?.length).toBe(1);
+    expect(living).toEqual(await stateOf(whole, 9_000));
+    await whole.close();
+    await part.close();
+  });
+
+  test("what a filter left out is said in the summary", async () => {
+    const whole = await openTrace(recordedTrace);
+    const writes = await cut(whole, "writes", { filter: compileFilter("write") }, "only writes were kept");
+    expect(writes.summary).toMatchObject({ accesses: 6_537, mappings: 0, incomplete: ["only writes were kept"] });
+    await whole.close();
+    await writes.close();
+  });
+
+  test("nothing selected is an empty trace of the same machine", async () => {
+    const whole = await openTrace(recordedTrace);
+    const empty = await cut(whole, "empty", { from: { kind: "time", time_s: 1e6 } });
+    expect([empty.events, empty.complete, empty.header.machine]).toEqual([0, true, whole.header.machine]);
+    await whole.close();
+    await empty.close();
+  });
+});
+
+describe("traces of several recordings", () => {
+  const site = 0xffffffffc0000010n;
+  const start = 0x1_0000_0000_0000n;
+  const recording = (tsc: bigint, symbol: string) => {
+    const list = new RecordList();
+    list.add({ kind: RecordKind.map, mapping: 1, address: 0xfebc0000n, value: [0x20000n, tsc], tsc, site });
+    for (let number = 0n; number < 5n; number += 1n) {
+      const at = { tsc: tsc + 1_000n * number, mapping: 1, site };
+      list.addText({ kind: RecordKind.symbol, site }, symbol);
+      list.add({ ...at, kind: RecordKind.read, address: 0xfebc0008n, width: 4, value: [number, 0n] });
+    }
+    return list.records;
+  };
+
+  test("one boot: by the TSC, with mappings told apart and each site's symbol its own", async () => {
+    const first = await traceOf(recording(start, "f+0x1/0x2 [m]"));
+    const second = await traceOf(recording(start + 1_500n, "g+0x1/0x2 [m]"));
+    const merged = await merge([second, first], "boot");
+    const told = await mapSelected(merged, {}, ({ event, symbol }) => [
+      event.kind,
+      Number(event.tsc - start),
+      "mapping" in event ? event.mapping : 0,
+      symbol,
+    ]);
+    const accesses = told.filter(([kind]) => kind === "read");
+    expect(accesses.map(([, tsc]) => tsc)).toEqual([0, 1000, 1500, 2000, 2500, 3000, 3500, 4000, 4500, 5500]);
+    for (const [, tsc, mapping, symbol] of accesses) {
+      const isSecond = (tsc as number) % 1000 === 500;
+      expect(symbol).toBe(isSecond ? "g+0x1 [m]" : "f+0x1 [m]");
+      expect(mapping).toBe(told.find(([kind, at]) => kind === "map" && at === (isSecond ? 1500 : 0))![2]);
+    }
+    expect(new Set(accesses.map(([, , mapping]) => mapping)).size).toBe(2);
+    for (const reader of [first, second, merged]) await reader.close();
+  });
+
+  test("two boots: by the wall clock", async () => {
+    const minute_ns = 60_000_000_000n;
+    const later = madeUpHeader({
+      clock: { tsc: "0x1000", wall_ns: `0x${(0x18a0000000000000n + minute_ns).toString(16)}`, tscFrequency_hz: 1e9 },
+    });
+    const first = await traceOf(recording(start, "f+0x1/0x2"));
+    const second = await traceOf(recording(0x1000n + 500_000_000n, "f+0x1/0x2"), later);
+    const merged = await merge([second, first], "boots");
+    const times = await mapSelected(merged, { filter: compileFilter("read") }, ({ time_s }) => time_s);
+    expect(times.slice(0, 5)).toEqual([0, 5e-7, 1e-6, 1.5e-6, 2e-6]);
+    expect(times[5]).toBeCloseTo(60.5, 9);
+    for (const reader of [first, second, merged]) await reader.close();
+  });
+
+  test("of different machines they can't be merged, and nothing is begun", async () => {
+    const [pci] = madeUpHeader().pciFunctions;
+    const other = madeUpHeader({ pciFunctions: [{ ...pci!, device: "0x10d3" }] });
+    const imported = madeUpHeader({ engine: "import" });
+    const first = await traceOf(recording(start, "f+0x1/0x2"));
+    for (const [header, what] of [
+      [other, "0000:00:04.0 isn't the same device"],
+      [imported, "only one of them was imported"],
+    ] as const) {
+      const second = await traceOf(recording(start, "f+0x1/0x2"), header);
+      const create = () => {
+        throw new Error("must not be asked for");
+      };
+      const merging = mergeTraces([first, second], { commandLine: [], create });
+      await expect(merging).rejects.toThrow(UserError);
+      await expect(merging).rejects.toThrow(what);
+      await second.close();
+    }
+    await first.close();
+  });
+
+  test("what one of them lacks, the whole lacks", async () => {
+    const path = join(directory, "lossy");
+    const writer = await TraceWriter.create(path, madeUpHeader());
+    await writer.append(recording(start, "f+0x1/0x2"));
+    await writer.close({ ...madeUpSummary, incomplete: ["3 records were lost"] });
+    const lossy = await openTrace(path);
+    const whole = await traceOf(recording(start, "f+0x1/0x2"));
+    const merged = await merge([whole, lossy], "lacking");
+    expect(merged.summary?.incomplete).toEqual([`${path}: 3 records were lost`]);
+    for (const reader of [whole, lossy, merged]) await reader.close();
+  });
+});

@@ -1,0 +1,66 @@
+// A part of a trace as a trace of its own. Times stay those of the whole: since recording began.
+import { setImmediate } from "node:timers/promises";
+import type { PlacedUpdate, TraceReader } from "../../trace/file/reader.js";
+import type { TraceWriter } from "../../trace/file/writer.js";
+import type { TraceHeader } from "../../trace/header.js";
+import { AccessRegisters } from "../view/access-registers.js";
+import { type Selection, selectedViews } from "../view/selection.js";
+import { TraceCopy, updatedHeader } from "./trace-copy.js";
+
+export interface CutOptions {
+  selection: Selection;
+  /** Names registers for the selection's filter. */
+  registers?: AccessRegisters;
+  /** How the user chose: ends up in the new trace's header. */
+  commandLine: string[];
+  /** A sentence for the summary where a filter left things out, since they are missing then. */
+  leftOut?: string | undefined;
+  /** Hears how far it has come, in events of the source; may throw to end it. */
+  progress?: (events: number) => void;
+  /** Starts the new trace. */
+  create: (header: TraceHeader) => Promise<TraceWriter>;
+}
+
+/** Writes the selected events; returns how many. Throws FormatError, UserError. */
+export async function cutTrace(reader: TraceReader, options: CutOptions): Promise<number> {
+  const { selection, registers = new AccessRegisters() } = options;
+  let copy: TraceCopy | undefined;
+  let updates = 0;
+  const start = async (): Promise<{ copy: TraceCopy; writer: TraceWriter }> => {
+    const before = reader.updates.slice(0, updates).map(({ update }) => update);
+    const header = updatedHeader({ ...reader.header, fence: null }, before);
+    const writer = await options.create({ ...header, commandLine: options.commandLine });
+    copy = new TraceCopy(writer);
+    return { copy, writer };
+  };
+  for await (const { block, state, views } of selectedViews(reader, registers, selection)) {
+    const due: PlacedUpdate[] = [];
+    while (updates < reader.updates.length && reader.updates[updates]!.firstRecord <= block.firstRecord) {
+      due.push(reader.updates[updates]!);
+      updates += 1;
+    }
+    if (copy !== undefined) for (const { update } of due) await copy.note(update);
+    for (const { event } of views) {
+      if (copy === undefined) {
+        const started = await start();
+        // What the first event itself maps isn't there before it.
+        const living = [...state.mappings.values()].filter(({ id }) => event.kind !== "map" || id !== event.mapping);
+        started.writer.begin(living);
+      }
+      const written = copy!.add(event, state);
+      if (written !== undefined) await written;
+    }
+    options.progress?.(block.firstEvent + block.events);
+    await setImmediate();
+  }
+  const made = copy ?? (await start()).copy;
+  await made.close({ missed: reader.summary?.missed ?? 0, incomplete: incompleteness(reader, options.leftOut) });
+  return made.events;
+}
+
+function incompleteness(reader: TraceReader, leftOut: string | undefined): string[] {
+  const sentences = [...(reader.summary?.incomplete ?? [])];
+  if (reader.damage !== null) sentences.push(`it was made of a trace that is cut: ${reader.damage.what}`);
+  if (leftOut !== undefined) sentences.push(leftOut);
+  return sentences;
+}

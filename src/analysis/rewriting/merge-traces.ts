@@ -1,0 +1,273 @@
+// Several traces as one, in the order of time: of one machine, recorded one after the other or at once.
+import { setImmediate } from "node:timers/promises";
+import { UserError } from "../../base/errors.js";
+import type { TraceEvent } from "../../trace/events.js";
+import type { TraceReader } from "../../trace/file/reader.js";
+import type { TraceWriter } from "../../trace/file/writer.js";
+import type { PciFunction, TraceHeader } from "../../trace/header.js";
+import type { LivingMapping, TraceState } from "../../trace/state.js";
+import { TraceCopy, updatedHeader } from "./trace-copy.js";
+
+export interface MergeOptions {
+  commandLine: string[];
+  progress?: (events: number, all: number) => void;
+  create: (header: TraceHeader) => Promise<TraceWriter>;
+}
+
+/** Clocks whose start lies this near together, both reckoned back to when the TSC was 0, are one machine's one boot. */
+const sameBoot_s = 2;
+/** The kernel measures the frequency anew at each boot. */
+const sameFrequency = 1e-3;
+
+/** A mapping's number that the kernel's text uses for none. */
+const noMapping = 0xffff_ffff;
+
+interface Clock {
+  tsc: bigint;
+  wall_ns: bigint;
+  tscFrequency_hz: number;
+}
+
+function clockOf({ clock }: TraceHeader): Clock {
+  return { tsc: BigInt(clock.tsc), wall_ns: BigInt(clock.wall_ns), tscFrequency_hz: clock.tscFrequency_hz };
+}
+
+/** When the TSC was 0, in seconds of the wall clock. */
+const boot_s = (clock: Clock) => Number(clock.wall_ns) / 1e9 - Number(clock.tsc) / clock.tscFrequency_hz;
+
+function isSameClock(a: Clock, b: Clock): boolean {
+  const alike = Math.abs(a.tscFrequency_hz / b.tscFrequency_hz - 1) < sameFrequency;
+  return alike && Math.abs(boot_s(a) - boot_s(b)) < sameBoot_s;
+}
+
+/** Turns a source's time stamps into those of `base`: by the wall clock where they aren't the same clock's. */
+function translator(source: Clock, base: Clock): (tsc: bigint) => bigint {
+  if (isSameClock(source, base)) return (tsc) => tsc;
+  const ns_in_s = 1_000_000_000n;
+  const from_hz = BigInt(Math.round(source.tscFrequency_hz));
+  const to_hz = BigInt(Math.round(base.tscFrequency_hz));
+  return (tsc) => {
+    if (tsc === 0n) return 0n;
+    const since_ns = ((tsc - source.tsc) * ns_in_s) / from_hz + source.wall_ns - base.wall_ns;
+    return base.tsc + (since_ns * to_hz) / ns_in_s;
+  };
+}
+
+/** Gives a source's mapping its number in the new trace; the same one to what is the same mapping in several sources. */
+type NewMapping = (wanted: number, identity: string | undefined) => number;
+
+function identityOf(mapping: { address: bigint; length_bytes: bigint; decoy: bigint }, id: number): string {
+  return `${id} ${mapping.address} ${mapping.length_bytes} ${mapping.decoy}`;
+}
+
+/** One of the traces, and how far it was read. */
+class Source {
+  readonly reader: TraceReader;
+  private readonly translate: (tsc: bigint) => bigint;
+  private readonly batches: ReturnType<TraceReader["batches"]>;
+  private events: Iterator<TraceEvent> = [][Symbol.iterator]();
+  private updates = 0;
+  private readonly mappings = new Map<number, number>();
+  private readonly newMapping: NewMapping;
+  state!: TraceState;
+  /** The mappings that lived before its first event. */
+  living: LivingMapping[] | undefined;
+  /** Undefined at its end. */
+  event: TraceEvent | undefined;
+  tsc = 0n;
+
+  constructor(reader: TraceReader, translate: (tsc: bigint) => bigint, newMapping: NewMapping) {
+    this.reader = reader;
+    this.translate = translate;
+    this.newMapping = newMapping;
+    this.batches = reader.batches();
+  }
+
+  /** Goes on to the next event; updates that are due are handed to `note`. Await it where it returns something. */
+  next(note: (source: Source, update: number) => Promise<void>): Promise<void> | undefined {
+    const { done, value } = this.events.next();
+    if (done === true) return this.nextBatch(note);
+    this.take(value);
+    return undefined;
+  }
+
+  private async nextBatch(note: (source: Source, update: number) => Promise<void>): Promise<void> {
+    const { done, value: batch } = await this.batches.next();
+    await setImmediate();
+    if (done === true || batch === undefined) {
+      this.event = undefined;
+      return;
+    }
+    const { updates } = this.reader;
+    for (; this.updates < updates.length; this.updates += 1) {
+      if (updates[this.updates]!.firstRecord > batch.block.firstRecord) break;
+      await note(this, this.updates);
+    }
+    this.state = batch.state;
+    this.living ??= [...batch.state.mappings.values()].map((mapping) => {
+      return { ...mapping, id: this.mappingOf(mapping.id, identityOf(mapping, mapping.id)) };
+    });
+    this.events = batch.events[Symbol.iterator]();
+    await this.next(note);
+  }
+
+  private take(event: TraceEvent): void {
+    const tsc = this.translate(event.tsc);
+    this.event = { ...event, tsc };
+    // What has no time follows what came before it.
+    if (tsc !== 0n) this.tsc = tsc;
+    if ("mapping" in this.event) {
+      const { mapping } = this.event;
+      this.event.mapping = this.mappingOf(mapping, event.kind === "map" ? identityOf(event, mapping) : undefined);
+    }
+  }
+
+  private mappingOf(id: number, identity: string | undefined): number {
+    if (id === noMapping || id === 0) return id;
+    let given = this.mappings.get(id);
+    if (given === undefined) {
+      given = this.newMapping(id, identity);
+      this.mappings.set(id, given);
+    }
+    return given;
+  }
+}
+
+/**
+ * Writes all events of all traces; returns how many.
+ * Throws UserError where the traces are of machines that can't be one, FormatError.
+ */
+export async function mergeTraces(readers: readonly TraceReader[], options: MergeOptions): Promise<number> {
+  checkMachines(readers);
+  const all = readers.reduce((sum, reader) => sum + reader.events, 0);
+  const clocks = readers.map(({ header }) => clockOf(header));
+  const base = earliest(clocks);
+  const newMapping = mappingNumbers();
+  const sources = readers.map((reader, index) => {
+    return new Source(reader, translator(clocks[index]!, clocks[base]!), newMapping);
+  });
+  // Updates before a source's first event are the header's business.
+  const early: { source: Source; update: number }[] = [];
+  for (const source of sources) await source.next(async (from, update) => void early.push({ source: from, update }));
+  const writer = await options.create({
+    ...mergedHeader(
+      readers,
+      base,
+      early.map(({ source, update }) => source.reader.updates[update]!.update),
+    ),
+    commandLine: options.commandLine,
+  });
+  writer.begin(sources.flatMap((source) => source.living ?? []));
+  const copy = new TraceCopy(writer);
+  const note = (source: Source, update: number) => copy.note(source.reader.updates[update]!.update);
+  for (;;) {
+    const source = first(sources);
+    if (source === undefined) break;
+    const written = copy.add(source.event!, source.state);
+    if (written !== undefined) {
+      options.progress?.(copy.events, all);
+      await written;
+    }
+    const more = source.next(note);
+    if (more !== undefined) await more;
+  }
+  const missed = readers.reduce((sum, { summary }) => sum + (summary?.missed ?? 0), 0);
+  await copy.close({ missed, incomplete: readers.flatMap(incompleteness) });
+  return copy.events;
+}
+
+function mappingNumbers(): NewMapping {
+  const used = new Set<number>();
+  const known = new Map<string, number>();
+  let highest = 0;
+  return (wanted, identity) => {
+    const same = identity === undefined ? undefined : known.get(identity);
+    if (same !== undefined) return same;
+    const id = used.has(wanted) ? highest + 1 : wanted;
+    used.add(id);
+    highest = Math.max(highest, id);
+    if (identity !== undefined) known.set(identity, id);
+    return id;
+  };
+}
+
+/** The source whose event is the earliest; of equals, the first. */
+function first(sources: readonly Source[]): Source | undefined {
+  let found: Source | undefined;
+  for (const source of sources) {
+    if (source.event !== undefined && (found === undefined || source.tsc < found.tsc)) found = source;
+  }
+  return found;
+}
+
+function incompleteness({ summary, damage, source }: TraceReader): string[] {
+  const sentences = [...(summary?.incomplete ?? [])];
+  if (damage !== null) sentences.push(`the trace is cut: ${damage.what}`);
+  return sentences.map((sentence) => `${source.name}: ${sentence}`);
+}
+
+/** The number of the clock that was started first. */
+function earliest(clocks: readonly Clock[]): number {
+  let least = 0;
+  clocks.forEach((clock, index) => {
+    const other = clocks[least]!;
+    const earlier = isSameClock(clock, other) ? clock.tsc < other.tsc : clock.wall_ns < other.wall_ns;
+    if (earlier) least = index;
+  });
+  return least;
+}
+
+function mergedHeader(
+  readers: readonly TraceReader[],
+  base: number,
+  early: TraceReader["updates"][number]["update"][],
+) {
+  const headers = readers.map(({ header }) => header);
+  const { pciFunctions, modules } = updatedHeader(headers[base]!, [...headers, ...early]);
+  const options = headers.map((header) => header.options);
+  return {
+    ...headers[base]!,
+    ...{ pciFunctions, modules, fence: null },
+    options: {
+      filter: [...new Set(options.flatMap(({ filter }) => filter))],
+      relaxed: options.some(({ relaxed }) => relaxed),
+      cleanRoom: options.every(({ cleanRoom }) => cleanRoom),
+      excludeWriteCombining: options.some(({ excludeWriteCombining }) => excludeWriteCombining),
+      ring_bytes: Math.max(...options.map(({ ring_bytes }) => ring_bytes)),
+    },
+  };
+}
+
+/** The traces must be of one machine: the same devices at the same places, clocks that can be compared. */
+function checkMachines(readers: readonly TraceReader[]): void {
+  const [one] = readers;
+  for (const other of readers.slice(1)) {
+    const names = `${one!.source.name} and ${other.source.name}`;
+    const [imported, otherImported] = [one, other].map((reader) => reader!.header.engine === "import");
+    if (imported !== otherImported) {
+      throw new UserError(`merging ${names} failed: only one of them was imported from a text, and has no wall clock`);
+    }
+    for (const found of functionsOf(other)) {
+      const before = functionsOf(one!).find(({ address }) => address === found.address);
+      if (before !== undefined && identity(before) !== identity(found)) {
+        throw new UserError(
+          `merging ${names} failed: they are of different machines: ${found.address} isn't the same device`,
+          {
+            advice: "convert each to Parquet instead, and query them together",
+          },
+        );
+      }
+    }
+  }
+}
+
+function functionsOf(reader: TraceReader): readonly PciFunction[] {
+  return updatedHeader(
+    reader.header,
+    reader.updates.map(({ update }) => update),
+  ).pciFunctions;
+}
+
+const identity = ({ vendor, device, bars }: PciFunction) => {
+  return JSON.stringify([vendor, device, bars.map(({ index, start, length_bytes }) => [index, start, length_bytes])]);
+};

@@ -1,0 +1,79 @@
+// Makes a trace of events of other traces: writes them as records, tells symbols before they are needed, and counts for
+// the summary. cut and merge are made of it.
+import { EventRecords } from "../../trace/event-records.js";
+import type { TraceEvent } from "../../trace/events.js";
+import type { TraceWriter } from "../../trace/file/writer.js";
+import type { PciFunction, TraceHeader, TraceSummary, TraceUpdate } from "../../trace/header.js";
+import type { TraceState } from "../../trace/state.js";
+
+const batch_bytes = 1 << 20;
+
+export class TraceCopy {
+  private readonly writer: TraceWriter;
+  private readonly records = new EventRecords();
+  /** What the new trace's reader will know at this point. */
+  private readonly symbols = new Map<bigint, string>();
+  private readonly counts = { accesses: 0, lost: 0, escaped: 0, mappings: 0 };
+  /** Events, symbols left aside. */
+  events = 0;
+
+  constructor(writer: TraceWriter) {
+    this.writer = writer;
+  }
+
+  /** Takes the next event; `state` is what its own trace knows there. Await what it returns where it returns something. */
+  add(event: TraceEvent, state: TraceState): Promise<void> | undefined {
+    if (event.kind === "symbol") return undefined;
+    this.tellSymbol(event, state);
+    this.records.add(event);
+    this.count(event);
+    return this.records.length_bytes >= batch_bytes ? this.flush() : undefined;
+  }
+
+  /** Places an update after the events taken so far. */
+  async note(update: TraceUpdate): Promise<void> {
+    await this.flush();
+    await this.writer.note(update);
+  }
+
+  async close(rest: Pick<TraceSummary, "missed" | "incomplete">): Promise<void> {
+    await this.flush();
+    await this.writer.close({ ...this.counts, ...rest });
+  }
+
+  private async flush(): Promise<void> {
+    await this.writer.append(this.records.take());
+  }
+
+  private tellSymbol(event: TraceEvent, state: TraceState): void {
+    if (!("site" in event) || event.site === 0n) return;
+    const text = state.symbolOf(event.site);
+    if (text === undefined || this.symbols.get(event.site) === text) return;
+    this.symbols.set(event.site, text);
+    const { number, sequence, tsc, cpu, pid } = event;
+    this.records.add({ kind: "symbol", number, sequence, tsc, cpu, pid, flags: 0, site: event.site, text });
+  }
+
+  private count(event: TraceEvent): void {
+    this.events += 1;
+    if (event.kind === "read" || event.kind === "write") this.counts.accesses += 1;
+    else if (event.kind === "lost") this.counts.lost += Number(event.count);
+    else if (event.kind === "escape") this.counts.escaped += 1;
+    else if (event.kind === "map") this.counts.mappings += 1;
+  }
+}
+
+/** The header as it would have been if the updates had been known. */
+export function updatedHeader(header: TraceHeader, updates: readonly TraceUpdate[]): TraceHeader {
+  const functions = new Map(header.pciFunctions.map((found) => [found.address, found]));
+  const modules = new Map(header.modules.map((module) => [module.name, module]));
+  for (const update of updates) {
+    for (const found of update.pciFunctions ?? []) functions.set(found.address, found);
+    for (const module of update.modules ?? []) modules.set(module.name, module);
+  }
+  return { ...header, pciFunctions: sorted(functions.values()), modules: [...modules.values()] };
+}
+
+function sorted(functions: Iterable<PciFunction>): PciFunction[] {
+  return [...functions].sort((a, b) => (a.address < b.address ? -1 : 1));
+}

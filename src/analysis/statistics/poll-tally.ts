@@ -1,0 +1,104 @@
+// Counts polls: the same read by the same code, several times in a row as far as its CPU and process are concerned.
+// What others do meanwhile doesn't end a poll here; polls.ts, which shows them in their place, is stricter.
+import type { AccessEvent } from "../../trace/events.js";
+
+export interface PollStatistics {
+  device: string | null;
+  driver: string | null;
+  bar: number | null;
+  offset: string | null;
+  register: string | null;
+  site: string | null;
+  polls: number;
+  reads: number;
+  /** Reads of the longest poll. */
+  longest: number;
+  /** From each poll's first read to its last, all together. */
+  duration_s: number;
+}
+
+/** Fewer reads in a row are no poll. */
+export const pollMin = 3;
+
+interface Run<R> {
+  address: bigint;
+  width_bytes: number;
+  site: bigint;
+  register: R;
+  count: number;
+  first: bigint;
+  last: bigint;
+}
+
+interface PollEntry<R> {
+  register: R;
+  site: bigint;
+  polls: number;
+  reads: number;
+  longest: number;
+  ticks: number;
+}
+
+/** `R` stands for a register; one object each. */
+export class PollTally<R extends object> {
+  private readonly tscFrequency_hz: number;
+  /** By CPU and process. */
+  private readonly runs = new Map<number, Run<R>>();
+  private readonly entries = new Map<R, Map<bigint, PollEntry<R>>>();
+
+  constructor(tscFrequency_hz: number) {
+    this.tscFrequency_hz = tscFrequency_hz;
+  }
+
+  add(event: AccessEvent, register: R): void {
+    const task = event.cpu * 2 ** 32 + event.pid;
+    const run = this.runs.get(task);
+    const { address, width_bytes, site, tsc } = event;
+    if (run !== undefined) {
+      const same = run.address === address && run.width_bytes === width_bytes && run.site === site;
+      if (event.kind === "read" && same) {
+        run.count += 1;
+        run.last = tsc;
+        return;
+      }
+      if (run.count >= pollMin) this.take(run);
+    }
+    if (event.kind === "write") {
+      if (run !== undefined) this.runs.delete(task);
+    } else this.runs.set(task, { address, width_bytes, site, register, count: 1, first: tsc, last: tsc });
+  }
+
+  private take(run: Run<R>): void {
+    const { register, site, count } = run;
+    let bySite = this.entries.get(register);
+    if (bySite === undefined) {
+      bySite = new Map();
+      this.entries.set(register, bySite);
+    }
+    let entry = bySite.get(site);
+    if (entry === undefined) {
+      entry = { register, site, polls: 0, reads: 0, longest: 0, ticks: 0 };
+      bySite.set(site, entry);
+    }
+    entry.polls += 1;
+    entry.reads += count;
+    entry.longest = Math.max(entry.longest, count);
+    entry.ticks += Number(run.last - run.first);
+  }
+
+  /** The most reads first. Polls that haven't ended are taken as ended. */
+  result(
+    tell: (register: R, site: bigint) => Omit<PollStatistics, "polls" | "reads" | "longest" | "duration_s">,
+  ): PollStatistics[] {
+    for (const run of this.runs.values()) if (run.count >= pollMin) this.take(run);
+    this.runs.clear();
+    return [...this.entries.values()]
+      .flatMap((bySite) => [...bySite.values()])
+      .sort((a, b) => b.reads - a.reads)
+      .map(({ register, site, polls, reads, longest, ticks }) => {
+        const { device, driver, bar, offset, register: name, site: symbol } = tell(register, site);
+        const duration_s = ticks / this.tscFrequency_hz;
+        return { device, driver, bar, offset, register: name, site: symbol, polls, reads, longest, duration_s };
+      });
+  }
+}

@@ -1,0 +1,150 @@
+// Statistics of recorded traces, against counts made of the kernel's own text with regular expressions and sums, and
+// against the trace's own summary.
+import { expect, test } from "vitest";
+import { madeUpHeader, RecordList } from "../../../dev/test-support/made-up-records.js";
+import { importedTrace, recordedText, recordedTrace, traceOf } from "../../../dev/test-support/recorded-traces.js";
+import type { TraceReader } from "../../trace/file/reader.js";
+import { openTrace } from "../../trace/node/file-source.js";
+import { RecordKind } from "../../trace/record.js";
+import { AccessRegisters } from "../view/access-registers.js";
+import { selectedViews } from "../view/selection.js";
+import { Rows, registersMax, type Statistics, StatisticsCollector, valuesMax } from "./statistics.js";
+
+/** With all rows made. */
+type Told = { [K in keyof Statistics]: Statistics[K] extends Rows<infer R> ? R[] : Statistics[K] };
+
+async function statisticsOf(reader: TraceReader): Promise<Told> {
+  const collector = new StatisticsCollector(reader.header.clock);
+  for await (const { views } of selectedViews(reader, new AccessRegisters(), {})) {
+    for (const view of views) collector.add(view);
+  }
+  await reader.close();
+  const result = Object.entries(collector.result());
+  return Object.fromEntries(result.map(([name, value]) => [name, value instanceof Rows ? [...value] : value])) as Told;
+}
+
+interface Line {
+  write: boolean;
+  time_us: number;
+  address: string;
+  value: string;
+  site: string;
+}
+
+const lines: Line[] = recordedText()
+  .split("\n")
+  .flatMap((line) => {
+    const parts = /^([RW]) 4 (\d+)\.(\d{6}) 1 (0x\S+) (0x\S+) (0x\S+) 0$/.exec(line);
+    if (parts === null) return [];
+    const [, letter, seconds, micros, address, value, site] = parts as unknown as string[];
+    return [
+      {
+        write: letter === "W",
+        time_us: Number(seconds) * 1e6 + Number(micros),
+        ...{ address: address!, value: value!, site: site! },
+      },
+    ];
+  });
+
+test("counts, bytes, values and times between are those of the kernel's text", async () => {
+  const found = await statisticsOf(await importedTrace());
+  expect([found.accesses, found.reads, found.writes]).toEqual([13_974, 7_425, 6_549]);
+  expect(found.devices).toMatchObject([{ device: "0000:00:03.0", accesses: 13_974, read_bytes: 4 * 7_425 }]);
+
+  const addresses = [...new Set(lines.map((line) => line.address))];
+  expect(found.registers.length).toBe(addresses.length);
+  for (const address of addresses) {
+    const own = lines.filter((line) => line.address === address);
+    const gaps = own.slice(1).map((line, index) => line.time_us - own[index]!.time_us);
+    const row = found.registers.find(({ offset }) => BigInt(offset!) + 0xfebc0000n === BigInt(address))!;
+    const values = new Set(own.map((line) => line.value)).size;
+    expect(row).toMatchObject({
+      accesses: own.length,
+      writes: own.filter((line) => line.write).length,
+      values,
+      moreValues: false,
+      last: own.at(-1)!.value,
+      width_bytes: 4,
+    });
+    if (gaps.length === 0) expect(row.between_s).toBeNull();
+    else {
+      expect(row.between_s!.least).toBeCloseTo(Math.min(...gaps) / 1e6, 9);
+      expect(row.between_s!.greatest).toBeCloseTo(Math.max(...gaps) / 1e6, 9);
+      expect(row.between_s!.mean).toBeCloseTo(gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length / 1e6, 9);
+    }
+  }
+  expect(found.registers.find(({ offset }) => offset === "0x8")?.register).toBe("STATUS");
+  expect(found.registers[0]!.accesses).toBe(Math.max(...found.registers.map((row) => row.accesses)));
+
+  for (const { site, accesses } of found.sites) {
+    expect(accesses).toBe(lines.filter((line) => line.site === site).length);
+  }
+  expect(found.sites.length).toBe(new Set(lines.map((line) => line.site)).size);
+});
+
+test("polls are the runs of equal reads of the kernel's text", async () => {
+  const found = await statisticsOf(await importedTrace());
+  const runs: { key: string; reads: number }[] = [];
+  for (const line of lines) {
+    const key = `${line.write} ${line.address} ${line.site}`;
+    if (runs.at(-1)?.key === key && !line.write) runs.at(-1)!.reads += 1;
+    else runs.push({ key, reads: 1 });
+  }
+  const wanted = runs.filter(({ reads }) => reads >= 3);
+  const sum = (numbers: number[]) => numbers.reduce((total, one) => total + one, 0);
+  expect(sum(found.polls.map(({ polls }) => polls))).toBe(wanted.length);
+  expect(sum(found.polls.map(({ reads }) => reads))).toBe(sum(wanted.map(({ reads }) => reads)));
+});
+
+test("a trace of ours: every table adds up to what the recorder counted", async () => {
+  const reader = await openTrace(recordedTrace);
+  const accesses = reader.summary!.accesses;
+  const found = await statisticsOf(reader);
+  expect(accesses).toBe(13_889);
+  for (const table of [found.devices, found.registers, found.sites, found.cpus]) {
+    expect(table.reduce((sum, row) => sum + row.accesses, 0)).toBe(accesses);
+    expect(table.reduce((sum, row) => sum + row.read_bytes + row.written_bytes, 0)).toBe(4 * accesses);
+  }
+  expect(found.devices).toMatchObject([{ device: "0000:00:04.0", driver: "e1000" }]);
+  expect(found.cpus.map(({ cpu }) => cpu)).toEqual([0, 1]);
+  expect(found.sites.map(({ module }) => module)).toContain("e1000");
+});
+
+test("others in between don't end a poll, its own CPU's accesses do", async () => {
+  const list = new RecordList();
+  const site = 0xffffffffc0000010n;
+  const read = (cpu: number, offset: bigint, tsc: bigint) =>
+    list.add({ kind: RecordKind.read, address: 0xfebc0000n + offset, width: 4, cpu, pid: 100 + cpu, site, tsc });
+  const start = 0x1_0000_0000_0000n;
+  for (let tick = 0n; tick < 10n; tick += 1n) {
+    read(0, 8n, start + 2000n * tick);
+    read(1, 0x10n * tick, start + 2000n * tick + 1000n);
+  }
+  read(0, 0n, start + 30_000n);
+  for (let tick = 0n; tick < 4n; tick += 1n) read(0, 8n, start + 40_000n + 2000n * tick);
+  const { polls } = await statisticsOf(await traceOf(list.records));
+  expect(polls).toMatchObject([
+    { device: "0000:00:04.0", register: "STATUS", polls: 2, reads: 14, longest: 10, site: "0xffffffffc0000010" },
+  ]);
+  expect(polls[0]!.duration_s).toBeCloseTo((18_000 + 6_000) / madeUpHeader().clock.tscFrequency_hz, 12);
+});
+
+test("a framebuffer's places are counted one by one up to a limit, then together", async () => {
+  const list = new RecordList();
+  const places = registersMax + 1_000;
+  for (let place = 0; place < places; place += 1) {
+    const value: [bigint, bigint] = [BigInt(place), 0n];
+    list.add({ kind: RecordKind.write, address: 0xf000_0000n + BigInt(place), width: 1, value, tsc: 1n });
+    list.add({ kind: RecordKind.write, address: 0xf000_0000n, width: 1, value, tsc: 1n });
+  }
+  const found = await statisticsOf(await traceOf(list.records));
+  expect(found.accesses).toBe(2 * places);
+  expect(found.registers.length).toBe(registersMax + 1);
+  expect(found.registers[0]).toMatchObject({
+    offset: "0xf0000000",
+    values: valuesMax,
+    moreValues: true,
+    accesses: places + 1,
+  });
+  expect(found.registers[1]).toMatchObject({ offset: null, accesses: 1_000 });
+});

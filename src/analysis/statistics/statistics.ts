@@ -1,0 +1,262 @@
+// Counts what a trace has: by device, register, site and CPU, and who polls. Events go in one by one, in order.
+import type { AccessEvent } from "../../trace/events.js";
+import { RecordFlag } from "../../trace/record.js";
+import type { EventView } from "../view/event-view.js";
+import { type PollStatistics, PollTally } from "./poll-tally.js";
+import { Tally, type TallyResult } from "./tally.js";
+
+export interface DeviceStatistics extends TallyResult {
+  /** PCI address, or null for what lies in no memory BAR. */
+  device: string | null;
+  driver: string | null;
+}
+
+export interface RegisterStatistics extends TallyResult {
+  device: string | null;
+  driver: string | null;
+  bar: number | null;
+  /**
+   * From the BAR's start, or the physical address where there is no BAR. Null for all the places of a BAR together that
+   * were first seen after `registersMax` others.
+   */
+  offset: string | null;
+  width_bytes: number | null;
+  register: string | null;
+  /** How many different values were seen; at least so many, where `moreValues` says so. */
+  values: number;
+  moreValues: boolean;
+  /** The last value. */
+  last: string;
+}
+
+export interface SiteStatistics extends TallyResult {
+  /** `function+0x12 [module]`, or the address. */
+  site: string;
+  module: string | null;
+}
+
+export interface CpuStatistics extends TallyResult {
+  cpu: number;
+  /** Of the accesses, those made in an interrupt's handler or a softirq. */
+  hardirq: number;
+  softirq: number;
+}
+
+export interface Statistics extends TallyResult {
+  events: number;
+  lost: number;
+  escaped: number;
+  devices: Rows<DeviceStatistics>;
+  registers: Rows<RegisterStatistics>;
+  sites: Rows<SiteStatistics>;
+  cpus: Rows<CpuStatistics>;
+  polls: Rows<PollStatistics>;
+}
+
+/** A table's rows, each made when it is asked for: of tens of thousands of registers mostly a few are shown. */
+export class Rows<T> implements Iterable<T> {
+  private readonly make: (index: number) => T;
+  readonly length: number;
+
+  constructor(length: number, make: (index: number) => T) {
+    this.length = length;
+    this.make = make;
+  }
+
+  /** The first `count` rows. */
+  first(count: number): T[] {
+    return Array.from({ length: Math.min(count, this.length) }, (_, index) => this.make(index));
+  }
+
+  *[Symbol.iterator](): Iterator<T> {
+    for (let index = 0; index < this.length; index += 1) yield this.make(index);
+  }
+}
+
+/** Different values are counted up to so many a register, and so many of all registers together: each is kept. */
+export const valuesMax = 1024;
+export const valuesOfAllMax = 131_072;
+/** So many places are counted one by one; a framebuffer alone has millions. */
+export const registersMax = 65_536;
+
+interface RegisterTally {
+  tally: Tally;
+  name: string | undefined;
+  place: Pick<RegisterStatistics, "device" | "bar" | "offset">;
+  width_bytes: number | null;
+  /** Undefined as long as there is only one. */
+  values: Set<bigint> | undefined;
+  /** A value came for which there was no room. */
+  moreValues: boolean;
+  last: bigint;
+}
+
+interface CpuTally {
+  tally: Tally;
+  hardirq: number;
+  softirq: number;
+}
+
+export class StatisticsCollector {
+  private readonly tscFrequency_hz: number;
+  private readonly start: bigint;
+  private readonly whole = new Tally();
+  private events = 0;
+  private lost = 0;
+  private escaped = 0;
+  private readonly devices = new Map<string | null, Tally>();
+  /** By PCI address: a driver may be bound while the trace goes on, and unbound before it ends. */
+  private readonly drivers = new Map<string, string>();
+  /** By physical address, then by width: seldom more than one. */
+  private readonly registers = new Map<bigint, RegisterTally[]>();
+  private registersCount = 0;
+  private valuesCount = 0;
+  /** By PCI address and BAR, for what `registersMax` leaves no room for. */
+  private readonly elsewhere = new Map<string, RegisterTally>();
+  private readonly sites = new Map<bigint, { tally: Tally; symbol: string | undefined; module: string | undefined }>();
+  private readonly cpus = new Map<number, CpuTally>();
+  private readonly polls: PollTally<RegisterTally>;
+
+  constructor(clock: { tsc: string; tscFrequency_hz: number }) {
+    this.tscFrequency_hz = clock.tscFrequency_hz;
+    this.start = BigInt(clock.tsc);
+    this.polls = new PollTally(clock.tscFrequency_hz);
+  }
+
+  add(view: EventView): void {
+    const { event } = view;
+    this.events += 1;
+    if (event.kind === "lost") this.lost += Number(event.count);
+    else if (event.kind === "escape") this.escaped += 1;
+    else if (event.kind === "read" || event.kind === "write") this.addAccess(view, event);
+  }
+
+  private addAccess(view: EventView, event: AccessEvent): void {
+    const ticks = Number(event.tsc - this.start);
+    const { place } = view;
+    const found = place?.function;
+    const address = found?.address ?? null;
+    if (found !== undefined && found.driver !== null) this.drivers.set(found.address, found.driver);
+    this.whole.add(event, ticks);
+    obtain(this.devices, address, () => new Tally()).add(event, ticks);
+
+    const register = this.registerOf(view, event);
+    if (event.value !== register.last && register.tally.accesses > 0) this.countValue(register, event.value);
+    register.tally.add(event, ticks);
+    register.last = event.value;
+
+    if (event.site !== 0n) {
+      const site = obtain(this.sites, event.site, () => {
+        return { tally: new Tally(), symbol: view.symbol, module: view.module };
+      });
+      site.tally.add(event, ticks);
+    }
+    const cpu = obtain(this.cpus, event.cpu, () => ({ tally: new Tally(), hardirq: 0, softirq: 0 }));
+    cpu.tally.add(event, ticks);
+    if (event.flags & RecordFlag.hardirq) cpu.hardirq += 1;
+    else if (event.flags & RecordFlag.softirq) cpu.softirq += 1;
+    this.polls.add(event, register);
+  }
+
+  /** Takes in a value that isn't the one before. */
+  private countValue(register: RegisterTally, value: bigint): void {
+    const { values } = register;
+    if (values?.has(value)) return;
+    if ((values?.size ?? 1) >= valuesMax || this.valuesCount >= valuesOfAllMax) register.moreValues = true;
+    else if (values === undefined) {
+      register.values = new Set([register.last, value]);
+      this.valuesCount += 2;
+    } else {
+      values.add(value);
+      this.valuesCount += 1;
+    }
+  }
+
+  private registerOf(view: EventView, event: AccessEvent): RegisterTally {
+    const atAddress = this.registers.get(event.address);
+    let register = atAddress?.find((one) => one.width_bytes === event.width_bytes);
+    if (register === undefined) {
+      const { place } = view;
+      const device = place?.function.address ?? null;
+      const bar = place?.bar ?? null;
+      if (this.registersCount >= registersMax) {
+        return obtain(this.elsewhere, `${device} ${bar}`, () => newRegister({ device, bar, offset: null }, null));
+      }
+      this.registersCount += 1;
+      register = newRegister({ device, bar, offset: hex(place?.offset ?? event.address) }, event.width_bytes);
+      if (atAddress === undefined) this.registers.set(event.address, [register]);
+      else atAddress.push(register);
+    }
+    // It may get its name only once the device has told where its registers are.
+    register.name ??= view.register?.name;
+    return register;
+  }
+
+  /** Everything, the most frequent first. Seconds count from when recording began. */
+  result(): Statistics {
+    const told = (tally: Tally) => tally.result(this.tscFrequency_hz);
+    const driverOf = (device: string | null) => (device === null ? null : (this.drivers.get(device) ?? null));
+    const where = (register: RegisterTally) => {
+      const { device, bar, offset } = register.place;
+      return { device, driver: driverOf(device), bar, offset, register: register.name ?? null };
+    };
+    const polls = this.polls.result((register, site) => {
+      return { ...where(register), site: site === 0n ? null : (this.sites.get(site)?.symbol ?? hex(site)) };
+    });
+    const cpus = [...this.cpus].sort(([a], [b]) => a - b);
+    return {
+      ...told(this.whole),
+      events: this.events,
+      lost: this.lost,
+      escaped: this.escaped,
+      devices: sorted(
+        [...this.devices].map(([device, tally]) => ({ device, tally })),
+        ({ device, tally }) => ({ device, driver: driverOf(device), ...told(tally) }),
+      ),
+      registers: sorted([...this.allRegisters()], (register) => ({
+        ...where(register),
+        width_bytes: register.width_bytes,
+        ...told(register.tally),
+        values: register.values?.size ?? 1,
+        moreValues: register.moreValues,
+        last: hex(register.last),
+      })),
+      sites: sorted(
+        [...this.sites].map(([site, found]) => ({ site, ...found })),
+        ({ site, tally, symbol, module }) => ({ site: symbol ?? hex(site), module: module ?? null, ...told(tally) }),
+      ),
+      cpus: new Rows(cpus.length, (index) => {
+        const [cpu, { tally, hardirq, softirq }] = cpus[index]!;
+        return { cpu, ...told(tally), hardirq, softirq };
+      }),
+      polls: new Rows(polls.length, (index) => polls[index]!),
+    };
+  }
+
+  private *allRegisters(): Generator<RegisterTally> {
+    for (const registers of this.registers.values()) yield* registers;
+    yield* this.elsewhere.values();
+  }
+}
+
+function newRegister(place: RegisterTally["place"], width_bytes: number | null): RegisterTally {
+  const values = { values: undefined, moreValues: false, last: 0n };
+  return { tally: new Tally(), name: undefined, place, width_bytes, ...values };
+}
+
+/** A row for each of `tallies`, the most frequent first. */
+function sorted<T extends { tally: Tally }, R>(tallies: T[], row: (tally: T) => R): Rows<R> {
+  tallies.sort((a, b) => b.tally.accesses - a.tally.accesses);
+  return new Rows(tallies.length, (index) => row(tallies[index]!));
+}
+
+function obtain<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key);
+  if (value === undefined) {
+    value = make();
+    map.set(key, value);
+  }
+  return value;
+}
+
+const hex = (value: bigint) => `0x${value.toString(16)}`;

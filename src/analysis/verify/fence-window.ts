@@ -1,0 +1,65 @@
+// Finds the lab's fence in a truth log: which of its accesses happened while the recorder recorded.
+//
+// Where recording begins, 4d 4d 53 01 and four bytes of its own are written to port 0x80, where it ends, 4d 4d 53 02 and the same
+// four. The kernel itself delays by writing to that port, so that foreign bytes may stand between.
+import { UserError } from "../../base/errors.js";
+import { fenceBytes } from "../../base/fence-bytes.js";
+import type { PostWrite } from "./truth-log.js";
+
+/** Foreign bytes that may stand between a fence's bytes, in all. */
+const foreignMax = 64;
+
+export interface Window {
+  /** First access of the recording. */
+  from: number;
+  /** One past its last. */
+  to: number;
+}
+
+/** Finds `bytes` in `writes` from place `from` on, foreign bytes between. Returns the places of the first and last. */
+function find(writes: readonly PostWrite[], bytes: readonly number[], from: number) {
+  for (let start = from; start < writes.length; start += 1) {
+    if (writes[start]!.byte !== bytes[0]) continue;
+    let matched = 1;
+    const limit = Math.min(writes.length, start + bytes.length + foreignMax);
+    for (let at = start + 1; at < limit; at += 1) {
+      if (writes[at]!.byte === bytes[matched]) matched += 1;
+      if (matched < bytes.length) continue;
+      return { first: latestStart(writes, bytes, start, at), last: at };
+    }
+  }
+  return undefined;
+}
+
+/** The last place from which `bytes` still end at `last`: a foreign byte like the first one may have come before it. */
+function latestStart(writes: readonly PostWrite[], bytes: readonly number[], earliest: number, last: number): number {
+  let left = bytes.length - 1;
+  for (let at = last; at >= earliest; at -= 1) {
+    if (writes[at]!.byte !== bytes[left]) continue;
+    if (left === 0) return at;
+    left -= 1;
+  }
+  return earliest;
+}
+
+/**
+ * The part of the log's accesses that the recording with fence `id` (eight hexadecimal digits) covers. `count`: how many
+ * accesses the log has, where a recording may lack its fence's end, for the recorder was killed.
+ * Throws UserError where the fence isn't whole in the log.
+ */
+export function fenceWindow(writes: readonly PostWrite[], id: string, log: string, count?: number): Window {
+  const begin = find(writes, fenceBytes(1, id), 0);
+  if (begin === undefined) {
+    throw new UserError(`${log} has no fence ${id} in it: it isn't the log of this recording`, {
+      advice: "give the log that QEMU wrote while this trace was recorded",
+    });
+  }
+  const end = find(writes, fenceBytes(2, id), begin.last + 1);
+  if (end === undefined && count !== undefined) return { from: writes[begin.last]!.at, to: count };
+  if (end === undefined) {
+    throw new UserError(`${log} has the beginning of fence ${id}, but not its end: the recorder or QEMU was killed`, {
+      advice: "--cut compares as far as the trace goes",
+    });
+  }
+  return { from: writes[begin.last]!.at, to: writes[end.first]!.at };
+}

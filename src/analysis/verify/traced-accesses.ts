@@ -1,0 +1,140 @@
+// A trace's accesses as the ground truth would tell them, in columns: parts of at most eight bytes, in order, and
+// beside them when which mapping lived. verify.ts compares them.
+import type { TraceEvent } from "../../trace/events.js";
+import type { TraceReader } from "../../trace/file/reader.js";
+import { RecordFlag } from "../../trace/record.js";
+import type { AddressRange } from "./truth-log.js";
+
+/** The CPU hands a device at most this much at once. */
+const partMax_bytes = 8;
+
+/** Which mappings live from a place among the accesses on. */
+export interface CoverageChange {
+  /** Accesses that come before. */
+  at: number;
+  living: AddressRange[];
+}
+
+export interface TracedAccesses {
+  count: number;
+  write: number[];
+  width_bytes: number[];
+  address: number[];
+  /** The value's low and high 32 bits. */
+  valueLow: number[];
+  valueHigh: number[];
+  cpu: number[];
+  /** The trace's event that it is (a part of). */
+  event: number[];
+  /** 1: made without the lock, by an NMI that came while its CPU was making the access before it, or waiting to. */
+  unordered: number[];
+  coverage: CoverageChange[];
+  /** Every address that was ever mapped. */
+  mapped: AddressRange[];
+  lost: bigint;
+  escaped: number;
+}
+
+/** Walks the whole trace; `progress` hears which part of it was read. Throws FormatError. */
+export async function collectAccesses(
+  reader: TraceReader,
+  progress: (part: number) => void = () => {},
+): Promise<TracedAccesses> {
+  const accesses: TracedAccesses = {
+    count: 0,
+    write: [],
+    width_bytes: [],
+    address: [],
+    valueLow: [],
+    valueHigh: [],
+    cpu: [],
+    event: [],
+    unordered: [],
+    coverage: [{ at: 0, living: [] }],
+    mapped: [],
+    lost: 0n,
+    escaped: 0,
+  };
+  const living = new Map<number, AddressRange>();
+  for await (const { block, events } of reader.batches()) {
+    for (const event of events) take(accesses, living, event);
+    progress((block.firstEvent + block.events) / reader.events);
+  }
+  return accesses;
+}
+
+function take(accesses: TracedAccesses, living: Map<number, AddressRange>, event: TraceEvent): void {
+  switch (event.kind) {
+    case "read":
+    case "write":
+      for (let offset = 0; offset < event.width_bytes; offset += partMax_bytes) {
+        const width_bytes = Math.min(partMax_bytes, event.width_bytes - offset);
+        const value = event.value >> BigInt(8 * offset);
+        push(accesses, {
+          write: event.kind === "write" ? 1 : 0,
+          width_bytes,
+          address: Number(event.address) + offset,
+          valueLow: Number(BigInt.asUintN(32, value)),
+          valueHigh: width_bytes > 4 ? Number(BigInt.asUintN(32, value >> 32n)) : 0,
+          cpu: event.cpu,
+          event: event.number,
+          unordered: (event.flags & RecordFlag.unordered) === 0 ? 0 : 1,
+        });
+      }
+      break;
+    case "map": {
+      const first = Number(event.address);
+      const range = { first, last: first + Number(event.length_bytes) - 1 };
+      living.set(event.mapping, range);
+      accesses.mapped.push(range);
+      accesses.coverage.push({ at: accesses.count, living: [...living.values()] });
+      break;
+    }
+    case "unmap":
+      living.delete(event.mapping);
+      accesses.coverage.push({ at: accesses.count, living: [...living.values()] });
+      break;
+    case "lost":
+      accesses.lost += event.count;
+      break;
+    case "escape":
+      accesses.escaped += 1;
+      break;
+    default:
+      break;
+  }
+}
+
+export interface TracedPart {
+  write: number;
+  width_bytes: number;
+  address: number;
+  valueLow: number;
+  valueHigh: number;
+  cpu: number;
+  event: number;
+  unordered: number;
+}
+
+export function push(accesses: TracedAccesses, part: TracedPart): void {
+  accesses.write.push(part.write);
+  accesses.width_bytes.push(part.width_bytes);
+  accesses.address.push(part.address);
+  accesses.valueLow.push(part.valueLow);
+  accesses.valueHigh.push(part.valueHigh);
+  accesses.cpu.push(part.cpu);
+  accesses.event.push(part.event);
+  accesses.unordered.push(part.unordered);
+  accesses.count += 1;
+}
+
+/** Ranges sorted, and those that touch joined. */
+export function joinRanges(ranges: readonly AddressRange[]): AddressRange[] {
+  const joined: AddressRange[] = [];
+  for (const range of [...ranges].sort((a, b) => a.first - b.first)) {
+    const before = joined.at(-1);
+    if (before !== undefined && range.first <= before.last + 1) before.last = Math.max(before.last, range.last);
+    else joined.push({ ...range });
+  }
+  return joined;
+}

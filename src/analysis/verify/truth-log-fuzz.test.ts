@@ -1,0 +1,127 @@
+// QEMU's log, damaged: what is read of it is what its sound lines say, or there is a FormatError that names the line.
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, expect, test } from "vitest";
+import { FormatError, UserError } from "../../base/errors.js";
+import { readTruthLog, type TruthLog } from "./truth-log.js";
+
+const directory = mkdtempSync(join(tmpdir(), "mmiostrider-truth-fuzz-"));
+afterAll(() => rmSync(directory, { recursive: true }));
+const path = join(directory, "truth.log");
+const ranges = [
+  { first: 0xfebc0000, last: 0xfebdffff },
+  { first: 0x1_0000_0000, last: 0x1_0000_0fff },
+];
+
+const lines = [
+  "memory_region_ops_read cpu 0 mr 0x5654c59098a0 addr 0xfebc0008 value 0x80080783 size 4 name 'e1000-mmio'",
+  "memory_region_ops_write cpu -1 mr 0x5 addr 0x100000010 value 0xffffffffffffffff size 8 name 'nvme'",
+  "7@1700000000.000001:memory_region_ops_write cpu 1 mr 0x7 addr 0x80 value 0x3f size 1 name 'ioport80'",
+  "memory_region_ops_read cpu 1 mr 0x9 addr 0x71 value 0x0 size 1 name 'rtc'",
+  "apic_register_read register 0x02 = 0x0",
+  "",
+];
+
+const read = (log: Uint8Array): TruthLog | FormatError => {
+  writeFileSync(path, log);
+  try {
+    return readTruthLog(path, ranges);
+  } catch (error) {
+    if (!(error instanceof FormatError) || error.line === undefined) throw error;
+    expect(error.line).toBeGreaterThan(0);
+    return error;
+  }
+};
+
+/** How many of the bytes' lines are as QEMU writes them, by a regular expression. */
+function soundLines(log: Buffer): { kept: number; posts: number; broken: boolean } {
+  const whole = log.toString("latin1").split("\n").slice(0, -1);
+  const shape =
+    /^memory_region_ops_(?:read|write) cpu (-?\d{1,9}) mr 0x[0-9a-f]{1,16} addr 0x([0-9a-f]{1,16}) value 0x[0-9a-f]{1,16} size ([1-8]) name '(.*)'$/s;
+  let kept = 0;
+  let posts = 0;
+  for (const line of whole) {
+    const body = line.startsWith("m") ? line : line.slice(line.indexOf(":") + 1);
+    if (!body.startsWith("memory_region_ops_")) continue;
+    const parts = shape.exec(body);
+    if (parts === null) return { kept, posts, broken: true };
+    const address = Number(`0x${parts[2]}`);
+    if (ranges.some(({ first, last }) => first <= address && address <= last)) kept += 1;
+    if (address === 0x80 && parts[4] === "ioport80" && body.startsWith("memory_region_ops_write")) posts += 1;
+  }
+  return { kept, posts, broken: false };
+}
+
+const damaged = fc
+  .tuple(
+    fc.array(fc.constantFrom(...lines), { maxLength: 20 }),
+    fc.array(fc.tuple(fc.nat(), fc.oneof(fc.uint8Array({ maxLength: 6 }), fc.nat(30))), { maxLength: 2 }),
+  )
+  .map(([all, changes]) => {
+    let log = Buffer.from(all.map((line) => `${line}\n`).join(""));
+    for (const [at, change] of changes) {
+      const place = at % (log.length + 1);
+      const [put, out] = typeof change === "number" ? [Buffer.alloc(0), change] : [change, 0];
+      log = Buffer.concat([log.subarray(0, place), put, log.subarray(place + out)]);
+    }
+    return log;
+  });
+
+test("a damaged log gives its sound lines, or the first one that isn't", () => {
+  let refused = 0;
+  const property = fc.property(damaged, (log) => {
+    const found = read(log);
+    const wanted = soundLines(log);
+    if (found instanceof FormatError) {
+      refused += 1;
+      return;
+    }
+    // A line of an address that nobody asked for is passed over after its address.
+    if (wanted.broken) return;
+    expect(found.accesses.count).toBe(wanted.kept);
+    expect(found.postWrites.length).toBe(wanted.posts);
+  });
+  fc.assert(property, { numRuns: 600 });
+  expect(refused).toBeGreaterThan(10);
+});
+
+test("anything at all", () => {
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 300 }),
+    fc
+      .uint8Array({ maxLength: 80 })
+      .map((rest) => Buffer.concat([Buffer.from("memory_region_ops_"), rest, Buffer.from("\n")])),
+  );
+  fc.assert(
+    fc.property(bytes, (log) => {
+      read(log);
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test.each([
+  ["size 4", "size 0"],
+  ["size 4", "size 9"],
+  ["size 4", "size 260"],
+  ["size 4", "size 99999999999"],
+  ["cpu 0", "cpu 70000"],
+  ["0xfebc0008", "0x0000000000000000febc0008"],
+  ["0x80080783", "80080783"],
+  ["'e1000-mmio'", "'"],
+])("%s as %s is refused at its line", (from, to) => {
+  const found = read(Buffer.from(`${lines[3]}\n${lines[0]!.replace(from, to)}\n`));
+  expect(found).toBeInstanceOf(FormatError);
+  expect((found as FormatError).line).toBe(2);
+});
+
+test("a line without end is refused, and takes no memory", () => {
+  expect(read(Buffer.alloc(9 << 20, "x"))).toBeInstanceOf(FormatError);
+});
+
+test("a folder or nothing at all is a UserError", () => {
+  expect(() => readTruthLog(directory, ranges)).toThrow(UserError);
+  expect(() => readTruthLog(join(directory, "none"), ranges)).toThrow(UserError);
+});

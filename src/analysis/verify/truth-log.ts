@@ -1,0 +1,289 @@
+// Reads QEMU's own log of what its devices received (`-trace memory_region_ops_*`, log backend), as the ground truth
+// that a trace is compared with. A log can have millions of lines for devices that nobody traced, so lines are read as
+// bytes, and only those that touch wanted addresses are kept.
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { FormatError, messageOf, UserError } from "../../base/errors.js";
+import { DeviceMoves } from "./device-moves.js";
+import { LineScanner } from "./truth-line.js";
+
+const chunk_bytes = 4 << 20;
+/** A line is never longer; what is, isn't QEMU's. */
+const lineMax_bytes = 64 << 10;
+/** No device's access in QEMU is wider, and no machine of its has more processors. */
+const widthMax_bytes = 8;
+const cpuMax = 0x7fff;
+const postPort = 0x80;
+const postRegion = "ioport80";
+
+export interface AddressRange {
+  /** Physical, both included. */
+  first: number;
+  last: number;
+}
+
+/** Ports at which the log shows what was accessed in memory. */
+export interface PortAlias {
+  ports: AddressRange;
+  /** Where the first of them lies in memory. */
+  memory: number;
+}
+
+/** One of QEMU's memory regions, as the log names it. */
+export interface TruthRegion {
+  name: string;
+  /** QEMU's pointer to it: two regions may have the same name. */
+  pointer: string;
+}
+
+/** Accesses in the log's order, a column each. */
+export interface TruthAccesses {
+  count: number;
+  write: Uint8Array;
+  width_bytes: Uint8Array;
+  address: Float64Array;
+  valueLow: Uint32Array;
+  valueHigh: Uint32Array;
+  /** QEMU's number of the virtual CPU; -1 where a device made the access. */
+  cpu: Int16Array;
+  /** Which of `regions`. */
+  region: Uint16Array;
+  /** Line in the log, counted from 1. */
+  line: Float64Array;
+  regions: TruthRegion[];
+}
+
+/** A write to port 0x80, where the lab's fence is. */
+export interface PostWrite {
+  byte: number;
+  /** How many kept accesses come before it. */
+  at: number;
+}
+
+export interface TruthLog {
+  accesses: TruthAccesses;
+  postWrites: PostWrite[];
+  lines: number;
+}
+
+/** Columns that grow. */
+class AccessList {
+  private room = 1 << 14;
+  columns: TruthAccesses = AccessList.make(this.room, []);
+
+  private static make(room: number, regions: TruthRegion[]): TruthAccesses {
+    return {
+      count: 0,
+      write: new Uint8Array(room),
+      width_bytes: new Uint8Array(room),
+      address: new Float64Array(room),
+      valueLow: new Uint32Array(room),
+      valueHigh: new Uint32Array(room),
+      cpu: new Int16Array(room),
+      region: new Uint16Array(room),
+      line: new Float64Array(room),
+      regions,
+    };
+  }
+
+  /** Makes room for one more and returns its place. */
+  next(): number {
+    if (this.columns.count === this.room) {
+      this.room *= 2;
+      const old = this.columns;
+      const grown = AccessList.make(this.room, old.regions);
+      for (const name of [
+        "write",
+        "width_bytes",
+        "address",
+        "valueLow",
+        "valueHigh",
+        "cpu",
+        "region",
+        "line",
+      ] as const) {
+        grown[name].set(old[name]);
+      }
+      grown.count = old.count;
+      this.columns = grown;
+    }
+    return this.columns.count++;
+  }
+}
+
+const marker = Buffer.from("memory_region_ops_");
+const newline = 0x0a;
+const quote = 0x27;
+
+/**
+ * Reads the log in `path` and keeps the accesses that touch one of `ranges`, and all writes to port 0x80. Accesses to the ports
+ * of an alias count as accesses to its memory.
+ * A last line without its end is left out. `progress` hears which part of the log was read. Throws UserError, FormatError.
+ */
+export function readTruthLog(
+  path: string,
+  ranges: readonly AddressRange[],
+  aliases: readonly PortAlias[] = [],
+  progress: (part: number) => void = () => {},
+): TruthLog {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, "r");
+  } catch (error) {
+    throw new UserError(`opening the truth log ${path} failed: ${messageOf(error)}`, { cause: error });
+  }
+  try {
+    return new TruthParser(path, ranges, aliases).parse(descriptor, progress);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+class TruthParser {
+  private readonly path: string;
+  private readonly ranges: readonly AddressRange[];
+  private readonly aliases: readonly PortAlias[];
+  private readonly first: number;
+  private readonly last: number;
+  private readonly list = new AccessList();
+  private readonly postWrites: PostWrite[] = [];
+  private readonly regionNumbers = new Map<string, number>();
+  private readonly line = new LineScanner();
+  private readonly moves = new DeviceMoves();
+  private lines = 0;
+
+  constructor(path: string, ranges: readonly AddressRange[], aliases: readonly PortAlias[]) {
+    this.path = path;
+    this.ranges = ranges;
+    this.aliases = aliases;
+    this.first = Math.min(...ranges.map((range) => range.first));
+    this.last = Math.max(...ranges.map((range) => range.last));
+  }
+
+  parse(descriptor: number, progress: (part: number) => void): TruthLog {
+    const buffer = Buffer.alloc(chunk_bytes + lineMax_bytes);
+    const size_bytes = fstatSync(descriptor).size;
+    let kept = 0;
+    let done_bytes = 0;
+    for (;;) {
+      const read = this.read(descriptor, buffer, kept);
+      if (read === 0) break;
+      done_bytes += read;
+      progress(size_bytes === 0 ? 0 : Math.min(1, done_bytes / size_bytes));
+      const end = kept + read;
+      let from = 0;
+      for (;;) {
+        const next = buffer.indexOf(newline, from);
+        if (next < 0 || next >= end) break;
+        this.lines += 1;
+        this.takeLine(buffer, from, next);
+        from = next + 1;
+      }
+      kept = end - from;
+      if (kept > lineMax_bytes) {
+        this.lines += 1;
+        throw this.broken("a line longer than any of QEMU's");
+      }
+      buffer.copy(buffer, 0, from, end);
+    }
+    return { accesses: this.list.columns, postWrites: this.postWrites, lines: this.lines };
+  }
+
+  private read(descriptor: number, buffer: Buffer, at: number): number {
+    try {
+      return readSync(descriptor, buffer, at, chunk_bytes, null);
+    } catch (error) {
+      throw new UserError(`reading the truth log ${this.path} failed: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  /** The line is `buffer[from]` to `buffer[end - 1]`. */
+  private takeLine(buffer: Buffer, from: number, end: number): void {
+    // `PID@TIME:` stands before the event's name where QEMU was asked for it.
+    let at = from;
+    if (buffer[at] !== marker[0]) {
+      at = buffer.indexOf(0x3a, from) + 1;
+      if (at === 0 || at >= end) {
+        this.moves.hear(buffer, from, end);
+        return;
+      }
+    }
+    for (let index = 0; index < marker.length; index += 1) {
+      if (buffer[at + index] === marker[index]) continue;
+      this.moves.hear(buffer, from, end);
+      return;
+    }
+    at += marker.length;
+    const write = buffer[at] === 0x77;
+    const { line } = this;
+    line.bytes = buffer;
+    line.end = end;
+    line.sound = true;
+    line.at = at + (write ? "write".length : "read".length);
+    line.word("cpu");
+    const cpu = line.decimal();
+    line.word("mr");
+    const pointerFrom = line.at;
+    line.hex();
+    const pointerEnd = line.at;
+    line.word("addr");
+    line.hex();
+    const address = this.inMemory(line.high * 2 ** 32 + line.low);
+    if (!line.sound) throw this.broken("this isn't how QEMU writes a memory_region_ops line");
+    const isPost = write && address === postPort;
+    if (!isPost && !this.wanted(address)) return;
+    line.word("value");
+    line.hex();
+    const { low, high } = line;
+    line.word("size");
+    const width_bytes = line.decimal();
+    line.word("name");
+    const plausible = line.sound && width_bytes > 0 && width_bytes <= widthMax_bytes && Math.abs(cpu) <= cpuMax;
+    if (!plausible || buffer[line.at] !== quote || buffer[end - 1] !== quote || end - 1 === line.at) {
+      throw this.broken("this isn't how QEMU writes a memory_region_ops line");
+    }
+    const name = buffer.toString("latin1", line.at + 1, end - 1);
+    if (isPost && name === postRegion) {
+      this.postWrites.push({ byte: low & 0xff, at: this.list.columns.count });
+      return;
+    }
+    if (!this.wanted(address) || this.moves.made(write, address, width_bytes)) return;
+    const index = this.list.next();
+    const { columns } = this.list;
+    columns.write[index] = write ? 1 : 0;
+    columns.width_bytes[index] = width_bytes;
+    columns.address[index] = address;
+    columns.valueLow[index] = low;
+    columns.valueHigh[index] = high;
+    columns.cpu[index] = cpu;
+    columns.region[index] = this.region(name, buffer.toString("latin1", pointerFrom, pointerEnd));
+    columns.line[index] = this.lines;
+  }
+
+  private inMemory(address: number): number {
+    for (const { ports, memory } of this.aliases) {
+      if (ports.first <= address && address <= ports.last) return memory + address - ports.first;
+    }
+    return address;
+  }
+
+  private wanted(address: number): boolean {
+    if (address < this.first || address > this.last) return false;
+    for (const range of this.ranges) if (range.first <= address && address <= range.last) return true;
+    return false;
+  }
+
+  private region(name: string, pointer: string): number {
+    const key = `${pointer} ${name}`;
+    const known = this.regionNumbers.get(key);
+    if (known !== undefined) return known;
+    const { regions } = this.list.columns;
+    if (regions.length === 0xffff) throw this.broken("more memory regions than a machine can have");
+    this.regionNumbers.set(key, regions.length);
+    regions.push({ name, pointer });
+    return regions.length - 1;
+  }
+
+  private broken(what: string): FormatError {
+    return new FormatError(this.path, what, { line: this.lines });
+  }
+}

@@ -1,0 +1,101 @@
+// What verify is asked and what it finds, as data: a row a region, each difference with what stands around it.
+import type { Difference } from "../diff/alignment.js";
+import { tracedPart } from "./fit-accesses.js";
+import type { TracedAccesses, TracedPart } from "./traced-accesses.js";
+import type { TruthAccesses } from "./truth-log.js";
+
+export interface VerifyOptions {
+  /**
+   * Whether accesses are left out that may have happened while no mapping covered them; by default only where there is no
+   * fence.
+   */
+  leaveOutUnmapped?: boolean;
+  /** Whether accesses count, too, to regions that the log has nothing of. */
+  expectAll?: boolean;
+  /** The recorder was killed: what the log has behind the trace's end is no difference. */
+  cut?: boolean;
+  /** Hears how far it has come. */
+  progress?: (part: number, whole: number) => void;
+}
+
+export interface RegionResult {
+  /** QEMU's name of the region, or "" where the log has nothing there. */
+  name: string;
+  /** PCI function, driver and BAR, or the physical range. */
+  device: string;
+  trace: number;
+  truth: number;
+  differences: number;
+}
+
+export interface AccessText {
+  kind: "read" | "write";
+  width_bytes: number;
+  address: string;
+  value: string;
+  cpu: number;
+  /** Event number in the trace, or line in the log. */
+  place: number;
+}
+
+export interface ReportedDifference {
+  kind: Difference["kind"];
+  region: string;
+  device: string;
+  trace: AccessText | null;
+  truth: AccessText | null;
+  /** What both have just before. */
+  before: AccessText[];
+}
+
+export interface VerifyResult {
+  identical: boolean;
+  /** Why not, a sentence each. */
+  reasons: string[];
+  regions: RegionResult[];
+  differences: ReportedDifference[];
+  /** More differences than these were not looked for. */
+  moreDifferences: boolean;
+  compared: number;
+  /** Trace accesses that were split, or compared by their own bytes only, as QEMU fits them to the region. */
+  split: number;
+  widened: number;
+  /** What the rules leave out: accesses of the log, and (`notLogged`) of the trace. */
+  leftOut: { outsideFence: number; noMappingAlive: number; notLogged: number };
+  /** Accesses that agree, but not in which CPU made them. */
+  otherCpu: number;
+  lost: number;
+  escaped: number;
+  fence: string | null;
+  order: "all regions" | "each region" | "each CPU";
+}
+
+/** The trace's access at place `at` as people read it. */
+export function tracedText(traced: TracedAccesses, at: number): AccessText {
+  return accessText(tracedPart(traced, at), traced.event[at]!);
+}
+
+/** The log's access at place `at` as people read it. */
+export function truthText(truth: TruthAccesses, at: number): AccessText {
+  const part = {
+    write: truth.write[at]!,
+    width_bytes: truth.width_bytes[at]!,
+    address: truth.address[at]!,
+    valueLow: truth.valueLow[at]!,
+    valueHigh: truth.valueHigh[at]!,
+    cpu: truth.cpu[at]!,
+  };
+  return accessText(part, truth.line[at]!);
+}
+
+function accessText(part: Omit<TracedPart, "event" | "unordered">, place: number): AccessText {
+  const value = (BigInt(part.valueHigh) << 32n) | BigInt(part.valueLow);
+  return {
+    kind: part.write === 1 ? "write" : "read",
+    width_bytes: part.width_bytes,
+    address: `0x${part.address.toString(16)}`,
+    value: `0x${value.toString(16)}`,
+    cpu: part.cpu,
+    place,
+  };
+}

@@ -1,0 +1,252 @@
+// verify's rules, one by one, on made-up recordings.
+import { describe, expect, test } from "vitest";
+import { madeUpHeader } from "../../../dev/test-support/made-up-records.js";
+import { bar, Recording } from "../../../dev/test-support/made-up-truth.js";
+import { FormatError, UserError } from "../../base/errors.js";
+import { RecordFlag, RecordKind } from "../../trace/record.js";
+
+describe("the rules", () => {
+  test("what QEMU splits is split: 8 and 16 bytes for a device of 4", async () => {
+    const result = await new Recording()
+      .map()
+      .both(0, 1n)
+      .traced("read", 8, 8, 0x1122334455667788n)
+      .logged("read", 4, 8, 0x55667788n)
+      .logged("read", 4, 12, 0x11223344n)
+      .traced("write", 16, 16, 0x44444444_33333333_22222222_11111111n)
+      .logged("write", 4, 16, 0x11111111n)
+      .logged("write", 4, 20, 0x22222222n)
+      .logged("write", 4, 24, 0x33333333n)
+      .logged("write", 4, 28, 0x44444444n)
+      .verify();
+    expect(result).toMatchObject({ identical: true, compared: 7 });
+    expect(result.split).toBeGreaterThan(0);
+  });
+
+  test("what QEMU widens is compared by its own bytes", async () => {
+    const narrow = (value: bigint) =>
+      new Recording().map().both(0, 1n).traced("read", 1, 8, value).logged("read", 4, 8, 0x11223344n).verify();
+    expect(await narrow(0x44n)).toMatchObject({ identical: true, widened: 1 });
+    expect(await narrow(0x45n)).toMatchObject({ identical: false });
+  });
+
+  test("of the log's value only the accessed bytes count: QEMU logs all ones where nothing answers", async () => {
+    const logged = (value: bigint) =>
+      new Recording().map().both(0, 1n).traced("read", 1, 8, 0xffn).logged("read", 1, 8, value).verify();
+    expect(await logged(0xffff_ffff_ffff_ffffn)).toMatchObject({ identical: true });
+    expect(await logged(0xffff_ffff_ffff_ff7fn)).toMatchObject({ identical: false });
+  });
+
+  test("what a 53c8xx copies by itself doesn't count, and only that", async () => {
+    const copied = (...more: [offset: number, value: bigint][]) => {
+      const recording = new Recording().map().both(0, 1n);
+      recording.log.push(`lsi_memcpy memcpy dest 0x${(bar + 0x34n).toString(16)} src 0x1234 count 2`);
+      for (const [offset, value] of more) recording.logged("write", 1, offset, value);
+      return recording.both(4, 2n).verify();
+    };
+    expect(await copied([0x34, 7n], [0x35, 8n])).toMatchObject({ identical: true, compared: 2 });
+    const further = await copied([0x34, 7n], [0x35, 8n], [0x36, 9n]);
+    expect(further.differences).toMatchObject([{ kind: "missing", truth: { address: "0xfebc0036" } }]);
+    const twice = await copied([0x34, 7n], [0x34, 7n]);
+    expect(twice.differences).toMatchObject([{ kind: "missing", truth: { address: "0xfebc0034" } }]);
+  });
+
+  test("what an NMI does between an access's claim of its place and the access itself may be seen before it, and only that", async () => {
+    const nmi = { flags: RecordFlag.nmi | RecordFlag.unordered };
+    const interrupted = (flags: Partial<typeof nmi>, ...order: number[]) => {
+      const recording = new Recording().map().both(0, 9n);
+      recording.traced("write", 4, 0, 1n);
+      recording.traced("write", 4, 0, 2n, flags).traced("read", 4, 4, 3n, flags).both(0, 9n);
+      const last = recording.log.pop()!;
+      for (const value of order)
+        recording.logged(value === 3 ? "read" : "write", 4, value === 3 ? 4 : 0, BigInt(value));
+      recording.log.push(last);
+      return recording.verify();
+    };
+    for (const order of [
+      [1, 2, 3],
+      [2, 1, 3],
+      [2, 3, 1],
+    ]) {
+      expect(await interrupted(nmi, ...order)).toMatchObject({ identical: true, order: "each CPU" });
+    }
+    for (const order of [
+      [3, 2, 1],
+      [1, 3, 2],
+    ]) {
+      expect(await interrupted(nmi, ...order)).toMatchObject({ identical: false });
+    }
+    expect(await interrupted({}, 2, 3, 1)).toMatchObject({ identical: false });
+  });
+
+  test("a width between a region's narrowest and widest must be the same", async () => {
+    const recording = new Recording().map().traced("read", 2, 8, 0x3344n).logged("read", 4, 8, 0x3344n);
+    recording.traced("read", 1, 0, 1n).logged("read", 1, 0, 1n);
+    expect(await recording.verify()).toMatchObject({ identical: false });
+  });
+
+  test("only what happens while a mapping lives counts", async () => {
+    const result = await new Recording()
+      .logged("write", 4, 0, 1n)
+      .logged("write", 4, 0, 7n)
+      .map()
+      .both(0, 7n)
+      .both(4, 2n)
+      .unmap()
+      .logged("read", 4, 0, 0n)
+      .logged("read", 4, 4, 0n)
+      .map(bar, 2)
+      .both(0, 3n)
+      .unmap(bar, 2)
+      .logged("read", 4, 8, 0n)
+      .verify();
+    expect(result).toMatchObject({ identical: true, compared: 3, leftOut: { noMappingAlive: 5 } });
+  });
+
+  test("within a fence, what may have been missed at a mapping's ends counts unless asked otherwise", async () => {
+    const recording = new Recording().post(0x4d, 0x4d, 0x53, 1, 1, 2, 3, 4).map();
+    recording
+      .logged("read", 4, 0, 1n)
+      .both(0, 2n)
+      .logged("read", 4, 0, 3n)
+      .unmap()
+      .post(0x4d, 0x4d, 0x53, 2, 1, 2, 3, 4);
+    const result = await recording.verify({ fence: "01020304" });
+    expect(result.differences.map(({ kind }) => kind)).toEqual(["missing", "missing"]);
+    expect(await recording.verify({ fence: null })).toMatchObject({ identical: true, leftOut: { noMappingAlive: 2 } });
+  });
+
+  test("an access in the middle of a mapping's life is not left out", async () => {
+    const result = await new Recording().map().both(0, 1n).logged("read", 4, 4, 5n).both(0, 2n).unmap().verify();
+    expect(result.identical).toBe(false);
+    expect(result.differences).toMatchObject([{ kind: "missing", truth: { address: "0xfebc0004", value: "0x5" } }]);
+  });
+
+  test("what only the log has, while only another device's mapping lives, may be left out", async () => {
+    const recording = new Recording().map().both(0, 1n).logged("write", 4, 0x2000, 7n).both(4, 2n);
+    recording
+      .map(bar + 0x2000n, 2)
+      .both(0x2000, 3n)
+      .unmap(bar + 0x2000n, 2)
+      .both(8, 4n);
+    const result = await recording.logged("read", 4, 0x2000, 0n).both(12, 5n).verify();
+    expect(result).toMatchObject({ identical: true, compared: 5, leftOut: { noMappingAlive: 2 } });
+    expect(await recording.verify({}, { leaveOutUnmapped: false })).toMatchObject({ identical: false });
+  });
+
+  test("a second living mapping keeps its own addresses covered", async () => {
+    const result = await new Recording()
+      .map(bar, 1, 0x100n)
+      .map(bar + 0x100n, 2, 0x100n)
+      .both(0, 1n)
+      .unmap(bar, 1)
+      .logged("read", 4, 0x100, 5n)
+      .both(0x104, 1n)
+      .verify();
+    expect(result.differences).toMatchObject([{ kind: "missing", truth: { address: "0xfebc0100" } }]);
+  });
+
+  test("the fence cuts off what is outside, foreign bytes in it or not", async () => {
+    const recording = new Recording()
+      .map()
+      .logged("write", 4, 0, 0x99n)
+      .post(0x4d, 0, 0x4d, 0x53, 0xff, 1, 0xde, 0xad, 0xbe, 0, 0xef)
+      .both(0, 1n)
+      .post(0x4d)
+      .both(4, 2n)
+      .post(0x4d, 0x4d, 0x53, 2, 0xde, 0, 0xad, 0xbe, 0xef)
+      .logged("write", 4, 0, 0x77n);
+    const result = await recording.verify({ fence: "deadbeef" });
+    expect(result).toMatchObject({ identical: true, compared: 2, leftOut: { outsideFence: 2 } });
+    await expect(recording.verify({ fence: "deadbeee" })).rejects.toThrow(UserError);
+    expect(await recording.verify({ fence: null })).toMatchObject({ identical: false });
+  });
+
+  test("a fence without its end can't be verified", async () => {
+    const recording = new Recording().map().post(0x4d, 0x4d, 0x53, 1, 1, 2, 3, 4).both(0, 1n);
+    await expect(recording.verify({ fence: "01020304" })).rejects.toThrow(/but not its end/);
+  });
+
+  test("the order across regions counts, and is told from a difference within one", async () => {
+    const recording = new Recording()
+      .map()
+      .map(bar + 0x10000n, 2)
+      .both(0, 1n);
+    recording.traced("write", 4, 4, 2n).traced("write", 4, 0x10000, 3n, { mapping: 2 });
+    recording.logged("write", 4, 0x10000, 3n, 0, "disk").logged("write", 4, 4, 2n);
+    const result = await recording.verify();
+    expect(result.identical).toBe(false);
+    expect(result.reasons).toEqual(["each region's accesses are identical, but their order across regions is not"]);
+  });
+
+  test("a relaxed trace is compared CPU by CPU", async () => {
+    const recording = new Recording().map();
+    recording.traced("write", 4, 0, 1n, { cpu: 0 }).traced("write", 4, 4, 2n, { cpu: 1 });
+    recording.logged("write", 4, 4, 2n, 1).logged("write", 4, 0, 1n, 0);
+    const options = { ...madeUpHeader().options, relaxed: true };
+    expect(await recording.verify({ options })).toMatchObject({ identical: true, order: "each CPU" });
+    expect(await recording.verify()).toMatchObject({ identical: false });
+  });
+
+  test("lost and escaped records are never identical", async () => {
+    const lost = new Recording().map().both(0, 1n);
+    lost.list.add({ kind: RecordKind.lost, value: [3n, 0n] });
+    expect((await lost.verify()).reasons).toEqual(["3 records were lost while recording"]);
+    const escaped = new Recording().map().both(0, 1n);
+    escaped.list.add({ kind: RecordKind.escape, address: bar, width: 3, value: [0x0f6f00n, 0n] });
+    expect((await escaped.verify()).reasons).toEqual(["1 instructions escaped emulation"]);
+  });
+
+  test("an access of several records is compared part by part", async () => {
+    const recording = new Recording().map();
+    recording
+      .traced("write", 16, 0, (2n << 64n) | 1n, { flags: RecordFlag.more })
+      .traced("write", 16, 16, (4n << 64n) | 3n);
+    for (let part = 0; part < 4; part += 1) recording.logged("write", 8, 8 * part, BigInt(part + 1));
+    expect(await recording.verify()).toMatchObject({ identical: true, compared: 4 });
+  });
+
+  test("accesses to a BAR that the whole log has nothing of are left out and counted, unless all are expected", async () => {
+    const framebuffer = bar + 0x100000n;
+    const twoBars = [
+      { index: 0, start: "0xfebc0000", length_bytes: "0x1000", flags: "0x200" },
+      { index: 1, start: "0xfecc0000", length_bytes: "0x1000", flags: "0x200" },
+    ] as const;
+    const header = { fence: "01020304", pciFunctions: [{ ...madeUpHeader().pciFunctions[0]!, bars: [...twoBars] }] };
+    const recording = new Recording();
+    recording.map().map(framebuffer, 2).post(0x4d, 0x4d, 0x53, 1, 1, 2, 3, 4).both(0, 1n);
+    for (let pixel = 0; pixel < 5; pixel += 1) recording.traced("write", 4, 0x100000 + 4 * pixel, 7n, { mapping: 2 });
+    recording.both(4, 2n).post(0x4d, 0x4d, 0x53, 2, 1, 2, 3, 4);
+    expect(await recording.verify(header)).toMatchObject({ identical: true, compared: 2, leftOut: { notLogged: 5 } });
+    const expected = await recording.verify(header, { expectAll: true });
+    expect(expected.identical).toBe(false);
+    expect(expected.differences.map(({ kind }) => kind)).toEqual(Array.from({ length: 5 }, () => "extra"));
+    // one access there, even outside the fence, and QEMU does log the BAR: then all count
+    recording.logged("read", 4, 0x100000, 0n);
+    expect(await recording.verify(header)).toMatchObject({ identical: false, leftOut: { notLogged: 0 } });
+  });
+
+  test("a BAR of memory that the log has at the function's ports is compared there", async () => {
+    const bars = [
+      { index: 0, start: "0xc000", length_bytes: "0x100", flags: "0x101" },
+      { index: 1, start: "0xfebc0000", length_bytes: "0x100", flags: "0x200" },
+    ] as const;
+    const header = { fence: null, pciFunctions: [{ ...madeUpHeader().pciFunctions[0]!, bars: [...bars] }] };
+    const atPorts = (value: bigint) => {
+      const recording = new Recording().map(bar, 1, 0x100n).traced("write", 4, 0, 1n).traced("read", 2, 0x3e, 5n);
+      return recording.logged("write", 4, 0xc000 - Number(bar), 1n).logged("read", 2, 0xc03e - Number(bar), value);
+    };
+    expect(await atPorts(5n).verify(header)).toMatchObject({ identical: true, compared: 2, leftOut: { notLogged: 0 } });
+    expect(await atPorts(6n).verify(header)).toMatchObject({ identical: false });
+    // a log that has the memory itself has its ports as something of their own
+    const both = atPorts(5n).logged("read", 4, 8, 0n);
+    expect((await both.verify(header)).differences.length).toBeGreaterThan(0);
+  });
+
+  test("a log that isn't QEMU's is refused with its line", async () => {
+    const recording = new Recording().map().both(0, 1n);
+    recording.log.push("memory_region_ops_write cpu zero");
+    await expect(recording.verify()).rejects.toThrow(FormatError);
+    await expect(recording.verify()).rejects.toThrow(/log:2: /);
+  });
+});

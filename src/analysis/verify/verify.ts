@@ -1,0 +1,333 @@
+// Compares a trace with the ground truth, access by access: what the devices received by QEMU's own account.
+//
+// The rules, without tolerance:
+// - Where the header names a fence, what the log has before its beginning and after its end is left out.
+// - Only addresses count that a recorded mapping covers at some time.
+// - While no mapping covers an address, nothing there can be recorded. The log has no time in common with the trace, so
+//   "while" goes by order: an access that only the log has *may* have happened so exactly when, between the two accesses
+//   of the trace that it lies between, there is a moment at which no mapping covers its address. But an access that the recorder
+//   missed just behind a MAP or before an UNMAP looks the same; so within a fence such accesses count as missing, unless
+//   the caller asks to leave them out; then each region is compared by itself. Without a fence (firmware!) they are left
+//   out. The result says how many.
+// - The log shows accesses after QEMU has fitted them to the device: what is wider than the widest access of a region is
+//   split ascending into that width; what is narrower than its narrowest shows that width, and then only the accessed
+//   bytes are compared. The CPU itself splits what is wider than eight bytes.
+// - QEMU logs nothing of regions that it backs with memory. Where the whole log has no access in a BAR, the trace's accesses
+//   there can't be compared: they are left out, and counted, unless the caller expects all to be in the log.
+// - A memory BAR that QEMU builds as a view of the function's ports is in its log at the ports (port-aliases.ts).
+// - What QEMU's 53c8xx copies by itself counts not as accessed, where the log says so (device-moves.ts).
+// - A strict trace must have the log's order across all regions. A relaxed one promises it only for each CPU, and is
+//   compared CPU by CPU. So is one with accesses that an NMI made while its CPU was between the claim of a record's place and
+//   the access itself (UNORDERED): the device may have seen the interrupted access, which stands before them, behind them.
+// - A trace with lost or escaped records is never identical; nor is one that was cut, unless the caller knows that the
+//   recorder was killed: then it is compared as far as it goes.
+import type { TraceReader } from "../../trace/file/reader.js";
+import { TraceState } from "../../trace/state.js";
+import { type Alignment, align, type Difference, type Movable } from "../diff/alignment.js";
+import { fenceWindow, type Window } from "./fence-window.js";
+import { type Extent, extentOf, type FittedAccesses, findExtents, fitAccesses, LoggedPlaces } from "./fit-accesses.js";
+import { findPortAliases } from "./port-aliases.js";
+import { collectAccesses, joinRanges, type TracedAccesses } from "./traced-accesses.js";
+import { type AddressRange, readTruthLog, type TruthAccesses, type TruthLog } from "./truth-log.js";
+import {
+  type RegionResult,
+  type ReportedDifference,
+  tracedText,
+  truthText,
+  type VerifyOptions,
+  type VerifyResult,
+} from "./verify-result.js";
+
+/** Differences that are looked for at most. */
+const differencesMax = 1_000;
+
+/**
+ * Compares. Throws UserError and FormatError where trace or log can't be read, or the fence
+ * isn't in the log.
+ */
+export async function verify(
+  reader: TraceReader,
+  truthPath: string,
+  options: VerifyOptions = {},
+): Promise<VerifyResult> {
+  const { progress = () => {} } = options;
+  // Reading the trace and reading the log are told as a half each: comparing takes the least.
+  const traced = await collectAccesses(reader, (part) => progress(part / 2, 1));
+  const mapped = joinRanges(traced.mapped);
+  const hear = (part: number) => progress((1 + part) / 2, 1);
+  let log = readTruthLog(truthPath, mapped, [], hear);
+  const aliases = findPortAliases(reader.header.pciFunctions, mapped, log.accesses);
+  if (aliases.length > 0) log = readTruthLog(truthPath, mapped, aliases, hear);
+  return new Comparison(reader, traced, log, truthPath, options).run();
+}
+
+/** Accesses that are compared in order, as places in the trace's and the log's; `extent`: of the one region that they are all in. */
+interface Group {
+  first: number[];
+  second: number[];
+  extent?: AddressRange;
+}
+
+class Comparison {
+  private readonly reader: TraceReader;
+  private readonly traced: TracedAccesses;
+  private readonly truth: TruthAccesses;
+  private readonly window: Window;
+  private readonly state: TraceState;
+  private readonly extents: Extent[];
+  private readonly fitted: FittedAccesses;
+  private otherCpu = 0;
+  private readonly leaveOutUnmapped: boolean;
+  private readonly cut: boolean;
+
+  constructor(reader: TraceReader, traced: TracedAccesses, log: TruthLog, truthPath: string, options: VerifyOptions) {
+    this.reader = reader;
+    this.leaveOutUnmapped = options.leaveOutUnmapped ?? reader.header.fence === null;
+    this.cut = options.cut ?? false;
+    this.truth = log.accesses;
+    const { fence } = reader.header;
+    const { count } = this.truth;
+    this.window =
+      fence === null
+        ? { from: 0, to: count }
+        : fenceWindow(log.postWrites, fence, truthPath, this.cut ? count : undefined);
+    this.state = new TraceState(reader.header);
+    // A driver that is unbound by the end is still the one that the accesses are by.
+    for (const { update } of reader.updates) {
+      const pciFunctions = update.pciFunctions?.filter(({ driver }) => driver !== null) ?? [];
+      this.state.update({ pciFunctions });
+    }
+    this.extents = findExtents(this.truth, this.window);
+    const places = options.expectAll === true ? undefined : new LoggedPlaces(this.state, traced.mapped, this.truth);
+    this.fitted = fitAccesses(traced, this.extents, places);
+    this.traced = this.fitted.accesses;
+  }
+
+  run(): VerifyResult {
+    const relaxed = this.reader.header.options.relaxed || this.traced.unordered.includes(1);
+    // Among what is left out, only a region's own accesses tell where it goes on being recorded.
+    const byRegion = this.leaveOutUnmapped && this.window.to - this.window.from < this.truth.count;
+    const groups = this.groups(relaxed, byRegion);
+    const found: { difference: Difference; first: number; second: number }[] = [];
+    let more = false;
+    let skipped = 0;
+    for (const group of groups) {
+      const alignment = this.alignGroup(group, (a, b) => {
+        if (this.traced.cpu[a] !== this.truth.cpu[b]) this.otherCpu += 1;
+      });
+      more ||= alignment.more;
+      skipped += alignment.skipped;
+      for (const difference of alignment.differences) {
+        found.push({
+          difference,
+          first: group.first[difference.first] ?? this.traced.count,
+          second: group.second[difference.second] ?? this.window.to,
+        });
+      }
+    }
+    const regions = this.regionTable(found);
+    const reasons = this.reasons(found.length, more, relaxed);
+    return {
+      identical: reasons.length === 0,
+      reasons,
+      regions,
+      differences: found.map(({ difference, first, second }) => this.tell(difference.kind, first, second)),
+      moreDifferences: more,
+      compared: this.traced.count,
+      split: this.fitted.split,
+      widened: this.fitted.widened,
+      leftOut: {
+        outsideFence: this.truth.count - (this.window.to - this.window.from),
+        noMappingAlive: skipped,
+        notLogged: this.fitted.notLogged,
+      },
+      otherCpu: this.otherCpu,
+      lost: Number(this.traced.lost),
+      escaped: this.traced.escaped,
+      fence: this.reader.header.fence,
+      order: relaxed ? "each CPU" : byRegion ? "each region" : "all regions",
+    };
+  }
+
+  private allTruth(): number[] {
+    return all(this.window.from, this.window.to);
+  }
+
+  /** What is compared in order by itself: everything, each CPU's accesses, each region's, or each CPU's to each region. */
+  private groups(byCpu: boolean, byRegion: boolean): Group[] {
+    if (!byCpu && !byRegion) return [{ first: all(0, this.traced.count), second: this.allTruth() }];
+    const groups = new Map<string, Group>();
+    const group = (cpu: number, region: number) => {
+      const name = `${byCpu ? cpu : ""} ${byRegion ? region : ""}`;
+      const extent = byRegion ? this.extents.find((found) => found.region === region)?.range : undefined;
+      const known = groups.get(name) ?? { first: [], second: [], ...(extent === undefined ? {} : { extent }) };
+      groups.set(name, known);
+      return known;
+    };
+    for (let at = 0; at < this.traced.count; at += 1)
+      group(this.traced.cpu[at]!, this.fitted.region[at]!).first.push(at);
+    for (const at of this.allTruth()) group(this.truth.cpu[at]!, this.truth.region[at]!).second.push(at);
+    return [...groups.values()];
+  }
+
+  private alignGroup({ first, second, extent }: Group, matched = (_a: number, _b: number) => {}): Alignment {
+    // Of a region's accesses, only changes of what covers it matter.
+    const covers = (living: readonly AddressRange[]) =>
+      extent === undefined || living.some((range) => range.first <= extent.last && extent.first <= range.last);
+    // Places where the living mappings change, and which are alive there, by place in `first`.
+    const changes = new Map<number, AddressRange[][]>();
+    const livingAt: AddressRange[][] = [];
+    let current: AddressRange[] = [];
+    let change = 0;
+    for (let place = 0; place <= first.length; place += 1) {
+      const at = first[place] ?? this.traced.count;
+      const here = [current];
+      for (; change < this.traced.coverage.length && this.traced.coverage[change]!.at <= at; change += 1) {
+        const before = current;
+        current = this.traced.coverage[change]!.living;
+        if (extent === undefined || covers(before) !== covers(current)) here.push(current);
+      }
+      livingAt.push(current);
+      if (here.length > 1 || place === first.length) changes.set(place, here);
+    }
+    const { truth } = this;
+    const addressIn = (ranges: readonly AddressRange[], b: number) => {
+      const address = truth.address[second[b]!]!;
+      return ranges.some((range) => range.first <= address && address <= range.last);
+    };
+    return align(
+      {
+        firstCount: first.length,
+        secondCount: second.length,
+        same: (a, b) => this.same(first[a]!, second[b]!),
+        matched: (a, b) => matched(first[a]!, second[b]!),
+        maySkip: (a) => this.leaveOutUnmapped && changes.has(a),
+        skippable: (a, b) => changes.get(a)?.some((living) => !addressIn(living, b)) ?? false,
+        mustSkip: (a, b) => this.leaveOutUnmapped && !changes.has(a) && !addressIn(livingAt[a]!, b),
+        mayBeLater: (a) => this.mayBeLater(first, a),
+        firstIsCut: this.cut,
+      },
+      differencesMax,
+    );
+  }
+
+  /** Around place `a` of `first`: an access, and those of the NMIs that interrupted it. */
+  private mayBeLater(first: readonly number[], a: number): Movable | undefined {
+    const { event, unordered } = this.traced;
+    const isUnordered = (place: number) => place < first.length && unordered[first[place]!] === 1;
+    let last = a;
+    while (last > 0 && isUnordered(last)) last -= 1;
+    const middle = last + 1;
+    let end = middle;
+    while (isUnordered(end)) end += 1;
+    if (end === middle || isUnordered(last)) return undefined;
+    let from = last;
+    while (from > 0 && event[first[from - 1]!] === event[first[last]!]) from -= 1;
+    return { from, middle, end };
+  }
+
+  private same(a: number, b: number): boolean {
+    const { traced, truth } = this;
+    if (traced.address[a] !== truth.address[b] || traced.write[a] !== truth.write[b]) return false;
+    const width_bytes = traced.width_bytes[a]!;
+    const truthWidth_bytes = truth.width_bytes[b]!;
+    if (width_bytes !== truthWidth_bytes) {
+      const narrowest = extentOf(this.extents, traced.address[a]!)?.narrowest ?? 0;
+      if (width_bytes >= narrowest || truthWidth_bytes !== narrowest) return false;
+    }
+    // Beyond the accessed bytes the log's value means nothing: where nothing answers, it is all ones at any width.
+    let low = truth.valueLow[b]!;
+    let high = truth.valueHigh[b]!;
+    if (width_bytes < 4) low &= (1 << (8 * width_bytes)) - 1;
+    if (width_bytes <= 4) high = 0;
+    else if (width_bytes < 8) high &= (1 << (8 * (width_bytes - 4))) - 1;
+    return traced.valueLow[a] === low >>> 0 && traced.valueHigh[a] === high >>> 0;
+  }
+
+  private regionTable(found: { difference: Difference; first: number; second: number }[]): RegionResult[] {
+    const table = new Map<number, RegionResult>();
+    const row = (region: number, address: number) => {
+      const known = table.get(region);
+      if (known !== undefined) return known;
+      const made = {
+        name: this.truth.regions[region]?.name ?? "",
+        device: this.device(address),
+        trace: 0,
+        truth: 0,
+        differences: 0,
+      };
+      table.set(region, made);
+      return made;
+    };
+    for (let at = this.window.from; at < this.window.to; at += 1) {
+      row(this.truth.region[at]!, this.truth.address[at]!).truth += 1;
+    }
+    for (let at = 0; at < this.traced.count; at += 1) row(this.fitted.region[at]!, this.traced.address[at]!).trace += 1;
+    for (const { difference, first, second } of found) {
+      if (difference.kind === "missing") row(this.truth.region[second]!, this.truth.address[second]!).differences += 1;
+      else row(this.fitted.region[first]!, this.traced.address[first]!).differences += 1;
+    }
+    return [...table.values()];
+  }
+
+  private reasons(differences: number, more: boolean, relaxed: boolean): string[] {
+    const reasons: string[] = [];
+    const { reader, traced } = this;
+    const { summary } = reader;
+    if (reader.damage !== null && !this.cut) reasons.push(`the trace is cut at byte ${reader.damage.offset}`);
+    if (traced.lost > 0n || (summary?.lost ?? 0) > 0) {
+      reasons.push(`${Math.max(Number(traced.lost), summary?.lost ?? 0)} records were lost while recording`);
+    }
+    if (traced.escaped > 0 || (summary?.escaped ?? 0) > 0) {
+      reasons.push(`${Math.max(traced.escaped, summary?.escaped ?? 0)} instructions escaped emulation`);
+    }
+    if (traced.mapped.length === 0) reasons.push("the trace has no mapping, so that nothing can be compared");
+    if (differences === 0) return reasons;
+    const onlyOrder = !relaxed && !more && this.regionsAgree();
+    reasons.push(
+      onlyOrder
+        ? "each region's accesses are identical, but their order across regions is not"
+        : `${more ? "at least " : ""}${differences} accesses differ`,
+    );
+    return reasons;
+  }
+
+  /** Whether every region by itself has the same accesses in the same order. */
+  private regionsAgree(): boolean {
+    return this.groups(false, true).every((group) => this.alignGroup(group).differences.length === 0);
+  }
+
+  private device(address: number): string {
+    const place = this.state.placeOf(BigInt(address));
+    if (place !== undefined) {
+      const { address: bdf, driver } = place.function;
+      return `${bdf} ${driver === null ? "" : `${driver} `}BAR${place.bar}`;
+    }
+    const range = joinRanges(this.traced.mapped).find(({ first, last }) => first <= address && address <= last);
+    return range === undefined
+      ? `0x${address.toString(16)}`
+      : `0x${range.first.toString(16)}-0x${range.last.toString(16)}`;
+  }
+
+  private tell(kind: Difference["kind"], first: number, second: number): ReportedDifference {
+    const { traced, truth, window } = this;
+    const hasTrace = kind !== "missing";
+    const hasTruth = kind !== "extra";
+    const address = hasTrace ? traced.address[first]! : truth.address[second]!;
+    const region = hasTruth ? truth.region[second]! : this.fitted.region[first]!;
+    const before = [];
+    for (let at = Math.max(window.from, second - 2); at < second; at += 1) before.push(truthText(truth, at));
+    return {
+      kind,
+      region: truth.regions[region]?.name ?? "",
+      device: this.device(address),
+      trace: hasTrace ? tracedText(traced, first) : null,
+      truth: hasTruth ? truthText(truth, second) : null,
+      before,
+    };
+  }
+}
+
+function all(from: number, to: number): number[] {
+  return Array.from({ length: to - from }, (_, index) => from + index);
+}

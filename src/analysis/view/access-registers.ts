@@ -1,0 +1,100 @@
+// Which register an access of a trace touches, and what its value means: joins a trace's PCI functions with the
+// register databases. Show it the accesses in order: what a device answers may say where its registers are.
+import { findDatabase, type RegisterDatabase, type RegisterMatch } from "../../registers/index.js";
+import { ByTarget } from "../../trace/by-target.js";
+import type { AccessEvent } from "../../trace/events.js";
+import type { PciFunction } from "../../trace/header.js";
+import type { DevicePlace } from "../../trace/state.js";
+import type { RegisterWords } from "../../trace/text.js";
+
+/** What an access touches; the same for all accesses of its target, for as long as the device tells nothing new. */
+export class RegisterAccess implements RegisterWords {
+  readonly place: DevicePlace;
+  readonly database: RegisterDatabase;
+  /** `STATUS`, or several joined by commas; undefined where the database knows none. */
+  readonly name: string | undefined;
+  private readonly match: RegisterMatch | undefined;
+
+  constructor(database: RegisterDatabase, event: AccessEvent, place: DevicePlace) {
+    this.database = database;
+    this.place = place;
+    this.match = database.lookup(place.bar, place.offset, event.width_bytes, event.kind);
+    this.name = this.match?.name;
+  }
+
+  /** `FD | LU | SPEED=1000MB_S`, or undefined where the database has nothing to add to the number. */
+  meaningOf(value: bigint): string | undefined {
+    return this.match && this.database.describeMatch(this.match, value);
+  }
+}
+
+export type ChooseDatabase = (found: PciFunction) => RegisterDatabase | undefined;
+
+export class AccessRegisters {
+  private readonly choose: ChooseDatabase;
+  /** By PCI address. */
+  private readonly databases = new Map<string, RegisterDatabase | undefined>();
+  /** Answers so far, for as long as no device tells anything new. */
+  private readonly seen = new ByTarget<RegisterAccess>();
+
+  /** `choose` finds a PCI function's database; the built-in ones by default. */
+  constructor(choose: ChooseDatabase = builtInFor) {
+    this.choose = choose;
+  }
+
+  /** The register that `event` touches, whose address lies at `place`; undefined where its device has no database. */
+  see(event: AccessEvent, place: DevicePlace): RegisterAccess | undefined {
+    const known = this.seen.get(event.target);
+    let database = known === undefined ? this.databaseOf(place.function) : known.database;
+    if (database === undefined) return undefined;
+    // What the answer tells holds for the answer itself, too: a GPU's first register says how to read it.
+    if (database.learns && event.kind === "read") {
+      database = this.observe(database, place, event.width_bytes, event.value);
+    }
+    if (database === known?.database) return known;
+    const access = new RegisterAccess(database, event, place);
+    this.seen.set(event.target, access);
+    return access;
+  }
+
+  /** Takes in what a read told, where nobody wants to know which register it was. */
+  learn(place: DevicePlace, width_bytes: number, value: bigint): void {
+    const database = this.databaseOf(place.function);
+    if (database !== undefined) this.observe(database, place, width_bytes, value);
+  }
+
+  /** Whether any of the functions' databases depends on what the device answered before. */
+  learnsFrom(functions: readonly PciFunction[]): boolean {
+    return functions.some((found) => this.databaseOf(found)?.learns === true);
+  }
+
+  private observe(
+    database: RegisterDatabase,
+    place: DevicePlace,
+    width_bytes: number,
+    value: bigint,
+  ): RegisterDatabase {
+    const next = database.observe(place.bar, place.offset, width_bytes, value);
+    if (next !== database) {
+      this.databases.set(place.function.address, next);
+      this.seen.clear();
+    }
+    return next;
+  }
+
+  private databaseOf(found: PciFunction): RegisterDatabase | undefined {
+    const known = this.databases.get(found.address);
+    if (known !== undefined || this.databases.has(found.address)) return known;
+    const chosen = this.choose(found);
+    this.databases.set(found.address, chosen);
+    return chosen;
+  }
+}
+
+/** The built-in database for a PCI function. */
+export function builtInFor(found: PciFunction): RegisterDatabase | undefined {
+  const { vendor, device, class: classCode, config } = found;
+  const bytes =
+    config === undefined ? undefined : Uint8Array.from(config.match(/../g) ?? [], (text) => Number.parseInt(text, 16));
+  return findDatabase(Number(vendor), Number(device), Number(classCode), bytes);
+}

@@ -1,0 +1,22 @@
+// The ways in which a user may name a PCI function: its address, its ids, its driver.
+import type { PciFunction } from "../../trace/header.js";
+
+/** `0000:00:04.0`, `00:04.0`, `8086:100e` and `e1000` for one and the same. */
+export function namesOf(found: PciFunction): string[] {
+  const id = (text: string) => text.slice(2).padStart(4, "0");
+  const names = [found.address, `${id(found.vendor)}:${id(found.device)}`];
+  if (found.address.startsWith("0000:")) names.push(found.address.slice(5));
+  if (found.driver !== null) names.push(found.driver);
+  return names;
+}
+
+/** Whether `name` is one of the function's names, in whatever case. */
+export function isNamed(found: PciFunction, name: string): boolean {
+  const wanted = name.toLowerCase();
+  return namesOf(found).some((own) => own.toLowerCase() === wanted);
+}
+
+/** `BAR0`, or `ROM` for the expansion ROM. */
+export function barName(bar: number): string {
+  return bar === 6 ? "ROM" : `BAR${bar}`;
+}

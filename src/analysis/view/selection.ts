@@ -1,0 +1,136 @@
+// Which part of a trace is asked for: from here to there, and what fits a filter. Walks the trace with it, reading
+// only the blocks that can hold any of it.
+import type { TraceEvent } from "../../trace/events.js";
+import type { BlockInfo, TraceReader } from "../../trace/file/reader.js";
+import type { TraceHeader } from "../../trace/header.js";
+import type { TraceState } from "../../trace/state.js";
+import type { Filter } from "../filter/filter.js";
+import type { AccessRegisters } from "./access-registers.js";
+import { EventView } from "./event-view.js";
+import { learnFromBlock } from "./learn-from-block.js";
+
+/** A place in a trace: a time since recording began, an event's number, the first marker that has a text in it. */
+export type Bound =
+  | { kind: "time"; time_s: number }
+  | { kind: "event"; number: number }
+  | { kind: "mark"; text: string };
+
+export interface Selection {
+  /** Both included. */
+  from?: Bound | undefined;
+  to?: Bound | undefined;
+  filter?: Filter | undefined;
+}
+
+export interface ViewBatch {
+  block: BlockInfo;
+  state: TraceState;
+  /** One and the same view again and again; walk it once. */
+  views: Iterable<EventView>;
+}
+
+/** Whether events lie within bounds; asked for each event in order. */
+export class Range {
+  private readonly from: Bound | undefined;
+  private readonly to: Bound | undefined;
+  private readonly fromTsc: bigint | undefined;
+  private readonly toTsc: bigint | undefined;
+  private begun: boolean;
+  private ended = false;
+  private lastTsc = 0n;
+
+  constructor(header: TraceHeader, { from, to }: Selection) {
+    this.from = from;
+    this.to = to;
+    this.fromTsc = from?.kind === "time" ? tscOf(header, from.time_s) : undefined;
+    this.toTsc = to?.kind === "time" ? tscOf(header, to.time_s) : undefined;
+    this.begun = from?.kind !== "mark";
+  }
+
+  contains(event: TraceEvent): boolean {
+    // What the kernel's text has no time for happened when the event before it did.
+    const tsc = event.tsc === 0n ? this.lastTsc : event.tsc;
+    this.lastTsc = tsc;
+    if (!this.begun) this.begun = isMark(event, this.from);
+    if (!this.begun || this.ended) return false;
+    if (this.fromTsc !== undefined && tsc < this.fromTsc) return false;
+    if (this.toTsc !== undefined && tsc > this.toTsc) return false;
+    if (this.from?.kind === "event" && event.number < this.from.number) return false;
+    if (this.to?.kind === "event" && event.number > this.to.number) return false;
+    // The marker itself belongs to both what it ends and what it begins.
+    if (this.to?.kind === "mark" && isMark(event, this.to)) this.ended = true;
+    return true;
+  }
+
+  /** Whether anything in a block may lie within the bounds. */
+  reaches(block: BlockInfo): boolean {
+    const { from, to } = this;
+    if (this.ended) return false;
+    if (from?.kind === "event" && block.firstEvent + block.events <= from.number) return false;
+    if (to?.kind === "event" && block.firstEvent > to.number) return false;
+    if (this.fromTsc !== undefined && block.tscMax < this.fromTsc && block.tscMin !== 0n) return false;
+    return this.toTsc === undefined || block.tscMin <= this.toTsc;
+  }
+}
+
+function isMark(event: TraceEvent, bound: Bound | undefined): boolean {
+  return event.kind === "mark" && bound?.kind === "mark" && event.text.includes(bound.text);
+}
+
+/** More than there are 64-bit time stamps. */
+const ticksMax = 2 ** 65;
+
+/** The first time stamp that isn't shown as before `time_s`, to the nanosecond. */
+function tscOf(header: TraceHeader, time_s: number): bigint {
+  // Times that are further away than any time stamp can be don't have to be told apart.
+  const ticks = Math.min(Math.max(Math.round(time_s * header.clock.tscFrequency_hz), -ticksMax), ticksMax);
+  return BigInt(header.clock.tsc) + BigInt(ticks);
+}
+
+/**
+ * The selected events, and those that say that records were lost, from block `fromBlock` on, a block at a time. Symbol events are left out: they only help to read
+ * the others. `range` keeps what was seen where the trace is walked in several goes.
+ */
+export async function* selectedViews(
+  reader: TraceReader,
+  registers: AccessRegisters,
+  selection: Selection,
+  walk: { fromBlock?: number; range?: Range } = {},
+): AsyncGenerator<ViewBatch, void, undefined> {
+  const range = walk.range ?? new Range(reader.header, selection);
+  const view = new EventView(reader.header, registers);
+  let next = walk.fromBlock ?? 0;
+  while (next < reader.blocks.length) {
+    const block = reader.blocks[next]!;
+    if (!range.reaches(block)) {
+      if (registers.learnsFrom(reader.header.pciFunctions)) await learnFromBlock(reader, next, registers);
+      next += 1;
+      continue;
+    }
+    for await (const batch of reader.batches(next)) {
+      yield {
+        block: batch.block,
+        state: batch.state,
+        views: viewsOf(batch.events, batch.state, view, range, selection.filter),
+      };
+      next += 1;
+      const following = reader.blocks[next];
+      if (following !== undefined && !range.reaches(following)) break;
+    }
+  }
+}
+
+function* viewsOf(
+  events: Iterable<TraceEvent>,
+  state: TraceState,
+  view: EventView,
+  range: Range,
+  filter: Filter | undefined,
+): Generator<EventView, void, undefined> {
+  for (const event of events) {
+    if (event.kind === "symbol") continue;
+    view.show(event, state);
+    // What was lost might have fitted any filter.
+    if (range.contains(event) && (filter === undefined || event.kind === "lost" || filter(view))) yield view;
+  }
+}

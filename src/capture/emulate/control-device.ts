@@ -1,0 +1,274 @@
+// The core's control device as docs/control-device.md has it: opening, commands, the status text, records.
+// Doesn't load the core (core-load.ts) and doesn't know what is recorded (kernel.ts).
+import {
+  close,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  read,
+  readFileSync,
+  type Stats,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { promisify } from "node:util";
+import { messageOf, UserError } from "../../base/errors.js";
+import type { AddressRange } from "../filters.js";
+
+export const controlDevice = "/dev/mmiostrider";
+/** A command's line, newline included. */
+const command_bytesMax = 1024;
+
+const readAsync = promisify(read);
+const closeAsync = promisify(close);
+
+export interface LivingMapping extends AddressRange {
+  id: number;
+  decoy: bigint;
+}
+
+export interface CoreStatus {
+  state: "idle" | "recording" | "stopped";
+  abi: number;
+  records: number;
+  lost: number;
+  escaped: number;
+  missed: number;
+  /** Decoys alive now. */
+  mappings: number;
+  /** Mappings that got a decoy since the start. */
+  recorded: number;
+  tsc_khz: number;
+  /** The TSC when the status was read. */
+  tsc: bigint;
+  /** Why the last command failed, or undefined. */
+  error: string | undefined;
+  living: LivingMapping[];
+}
+
+/** Reads the status text's lines; keys that aren't known are left alone. Throws UserError when a needed one is missing. */
+export function parseStatus(text: string): CoreStatus {
+  const values = new Map<string, string>();
+  const living: LivingMapping[] = [];
+  for (const line of text.split("\n")) {
+    const space = line.indexOf(" ");
+    if (space < 0) continue;
+    const [key, value] = [line.slice(0, space), line.slice(space + 1)];
+    const mapping = key === "mapping" ? /^(\d+) ([0-9a-fx]+)-([0-9a-fx]+) ([0-9a-fx]+)$/i.exec(value) : null;
+    if (mapping !== null) {
+      living.push({
+        id: Number(mapping[1]),
+        first: hexadecimal(mapping[2]!),
+        last: hexadecimal(mapping[3]!),
+        decoy: hexadecimal(mapping[4]!),
+      });
+    } else values.set(key, value);
+  }
+  const number = (key: string) => {
+    const value = Number(values.get(key) ?? Number.NaN);
+    if (!Number.isSafeInteger(value)) throw new UserError(`the core's status has no number "${key}"`);
+    return value;
+  };
+  const state = values.get("state");
+  if (state !== "idle" && state !== "recording" && state !== "stopped") {
+    throw new UserError(`the core's status says state "${state ?? ""}", which isn't one that this version knows`);
+  }
+  const error = values.get("error");
+  const tsc = /^0x[0-9a-f]{1,16}$/i.exec(values.get("tsc") ?? "")?.[0];
+  if (tsc === undefined) throw new UserError('the core\'s status has no number "tsc"');
+  return {
+    state,
+    abi: number("abi"),
+    records: number("records"),
+    lost: number("lost"),
+    escaped: number("escaped"),
+    missed: number("missed"),
+    mappings: number("mappings"),
+    recorded: number("recorded"),
+    tsc_khz: number("tsc_khz"),
+    tsc: hexadecimal(tsc),
+    error: error === undefined || error === "-" ? undefined : error,
+    living,
+  };
+}
+
+function hexadecimal(text: string): bigint {
+  return BigInt(text.startsWith("0x") ? text : `0x${text}`);
+}
+
+/** Reads the status; anyone who is root may, at any time. */
+export function readStatus(device: string = controlDevice): CoreStatus {
+  return parseStatus(readFileSync(device, "utf8"));
+}
+
+/** True when the core's device is there, and is a device. */
+export function isCoreThere(path: string = controlDevice): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isCharacterDevice() === true;
+}
+
+/**
+ * Throws UserError when something that isn't a device lies where the core's device is to be: the kernel makes no node there
+ * then, and says nothing of it. A shell makes such a file where a command is written to a core that has just gone.
+ */
+export function requirePlaceForDevice(path: string = controlDevice): void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found !== undefined && !found.isCharacterDevice()) throw placeTaken(path, found);
+}
+
+function placeTaken(path: string, found: Stats): UserError {
+  const what = found.isFile()
+    ? "an ordinary file"
+    : found.isDirectory()
+      ? "a folder"
+      : found.isSymbolicLink()
+        ? "a symbolic link"
+        : "something else";
+  return new UserError(`${what} lies at ${path}, where the core's device belongs`, {
+    advice: `see what it is, and remove it: rm ${found.isDirectory() ? "-r " : ""}${path}`,
+  });
+}
+
+/** Opens the device, and nothing else that has its name. Throws the system's error. */
+function openDevice(path: string, flags: number): number {
+  requirePlaceForDevice(path);
+  const descriptor = openSync(path, flags);
+  const found = fstatSync(descriptor);
+  if (found.isCharacterDevice()) return descriptor;
+  closeSync(descriptor);
+  throw placeTaken(path, found);
+}
+
+/** True when `error` is the system's error `code` (`EBUSY`, …). */
+export function isSystemError(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}
+
+/** What is left of the recorder's end of the device for whoever has no more than its descriptor. */
+export class RingEnd {
+  private readonly descriptor: number;
+
+  constructor(descriptor: number) {
+    this.descriptor = descriptor;
+  }
+
+  /**
+   * Waits for records and reads as many as there are and fit into `buffer`, on a thread of the pool.
+   * Returns their bytes; 0 after `stop` and the last one.
+   */
+  async readRecords(buffer: Uint8Array): Promise<number> {
+    for (;;) {
+      try {
+        return (await readAsync(this.descriptor, buffer, 0, buffer.length, null)).bytesRead;
+      } catch (error) {
+        if (!isSystemError(error, "EINTR")) throw error;
+      }
+    }
+  }
+
+  /** No more records; those in the ring can still be read. Nothing happens where that was said before. */
+  stop(): void {
+    try {
+      writeSync(this.descriptor, "stop\n");
+    } catch (error) {
+      if (!isSystemError(error, "EBUSY")) throw error;
+    }
+  }
+}
+
+/** The recorder's end of the control device. */
+export class ControlDevice {
+  private readonly path: string;
+  readonly descriptor: number;
+  private readonly end: RingEnd;
+  private closed = false;
+
+  private constructor(path: string, descriptor: number) {
+    this.path = path;
+    this.descriptor = descriptor;
+    this.end = new RingEnd(descriptor);
+  }
+
+  /** Opens it as the one recorder. Throws UserError: another one is running, not root, no core. */
+  static open(path: string = controlDevice): ControlDevice {
+    try {
+      return new ControlDevice(path, openDevice(path, constants.O_RDWR));
+    } catch (error) {
+      if (error instanceof UserError) throw error;
+      if (isSystemError(error, "EBUSY")) {
+        throw new UserError("another recording is running: the core takes one recorder at a time", {
+          advice: "wait until it is done, or stop it with Ctrl-C",
+          cause: error,
+        });
+      }
+      throw new UserError(`opening ${path} failed: ${messageOf(error)}`, { cause: error });
+    }
+  }
+
+  /** Sends one command. Throws UserError with the core's own reason. */
+  command(text: string): void {
+    try {
+      writeSync(this.descriptor, `${text}\n`);
+    } catch (error) {
+      let why: string | undefined;
+      try {
+        why = this.status().error;
+      } catch {
+        // The system's message has to do.
+      }
+      throw new UserError(`the core refused "${text}": ${why ?? messageOf(error)}`, { cause: error });
+    }
+  }
+
+  status(): CoreStatus {
+    return readStatus(this.path);
+  }
+
+  /** See RingEnd. */
+  readRecords(buffer: Uint8Array): Promise<number> {
+    return this.end.readRecords(buffer);
+  }
+
+  /** Closing ends the recording and frees the ring. Not while a read waits: send `stop` first. */
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    await closeAsync(this.descriptor);
+  }
+}
+
+/** Puts a marker into the recording that is running. Throws UserError when there is none, or the text doesn't fit. */
+export function sendMark(text: string, path: string = controlDevice): void {
+  const line = `mark ${text}`;
+  if (/[\n\0]/.test(text)) throw new UserError("a marker is one line of text");
+  if (Buffer.byteLength(line) + 1 > command_bytesMax) {
+    throw new UserError(
+      `the marker is too long: ${Buffer.byteLength(text)} bytes, of which ${command_bytesMax - "mark \n".length} fit`,
+    );
+  }
+  const nothingRuns = "no recording is running, so there is nothing to put a marker into";
+  let descriptor: number;
+  try {
+    descriptor = openDevice(path, constants.O_WRONLY);
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    if (isSystemError(error, "ENOENT") || isSystemError(error, "ENXIO") || isSystemError(error, "ENODEV")) {
+      throw new UserError(nothingRuns, { advice: "start one with `mmiostrider record`", cause: error });
+    }
+    if (isSystemError(error, "EACCES")) {
+      throw new UserError("setting a marker failed: only root may", { advice: "try again with sudo", cause: error });
+    }
+    throw new UserError(`opening ${path} failed: ${messageOf(error)}`, { cause: error });
+  }
+  try {
+    writeSync(descriptor, `${line}\n`);
+  } catch (error) {
+    if (isSystemError(error, "EBUSY")) {
+      throw new UserError(nothingRuns, { advice: "start one with `mmiostrider record`", cause: error });
+    }
+    throw new UserError(`setting the marker failed: ${messageOf(error)}`, { cause: error });
+  } finally {
+    closeSync(descriptor);
+  }
+}

@@ -1,0 +1,259 @@
+// Builds the core (core/kernel's module) for a kernel and keeps it in the cache. Doesn't load it: core-load.ts does.
+import { createHash, randomBytes } from "node:crypto";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { UserError } from "../../base/errors.js";
+import { cacheDirectory, projectDirectory } from "../../base/paths.js";
+import { findTool, requireTrustedTool, runTool } from "../../base/run-tool.js";
+import { programOwner, requireTrusted, requireTrustedTree } from "../../base/trusted-path.js";
+import { readModuleFile } from "../../machine/module-file.js";
+
+/** The file that Kbuild makes. */
+const moduleFileName = "mmiostrider.ko";
+/** A build on a slow machine takes half a minute. */
+const buildTimeout_ms = 300_000;
+
+export interface CoreBuildOptions {
+  /** As `uname -r` says it. */
+  release: string;
+  /** The kernel's build folder; /lib/modules/RELEASE/build unless given. */
+  headersDirectory?: string;
+  /** Called once, when something really has to be compiled. */
+  onBuild?: (headersDirectory: string) => void;
+}
+
+export interface BuiltCore {
+  /** The module's file, in the cache. */
+  path: string;
+  /** False when the cache already had it. */
+  built: boolean;
+}
+
+/**
+ * The core for a kernel: from the cache when these sources were built for this kernel before, else built now.
+ *
+ * Where the kernel's headers aren't there (a lab machine whose core was built outside), a cached core of the same sources
+ * for the same release is used. Any number of builds may run at once; an interrupted one leaves nothing that counts.
+ * Throws UserError that names the missing package, or holds the compiler's first error and the log's path.
+ */
+export async function buildCore(options: CoreBuildOptions): Promise<BuiltCore> {
+  const { release } = options;
+  if (!/^[A-Za-z0-9.+_~-]+$/.test(release) || release.startsWith(".")) {
+    throw new UserError(`"${release}" isn't a kernel release`);
+  }
+  const sources = coreSources();
+  const sourceHash = hashOfSources(sources);
+  const headers = options.headersDirectory ?? `/lib/modules/${release}/build`;
+  const cache = cacheDirectory("core", release);
+
+  if (!existsSync(join(headers, "Makefile"))) {
+    const cached = options.headersDirectory === undefined ? cachedFor(cache, sourceHash, release) : undefined;
+    if (cached !== undefined) return { path: cached, built: false };
+    throw missingHeaders(release, headers);
+  }
+  const place = join(cache, `${sourceHash}-${hashOfKernel(headers)}`);
+  const path = join(place, moduleFileName);
+  if (existsSync(path)) return { path, built: false };
+
+  checkTools(headers);
+  requireTrustedInputs(sources, headers);
+  options.onBuild?.(headers);
+  removeAbandoned(cache);
+  const work = join(cache, `.build-${process.pid}-${randomBytes(4).toString("hex")}`);
+  try {
+    await compile(sources, headers, work, release, join(cache, "failed-build.log"));
+    publish(join(work, "result"), place);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+  return { path, built: true };
+}
+
+/** The core's source files, as paths relative to core/, sorted: what is beside the two subfolders, and the kernel's. */
+function coreSources(): string[] {
+  const core = join(projectDirectory, "core");
+  const in_ = (folder: string) =>
+    readdirSync(join(core, folder), { withFileTypes: true })
+      .filter((entry) => entry.isFile() && /^(?:Kbuild|Makefile|[\w.-]+\.[chS])$/.test(entry.name))
+      .filter((entry) => !entry.name.endsWith(".mod.c"))
+      .map((entry) => join(folder, entry.name));
+  const sources = existsSync(join(core, "kernel", "Kbuild")) ? [...in_(""), ...in_("kernel")].sort() : [];
+  if (sources.length === 0) throw new UserError(`the core's sources are missing: no Kbuild in ${join(core, "kernel")}`);
+  return sources;
+}
+
+function hashOfSources(sources: readonly string[]): string {
+  const hash = createHash("sha256");
+  for (const source of sources) {
+    const content = readFileSync(join(projectDirectory, "core", source));
+    hash.update(`${source}\0${content.length}\0`).update(content);
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+/** What tells two builds of one release apart: configuration, compiler, and the exported symbols' checksums. */
+function hashOfKernel(headers: string): string {
+  const hash = createHash("sha256");
+  const told = [
+    "include/config/auto.conf",
+    "include/generated/utsrelease.h",
+    "include/generated/compile.h",
+    "Module.symvers",
+    ".kernelvariables",
+  ];
+  for (const file of told) {
+    const path = join(headers, file);
+    hash.update(`${file}\0`);
+    if (existsSync(path)) hash.update(readFileSync(path));
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
+/** The cached core of these sources for a release, or undefined: then it has to be built. */
+export function cachedCore(release: string): string | undefined {
+  return cachedFor(cacheDirectory("core", release), hashOfSources(coreSources()), release);
+}
+
+/** A core of these sources in the cache, the newest where there are several, when its kernel can't be told from headers. */
+function cachedFor(cache: string, sourceHash: string, release: string): string | undefined {
+  return readdirSync(cache)
+    .filter((name) => name.startsWith(`${sourceHash}-`))
+    .map((name) => join(cache, name, moduleFileName))
+    .filter((path) => existsSync(path) && readModuleFile(path).release === release)
+    .sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)[0];
+}
+
+function missingHeaders(release: string, headers: string): UserError {
+  return new UserError(`building the core failed: no headers for kernel ${release} (${headers} isn't there)`, {
+    advice: `on Debian: apt-get install linux-headers-${release}; elsewhere install your kernel's development package`,
+  });
+}
+
+/** What the kernel was compiled with, as Kconfig wrote it down: `gcc-12 (Debian 12.2.0-14) 12.2.0`, or "" when unknown. */
+export function kernelCompiler(headers: string): string {
+  const configuration = join(headers, "include/config/auto.conf");
+  if (!existsSync(configuration)) return "";
+  return /^CONFIG_CC_VERSION_TEXT="?(.*?)"?$/m.exec(readFileSync(configuration, "utf8"))?.[1] ?? "";
+}
+
+/** The compiler's command for a kernel's headers: Debian's name a version (`gcc-12`); others take what is called `gcc`. */
+export function compilerCommand(headers: string): string {
+  const variables = join(headers, ".kernelvariables");
+  const named = existsSync(variables) ? /^CC\s*=.*?\b(gcc(?:-\d+)?)\s*$/m.exec(readFileSync(variables, "utf8")) : null;
+  if (named?.[1] !== undefined) return named[1];
+  return /\bclang\b/.test(kernelCompiler(headers)) ? "clang" : "gcc";
+}
+
+/** What becomes kernel code, or is run to make it, must be root's or ours. Throws UserError. */
+function requireTrustedInputs(sources: readonly string[], headers: string): void {
+  const owners = [programOwner()];
+  for (const source of sources) {
+    const path = join(projectDirectory, "core", source);
+    requireTrusted(path, `building the core from ${path}`, { owners });
+  }
+  const doing = `building the core with the kernel's headers in ${headers}`;
+  requireTrustedTree(headers, doing);
+  for (const other of includedHeaders(headers)) requireTrustedTree(other, doing);
+}
+
+/** Debian's headers of one flavour go on in those that all flavours share: `include /usr/src/…-common/Makefile`. */
+function includedHeaders(headers: string): string[] {
+  const makefile = readFileSync(join(headers, "Makefile"), "utf8");
+  return [...makefile.matchAll(/^include (\/\S+)\/Makefile$/gm)].map((match) => match[1]!).filter(existsSync);
+}
+
+function checkTools(headers: string): void {
+  const compiler = compilerCommand(headers);
+  for (const tool of ["make", compiler]) {
+    const path = findTool(tool);
+    if (path !== undefined) {
+      requireTrustedTool(path);
+      continue;
+    }
+    const why = tool === "make" ? "" : `, the compiler that the kernel was built with (${kernelCompiler(headers)})`;
+    throw new UserError(`building the core failed: ${tool} isn't installed${why}`, {
+      advice: `on Debian: apt-get install ${tool}`,
+    });
+  }
+}
+
+/** Compiles in `work`; afterwards `work/result` holds the module and the log. Throws with the compiler's first errors. */
+async function compile(sources: readonly string[], headers: string, work: string, release: string, failedLog: string) {
+  mkdirSync(join(work, "core", "kernel"), { recursive: true, mode: 0o700 });
+  mkdirSync(join(work, "result"), { mode: 0o700 });
+  for (const source of sources) copyFileSync(join(projectDirectory, "core", source), join(work, "core", source));
+
+  const module = join(realpathSync(work), "core", "kernel");
+  // The paths in the debugging information are mapped away so that the same sources give the same build id anywhere.
+  // No type information (BTF) for the module: nothing needs it, and making it takes pahole, which may not be there.
+  const parameters = ["-C", headers, `M=${module}`, "CONFIG_DEBUG_INFO_BTF_MODULES="];
+  parameters.push(`KCFLAGS=-ffile-prefix-map=${realpathSync(work)}=/mmiostrider`);
+  if (compilerCommand(headers) === "clang") parameters.push("LLVM=1");
+  const result = await runTool("make", [...parameters, "modules"], { timeout_ms: buildTimeout_ms });
+  const log = `make ${parameters.join(" ")} modules\n${result.stdout}${result.stderr}`;
+  const made = join(module, moduleFileName);
+  if (result.code !== 0 || !existsSync(made)) {
+    writeFileSync(failedLog, log, { mode: 0o600 });
+    const what = result.timedOut
+      ? `not done after ${buildTimeout_ms / 1000} s`
+      : firstError(result.stderr, `${module}/`);
+    throw new UserError(`building the core for kernel ${release} failed: ${what}`, {
+      advice: `all that make and the compiler said is in ${failedLog}`,
+    });
+  }
+  checkModule(made, release);
+  copyFileSync(made, join(work, "result", moduleFileName));
+  writeFileSync(join(work, "result", "build.log"), log, { mode: 0o600 });
+}
+
+/** The line that says what went wrong first, with paths as they are in core/kernel; the log has all of it. */
+function firstError(stderr: string, folder: string): string {
+  const lines = stderr.split("\n").filter((line) => line.trim() !== "");
+  const first = lines.find((line) => /\berror\b|\*\*\*|not found|No such file/i.test(line)) ?? lines[0];
+  return first?.replaceAll(folder, "").trim() ?? "make gave no reason";
+}
+
+/**
+ * Checks that a file is the core, built for this kernel release. Throws FormatError (not a module at all) or UserError.
+ */
+export function checkModule(path: string, release: string): void {
+  const module = readModuleFile(path);
+  if (module.name !== "mmiostrider") {
+    throw new UserError(`${path} isn't mmiostrider's core: it is the module "${module.name}"`);
+  }
+  if (module.release !== release) {
+    throw new UserError(`${path} was built for kernel ${module.release}, but this is ${release}`, {
+      advice: "leave out --core to have it built for the running kernel",
+    });
+  }
+}
+
+/** Gives a finished build its name. When another build got there first, its result is as good as ours. */
+function publish(result: string, place: string): void {
+  try {
+    renameSync(result, place);
+  } catch (error) {
+    if (!existsSync(join(place, moduleFileName))) throw error;
+  }
+}
+
+/** Removes what builds left behind that were killed: folders older than a build may take. */
+function removeAbandoned(cache: string): void {
+  for (const name of readdirSync(cache)) {
+    const path = join(cache, name);
+    if (!name.startsWith(".build-")) continue;
+    const changed_ms = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
+    if (Date.now() - changed_ms > 2 * buildTimeout_ms) rmSync(path, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,133 @@
+// Loads and unloads the core. Doesn't build it (core-build.ts) and doesn't talk to it (control-device.ts).
+import { existsSync } from "node:fs";
+import { release } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
+import { UserError } from "../../base/errors.js";
+import { runTool } from "../../base/run-tool.js";
+import { requireTrusted } from "../../base/trusted-path.js";
+import { areModulesDisabled, isModuleLoaded, loadedBuildId, moduleUseCount } from "../../machine/kernel-modules.js";
+import { lockdownAdvice } from "../../machine/lockdown.js";
+import { readModuleFile } from "../../machine/module-file.js";
+import { ControlDevice, controlDevice, isCoreThere, requirePlaceForDevice } from "./control-device.js";
+import { buildCore, checkModule } from "./core-build.js";
+import { type SigningKey, withSignedModule } from "./module-signing.js";
+
+const coreName = "mmiostrider";
+/** devtmpfs makes the device's node before insmod returns; udev may take its time elsewhere. */
+const nodeWait_ms = 2_000;
+const nodePoll_ms = 20;
+/** A core that another process is just unloading. */
+const unloadWait_ms = 2_000;
+
+/**
+ * Makes sure that the core is loaded and opens it as its recorder.
+ *
+ * `file` is the module to load; without it the core is taken from the cache or built for the running kernel.
+ * A loaded core of the same build is used as it is; another build is replaced when nothing needs it.
+ * Throws UserError; nothing stays loaded then that wasn't before.
+ */
+export async function loadCore(options: {
+  file?: string;
+  /** Signs the module before it is loaded. */
+  sign?: SigningKey;
+  onBuild?: (headersDirectory: string) => void;
+}): Promise<ControlDevice> {
+  // A running recording is the first thing to say, before minutes are spent on building.
+  requirePlaceForDevice();
+  if (isCoreThere()) await ControlDevice.open().close();
+  if (!existsSync("/proc/modules")) {
+    throw new UserError("this kernel can't load modules (it was built without CONFIG_MODULES), and the core is one", {
+      advice: "`mmiostrider lab` records in a virtual machine instead",
+    });
+  }
+  const file = options.file ?? (await buildCore({ release: release(), ...pick(options.onBuild) })).path;
+  requireTrusted(file, `loading the core ${file}`);
+  checkModule(file, release());
+
+  const wanted = readModuleFile(file).buildId;
+  if (isModuleLoaded(coreName) && (wanted === null || loadedBuildId(coreName) !== wanted)) await replaceable();
+  const loadedByUs = !isModuleLoaded(coreName) && (await insertSigned(file, options.sign));
+  try {
+    await waitForNode();
+    return ControlDevice.open();
+  } catch (error) {
+    if (loadedByUs) await unloadCore();
+    throw error;
+  }
+}
+
+function pick(onBuild: ((headersDirectory: string) => void) | undefined) {
+  return onBuild === undefined ? {} : { onBuild };
+}
+
+/** Unloads a core of another build, or throws UserError when it is in use. */
+async function replaceable(): Promise<void> {
+  if ((await unloadCore()) === "unloaded") return;
+  throw new UserError("another build of the core is loaded and in use: drivers still hold its decoys", {
+    advice: `unload those drivers (\`cat ${controlDevice}\` lists the mappings), then \`rmmod ${coreName}\`; or reboot`,
+  });
+}
+
+function insertSigned(file: string, sign: SigningKey | undefined): Promise<boolean> {
+  if (sign === undefined) return insert(file);
+  return withSignedModule(file, sign, `/lib/modules/${release()}/build`, insert);
+}
+
+/** Loads the module's file; true when this call did it, false when another process was faster. Throws UserError. */
+async function insert(file: string): Promise<boolean> {
+  const result = await runTool("insmod", [file]);
+  if (result.code === 0) return true;
+  if (result.missing) {
+    throw new UserError("loading the core failed: insmod isn't installed", {
+      advice: "on Debian: apt-get install kmod",
+    });
+  }
+  const said = result.stderr.trim().split("\n").at(-1) ?? "";
+  if (/File exists/.test(said)) return false;
+  throw new UserError(`loading the core (${file}) failed: ${result.timedOut ? "insmod didn't return" : said}`, {
+    advice: adviceFor(said),
+  });
+}
+
+function adviceFor(said: string): string {
+  const locked = lockdownAdvice();
+  if (/Key was rejected|Required key/.test(said)) {
+    return (
+      locked ??
+      "this kernel takes only modules signed with a key that it trusts (Secure Boot?): --sign-key signs the core, --engine singlestep needs no module"
+    );
+  }
+  if (/Operation not permitted/.test(said)) {
+    if (areModulesDisabled()) {
+      return "loading is switched off until the next boot (kernel.modules_disabled); --engine singlestep needs no module";
+    }
+    return (
+      locked ??
+      "the kernel forbids it: is this a container, or root without CAP_SYS_MODULE? --engine singlestep needs no module"
+    );
+  }
+  return "the kernel's log (dmesg) may say more; `mmiostrider doctor` checks what the core needs";
+}
+
+async function waitForNode(): Promise<void> {
+  for (let waited_ms = 0; !isCoreThere(); waited_ms += nodePoll_ms) {
+    if (waited_ms >= nodeWait_ms) {
+      requirePlaceForDevice();
+      throw new UserError(`the core is loaded, but ${controlDevice} didn't appear`, {
+        advice: "is /dev a devtmpfs? in a container, the host's /dev has it",
+      });
+    }
+    await sleep(nodePoll_ms);
+  }
+}
+
+/** Unloads the core. `in use` when drivers still hold decoys or another recorder has it; it stays loaded then. */
+export async function unloadCore(): Promise<"unloaded" | "in use"> {
+  for (let waited_ms = 0; ; waited_ms += nodePoll_ms) {
+    const result = await runTool("rmmod", [coreName]);
+    if (result.code === 0 || !isModuleLoaded(coreName)) return "unloaded";
+    // What read its status a moment ago may still be on its way out.
+    if ((moduleUseCount(coreName) ?? 0) !== 0 || waited_ms >= unloadWait_ms) return "in use";
+    await sleep(nodePoll_ms);
+  }
+}

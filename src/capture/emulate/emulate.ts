@@ -1,0 +1,280 @@
+// A recording of kernel drivers by engine `emulate`, from start to stop: core, filter, drain, checks, unloading.
+// Prints nothing and knows no command line: cli/record.ts does.
+import { existsSync, readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf, UserError } from "../../base/errors.js";
+import { countText } from "../../base/units.js";
+import { clockPair, collectHeader, MachineWatch } from "../../machine/describe-machine.js";
+import { type Binding, bind, bindingsOf, unbind } from "../../machine/driver-binding.js";
+import type { TraceHeader } from "../../trace/header.js";
+import { abiVersion } from "../../trace/record.js";
+import type { BatchNews } from "../feed/batch-scan.js";
+import { type Draining, openFeed, type TraceFeed } from "../feed/trace-feed.js";
+import { newFenceId } from "../fence.js";
+import { formatRange } from "../filters.js";
+import type { CommonRecordingOptions, Recording, RecordingProgress, RecordingResult } from "../recording.js";
+import { type ControlDevice, type CoreStatus, isSystemError } from "./control-device.js";
+import { loadCore, unloadCore } from "./core-load.js";
+import { type KernelMapping, MappingCheck, parseWriteCombining, readKernelMappings } from "./mapping-check.js";
+import type { SigningKey } from "./module-signing.js";
+
+const lookEvery_ms = 1_000;
+const lookAgain_ms = 50;
+const writeCombiningList = "/sys/kernel/debug/x86/pat_memtype_list";
+
+export interface KernelRecordingOptions extends CommonRecordingOptions {
+  relaxed: boolean;
+  cleanRoom: boolean;
+  excludeWriteCombining: boolean;
+  /** The core's file; undefined: from the cache, or built. */
+  coreFile: string | undefined;
+  /** Signs the core before it is loaded. */
+  sign: SigningKey | undefined;
+}
+
+export class KernelRecording implements Recording {
+  private readonly options: KernelRecordingOptions;
+  private readonly device: ControlDevice;
+  private readonly mappingCheck: MappingCheck | undefined;
+  private readonly drain: Draining;
+  private readonly watch: MachineWatch;
+  private readonly looker: NodeJS.Timeout;
+  private readonly incomplete: string[] = [];
+  private readonly problems: string[] = [];
+  /** Settles when the recording can't go on: the trace can't be written any more. */
+  readonly broken: Promise<void>;
+
+  /**
+   * Loads the core, arms it, and begins to record. Throws UserError; everything is then as it was before.
+   * Needs root.
+   */
+  static async start(options: KernelRecordingOptions): Promise<KernelRecording> {
+    const bindings = options.rebind ? bindingsOf(options.filter.functions.map((found) => found.address)) : [];
+    const device = await loadCore({
+      ...(options.coreFile === undefined ? {} : { file: options.coreFile }),
+      ...(options.sign === undefined ? {} : { sign: options.sign }),
+      onBuild: (headers) => options.onNotice(`building the core with ${headers} (once for this kernel)`),
+    });
+    let unbound = false;
+    let recording: KernelRecording | undefined;
+    try {
+      const fence = newFenceId();
+      configure(device, options, fence);
+      device.command("arm");
+      await unbind(bindings);
+      unbound = true;
+      const mappingCheck = startCheck(device, options);
+      device.command("start");
+      const header = collectHeader({
+        engine: "emulate",
+        clock: clockPair(() => device.status()),
+        options: {
+          filter: options.filter.asked,
+          relaxed: options.relaxed,
+          cleanRoom: options.cleanRoom,
+          excludeWriteCombining: options.excludeWriteCombining,
+          ring_bytes: options.ring_bytes,
+        },
+        commandLine: options.commandLine,
+        fence: fence ?? null,
+      });
+      const feed = await openFeed({
+        ...{ output: options.output, user: options.user, header },
+        ...{ source: device, descriptor: device.descriptor, from: { kind: "ring" }, standIn: () => device },
+      });
+      recording = new KernelRecording(options, device, mappingCheck, feed, header);
+    } catch (error) {
+      await device.close();
+      await unloadCore();
+      if (unbound) for (const binding of bindings) await bind(binding).catch(() => {});
+      throw error;
+    }
+    await recording.begin(bindings);
+    return recording;
+  }
+
+  private constructor(
+    options: KernelRecordingOptions,
+    device: ControlDevice,
+    mappingCheck: MappingCheck | undefined,
+    feed: TraceFeed<ControlDevice>,
+    header: TraceHeader,
+  ) {
+    this.options = options;
+    this.device = device;
+    this.mappingCheck = mappingCheck;
+    this.watch = new MachineWatch(header.pciFunctions);
+    let tellBroken = () => {};
+    this.broken = new Promise((settle) => {
+      tellBroken = settle;
+    });
+    this.drain = feed.begin((news) => this.news(news), tellBroken);
+    this.looker = setInterval(() => {
+      this.look();
+      void this.noteChanges();
+    }, lookEvery_ms);
+  }
+
+  private async begin(bindings: readonly Binding[]): Promise<void> {
+    this.checkHooks("at the start");
+    if (!this.options.filter.all) {
+      for (const mapping of this.mappingCheck?.early ?? []) this.incomplete.push(earlySentence(mapping));
+    }
+    for (const binding of bindings) {
+      try {
+        await bind(binding);
+      } catch (error) {
+        this.problems.push(messageOf(error));
+      }
+    }
+  }
+
+  /** The mappings that were made before recording began, which are real, not decoys. */
+  get earlyMappings(): readonly KernelMapping[] {
+    return this.mappingCheck?.early ?? [];
+  }
+
+  progress(): RecordingProgress {
+    const status = this.device.status();
+    return {
+      accesses: this.drain.accesses,
+      lost: status.lost,
+      escaped: status.escaped,
+      mappings: status.mappings,
+    };
+  }
+
+  /** Stops, takes what is left in the ring, and closes the trace. `unloadCore` is for afterwards. */
+  async stop(): Promise<RecordingResult> {
+    clearInterval(this.looker);
+    this.look();
+    await sleep(lookAgain_ms);
+    this.look();
+    this.checkHooks("at the end");
+    this.attempt(() => this.device.command("stop"));
+    this.drain.hurry();
+    await this.drain.done;
+    const status = this.device.status();
+    this.account(status);
+    await this.noteChanges();
+    const counts = {
+      accesses: this.drain.accesses,
+      lost: status.lost,
+      escaped: status.escaped,
+      missed: status.missed,
+      mappings: status.recorded,
+      incomplete: this.incomplete,
+    };
+    await this.drain.close(counts);
+    await this.device.close();
+    return { ...counts, failure: this.drain.failure, problems: this.problems };
+  }
+
+  /** What fails while stopping is told, and doesn't keep the rest from being stopped. */
+  private attempt(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.problems.push(messageOf(error));
+    }
+  }
+
+  private news(news: BatchNews) {
+    this.watch.addModules(news.modules);
+    return this.watch.update();
+  }
+
+  private async noteChanges(): Promise<void> {
+    const update = this.watch.update();
+    if (update !== undefined) await this.drain.note(update);
+  }
+
+  private look(): void {
+    try {
+      for (const mapping of this.mappingCheck?.look() ?? []) this.incomplete.push(withoutDecoySentence(mapping));
+    } catch (error) {
+      const problem = `checking the mappings failed: ${messageOf(error)}`;
+      if (!this.problems.includes(problem)) this.problems.push(problem);
+    }
+  }
+
+  private checkHooks(when: string): void {
+    try {
+      this.device.command("check");
+    } catch (error) {
+      const silent = error instanceof UserError && isSystemError(error.cause, "EIO");
+      this.incomplete.push(
+        silent
+          ? `${when} of the recording the core's hooks did not fire: mappings may have been made without a decoy`
+          : `${when} of the recording the core's hooks could not be checked: ${messageOf(error)}`,
+      );
+    }
+  }
+
+  private account(status: CoreStatus): void {
+    const count = (number: number, one: string, many: string) => `${countText(number)} ${number === 1 ? one : many}`;
+    if (status.lost > 0) {
+      this.incomplete.push(
+        `${count(status.lost, "record was", "records were")} lost because the ring was full; a larger --ring-size helps`,
+      );
+    }
+    if (status.escaped > 0) {
+      this.incomplete.push(
+        `${count(status.escaped, "instruction was", "instructions were")} executed without emulation: ` +
+          "the trace has where, but not what they read or wrote",
+      );
+    }
+    if (status.missed > 0) {
+      this.incomplete.push(
+        `${count(status.missed, "call", "calls")} of the ioremap family went past the core's hooks: ` +
+          "mappings may have been made without a decoy",
+      );
+    }
+  }
+}
+
+/** Tells the core what to record and how. */
+function configure(device: ControlDevice, options: KernelRecordingOptions, fence: string | undefined): void {
+  const abi = device.status().abi;
+  if (abi !== abiVersion) {
+    throw new UserError(`the loaded core speaks version ${abi} of its interface, this program version ${abiVersion}`, {
+      advice: "unload it (rmmod mmiostrider) so that the one that fits is loaded",
+    });
+  }
+  if (options.filter.all) device.command("all");
+  for (const range of options.filter.ranges) device.command(`range ${formatRange(range)}`);
+  if (options.excludeWriteCombining) device.command("exclude-wc");
+  device.command(`ring ${options.ring_bytes}`);
+  if (options.relaxed) device.command("relaxed");
+  if (fence !== undefined) device.command(`fence ${fence}`);
+  if (options.cleanRoom) device.command("clean-room");
+}
+
+function startCheck(device: ControlDevice, options: KernelRecordingOptions): MappingCheck | undefined {
+  if (options.excludeWriteCombining && !existsSync(writeCombiningList)) {
+    options.onNotice(
+      "whether every mapping gets its decoy can't be cross-checked with --exclude-wc here: " +
+        `${writeCombiningList} isn't there (is debugfs mounted?)`,
+    );
+    return undefined;
+  }
+  return new MappingCheck(options.filter.all ? "all" : options.filter.ranges, {
+    mappings: readKernelMappings,
+    living: () => device.status().living,
+    leftOut: () => (options.excludeWriteCombining ? parseWriteCombining(readFileSync(writeCombiningList, "utf8")) : []),
+  });
+}
+
+function earlySentence(mapping: KernelMapping): string {
+  return (
+    `the mapping ${formatRange(mapping)} by ${mapping.caller} was made before recording began: ` +
+    "it is real, not a decoy, and accesses through it are not in the trace"
+  );
+}
+
+function withoutDecoySentence(mapping: KernelMapping): string {
+  return (
+    `the mapping ${formatRange(mapping)}, made by ${mapping.caller} while recording, got no decoy: ` +
+    "accesses through it are not in the trace"
+  );
+}

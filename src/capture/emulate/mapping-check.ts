@@ -1,0 +1,143 @@
+// Watches for mappings that should have got a decoy and didn't, by the kernel's own list of them: /proc/vmallocinfo.
+import { readFileSync } from "node:fs";
+import { messageOf, UserError } from "../../base/errors.js";
+import type { AddressRange } from "../filters.js";
+import type { LivingMapping } from "./control-device.js";
+
+const page_bytes = 4096n;
+
+/** A mapping of device memory in the kernel's address space, whole pages. */
+export interface KernelMapping extends AddressRange {
+  /** The same text for the same mapping as long as it lives. The kernel may hash addresses in it; that doesn't matter. */
+  identity: string;
+  /** Who made it: `e1000_probe+0x1a2/0xf70 [e1000]`. */
+  caller: string;
+}
+
+/**
+ * The ioremap lines of /proc/vmallocinfo: `FIRST-LAST BYTES CALLER phys=0x… ioremap`. BYTES has a guard page beside
+ * the mapping's own. Lines without an address of a caller or of physical memory aren't ours.
+ */
+export function parseVmallocinfo(text: string): KernelMapping[] {
+  const mappings: KernelMapping[] = [];
+  for (const line of text.split("\n")) {
+    const match = /^(\S+)\s+(\d+) (.*?) ?phys=(0x[0-9a-f]+) (?:.* )?ioremap\b/.exec(line);
+    if (match === null) continue;
+    const first = BigInt(match[4]!);
+    const length = BigInt(match[2]!) - page_bytes;
+    if (length <= 0n) continue;
+    mappings.push({
+      identity: `${match[1]} ${match[4]}`,
+      first,
+      last: first + length - 1n,
+      caller: match[3] || "unknown",
+    });
+  }
+  return mappings;
+}
+
+/** Throws UserError when the kernel doesn't show its mappings. */
+export function readKernelMappings(path = "/proc/vmallocinfo"): KernelMapping[] {
+  try {
+    return parseVmallocinfo(readFileSync(path, "utf8"));
+  } catch (error) {
+    throw new UserError(`reading the kernel's mappings failed: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/**
+ * The write-combining ranges in the kernel's list of memory types (debugfs, x86/pat_memtype_list):
+ * `PAT: [mem 0x…-0x…] write-combining`, the end not included.
+ */
+export function parseWriteCombining(text: string): AddressRange[] {
+  const ranges: AddressRange[] = [];
+  for (const match of text.matchAll(/\[mem (0x[0-9a-f]+)-(0x[0-9a-f]+)\] write-combining/g)) {
+    ranges.push({ first: BigInt(match[1]!), last: BigInt(match[2]!) - 1n });
+  }
+  return ranges;
+}
+
+function overlaps(a: AddressRange, b: AddressRange): boolean {
+  return a.first <= b.last && b.first <= a.last;
+}
+
+/** The same pages? The core knows a mapping's bytes, the kernel's list its pages. */
+function samePages(mapping: KernelMapping, living: LivingMapping): boolean {
+  return (
+    living.first / page_bytes === mapping.first / page_bytes && living.last / page_bytes === mapping.last / page_bytes
+  );
+}
+
+export interface MappingSource {
+  mappings: () => KernelMapping[];
+  living: () => LivingMapping[];
+  /** Ranges that were left out on purpose. */
+  leftOut: () => AddressRange[];
+}
+
+/** Compares, over a recording, the kernel's list of mappings with the core's list of decoys. */
+export class MappingCheck {
+  private readonly ranges: readonly AddressRange[] | "all";
+  private readonly source: MappingSource;
+  /** What was there before recording began: real, not decoys. */
+  readonly early: KernelMapping[];
+  private readonly earlyIdentities: Set<string>;
+  /** Without a decoy at the last look; it takes two looks in a row, since a mapping may be half made at one. */
+  private suspects = new Map<string, KernelMapping>();
+  private readonly confirmed = new Map<string, KernelMapping>();
+
+  /** Looks for the first time; call it just before the recording starts. `ranges` as the core got them. */
+  constructor(ranges: readonly AddressRange[] | "all", source: MappingSource) {
+    this.ranges = ranges;
+    this.source = source;
+    const before = this.matching(source.mappings());
+    this.earlyIdentities = new Set(before.map((mapping) => mapping.identity));
+    // A decoy that an earlier recording left in a driver is still a decoy.
+    const decoys = source.living();
+    this.early = before.filter((mapping) => !decoys.some((living) => samePages(mapping, living)));
+  }
+
+  private matching(mappings: readonly KernelMapping[]): KernelMapping[] {
+    const leftOut = this.source.leftOut();
+    return mappings.filter(
+      (mapping) =>
+        (this.ranges === "all" || this.ranges.some((range) => overlaps(range, mapping))) &&
+        !leftOut.some((range) => overlaps(range, mapping)),
+    );
+  }
+
+  /**
+   * Looks again. Returns the mappings that were made since the start, are wanted, and have no decoy: those newly found.
+   *
+   * The decoys are read before and after the kernel's list, so one that came or went meanwhile is in one of the two.
+   */
+  look(): KernelMapping[] {
+    const decoys = new Map(this.source.living().map((living) => [living.id, living]));
+    const now = this.matching(this.source.mappings());
+    for (const living of this.source.living()) decoys.set(living.id, living);
+
+    const present = new Set(now.map((mapping) => mapping.identity));
+    // An early mapping that went: its address may be given to another one now.
+    for (const identity of this.earlyIdentities) if (!present.has(identity)) this.earlyIdentities.delete(identity);
+
+    const unused = [...decoys.values()];
+    const without: KernelMapping[] = [];
+    for (const mapping of now) {
+      if (this.earlyIdentities.has(mapping.identity)) continue;
+      const index = unused.findIndex((living) => samePages(mapping, living));
+      if (index >= 0) unused.splice(index, 1);
+      else without.push(mapping);
+    }
+    const found = without.filter(
+      (mapping) => this.suspects.has(mapping.identity) && !this.confirmed.has(mapping.identity),
+    );
+    for (const mapping of found) this.confirmed.set(mapping.identity, mapping);
+    this.suspects = new Map(without.map((mapping) => [mapping.identity, mapping]));
+    return found;
+  }
+
+  /** Everything that `look` ever found. */
+  get allWithoutDecoy(): KernelMapping[] {
+    return [...this.confirmed.values()];
+  }
+}

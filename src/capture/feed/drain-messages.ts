@@ -1,0 +1,101 @@
+// What the recorder and the process that drains for it say to each other, as JSON, a message at a time. The recorder is root
+// and the other one isn't: what comes from there is checked, and asks for nothing that a user may not have.
+import type { KernelModule, TraceHeader, TraceSummary, TraceUpdate } from "../../trace/header.js";
+import type { BatchNews } from "./batch-scan.js";
+
+/** The descriptors that the process inherits beside the usual ones and the one that messages go through. */
+export const inherited = { messages: 3, records: 4, trace: 5 } as const;
+
+/** Where records come from: the core's ring, or mmiotrace's text; ranges as formatRange writes them. */
+export type RecordsFrom = { kind: "ring" } | { kind: "mmiotrace"; ranges: string[] | "all" };
+
+/** The first message. */
+export interface BeginOrder {
+  begin: { from: RecordsFrom; name: string; header: TraceHeader };
+}
+
+/** Each is answered by its number when it is done. */
+export type Order = { number: number } & (
+  | { order: "drain" | "hurry" | "emptied" | "end" | "close-source" }
+  | { order: "note"; update: TraceUpdate }
+  | { order: "close"; summary: TraceSummary }
+);
+
+/** What the recorder says of news that it was asked about: what the trace should be told, if anything. */
+export interface NewsAnswer {
+  news: number;
+  update: TraceUpdate | null;
+}
+
+export interface Counts {
+  accesses: number;
+  lost: number;
+  unknown: number;
+  mappings: number;
+  livingMappings: number;
+}
+
+export type Report =
+  | { told: "ready" }
+  | { told: "counts" | "end"; counts: Counts }
+  | { told: "answer"; number: number }
+  | { told: "news"; number: number; news: BatchNews }
+  | { told: "failure"; message: string; advice: string | undefined };
+
+const texts_max = 4096;
+
+/** A message of the process that drains, or undefined for one that it wouldn't send. */
+export function parseReport(message: unknown): Report | undefined {
+  if (typeof message !== "object" || message === null) return undefined;
+  const { told, number, counts, news, message: text, advice } = message as Record<string, unknown>;
+  switch (told) {
+    case "ready":
+      return { told };
+    case "counts":
+    case "end": {
+      const parsed = parseCounts(counts);
+      return parsed === undefined ? undefined : { told, counts: parsed };
+    }
+    case "answer":
+      return isCount(number) ? { told, number } : undefined;
+    case "news": {
+      const parsed = parseNews(news);
+      return isCount(number) && parsed !== undefined ? { told, number, news: parsed } : undefined;
+    }
+    case "failure":
+      if (typeof text !== "string") return undefined;
+      return {
+        told,
+        message: text.slice(0, texts_max),
+        advice: typeof advice === "string" ? advice.slice(0, texts_max) : undefined,
+      };
+    default:
+      return undefined;
+  }
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function parseCounts(value: unknown): Counts | undefined {
+  const { accesses, lost, unknown, mappings, livingMappings } = (value ?? {}) as Record<string, unknown>;
+  const counts = [accesses, lost, unknown, mappings, livingMappings];
+  if (!counts.every(isCount)) return undefined;
+  return { accesses, lost, unknown, mappings, livingMappings } as Counts;
+}
+
+function parseNews(value: unknown): BatchNews | undefined {
+  const { mapped, modules } = (value ?? {}) as Record<string, unknown>;
+  if (typeof mapped !== "boolean" || !Array.isArray(modules)) return undefined;
+  const parsed = modules.map(parseModule);
+  return parsed.includes(undefined) ? undefined : { mapped, modules: parsed as KernelModule[] };
+}
+
+/** A module's name becomes part of a path in sysfs. */
+function parseModule(value: unknown): KernelModule | undefined {
+  const { name, textAddress, text_bytes } = (value ?? {}) as Record<string, unknown>;
+  if (typeof name !== "string" || !/^[\w-]{1,64}$/.test(name) || !isCount(text_bytes)) return undefined;
+  if (typeof textAddress !== "string" || !/^0x[0-9a-f]{1,16}$/.test(textAddress)) return undefined;
+  return { name, textAddress: textAddress as KernelModule["textAddress"], text_bytes, buildId: null };
+}

@@ -1,0 +1,210 @@
+// The recorder's side of a process that has given up root's rights, and that reads the records and writes the trace instead of
+// it (drain-worker.ts). What it says is heeded no further than a user's word may be: drain-messages.ts.
+import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { UserError } from "../../base/errors.js";
+import type { TraceHeader, TraceSummary, TraceUpdate } from "../../trace/header.js";
+import type { Output } from "../../trace/node/output.js";
+import type { BatchNews } from "./batch-scan.js";
+import {
+  type BeginOrder,
+  type Counts,
+  type NewsAnswer,
+  type Order,
+  parseReport,
+  type RecordsFrom,
+} from "./drain-messages.js";
+import type { TextSource } from "./trace-feed.js";
+import type { UnprivilegedUser } from "./unprivileged-user.js";
+
+const worker = fileURLToPath(new URL("./drain-worker.js", import.meta.url));
+
+type OrderOf<T> = T extends unknown ? Omit<T, "number"> : never;
+
+export class DrainProcess {
+  private readonly child: ChildProcess;
+  private readonly exited: Promise<void>;
+  private readonly answers = new Map<number, () => void>();
+  private orders = 0;
+  private counts: Counts = { accesses: 0, lost: 0, unknown: 0, mappings: 0, livingMappings: 0 };
+  private failed: UserError | undefined;
+  private closing = false;
+  private onNews: (news: BatchNews) => TraceUpdate | undefined = () => undefined;
+  private onFailure: (failure: UserError) => void = () => {};
+  private onReady: () => void = () => {};
+  private onEnd: () => void = () => {};
+  /** Settles when the source is at its end, or nobody is left to read it. */
+  readonly done: Promise<void>;
+
+  /**
+   * Starts the process; when this settles it is the user's, and has begun the trace in `file`, which is closed here.
+   * Throws UserError; there is no process, and no file, then.
+   */
+  static async start(request: {
+    user: UnprivilegedUser;
+    /** What it reads the records from. */
+    records: number;
+    file: Output;
+    header: TraceHeader;
+    from: RecordsFrom;
+  }): Promise<DrainProcess> {
+    const { user, records, file, header, from } = request;
+    const started = new DrainProcess(user, records, file.descriptor);
+    const ready = new Promise<void>((settle) => {
+      started.onReady = settle;
+    });
+    started.send({ begin: { from, name: file.name, header } } satisfies BeginOrder);
+    await Promise.race([ready, started.exited]);
+    if (started.failed === undefined) {
+      file.close();
+      return started;
+    }
+    file.discard();
+    await started.end();
+    throw started.failed;
+  }
+
+  private constructor(user: UnprivilegedUser, records: number, trace: number) {
+    this.child = fork(worker, [user.name, String(user.uid), String(user.gid)], {
+      execArgv: [],
+      // io_uring would go on with the rights that it was set up with
+      env: { UV_USE_IO_URING: "0" },
+      stdio: ["ignore", "ignore", "inherit", "ipc", records, trace],
+      serialization: "json",
+    });
+    this.done = new Promise((settle) => {
+      this.onEnd = settle;
+    });
+    this.child.on("message", (message) => this.hear(message));
+    this.exited = new Promise((settle) => {
+      const gone = (why: string) => {
+        this.gone(why);
+        settle();
+      };
+      this.child.once("error", (error) => gone(`could not be started: ${error.message}`));
+      this.child.once("exit", (code, signal) =>
+        gone(`ended ${signal === null ? `with code ${code}` : `by ${signal}`}`),
+      );
+    });
+  }
+
+  begin(onNews: typeof this.onNews, onFailure: typeof this.onFailure): this {
+    this.onNews = onNews;
+    this.onFailure = onFailure;
+    if (this.failed === undefined) void this.order({ order: "drain" });
+    else onFailure(this.failed);
+    return this;
+  }
+
+  get accesses(): number {
+    return this.counts.accesses;
+  }
+
+  get failure(): UserError | undefined {
+    return this.failed;
+  }
+
+  /** The source that it reads, where that is mmiotrace's text. */
+  get source(): TextSource {
+    const counts = () => this.counts;
+    return {
+      get lost() {
+        return counts().lost;
+      },
+      get unknown() {
+        return counts().unknown;
+      },
+      get mappings() {
+        return counts().mappings;
+      },
+      get livingMappings() {
+        return counts().livingMappings;
+      },
+      emptied: () => this.order({ order: "emptied" }),
+      end: () => this.order({ order: "end" }),
+      close: () => this.order({ order: "close-source" }),
+    };
+  }
+
+  hurry(): void {
+    void this.order({ order: "hurry" });
+  }
+
+  async note(update: TraceUpdate): Promise<void> {
+    await this.order({ order: "note", update });
+  }
+
+  /** Closes the trace and ends the process, which nothing keeps the device open after. */
+  async close(summary: TraceSummary): Promise<void> {
+    await this.order({ order: "close", summary });
+    await this.end();
+  }
+
+  private async end(): Promise<void> {
+    this.closing = true;
+    if (this.child.connected) this.child.disconnect();
+    await this.exited;
+  }
+
+  private async order(order: OrderOf<Order>): Promise<void> {
+    const number = this.orders++;
+    const answered = new Promise<void>((settle) => this.answers.set(number, settle));
+    this.send({ number, ...order });
+    await Promise.race([answered, this.exited]);
+    this.answers.delete(number);
+  }
+
+  private send(message: object): void {
+    // what it doesn't get any more, its end tells
+    if (this.child.connected) this.child.send(message, () => {});
+  }
+
+  private hear(message: unknown): void {
+    const report = parseReport(message);
+    switch (report?.told) {
+      case "ready":
+        this.onReady();
+        break;
+      case "counts":
+        this.counts = report.counts;
+        break;
+      case "end":
+        this.counts = report.counts;
+        this.onEnd();
+        break;
+      case "answer":
+        this.answers.get(report.number)?.();
+        break;
+      case "news":
+        this.send({ news: report.number, update: this.onNews(report.news) ?? null } satisfies NewsAnswer);
+        break;
+      case "failure":
+        this.fail(new UserError(report.message, report.advice === undefined ? {} : { advice: report.advice }));
+        break;
+      case undefined:
+        this.fail(
+          new UserError("the process that writes the trace said what it never says; it isn't believed any more"),
+        );
+        this.child.kill("SIGKILL");
+    }
+  }
+
+  private gone(why: string): void {
+    if (!this.closing) {
+      this.fail(
+        new UserError(`the process that writes the trace ${why}`, {
+          advice: "what it had written before can be read",
+        }),
+      );
+    }
+    this.onEnd();
+  }
+
+  private fail(failure: UserError): void {
+    if (this.failed !== undefined) return;
+    this.failed = failure;
+    this.onFailure(failure);
+    // a trace that can't be begun
+    this.onReady();
+  }
+}

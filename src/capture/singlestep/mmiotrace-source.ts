@@ -1,0 +1,159 @@
+// What mmiotrace prints into trace_pipe, as ring records of the mappings that are wanted.
+import { closeSync, constants, openSync, readSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { tracefs } from "../../machine/tracefs.js";
+import { MmiotraceImport } from "../../trace/import/mmiotrace.js";
+import { RecordFlag, RecordKind, record_bytes, recordOffset } from "../../trace/record.js";
+import { isSystemError } from "../emulate/control-device.js";
+import type { RecordSource } from "../feed/drain.js";
+import type { AddressRange } from "../filters.js";
+
+const chunk_bytes = 1 << 16;
+const emptyPause_ms = 10;
+
+export class MmiotraceSource implements RecordSource {
+  private readonly ranges: readonly AddressRange[] | "all";
+  private readonly reader = new MmiotraceImport("trace_pipe");
+  readonly descriptor: number;
+  private readonly chunk = Buffer.alloc(chunk_bytes);
+  private pending: Uint8Array[] = [];
+  private readonly living = new Set<number>();
+  private sequence = 0n;
+  private latest_us = 0n;
+  private onEmpty = () => {};
+  private ending = false;
+  /** On performance.now()'s clock: nothing is read after that. */
+  private until_ms = Number.POSITIVE_INFINITY;
+  private finished = false;
+  lost = 0;
+  /** Accesses that mmiotrace could not decode. */
+  unknown = 0;
+  /** Mappings so far. */
+  mappings = 0;
+
+  /** `ranges`: mappings that overlap one of them are wanted. `descriptor`: of trace_pipe; opened unless given. */
+  constructor(ranges: readonly AddressRange[] | "all", descriptor?: number) {
+    this.ranges = ranges;
+    this.descriptor = descriptor ?? openSync(join(tracefs, "trace_pipe"), constants.O_RDONLY | constants.O_NONBLOCK);
+  }
+
+  get livingMappings(): number {
+    return this.living.size;
+  }
+
+  /** Settles when all that mmiotrace has kept so far has been read, and every loss until then been told. */
+  emptied(): Promise<void> {
+    return new Promise((settle) => {
+      this.onEmpty = settle;
+    });
+  }
+
+  /**
+   * mmiotrace keeps nothing more: what is in its buffer is all. What it says to have lost from now on wasn't wanted.
+   * `atMost_ms`: where it may keep more, reading ends after this.
+   */
+  end(atMost_ms = Number.POSITIVE_INFINITY): void {
+    this.ending = true;
+    this.until_ms = performance.now() + atMost_ms;
+  }
+
+  close(): void {
+    closeSync(this.descriptor);
+  }
+
+  async readRecords(buffer: Uint8Array): Promise<number> {
+    while (this.pending.length === 0) {
+      if (this.finished) return 0;
+      const bytes = performance.now() < this.until_ms ? this.readSome() : 0;
+      if (bytes > 0) this.reader.push(this.chunk.subarray(0, bytes));
+      else if (this.ending) {
+        this.reader.finish();
+        this.finished = true;
+      } else {
+        this.onEmpty();
+        await sleep(emptyPause_ms);
+      }
+      this.takePieces();
+    }
+    let filled = 0;
+    while (this.pending.length > 0 && filled < buffer.length) {
+      const first = this.pending[0]!;
+      const part = first.subarray(0, buffer.length - filled);
+      buffer.set(part, filled);
+      filled += part.length;
+      if (part.length === first.length) this.pending.shift();
+      else this.pending[0] = first.subarray(part.length);
+    }
+    return filled;
+  }
+
+  private readSome(): number {
+    try {
+      return readSync(this.descriptor, this.chunk);
+    } catch (error) {
+      if (isSystemError(error, "EAGAIN") || isSystemError(error, "EINTR")) return 0;
+      throw error;
+    }
+  }
+
+  private takePieces(): void {
+    if (this.reader.header === undefined) return;
+    for (const piece of this.reader.pieces()) {
+      // the devices are told by the header, which knows more of them
+      if (!("records" in piece)) continue;
+      const wanted = this.wantedOf(piece.records);
+      if (wanted.length > 0) this.pending.push(wanted);
+    }
+  }
+
+  /** The wanted ones of these records, numbered on. */
+  private wantedOf(records: Uint8Array): Uint8Array {
+    const kept = new Uint8Array(records.length);
+    const view = new DataView(kept.buffer);
+    let used = 0;
+    for (let at = 0; at < records.length; at += record_bytes) {
+      kept.set(records.subarray(at, at + record_bytes), used);
+      if (!this.isWanted(view, used)) continue;
+      this.sequence += 1n;
+      view.setBigUint64(used + recordOffset.sequence, this.sequence, true);
+      used += record_bytes;
+    }
+    return kept.subarray(0, used);
+  }
+
+  private isWanted(view: DataView, at: number): boolean {
+    const mapping = view.getUint32(at + recordOffset.mapping, true);
+    const tsc = view.getBigUint64(at + recordOffset.tsc, true);
+    const kind = view.getUint8(at + recordOffset.kind);
+    if (tsc !== 0n) this.latest_us = tsc;
+    switch (kind) {
+      case RecordKind.map: {
+        const first = view.getBigUint64(at + recordOffset.address, true);
+        const last = first + view.getBigUint64(at + recordOffset.value, true) - 1n;
+        if (this.ranges !== "all" && !this.ranges.some((range) => range.first <= last && first <= range.last))
+          return false;
+        this.living.add(mapping);
+        this.mappings += 1;
+        return true;
+      }
+      case RecordKind.unmap:
+        return this.living.delete(mapping);
+      case RecordKind.lost: {
+        if (this.ending) return false;
+        // it is printed without a time; and it is no copy of a log that must come out again as it was
+        view.setBigUint64(at + recordOffset.tsc, this.latest_us, true);
+        const flags = view.getUint32(at + recordOffset.flags, true);
+        view.setUint32(at + recordOffset.flags, flags & ~RecordFlag.verbatim, true);
+        this.lost += Number(view.getBigUint64(at + recordOffset.value, true));
+        return true;
+      }
+      case RecordKind.mark:
+        return true;
+      default:
+        if (!this.living.has(mapping)) return false;
+        if (kind === RecordKind.escape) this.unknown += 1;
+        return true;
+    }
+  }
+}

@@ -1,0 +1,235 @@
+// The kernel's own mmiotrace, as tracefs offers it: switching it on, and putting everything back as it was, whatever becomes of
+// the process that switched it on.
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { messageOf, UserError } from "../../base/errors.js";
+import { mountTracefs, tracefs, unmountTracefs } from "../../machine/tracefs.js";
+import { isSystemError } from "../emulate/control-device.js";
+
+const tracerName = "mmiotrace";
+const cpuFolder = "/sys/devices/system/cpu";
+/** Switching CPUs on again takes its time. */
+const restore_ms = 60_000;
+
+/** What is restored: tracefs' settings and the CPUs that were at work. */
+interface Settings {
+  clock: string;
+  tracingOn: string;
+  /** tracefs' file of each CPU's buffer, and its size in KiB. */
+  buffers_KiB: [file: string, size: number][];
+  /** Numbers of the CPUs that were online; CPU 0 can't go. */
+  online: number[];
+  /** Whether tracefs wasn't mounted. */
+  unmounted: boolean;
+}
+
+/** `0-3,5` as numbers. */
+export function parseCpuList(text: string): number[] {
+  return text
+    .trim()
+    .split(",")
+    .filter((part) => part !== "")
+    .flatMap((part) => {
+      const [first, last = first] = part.split("-").map(Number);
+      return Array.from({ length: last! - first! + 1 }, (_, index) => first! + index);
+    });
+}
+
+/** The CPUs that are online now. */
+export function onlineCpus(): number[] {
+  return parseCpuList(readFileSync(join(cpuFolder, "online"), "latin1"));
+}
+
+function read(file: string): string {
+  return readFileSync(join(tracefs, file), "latin1").trim();
+}
+
+function write(file: string, text: string): void {
+  writeFileSync(join(tracefs, file), text);
+}
+
+/** Whether mmiotrace is switched on, by whomever. */
+export function isTracing(): boolean {
+  try {
+    return read("current_tracer") === tracerName;
+  } catch {
+    return false;
+  }
+}
+
+/** Puts a marker among what mmiotrace sees. Throws UserError. */
+export function writeMarker(text: string): void {
+  if (/[\n\0]/.test(text)) throw new UserError("a marker is one line of text");
+  try {
+    write("trace_marker", text);
+  } catch (error) {
+    const onlyRoot = isSystemError(error, "EACCES");
+    throw new UserError(`setting the marker failed: ${onlyRoot ? "only root may" : messageOf(error)}`, {
+      ...(onlyRoot ? { advice: "try again with sudo" } : {}),
+      cause: error,
+    });
+  }
+}
+
+/** A CPU's buffer: `1408`, or `7 (expanded: 1408)` while nobody has used it. In KiB. */
+export function bufferSize_KiB(text: string): number {
+  return Number(/expanded: (\d+)/.exec(text)?.[1] ?? /^\d+/.exec(text)?.[0]);
+}
+
+function readSettings(unmounted: boolean): Settings {
+  const buffers_KiB = readdirSync(join(tracefs, "per_cpu"))
+    .map((name) => join("per_cpu", name, "buffer_size_kb"))
+    .map((file): [string, number] => [file, bufferSize_KiB(read(file))])
+    .filter(([, size]) => Number.isSafeInteger(size));
+  return {
+    clock: /\[(\w+)\]/.exec(read("trace_clock"))?.[1] ?? "local",
+    tracingOn: read("tracing_on"),
+    buffers_KiB,
+    online: onlineCpus(),
+    unmounted,
+  };
+}
+
+/** Whoever has begun to use it meanwhile keeps it. */
+const unmountScript = `cd /
+for try in 1 2 3 4 5 6 7 8 9 10; do
+  umount ${tracefs} 2> /dev/null && break
+  sleep 0.1
+done
+`;
+
+/** What the guardian runs once its standard input ends: that is when the recorder is gone, however it went. */
+function restoreScript({ clock, tracingOn, buffers_KiB, online, unmounted }: Settings): string {
+  const cpus = online.filter((cpu) => existsSync(join(cpuFolder, `cpu${cpu}`, "online")));
+  return `cat > /dev/null
+cd ${tracefs} || exit 1
+# whoever died may not have closed trace_pipe yet, and the tracer stays as long as that is open
+for try in $(seq 100); do
+  echo nop > current_tracer
+  [ "$(cat current_tracer)" = nop ] && break
+  sleep 0.1
+done 2> /dev/null
+echo ${clock} > trace_clock
+${buffers_KiB.map(([file, size]) => `echo ${size} > ${file}`).join("\n")}
+echo ${tracingOn} > tracing_on
+# with other CPUs at work mmiotrace would miss accesses and not say so
+[ "$(cat current_tracer)" = nop ] || exit 1
+status=0
+for cpu in ${cpus.join(" ")}; do
+  online=${cpuFolder}/cpu$cpu/online
+  for try in 1 2 3 4 5; do
+    [ "$(cat $online)" = 1 ] && break
+    echo 1 > $online
+    sleep 0.2
+  done
+  [ "$(cat $online)" = 1 ] || status=1
+done
+${unmounted ? unmountScript : ""}exit $status`;
+}
+
+export class Mmiotracer {
+  private readonly settings: Settings;
+  private readonly guardian: ChildProcess;
+  private readonly ended: Promise<number | null>;
+  /** CPUs that mmiotrace has switched off. */
+  cpusOff: number[] = [];
+
+  /** Throws UserError where mmiotrace can't be had: none in this kernel, another tracer at work. tracefs is mounted. */
+  private static check(): void {
+    let available: string;
+    let current: string;
+    try {
+      available = read("available_tracers");
+      current = read("current_tracer");
+    } catch (error) {
+      throw new UserError(
+        `engine singlestep drives mmiotrace through ${tracefs}, which can't be read: ${messageOf(error)}`,
+        { cause: error },
+      );
+    }
+    if (!available.split(/\s+/).includes(tracerName)) {
+      throw new UserError("this kernel has no mmiotrace (CONFIG_MMIOTRACE), which engine singlestep drives", {
+        advice: `its tracers: ${available === "" ? "none" : available}; engine emulate needs none of them`,
+      });
+    }
+    if (current !== "nop") {
+      throw new UserError(`the kernel's tracer ${current} is at work, and there can be one at a time`, {
+        advice: `if nobody needs it: echo nop > ${tracefs}/current_tracer`,
+      });
+    }
+  }
+
+  /**
+   * Gets ready to switch mmiotrace on: mounts tracefs where nobody has, and sees to it that whatever is changed from now on is put
+   * back, whatever becomes of us. Throws UserError; nothing is changed then.
+   */
+  static async prepare(): Promise<Mmiotracer> {
+    const unmounted = await mountTracefs();
+    try {
+      Mmiotracer.check();
+      return new Mmiotracer(readSettings(unmounted));
+    } catch (error) {
+      if (unmounted) await unmountTracefs();
+      throw error;
+    }
+  }
+
+  /**
+   * Switches mmiotrace on, with a buffer of `buffer_bytes` on the one CPU that it leaves at work.
+   * Throws UserError; `restore` is for then, too.
+   */
+  start(buffer_bytes: number): void {
+    const before = this.settings;
+    try {
+      // the recorder's own clock, so that the trace's times can be tied to the wall's
+      write("trace_clock", "mono");
+      write(
+        join("per_cpu", `cpu${Math.min(...before.online)}`, "buffer_size_kb"),
+        String(Math.ceil(buffer_bytes / 1024)),
+      );
+      write("tracing_on", "1");
+      write("current_tracer", tracerName);
+    } catch (error) {
+      throw new UserError(`switching mmiotrace on failed: ${messageOf(error)}`, {
+        advice: "the kernel's log (dmesg) may say why; a smaller --ring-size needs less memory",
+        cause: error,
+      });
+    }
+    const online = new Set(onlineCpus());
+    this.cpusOff = before.online.filter((cpu) => !online.has(cpu));
+  }
+
+  private constructor(settings: Settings) {
+    this.settings = settings;
+    // a session of its own: neither Ctrl-C nor the end of our terminal reaches it
+    this.guardian = spawn("/bin/sh", ["-c", restoreScript(settings)], {
+      stdio: ["pipe", "ignore", "ignore"],
+      detached: true,
+      cwd: "/",
+    });
+    this.guardian.stdin?.on("error", () => {});
+    this.ended = new Promise((settle) => {
+      this.guardian.on("error", () => settle(null));
+      this.guardian.on("close", settle);
+    });
+  }
+
+  /** From now on mmiotrace keeps nothing more; what it has can be read. */
+  pause(): void {
+    write("tracing_on", "0");
+  }
+
+  /** Puts everything back as it was before. Returns what went wrong, or undefined. */
+  async restore(): Promise<string | undefined> {
+    this.guardian.stdin?.end();
+    const timer = setTimeout(() => this.guardian.kill("SIGKILL"), restore_ms);
+    const code = await this.ended;
+    clearTimeout(timer);
+    if (code === 0 && !isTracing()) return undefined;
+    return (
+      "putting the kernel's tracer and the CPUs back failed; by hand: " +
+      `echo nop > ${tracefs}/current_tracer, then echo 1 > ${cpuFolder}/cpuN/online`
+    );
+  }
+}

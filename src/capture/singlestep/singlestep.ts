@@ -1,0 +1,210 @@
+// A recording by engine `singlestep`: the kernel's own mmiotrace, with the same trace and the same end as engine `emulate`.
+// What it costs is told: CPUs switched off, accesses that mmiotrace can't decode.
+import { setTimeout as sleep } from "node:timers/promises";
+import { messageOf } from "../../base/errors.js";
+import { countText } from "../../base/units.js";
+import { collectHeader, MachineWatch, wallClock_ns } from "../../machine/describe-machine.js";
+import { type Binding, bind, bindingsOf, unbind } from "../../machine/driver-binding.js";
+import type { TraceHeader } from "../../trace/header.js";
+import { type KernelMapping, MappingCheck, readKernelMappings } from "../emulate/mapping-check.js";
+import type { BatchNews } from "../feed/batch-scan.js";
+import { type Draining, openFeed, type TextSource, type TraceFeed } from "../feed/trace-feed.js";
+import { Fence } from "../fence.js";
+import { formatRange } from "../filters.js";
+import type { CommonRecordingOptions, Recording, RecordingProgress, RecordingResult } from "../recording.js";
+import { MmiotraceSource } from "./mmiotrace-source.js";
+import { Mmiotracer } from "./mmiotracer.js";
+
+/** mmiotrace prints microseconds. */
+const clock_hz = 1_000_000;
+const lookEvery_ms = 1_000;
+/** For so long at most, a driver that never rests is waited for. */
+const empty_ms = 2_000;
+
+export class SinglestepRecording implements Recording {
+  private readonly tracer: Mmiotracer;
+  private readonly source: TextSource;
+  private readonly fence: Fence | undefined;
+  private readonly watch: MachineWatch;
+  private readonly drain: Draining;
+  private readonly looker: NodeJS.Timeout;
+  private readonly problems: string[] = [];
+  readonly earlyMappings: readonly KernelMapping[];
+  private readonly all: boolean;
+  readonly broken: Promise<void>;
+
+  /** Switches mmiotrace on and begins to record. Throws UserError; everything is then as it was before. Needs root. */
+  static async start(options: CommonRecordingOptions): Promise<SinglestepRecording> {
+    const tracer = await Mmiotracer.prepare();
+    const bindings = options.rebind ? bindingsOf(options.filter.functions.map((found) => found.address)) : [];
+    let unbound = false;
+    let source: MmiotraceSource | undefined;
+    let recording: SinglestepRecording;
+    try {
+      await unbind(bindings);
+      unbound = true;
+      const ranges = options.filter.all ? "all" : options.filter.ranges;
+      const early = earlyMappings(ranges);
+      const fence = Fence.inLab(options.onNotice);
+      tracer.start(options.ring_bytes);
+      source = new MmiotraceSource(ranges);
+      // nothing is mapped under mmiotrace yet
+      fence?.writeBegin();
+      const header = collectHeader({
+        engine: "singlestep",
+        clock: monotonicClock(),
+        options: {
+          filter: options.filter.asked,
+          relaxed: false,
+          cleanRoom: false,
+          excludeWriteCombining: false,
+          ring_bytes: options.ring_bytes,
+        },
+        commandLine: options.commandLine,
+        fence: fence?.id ?? null,
+      });
+      const wanted = ranges === "all" ? ranges : ranges.map(formatRange);
+      const feed = await openFeed<TextSource>({
+        ...{ output: options.output, user: options.user, header, source, descriptor: source.descriptor },
+        ...{ from: { kind: "mmiotrace", ranges: wanted }, standIn: (child) => child.source },
+      });
+      // where another process reads it, it must not stay open here: mmiotrace stays on as long as it is
+      if (feed.source !== source) source.close();
+      recording = new SinglestepRecording({ tracer, fence, early, all: options.filter.all, header, feed });
+    } catch (error) {
+      source?.close();
+      await tracer.restore();
+      if (unbound) for (const binding of bindings) await bind(binding).catch(() => {});
+      throw error;
+    }
+    options.onNotice(costs(tracer.cpusOff));
+    await recording.bindAgain(bindings);
+    return recording;
+  }
+
+  private constructor(parts: {
+    tracer: Mmiotracer;
+    fence: Fence | undefined;
+    early: readonly KernelMapping[];
+    all: boolean;
+    header: TraceHeader;
+    feed: TraceFeed<TextSource>;
+  }) {
+    this.tracer = parts.tracer;
+    this.source = parts.feed.source;
+    this.fence = parts.fence;
+    this.earlyMappings = parts.early;
+    this.all = parts.all;
+    this.watch = new MachineWatch(parts.header.pciFunctions);
+    let tellBroken = () => {};
+    this.broken = new Promise((settle) => {
+      tellBroken = settle;
+    });
+    this.drain = parts.feed.begin((news) => this.news(news), tellBroken);
+    this.looker = setInterval(() => void this.noteChanges(), lookEvery_ms);
+  }
+
+  progress(): RecordingProgress {
+    return {
+      accesses: this.drain.accesses,
+      lost: this.source.lost,
+      escaped: this.source.unknown,
+      mappings: this.source.livingMappings,
+    };
+  }
+
+  async stop(): Promise<RecordingResult> {
+    clearInterval(this.looker);
+    await Promise.race([this.source.emptied(), sleep(empty_ms, undefined, { ref: false })]);
+    this.attempt(() => this.tracer.pause());
+    await this.source.end();
+    this.attempt(() => this.fence?.writeEnd());
+    this.drain.hurry();
+    await this.drain.done;
+    await this.source.close();
+    // the CPUs first: whatever becomes of the trace, the machine is whole again
+    const problem = await this.tracer.restore();
+    if (problem !== undefined) this.problems.push(problem);
+    await this.noteChanges();
+    const counts = {
+      accesses: this.drain.accesses,
+      lost: this.source.lost,
+      escaped: this.source.unknown,
+      missed: 0,
+      mappings: this.source.mappings,
+      incomplete: this.incomplete(),
+    };
+    await this.drain.close(counts);
+    return { ...counts, failure: this.drain.failure, problems: this.problems };
+  }
+
+  private incomplete(): string[] {
+    const sentences: string[] = [];
+    for (const { first, last, caller } of this.all ? [] : this.earlyMappings) {
+      sentences.push(
+        `the mapping 0x${first.toString(16)}-0x${last.toString(16)} by ${caller} was made before recording began: ` +
+          "mmiotrace doesn't see it, and accesses through it are not in the trace",
+      );
+    }
+    if (this.source.lost > 0) {
+      sentences.push(
+        `${countText(this.source.lost)} events were lost because mmiotrace's buffer was full; a larger --ring-size helps`,
+      );
+    }
+    if (this.source.unknown > 0) {
+      sentences.push(
+        `${countText(this.source.unknown)} accesses were made by instructions that mmiotrace can't decode: ` +
+          "the trace has where, but not what they read or wrote; engine emulate decodes them",
+      );
+    }
+    return sentences;
+  }
+
+  private async bindAgain(bindings: readonly Binding[]): Promise<void> {
+    for (const binding of bindings) {
+      try {
+        await bind(binding);
+      } catch (error) {
+        this.problems.push(messageOf(error));
+      }
+    }
+  }
+
+  /** What fails while stopping is told, and doesn't keep the rest from being stopped. */
+  private attempt(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.problems.push(messageOf(error));
+    }
+  }
+
+  private news(_news: BatchNews) {
+    return this.watch.update();
+  }
+
+  private async noteChanges(): Promise<void> {
+    const update = this.watch.update();
+    if (update !== undefined) await this.drain.note(update);
+  }
+}
+
+function earlyMappings(ranges: CommonRecordingOptions["filter"]["ranges"] | "all"): readonly KernelMapping[] {
+  return new MappingCheck(ranges, { mappings: readKernelMappings, living: () => [], leftOut: () => [] }).early;
+}
+
+/** mmiotrace's clock is set to the kernel's monotonic one, which is what hrtime reads. */
+function monotonicClock(): TraceHeader["clock"] {
+  const before_ns = wallClock_ns();
+  const monotonic_us = process.hrtime.bigint() / 1_000n;
+  const wall_ns = (before_ns + wallClock_ns()) / 2n;
+  return { tsc: `0x${monotonic_us.toString(16)}`, wall_ns: `0x${wall_ns.toString(16)}`, tscFrequency_hz: clock_hz };
+}
+
+function costs(cpusOff: readonly number[]): string {
+  const off =
+    cpusOff.length === 0
+      ? "no CPU had to be switched off"
+      : `CPU${cpusOff.length === 1 ? "" : "s"} ${cpusOff.join(", ")} ${cpusOff.length === 1 ? "is" : "are"} off until it ends`;
+  return `engine singlestep: ${off}; what mmiotrace can't decode is counted as escaped`;
+}

@@ -1,0 +1,143 @@
+// `mmiostrider convert`: from one trace format to another.
+import { readFileSync } from "node:fs";
+import type { Command } from "commander";
+import { ExitCode, messageOf, UsageError, UserError } from "../../base/errors.js";
+import {
+  type InputFormat,
+  inputFormats,
+  type OutputFormat,
+  outputFormatOf,
+  outputFormats,
+} from "../../trace/import/formats.js";
+import { parseVmallocInfo } from "../../trace/import/rwmmio.js";
+import { convert, convertPartitioned, isFolder } from "../../trace/node/convert.js";
+import { type PartitionKey, partitionKeys } from "../../trace/node/partitions.js";
+import { Progress } from "../shared/progress.js";
+import { addRegisterOptions, type RegisterOptions, registersOf } from "../shared/selection-options.js";
+
+interface Options extends RegisterOptions {
+  from?: InputFormat;
+  to?: OutputFormat;
+  partition?: string;
+  vmallocinfo?: string;
+}
+
+export function addConvert(program: Command): void {
+  const command = program
+    .command("convert")
+    .summary("make a trace of another format, or another format of a trace")
+    .description(
+      "Converts between trace formats. What IN is, is told by its content; what OUT becomes, by its name. Both may be packed with gzip.",
+    )
+    .argument("<in>", "what to read; - is standard input; with --partition, a folder of traces too")
+    .argument("[out]", "what to write; - is standard output; with --partition, a folder (default: <in>.parquet)")
+    .addOption(
+      program.createOption("--from <format>", "what IN is, where its content doesn't say").choices(inputFormats),
+    )
+    .addOption(
+      program.createOption("--to <format>", "what OUT becomes, where its name doesn't say").choices(outputFormats),
+    )
+    .option(
+      "--partition <keys>",
+      `a Parquet data set in folders by these, joined by commas: ${partitionKeys.join(", ")}`,
+    )
+    .option("--vmallocinfo <file>", "a copy of /proc/vmallocinfo: makes rwmmio's virtual addresses physical");
+  addRegisterOptions(command)
+    .addHelpText(
+      "after",
+      `
+Formats:
+  mmt        mmiostrider's own                          in   out   .mmt
+  mmiotrace  the kernel's mmiotrace, its text           in   out   .txt .log .mmiotrace
+  qemu       QEMU's log of -trace 'memory_region_ops_*' in
+  vfio       QEMU's log of -trace 'vfio_region_*'       in
+  rwmmio     ftrace's rwmmio events, as text            in
+  jsonl      JSON Lines, an object an event                  out   .jsonl .ndjson
+  csv        CSV, a line an event                            out   .csv
+  parquet    Parquet, a row an event                         out   .parquet
+  perfetto   for ui.perfetto.dev and chrome://tracing        out   .json .trace
+
+Examples:
+  mmiostrider convert mmiotrace.txt e1000.mmt
+  mmiostrider convert e1000.mmt e1000.parquet
+  mmiostrider convert e1000.mmt e1000.json.gz             (open it in ui.perfetto.dev)
+  mmiostrider convert --to jsonl e1000.mmt - | jq .register
+  cat /sys/kernel/tracing/trace_pipe | mmiostrider convert - live.mmt
+  mmiostrider convert --to parquet --partition device,date traces/ traces.parquet/
+
+docs/convert.md describes the formats and the columns.
+
+Exit codes: 0 done, 1 failed and nothing written, 2 wrong usage, 3 written, but of an incomplete trace.`,
+    )
+    .action(run);
+}
+
+async function run(from: string, out: string | undefined, options: Options): Promise<void> {
+  const keys = options.partition === undefined ? undefined : partitionKeysOf(options.partition);
+  const makeRegisters = registersOf(options);
+  const progress = new Progress("converting");
+  const shared = {
+    from: options.from,
+    advice: "--from says which it is where that can't be told",
+    ranges: options.vmallocinfo === undefined ? undefined : rangesOf(options.vmallocinfo),
+    makeTell: () => {
+      const registers = makeRegisters();
+      return registers.see.bind(registers);
+    },
+    producer: "mmiostrider 0.1.0",
+    onProgress: (done_bytes: number, whole_bytes: number) => progress.update(done_bytes, whole_bytes),
+  };
+  try {
+    let result: Awaited<ReturnType<typeof convert>>;
+    if (keys !== undefined) {
+      if (options.to !== undefined && options.to !== "parquet") {
+        throw new UsageError(`--partition makes Parquet, not ${options.to}`);
+      }
+      const to = out ?? (from === "-" ? undefined : `${from.replace(/\/+$/, "")}.parquet`);
+      if (to === undefined || to === "-") throw new UsageError("--partition needs a folder to write to");
+      result = await convertPartitioned(from, to, keys, { ...shared, to: "parquet" });
+    } else {
+      if (out === undefined) throw new UsageError("convert needs IN and OUT; - is standard input or output");
+      if (isFolder(from)) throw new UsageError(`${from} is a folder: --partition makes a data set of it`);
+      const to = options.to ?? outputFormatOf(out);
+      if (to === undefined) {
+        throw new UsageError(`what ${out === "-" ? "standard output" : out} should become isn't told by its name`, {
+          advice: `--to says it: ${outputFormats.join(", ")}`,
+        });
+      }
+      result = await convert(from, out, { ...shared, to });
+    }
+    progress.end();
+    for (const note of result.notes) process.stderr.write(`mmiostrider: note: ${note}\n`);
+    for (const what of result.incomplete) process.stderr.write(`mmiostrider: incomplete: ${what}\n`);
+    if (result.incomplete.length > 0) process.exitCode = ExitCode.incomplete;
+  } catch (error) {
+    // `| head` has seen enough.
+    if (error instanceof UserError && (error.cause as NodeJS.ErrnoException | undefined)?.code === "EPIPE") return;
+    throw error;
+  } finally {
+    progress.end();
+  }
+}
+
+function partitionKeysOf(text: string): PartitionKey[] {
+  const keys = text.split(",").map((key) => key.trim());
+  for (const key of keys) {
+    if (!(partitionKeys as readonly string[]).includes(key)) {
+      throw new UsageError(`--partition knows no ${key === "" ? "empty key" : key}`, {
+        advice: `it knows ${partitionKeys.join(", ")}`,
+      });
+    }
+  }
+  if (new Set(keys).size < keys.length) throw new UsageError("--partition names a key twice");
+  return keys as PartitionKey[];
+}
+
+function rangesOf(path: string) {
+  try {
+    return parseVmallocInfo(readFileSync(path, "latin1"), path);
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    throw new UserError(`reading ${path} failed: ${messageOf(error)}`, { cause: error });
+  }
+}

@@ -1,0 +1,82 @@
+// `mmiostrider cut`: a part of a trace as a trace of its own.
+import type { Command } from "commander";
+import { cutTrace } from "../../analysis/rewriting/cut-trace.js";
+import { UsageError } from "../../base/errors.js";
+import { countText } from "../../base/units.js";
+import { makeTrace, requireFileForJson, tellMade } from "../shared/new-trace.js";
+import { openReadable } from "../shared/open-input.js";
+import { Progress } from "../shared/progress.js";
+import {
+  addFilterOption,
+  addRangeOptions,
+  addRegisterOptions,
+  type RegisterOptions,
+  registersOf,
+  type SelectionOptions,
+  selectionOf,
+} from "../shared/selection-options.js";
+
+interface CutOptions extends SelectionOptions, RegisterOptions {
+  output: string;
+  json?: true;
+}
+
+export function addCut(program: Command): void {
+  const command = program
+    .command("cut")
+    .summary("write a part of a trace into a new one")
+    .description(
+      "Writes the events from one place of a trace to another into a new trace. Times stay what they are, and what is " +
+        "mapped, who the sites are and which devices there are is known in it as in the whole.",
+    )
+    .argument("<file>", "the trace, or a log that convert reads; - is standard input")
+    .requiredOption("-o, --output <file>", "the new trace; - is standard output");
+  addRangeOptions(command);
+  addFilterOption(command);
+  addRegisterOptions(command)
+    .option("--json", "what was written, as JSON on standard output")
+    .addHelpText(
+      "after",
+      `
+A trace cut with --filter says in its summary that it isn't complete, so that nobody takes it for the whole.
+
+Examples:
+  mmiostrider cut --from 1.5 --to 1600ms e1000.mmt -o link-up.mmt
+  mmiostrider cut --from @1000 --to @1999 e1000.mmt -o - | mmiostrider report -
+  mmiostrider cut --from 'mark:cable pulled' e1000.mmt -o after.mmt
+  mmiostrider cut --filter 'device == 00:04.0' all.mmt -o nic.mmt
+  mmiostrider cut --json --from @1000 e1000.mmt -o rest.mmt | jq .events
+
+Exit codes: 0 done, 1 failed (nothing is left behind then), 2 wrong usage.`,
+    )
+    .action(async (file: string, options: CutOptions) => {
+      const selection = selectionOf(options);
+      if (selection.from === undefined && selection.to === undefined && selection.filter === undefined) {
+        throw new UsageError("cut needs --from, --to or --filter: else it is the whole trace");
+      }
+      requireFileForJson(options);
+      const makeRegisters = registersOf(options);
+      const reader = await openReadable(file);
+      const progress = new Progress("cutting");
+      try {
+        const events = await makeTrace(options.output, ({ create, check }) =>
+          cutTrace(reader, {
+            selection,
+            registers: makeRegisters(),
+            commandLine: ["mmiostrider", ...process.argv.slice(2)],
+            leftOut: options.filter === undefined ? undefined : `only what fits the filter ${options.filter} was kept`,
+            progress: (done) => {
+              check();
+              progress.update(done, reader.events);
+            },
+            create,
+          }),
+        );
+        progress.end();
+        await tellMade(options, { events, inputs: [reader] }, `${countText(events)} events`);
+      } finally {
+        progress.end();
+        await reader.close();
+      }
+    });
+}

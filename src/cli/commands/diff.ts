@@ -1,0 +1,168 @@
+// `mmiostrider diff`: what a driver did differently in two recordings.
+import type { Command } from "commander";
+import { collectSequences, type DeviceSequence, type SequenceEntry } from "../../analysis/diff/access-sequence.js";
+import { type DiffResult, diffTraces, Masks, type TraceDifference } from "../../analysis/diff/diff-traces.js";
+import { ExitCode, UsageError } from "../../base/errors.js";
+import { countText } from "../../base/units.js";
+import { writeJson } from "../shared/json-output.js";
+import { openReadable } from "../shared/open-input.js";
+import { type ColorChoice, colorChoices, paintFor } from "../shared/paint.js";
+import { Progress } from "../shared/progress.js";
+import {
+  addFilterOption,
+  addRegisterOptions,
+  type RegisterOptions,
+  registersOf,
+  type SelectionOptions,
+  selectionOf,
+} from "../shared/selection-options.js";
+import { tableLines } from "../shared/table.js";
+import { TextOutput } from "../shared/text-output.js";
+import { tellIncomplete } from "./report.js";
+
+const topDefault = 50;
+
+interface DiffOptions extends SelectionOptions, RegisterOptions {
+  mask?: string[];
+  reads?: true;
+  top: number;
+  json?: true;
+  color: ColorChoice;
+}
+
+export function addDiff(program: Command): void {
+  const collect = (value: string, before: string[] = []) => [...before, value];
+  const command = program
+    .command("diff")
+    .summary("say what a driver did differently in two recordings")
+    .description(
+      "Aligns two traces of one driver by the registers it touches one after the other, device by device, and tells " +
+        "which writes are missing, new, or of another value. A read repeated at once counts as one.",
+    )
+    .argument("<a>", "the first trace, of a working run, say")
+    .argument("<b>", "the second trace")
+    .option(
+      "--mask <register[=bits]>",
+      "values that may differ: TDBAL, 'RD*', STATUS=0x80000, BAR0+0x10; repeatable",
+      collect,
+    )
+    .option(
+      "--like-a <file>",
+      "another trace of what A is: what varies between the two is no difference; repeatable",
+      collect,
+    )
+    .option("--reads", "list reads of another value, too, and take them for a difference")
+    .option("--top <number>", "differences to list; 0 is all", parseTop, topDefault);
+  addFilterOption(command);
+  addRegisterOptions(command)
+    .addOption(program.createOption("--color <when>", "colours").choices(colorChoices).default("auto"))
+    .option("--json", "everything, as JSON")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  mmiostrider diff working.mmt broken.mmt
+  mmiostrider diff --mask 'TDBA?' --mask 'RDBA?' --mask CTRL=0x40 working.mmt broken.mmt
+  mmiostrider diff --like-a working-again.mmt working.mmt broken.mmt
+  mmiostrider diff --filter 'register != EECD' --json a.mmt b.mmt | jq .differences
+
+Both traces' accesses are kept in memory: of very large traces, compare parts (cut, --filter).
+
+Exit codes: 0 the same, 1 different (or failed, with a message), 2 wrong usage, 3 the same as far as the traces go, but one
+of them is incomplete.`,
+    )
+    .action(async (a: string, b: string, options: DiffOptions & { likeA?: string[] }) => {
+      const masks = masksOf(options.mask ?? []);
+      const selection = selectionOf(options);
+      const makeRegisters = registersOf(options);
+      let incomplete = false;
+      const read = async (file: string): Promise<DeviceSequence[]> => {
+        const reader = await openReadable(file);
+        const progress = new Progress(`reading ${file}`);
+        try {
+          return await collectSequences(reader, makeRegisters(), selection, (done) =>
+            progress.update(done, reader.events),
+          );
+        } finally {
+          progress.end();
+          incomplete = tellIncomplete(reader) || incomplete;
+          await reader.close();
+        }
+      };
+      const first = await read(a);
+      const second = await read(b);
+      for (const like of options.likeA ?? []) masks.learn(first, await read(like));
+      const result = diffTraces(first, second, masks);
+      const output = new TextOutput();
+      if (options.json) await writeJson(output, result);
+      else await output.write(textOf(result, options));
+      await output.flush();
+      const readsDiffer = options.reads === true && result.devices.some(({ read: count }) => count > 0);
+      if (!result.same || readsDiffer) process.exitCode = ExitCode.failed;
+      else if (incomplete) process.exitCode = ExitCode.incomplete;
+    });
+}
+
+function parseTop(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new UsageError(`--top ${text} isn't a number of differences`);
+  return Number(text);
+}
+
+function masksOf(texts: readonly string[]): Masks {
+  const masks = new Masks();
+  for (const text of texts) {
+    const equals = text.lastIndexOf("=");
+    const bits = equals < 0 ? "0xffffffffffffffffffffffffffffffff" : text.slice(equals + 1);
+    const register = equals < 0 ? text : text.slice(0, equals);
+    if (register === "" || !/^(0x[0-9a-f]{1,32}|\d{1,38})$/i.test(bits)) {
+      throw new UsageError(`--mask ${text} is no register's name, or name and bits`, {
+        advice: "such as TDBAL, STATUS=0x80000 or BAR0+0x10=0xff",
+      });
+    }
+    masks.add({ register, bits: BigInt(bits) });
+  }
+  return masks;
+}
+
+function textOf(result: DiffResult, options: DiffOptions): string {
+  const paint = paintFor(options.color) ?? ((_part, text) => text);
+  const rows = result.devices.map(({ device, driver, both, aligned, written, read, missing, extra }) => [
+    driver === null ? device : `${device} ${driver}`,
+    ...[aligned, written, read, missing, extra].map(countText),
+    both ? "" : missing > 0 ? "only A accesses it" : "only B accesses it",
+  ]);
+  const names = ["device", ">in both", ">written differently", ">read differently", ">only in A", ">only in B", ""];
+  const lines = tableLines([names, ...rows]);
+  const listed = result.differences.filter(({ kind }) => options.reads === true || kind !== "read");
+  const shown = options.top === 0 ? listed : listed.slice(0, options.top);
+  let before: TraceDifference | undefined;
+  for (const difference of shown) {
+    if (!follows(before, difference)) lines.push("");
+    before = difference;
+    const { kind, device, first, second } = difference;
+    if (first !== null) lines.push(paint("alarm", line("-", device, first)));
+    if (second !== null) lines.push(paint("read", line("+", device, second)));
+    if (kind === "written" || kind === "read") before = undefined;
+  }
+  if (shown.length < listed.length || result.more) {
+    lines.push(
+      "",
+      `… and ${result.more ? "at least " : ""}${countText(listed.length - shown.length)} more (--top 0 lists all)`,
+    );
+  }
+  lines.push("", result.same ? "the same" : "DIFFERENT");
+  return `${lines.join("\n")}\n`;
+}
+
+/** Whether two differences belong together: the next access of the same trace. */
+function follows(before: TraceDifference | undefined, next: TraceDifference): boolean {
+  return before !== undefined && before.kind === next.kind && before.device === next.device;
+}
+
+function line(sign: string, device: string, entry: SequenceEntry): string {
+  const op = `${entry.kind === "read" ? "R" : "W"} ${entry.width_bytes}`;
+  const value = `0x${entry.value.toString(16).padStart(2 * entry.width_bytes, "0")}`;
+  const times = entry.count > 1 ? ` ×${countText(entry.count)}` : "";
+  const where = `${device} ${entry.register.padEnd(14)}`;
+  return `${sign} @${entry.event} ${entry.time_s.toFixed(9)} ${op} ${where} ${value}${times} ${entry.site}`.trimEnd();
+}

@@ -1,0 +1,139 @@
+// `mmiostrider lab`: runs a command in a disposable machine.
+import { writeFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { type Command, Option } from "commander";
+import { type ExitCode, UsageError, UserError } from "../../base/errors.js";
+import { buildCore } from "../../capture/emulate/core-build.js";
+import { installTools } from "../../lab/debian.js";
+import { type LabKernel, prepareKernel } from "../../lab/kernel-package.js";
+import { probeKvm } from "../../lab/kvm-probe.js";
+import { labTools } from "../../lab/needs.js";
+import { splitWords } from "../../lab/split-words.js";
+import { complaintIn, LabError, runInLab, type Threads, threadModes } from "../../lab/virtual-machine.js";
+
+const examples = `
+Examples:
+  mmiostrider lab -- uname -a
+  mmiostrider lab --kernel debian:6.12 --cpus 4 -- 'cat /proc/interrupts'
+  mmiostrider lab --qemu '-netdev user,id=n0 -device e1000,netdev=n0' --truth truth.log --share out -- \\
+    'mmiostrider record --driver e1000 -o /share/e1000.mmt -- modprobe e1000'
+
+Kernels: debian:6.1, debian:6.12, each with -rt behind it for that flavour; host; or a folder that holds boot/vmlinuz-* and
+lib/modules/*. Debian's are downloaded with apt and unpacked into the cache, not installed. The machine needs 9p and overlay
+in its kernel, which Debian's -cloud flavour doesn't have.
+
+In the machine, / is the host's root: readable, and writable without any effect on the host; /share is DIR.
+With --suspendable, / is in the machine's memory, and holds busybox, Node, mmiostrider and the kernel's modules only; /share is
+copied from DIR at the start, and what is new or has changed in it is copied back at the end. It takes 1 GB (--memory).
+With a thread for each CPU, QEMU 7.2 rarely runs an instruction as it was while another CPU changed it, and the machine
+crashes: for what patches code that is running, as tracers of all functions do, say --threads single.
+The exit code is COMMAND's; 1 when the machine itself fails.`;
+
+interface LabOptions {
+  kernel: string;
+  cpus: string;
+  threads: Threads;
+  memory: string;
+  qemu: string[];
+  append?: string;
+  truth?: string;
+  share?: string;
+  console?: string;
+  suspendable?: boolean;
+  timeout: string;
+}
+
+export function addLab(program: Command): void {
+  program
+    .command("lab")
+    .description("run a command in a disposable QEMU machine")
+    .argument("<command...>", "what to run there, with sh -c")
+    .option("--kernel <kernel>", "which kernel to boot", "debian:6.1")
+    .option("--cpus <n>", "how many CPUs the machine has", "2")
+    .addOption(
+      new Option("--threads <mode>", "a thread for each CPU, or a single one for all in turns")
+        .choices(threadModes)
+        .default("multi"),
+    )
+    .option("--memory <MB>", "how much memory it has", "2048")
+    .option("--qemu <args>", "more of QEMU's arguments, split at blanks outside quotes; may be repeated", collect, [])
+    .option("--append <words>", "more words for the kernel's command line")
+    .option("--truth <file>", "keep QEMU's own log of what the devices received")
+    .option("--share <dir>", "a folder that the machine may write to, as /share")
+    .option("--suspendable", "a small root in the machine's own memory, so that it can suspend and resume")
+    .option("--console <file>", "keep what the machine's kernel says")
+    .option("--timeout <seconds>", "end the machine after this long", "600")
+    .passThroughOptions()
+    .addHelpText("after", examples)
+    .action(runLab);
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, value];
+}
+
+async function runLab(words: string[], options: LabOptions): Promise<void> {
+  const cpus = wholeNumber("--cpus", options.cpus, 1, 64);
+  const memory_MB = wholeNumber("--memory", options.memory, 256, 65_536);
+  const timeout_s = wholeNumber("--timeout", options.timeout, 1, 86_400);
+  const say = (line: string) => process.stderr.write(`${line}\n`);
+
+  await installTools(labTools, say);
+  const kernel = await prepareKernel(options.kernel, say);
+  await prepareCore(kernel, say);
+  const interrupted = new AbortController();
+  const interrupt = () => interrupted.abort();
+  process.once("SIGINT", interrupt);
+  process.once("SIGTERM", interrupt);
+  const keepConsole = (log: string) => {
+    if (options.console !== undefined) writeFileSync(options.console, log);
+  };
+  const { works: kvm } = await probeKvm(kernel.imagePath);
+  const result = await runInLab({
+    kernel,
+    cpus,
+    threads: options.threads,
+    memory_MB,
+    kvm,
+    qemuArguments: options.qemu.flatMap(splitWords),
+    kernelParameters: options.append,
+    truthFile: options.truth === undefined ? undefined : resolve(options.truth),
+    shareDirectory: options.share === undefined ? undefined : resolve(options.share),
+    suspendable: options.suspendable ?? false,
+    command: words.join(" "),
+    timeout_s,
+    onOutput: (chunk) => process.stdout.write(chunk),
+    signal: interrupted.signal,
+  }).catch((error: unknown) => {
+    if (error instanceof LabError) keepConsole(error.consoleLog);
+    throw error;
+  });
+  keepConsole(result.consoleLog);
+  const complaint = complaintIn(result.consoleLog);
+  if (complaint !== undefined) say(`the machine's kernel complained:\n${complaint}`);
+  process.exitCode = result.exitCode as ExitCode;
+}
+
+/** Builds the core out here, where the compiler runs at full speed; the machine finds it in the cache. */
+async function prepareCore(kernel: LabKernel, say: (line: string) => void): Promise<void> {
+  if (kernel.headersDirectory === undefined) return;
+  try {
+    await buildCore({
+      release: kernel.release,
+      headersDirectory: kernel.headersDirectory,
+      onBuild: () => say(`Building the core for ${kernel.release}`),
+    });
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    // most commands don't need it, and record says so itself
+    say(`${error.message}\n  nothing can be recorded in this machine`);
+  }
+}
+
+function wholeNumber(option: string, text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (!/^\d+$/.test(text) || value < least || value > most) {
+    throw new UsageError(`${option} ${text}: not a whole number from ${least} to ${most}`);
+  }
+  return value;
+}

@@ -1,0 +1,18 @@
+// `mmiostrider mark`: puts a marker into the recording that is running in another shell.
+import type { Command } from "commander";
+import { isCoreThere, sendMark } from "../../capture/emulate/control-device.js";
+import { isTracing, writeMarker } from "../../capture/singlestep/mmiotracer.js";
+
+export function addMark(program: Command): void {
+  program
+    .command("mark")
+    .summary("put a marker into the running recording")
+    .description("Puts a marker into the recording that is running, in order with the accesses around it. Needs root.")
+    .argument("<text...>", "the marker's text; several words are joined by spaces")
+    .addHelpText("after", '\nExample:\n  mmiostrider mark "cable pulled"')
+    .action((words: string[]) => {
+      const text = words.join(" ");
+      if (!isCoreThere() && isTracing()) writeMarker(text);
+      else sendMark(text);
+    });
+}

@@ -1,0 +1,60 @@
+// `mmiostrider merge`: several traces of one machine as one.
+import type { Command } from "commander";
+import { mergeTraces } from "../../analysis/rewriting/merge-traces.js";
+import { UsageError } from "../../base/errors.js";
+import { countText } from "../../base/units.js";
+import type { TraceReader } from "../../trace/file/reader.js";
+import { makeTrace, requireFileForJson, tellMade } from "../shared/new-trace.js";
+import { openReadable } from "../shared/open-input.js";
+import { Progress } from "../shared/progress.js";
+
+const filesMax = 256;
+
+export function addMerge(program: Command): void {
+  program
+    .command("merge")
+    .summary("make one trace of several, in the order of time")
+    .description(
+      "Makes one trace of several of one machine, in the order of time: by the TSC where they are of one boot, else by " +
+        "the wall clock. Mappings whose numbers clash get new ones.",
+    )
+    .argument("<files...>", "the traces, or logs that convert reads, two or more; one may be -, standard input")
+    .requiredOption("-o, --output <file>", "the new trace; - is standard output")
+    .option("--json", "what was written, as JSON on standard output")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  mmiostrider merge probe.mmt traffic.mmt remove.mmt -o all.mmt
+  mmiostrider merge nic.mmt gpu.mmt -o - | mmiostrider report -
+  mmiostrider merge --json *.mmt -o /tmp/all.mmt | jq .events
+
+Exit codes: 0 done, 1 failed (nothing is left behind then), 2 wrong usage.`,
+    )
+    .action(async (files: string[], options: { output: string; json?: true }) => {
+      if (files.length < 2) throw new UsageError("merge needs two traces or more");
+      if (files.length > filesMax) throw new UsageError(`merge takes at most ${filesMax} traces`);
+      if (files.filter((file) => file === "-").length > 1) throw new UsageError("standard input can be read only once");
+      requireFileForJson(options);
+      const readers: TraceReader[] = [];
+      const progress = new Progress("merging");
+      try {
+        for (const file of files) readers.push(await openReadable(file));
+        const events = await makeTrace(options.output, ({ create, check }) =>
+          mergeTraces(readers, {
+            commandLine: ["mmiostrider", ...process.argv.slice(2)],
+            progress: (done, all) => {
+              check();
+              progress.update(done, all);
+            },
+            create,
+          }),
+        );
+        progress.end();
+        await tellMade(options, { events, inputs: readers }, `${countText(events)} events of ${files.length} traces`);
+      } finally {
+        progress.end();
+        for (const reader of readers) await reader.close();
+      }
+    });
+}

@@ -1,0 +1,312 @@
+// `mmiostrider record`: records the MMIO accesses of kernel drivers into a trace.
+import { statSync } from "node:fs";
+import { resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Command, Option } from "commander";
+import { ExitCode, UsageError, UserError } from "../../base/errors.js";
+import { countText } from "../../base/units.js";
+import { findUser, type UnprivilegedUser } from "../../capture/feed/unprivileged-user.js";
+import { type Filter, formatRange, resolveFilter } from "../../capture/filters.js";
+import type { CommonRecordingOptions, Recording, RecordingResult } from "../../capture/recording.js";
+import { writeJson } from "../shared/json-output.js";
+import { LiveLine } from "../shared/live-line.js";
+import {
+  parseDuration,
+  parseRingSize,
+  type RecordOptions,
+  requireEmulate,
+  requireRoot,
+  requireWritable,
+  ringDefault_bytes,
+  signingKey,
+  stdout,
+} from "../shared/record-options.js";
+import { StopSignals } from "../shared/stop-signals.js";
+import { TextOutput } from "../shared/text-output.js";
+import { requireProgram, TracedCommand } from "../shared/traced-command.js";
+
+/** How long a command may take to end after we were told to stop. */
+const commandEnd_ms = 5_000;
+
+const help = `
+Without COMMAND it records until Ctrl-C. A trace written to - goes to standard output, and COMMAND's output to standard error.
+
+Engine singlestep needs no module, and so nothing that Secure Boot or lockdown=integrity forbid; lockdown=confidentiality
+closes tracefs, and with that mmiotrace. It costs: all CPUs but one are switched off while it records, an access takes several
+times as long, and what mmiotrace can't decode (string moves, SSE, AVX, exchanges, arithmetic on device memory) is counted as
+escaped. tracefs is mounted where it isn't. Whatever ends it, tracer, CPUs and tracefs are put back.
+
+With -Z, what handles data that came from devices (reading, parsing, compressing, writing) is done by a process that has become
+USER, as tcpdump does with its -Z; all that it has of root's are the open ends of the core and of the trace. What only root may
+do (starting, stopping, unloading, looking at mappings) stays with the recorder. The trace is root's, as without -Z. COMMAND is
+run as root, for most are modprobe; \`-- runuser -u USER -- COMMAND\` runs it as somebody else.
+
+Examples:
+  mmiostrider record --driver e1000 -o e1000.mmt -- modprobe e1000
+  mmiostrider record --driver nvme -Z nobody -o nvme.mmt -- modprobe nvme
+  mmiostrider record --driver nvme --rebind --duration 10 -o nvme.mmt
+  mmiostrider record --device 00:04.0 --relaxed --ring-size 64M -o fast.mmt
+  mmiostrider record --engine singlestep --driver e1000 -o single.mmt -- modprobe e1000
+  mmiostrider record --json --driver e1000 -o e1000.mmt -- modprobe e1000 | jq .accesses
+  mmiostrider record --range 0xfebc0000-0xfebdffff -o - | gzip > part.mmt.gz
+
+Exit codes: 0 recorded; 1 failed, or COMMAND failed; 2 wrong usage; 3 recorded but incomplete (lost or escaped records,
+mappings without a decoy). 3 counts more than COMMAND's failure.`;
+
+export function addRecord(program: Command): void {
+  const collect = (value: string, before: string[] = []) => [...before, value];
+  program
+    .command("record")
+    .summary("record every MMIO access of a driver")
+    .description(
+      "Records every access that kernel drivers make to memory-mapped I/O while COMMAND runs, or until Ctrl-C, on all " +
+        "CPUs, into a trace. Mappings that are made while recording are recorded; a mapping made before is real, not a decoy.",
+    )
+    .usage("[options] -o FILE [-- COMMAND...]")
+    .argument("[command...]", "what to run while recording")
+    .addOption(
+      new Option("--engine <engine>", "emulate: decoys and emulation; singlestep: the kernel's own mmiotrace")
+        .choices(["emulate", "singlestep"])
+        .default("emulate"),
+    )
+    .option("--device <bdf>", "the PCI device at this address (0000:00:04.0, or 00:04.0); repeatable", collect)
+    .option("--driver <name>", "the devices that this driver has, or could take; repeatable", collect)
+    .option("--range <first-last>", "these physical addresses, hexadecimal, both included; repeatable", collect)
+    .option("--all", "every mapping that is made while recording")
+    .option("--exclude-wc", "leave out write-combining mappings (framebuffers)")
+    .option("--ring-size <bytes>", "the buffer between core and recorder: 64K to 1G (default: 16M)", parseRingSize)
+    .option("--relaxed", "let CPUs access devices at once: faster, but the order between CPUs isn't kept")
+    .option("--clean-room", "record no addresses of instructions and no symbols")
+    .option("--rebind", "take the devices from their drivers first, and give them back once recording has begun")
+    .option("--core <file>", "the core's module to load, instead of the one built for this kernel")
+    .option("--sign-key <file>", "sign the core with this private key (PEM) before loading it, for Secure Boot")
+    .option("--sign-cert <file>", "that key's certificate, which the kernel trusts (a machine owner key)")
+    .option("--duration <seconds>", "stop after this time", parseDuration)
+    .option(
+      "-Z, --relinquish-privileges <user>",
+      "have a process of this user, without root's rights, read the records and write the trace",
+    )
+    .option("-o, --output <file>", "the trace to write; - is standard output")
+    .option("--json", "the end as JSON on standard output; COMMAND's output goes to standard error then")
+    .passThroughOptions()
+    .addHelpText("after", help)
+    .action(async (command: string[], options: RecordOptions) => {
+      process.exitCode = await record(command, options);
+    });
+}
+
+async function record(command: string[], asked: RecordOptions): Promise<ExitCode> {
+  const options = { ...asked, output: outputOf(command, asked) };
+  const filter = await resolveFilter({
+    devices: options.device ?? [],
+    drivers: options.driver ?? [],
+    ranges: options.range ?? [],
+    all: options.all === true,
+  });
+  if (options.rebind === true && filter.functions.length === 0) {
+    throw new UsageError("--rebind needs --device or --driver: there is nothing else that could be unbound");
+  }
+  if (options.json === true && options.output === stdout) {
+    throw new UsageError("--json and -o - both want standard output");
+  }
+  requireEmulate(options);
+  signingKey(options);
+  requireRoot("recording");
+  const user = options.relinquishPrivileges === undefined ? undefined : await findUser(options.relinquishPrivileges);
+  requireProgram(command);
+  requireWritable(options.output);
+  for (const remark of filter.remarks) say(remark);
+
+  const signals = new StopSignals();
+  let recording: Recording;
+  try {
+    recording = await start(filter, options, user);
+  } catch (error) {
+    signals.release();
+    throw signals.received === undefined ? error : new UserError(`ended by ${signals.received} before recording began`);
+  }
+  const began_ms = performance.now();
+  tellEarly(recording, filter, options);
+  let end: Awaited<ReturnType<typeof runUntilEnd>>;
+  let core: "unloaded" | "in use" = "unloaded";
+  try {
+    end = await runUntilEnd(recording, command, options, signals);
+  } finally {
+    // Only now: the command may have outlived the recording, and unmapped the last decoy.
+    if (options.engine === "emulate") {
+      const { unloadCore } = await import("../../capture/emulate/core-load.js");
+      core = await unloadCore();
+    }
+    signals.release();
+  }
+  if (core === "in use") {
+    say("the core stays loaded, emulating silently, until the drivers unmap what they mapped while it recorded");
+  }
+  const seconds = (end.stopped_ms - began_ms) / 1000;
+  const exitCode = exitCodeOf(end.result, end.failure);
+  if (options.json === true) await printJson(end.result, { ...end, output: options.output, seconds, exitCode });
+  else printSummary(end.result, end.failure, options.output, seconds);
+  if (end.result.failure !== undefined) throw end.result.failure;
+  return exitCode;
+}
+
+/**
+ * Starts recording with the engine that is asked for. Throws UserError; everything is then as it was before.
+ * Only now is an engine loaded: who made a mistake needn't wait for that.
+ */
+async function start(
+  filter: Filter,
+  options: RecordOptions & { output: string },
+  user: UnprivilegedUser | undefined,
+): Promise<Recording> {
+  const common: CommonRecordingOptions = {
+    filter,
+    ring_bytes: options.ringSize ?? ringDefault_bytes,
+    rebind: options.rebind === true,
+    commandLine: ["mmiostrider", ...process.argv.slice(2)],
+    output: options.output,
+    user,
+    onNotice: say,
+  };
+  if (options.engine === "singlestep") {
+    const { SinglestepRecording } = await import("../../capture/singlestep/singlestep.js");
+    return SinglestepRecording.start(common);
+  }
+  const { KernelRecording } = await import("../../capture/emulate/emulate.js");
+  return KernelRecording.start({
+    ...common,
+    relaxed: options.relaxed === true,
+    cleanRoom: options.cleanRoom === true,
+    excludeWriteCombining: options.excludeWc === true,
+    coreFile: options.core === undefined ? undefined : resolve(options.core),
+    sign: signingKey(options),
+  });
+}
+
+/** Where the trace goes. Not commander's to ask for: it would hide a misspelt option, which ends its search for options. */
+function outputOf(command: readonly string[], options: RecordOptions): string {
+  if (options.output !== undefined) return options.output;
+  throw new UsageError("no trace to write to: -o FILE is missing", {
+    advice: command.length === 0 ? "-o - is standard output" : "options come before COMMAND",
+  });
+}
+
+/** Runs the command, or waits, until something says stop; then stops the recording. */
+async function runUntilEnd(
+  recording: Recording,
+  command: readonly string[],
+  options: RecordOptions & { output: string },
+  signals: StopSignals,
+): Promise<{ failure: string | undefined; result: RecordingResult; stopped_ms: number }> {
+  let eventsBefore = 0;
+  const live = new LiveLine((seconds) => {
+    const now = recording.progress();
+    const rate = Math.round((now.accesses - eventsBefore) / seconds);
+    eventsBefore = now.accesses;
+    return (
+      `${countText(now.accesses)} events, ${countText(rate)}/s, ${countText(now.lost)} lost, ` +
+      `${countText(now.escaped)} escaped, ${countText(now.mappings)} mappings`
+    );
+  });
+  const timer = new AbortController();
+  const duration =
+    options.duration === undefined
+      ? []
+      : [sleep(options.duration * 1000, undefined, { signal: timer.signal }).catch(() => {})];
+  let failure: string | undefined;
+  let traced: TracedCommand | undefined;
+  let result: RecordingResult;
+  let stopped_ms = 0;
+  try {
+    if (command.length > 0 && signals.received === undefined) {
+      traced = new TracedCommand(command, options.output === stdout || options.json === true ? "stderr" : "inherit");
+    }
+    const ends: Promise<unknown>[] = [signals.first, recording.broken, ...duration];
+    if (traced !== undefined) ends.push(traced.ended);
+    else if (command.length === 0 && options.duration === undefined) say("recording; Ctrl-C stops");
+    await Promise.race(ends);
+    if (traced !== undefined && signals.received !== undefined) {
+      traced.signal(signals.received);
+      await Promise.race([traced.ended, sleep(commandEnd_ms, undefined, { ref: false })]);
+    }
+  } finally {
+    timer.abort();
+    live.end();
+    stopped_ms = performance.now();
+    result = await recording.stop();
+  }
+  if (traced !== undefined) {
+    if (result.failure !== undefined)
+      say("recording has ended, for the trace can't be written any more; COMMAND goes on");
+    // Recording may have ended first (--duration, a full disk): the command is still ours to wait for, unless told to stop.
+    const end = await Promise.race([traced.ended, signals.first.then(() => undefined)]);
+    if (end === undefined) {
+      traced.leave(signals.received!);
+      failure = `the command ${traced.name} still runs; it isn't recorded any more`;
+    } else if (signals.received === undefined) failure = traced.failure(end);
+  }
+  return { failure, result, stopped_ms };
+}
+
+/** A mapping made before recording began is real, not a decoy: the user must know, and what to do. */
+function tellEarly(recording: Recording, filter: Filter, options: RecordOptions): void {
+  const early = recording.earlyMappings;
+  if (early.length === 0) return;
+  if (filter.all) {
+    say(
+      `${countText(early.length)} mappings were made before recording began: they are real, not decoys, and not recorded`,
+    );
+    return;
+  }
+  for (const mapping of early) {
+    say(
+      `the mapping ${formatRange(mapping)} by ${mapping.caller} was made before recording began: it is real, not a decoy`,
+    );
+  }
+  const bound = filter.functions.some((found) => found.driver !== null);
+  if (bound && options.rebind !== true) {
+    say("  its accesses can't be recorded; --rebind unbinds the driver first and binds it again while recording");
+  }
+}
+
+/** The end, in plain lines on standard error. */
+function printSummary(result: RecordingResult, failure: string | undefined, output: string, seconds: number): void {
+  const where = output === stdout ? "standard output" : output;
+  const size = output === stdout ? "" : ` (${countText(sizeOf(output) ?? 0)} bytes)`;
+  say(
+    `${countText(result.accesses)} events in ${seconds.toFixed(1)} s, ${countText(result.lost)} lost, ` +
+      `${countText(result.escaped)} escaped, ${countText(result.mappings)} mappings: ${where}${size}`,
+  );
+  for (const sentence of result.incomplete) say(`incomplete: ${sentence}`);
+  for (const problem of result.problems) say(problem);
+  if (failure !== undefined) say(failure);
+}
+
+/** The same, for a program. */
+async function printJson(
+  result: RecordingResult,
+  end: { output: string; seconds: number; failure: string | undefined; exitCode: ExitCode },
+): Promise<void> {
+  const { accesses, lost, escaped, missed, mappings, incomplete } = result;
+  const problems = [...result.problems, ...(end.failure === undefined ? [] : [end.failure])];
+  if (result.failure !== undefined) problems.push(result.failure.message);
+  const { output, exitCode } = end;
+  const bytes = sizeOf(output) ?? null;
+  const duration_s = Number(end.seconds.toFixed(3));
+  const counts = { accesses, lost, escaped, missed, mappings };
+  await writeJson(new TextOutput(), { output, bytes, duration_s, ...counts, incomplete, problems, exitCode });
+}
+
+function sizeOf(output: string): number | undefined {
+  return statSync(output, { throwIfNoEntry: false })?.size;
+}
+
+function exitCodeOf(result: RecordingResult, failure: string | undefined): ExitCode {
+  if (result.failure !== undefined) return result.failure.exitCode;
+  if (result.incomplete.length > 0) return ExitCode.incomplete;
+  return failure !== undefined || result.problems.length > 0 ? ExitCode.failed : ExitCode.done;
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}

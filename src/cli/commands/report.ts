@@ -1,0 +1,266 @@
+// `mmiostrider report`: prints a trace, one line an event.
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Command } from "commander";
+import { endingWords, type Poll, PollFinder } from "../../analysis/folding/polls.js";
+import type { AccessRegisters, RegisterAccess } from "../../analysis/view/access-registers.js";
+import type { EventView } from "../../analysis/view/event-view.js";
+import { Range, type Selection, selectedViews, type ViewBatch } from "../../analysis/view/selection.js";
+import { assertUnreachable } from "../../base/assert.js";
+import { ExitCode, UsageError } from "../../base/errors.js";
+import { countText, durationText } from "../../base/units.js";
+import { EventRows, traceName } from "../../trace/export/event-rows.js";
+import { MmiotraceWriter } from "../../trace/export/mmiotrace.js";
+import { csvHead, csvLine, jsonLine } from "../../trace/export/row-text.js";
+import type { TraceReader } from "../../trace/file/reader.js";
+import { incompleteOf } from "../../trace/incomplete.js";
+import { openTrace } from "../../trace/node/file-source.js";
+import { TraceState } from "../../trace/state.js";
+import { TextWriter } from "../../trace/text.js";
+import { openReadableOrLive } from "../shared/open-input.js";
+import { Pager } from "../shared/pager.js";
+import { type ColorChoice, colorChoices, paintFor } from "../shared/paint.js";
+import { Progress } from "../shared/progress.js";
+import {
+  addFilterOption,
+  addRangeOptions,
+  addRegisterOptions,
+  type RegisterOptions,
+  registersOf,
+  type SelectionOptions,
+  selectionOf,
+} from "../shared/selection-options.js";
+import { StopSignals } from "../shared/stop-signals.js";
+import { OutputClosed, TextOutput } from "../shared/text-output.js";
+
+const formats = ["text", "mmiotrace", "jsonl", "csv"] as const;
+type Format = (typeof formats)[number];
+
+/** The recorder brings what it has into the file twice a second. */
+const followEvery_ms = 200;
+/** Lines are handed on in pieces: a call a line costs more than the line. */
+const linesAtOnce_chars = 16 * 1024;
+
+interface ReportOptions extends SelectionOptions, RegisterOptions {
+  format: Format;
+  follow?: true;
+  fold?: true;
+  color: ColorChoice;
+  pager: boolean;
+}
+
+export function addReport(program: Command): void {
+  const command = program
+    .command("report")
+    .summary("print a trace, one line an access")
+    .description("Prints a trace, one line an access. On a terminal it comes through $PAGER, or less.")
+    .argument("<file>", "the trace, or a log that convert reads; - is standard input, a trace printed as it comes")
+    .addOption(program.createOption("--format <format>", "how the lines look").choices(formats).default("text"));
+  addFilterOption(command);
+  addRangeOptions(command);
+  command
+    .option("--follow", "go on while the trace is being recorded, until it ends or Ctrl-C")
+    .option("--fold", "one line for a poll: the same read by the same code again and again");
+  addRegisterOptions(command)
+    .addOption(program.createOption("--color <when>", "colours").choices(colorChoices).default("auto"))
+    .option("--no-pager", "print straight to the terminal")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  mmiostrider report e1000.mmt
+  mmiostrider report --filter 'register == CTRL and write' e1000.mmt
+  mmiostrider report --filter 'site ~ "reset_hw" or value & 0x40' --from 0.7 --to 900ms e1000.mmt
+  mmiostrider report --fold --from mark:ping nic.mmt
+  mmiostrider report --follow nic.mmt                    (while record writes it)
+  mmiostrider record --driver nvme -o - | mmiostrider report -
+  mmiostrider report --registers rnndb/nv_mmio.xml:NV_MMIO mmiotrace.txt.gz
+  mmiostrider report --format mmiotrace e1000.mmt > e1000.txt
+  mmiostrider report --format jsonl e1000.mmt | jq 'select(.op == "write") | .register'
+
+docs/filter.md describes the filters. Lost records are always told, whatever the filter.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage (a filter that can't be read), 3 the trace is incomplete: cut, or with lost or
+escaped records.`,
+    )
+    .action(async (file: string, options: ReportOptions) => {
+      const selection = selectionOf(options);
+      const makeRegisters = registersOf(options);
+      if (options.fold === true && options.format !== "text") {
+        throw new UsageError(`--fold needs --format text, not ${options.format}`);
+      }
+      const reader = await (options.follow === true ? openTrace(file) : openReadableOrLive(file));
+      const live = options.follow === true || reader.source.coming === true;
+      const pager = options.pager && options.follow !== true ? Pager.start() : undefined;
+      const output = pager === undefined ? new TextOutput() : new TextOutput(pager.input);
+      try {
+        const walk = new Walk(reader, makeRegisters(), selection, live ? output : undefined);
+        await print(walk, output, options);
+        await output.flush();
+      } catch (error) {
+        if (!(error instanceof OutputClosed)) throw error;
+        return;
+      } finally {
+        await pager?.end();
+        await reader.close();
+      }
+      if (tellIncomplete(reader)) process.exitCode = ExitCode.incomplete;
+    });
+}
+
+/** What is to be printed, in order; waits for more where the trace is followed. */
+class Walk {
+  readonly reader: TraceReader;
+  private readonly registers: AccessRegisters;
+  private readonly selection: Selection;
+  /** Flushed whenever there is nothing more to print for now. Undefined where the trace isn't followed. */
+  private readonly followed: TextOutput | undefined;
+  private readonly progress = new Progress("printing", { whilePrinting: true });
+
+  constructor(reader: TraceReader, registers: AccessRegisters, selection: Selection, followed: TextOutput | undefined) {
+    this.reader = reader;
+    this.registers = registers;
+    this.selection = selection;
+    this.followed = followed;
+  }
+
+  async *batches(): AsyncGenerator<ViewBatch, void, undefined> {
+    const { reader, registers, selection, followed } = this;
+    const range = new Range(reader.header, selection);
+    const piped = reader.source.coming !== undefined;
+    // Ctrl-C ends the recorder at the pipe's other end, and what it still says is wanted; a second one ends us.
+    if (piped) process.once("SIGINT", ignore);
+    const signals = followed === undefined || piped ? undefined : new StopSignals();
+    try {
+      for (let fromBlock = 0; ; ) {
+        for await (const batch of selectedViews(reader, registers, selection, { fromBlock, range })) {
+          yield batch;
+          if (followed === undefined) this.progress.update(batch.block.firstEvent + batch.block.events, reader.events);
+        }
+        fromBlock = reader.blocks.length;
+        if (followed === undefined || reader.summary !== null) return;
+        await followed.flush();
+        for (;;) {
+          // asked before looking: what comes afterwards is for the next look
+          const { coming } = reader.source;
+          if ((await reader.refresh()) > 0 || reader.summary !== null) break;
+          if (coming === false || signals?.received !== undefined) return;
+          await Promise.race([sleep(followEvery_ms), ...(signals === undefined ? [] : [signals.first])]);
+        }
+      }
+    } finally {
+      signals?.release();
+      process.off("SIGINT", ignore);
+      this.progress.end();
+    }
+  }
+}
+
+function ignore(): void {}
+
+function print(walk: Walk, output: TextOutput, options: ReportOptions): Promise<void> {
+  switch (options.format) {
+    case "text":
+      return printText(walk, output, options);
+    case "mmiotrace":
+      return printMmiotrace(walk, output);
+    case "jsonl":
+    case "csv":
+      return printRows(walk, output, options.format);
+    default:
+      return assertUnreachable(options.format);
+  }
+}
+
+async function printRows(walk: Walk, output: TextOutput, format: "jsonl" | "csv"): Promise<void> {
+  const line = format === "csv" ? csvLine : jsonLine;
+  if (format === "csv") await output.write(csvHead());
+  const { header, source } = walk.reader;
+  let register: RegisterAccess | undefined;
+  const rows = new EventRows(header, traceName(source.name), () => register);
+  for await (const { views } of walk.batches()) {
+    for (const view of views) {
+      register = view.register;
+      const row = rows.row(view.event, view.state);
+      const written = row === undefined ? undefined : output.write(line(row));
+      if (written !== undefined) await written;
+    }
+  }
+}
+
+async function printText(walk: Walk, output: TextOutput, options: ReportOptions): Promise<void> {
+  const { reader } = walk;
+  let register: RegisterAccess | undefined;
+  const text = new TextWriter(reader.header, () => register, paintFor(options.color));
+  await output.write(text.head());
+  let state = new TraceState(reader.header);
+  let accesses = 0;
+  let lines = "";
+  const polls = new PollFinder((item) => {
+    register = item.register;
+    if (item.kind === "single") lines += text.line(item.event, state);
+    else lines += text.accessLine({ ...item.last, tsc: item.first.tsc }, state, pollWords(item, reader));
+  });
+  const print =
+    options.fold === true
+      ? (view: EventView) => polls.add(view.event, view.register)
+      : (view: EventView) => {
+          register = view.register;
+          lines += text.line(view.event, state);
+        };
+  for await (const batch of walk.batches()) {
+    // What is held back is told with the state that it happened in.
+    if (batch.state !== state) polls.end();
+    state = batch.state;
+    for (const view of batch.views) {
+      if (view.access !== undefined) accesses += 1;
+      print(view);
+      if (lines.length < linesAtOnce_chars) continue;
+      const written = output.write(lines);
+      lines = "";
+      if (written !== undefined) await written;
+    }
+    const written = output.write(lines);
+    lines = "";
+    if (written !== undefined) await written;
+  }
+  polls.end();
+  await output.write(`${lines}# ${counts(reader, accesses)}\n`);
+}
+
+function pollWords(poll: Poll, reader: TraceReader): string {
+  const duration_s = Number(poll.last.tsc - poll.first.tsc) / reader.header.clock.tscFrequency_hz;
+  return `×${countText(poll.count)} in ${durationText(duration_s)}, ${endingWords(poll)}`;
+}
+
+async function printMmiotrace(walk: Walk, output: TextOutput): Promise<void> {
+  const { reader } = walk;
+  const text = new MmiotraceWriter(reader.header);
+  // The kernel prints the devices once; a driver that was bound later is named there all the same.
+  const state = new TraceState(reader.header);
+  for (const { update } of reader.updates) state.update(update);
+  await output.write(text.head(state.pciFunctions));
+  for await (const { views } of walk.batches()) {
+    for (const { event } of views) {
+      const written = output.write(text.lines(event));
+      if (written !== undefined) await written;
+    }
+  }
+}
+
+/** What was printed, and what the recorder said at its end. */
+function counts(reader: TraceReader, accesses: number): string {
+  const { summary } = reader;
+  const rest =
+    summary === null
+      ? "cut: lost and escaped are not known"
+      : `${countText(summary.lost)} lost, ${countText(summary.escaped)} escaped, ${countText(summary.mappings)} mappings`;
+  const complete = reader.complete && summary?.incomplete.length === 0;
+  return `${countText(accesses)} accesses, ${rest}${complete ? ", complete" : ", INCOMPLETE"}`;
+}
+
+/** Says on standard error what is missing from the trace. Returns whether anything is. */
+export function tellIncomplete(reader: TraceReader): boolean {
+  const missing = incompleteOf(reader);
+  for (const what of missing) process.stderr.write(`mmiostrider: ${reader.source.name}: incomplete: ${what}\n`);
+  return missing.length > 0;
+}

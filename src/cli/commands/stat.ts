@@ -1,0 +1,187 @@
+// `mmiostrider stat`: counts of a trace by device, register, site and CPU, and who polls.
+import type { Command } from "commander";
+import {
+  type RegisterStatistics,
+  type Rows,
+  type Statistics,
+  StatisticsCollector,
+} from "../../analysis/statistics/statistics.js";
+import type { TallyResult } from "../../analysis/statistics/tally.js";
+import { barName } from "../../analysis/view/device-names.js";
+import { selectedViews } from "../../analysis/view/selection.js";
+import { ExitCode, UsageError } from "../../base/errors.js";
+import { bytesText, countText, durationText } from "../../base/units.js";
+import { writeJson } from "../shared/json-output.js";
+import { openReadable } from "../shared/open-input.js";
+import { Progress } from "../shared/progress.js";
+import {
+  addFilterOption,
+  addRangeOptions,
+  addRegisterOptions,
+  type RegisterOptions,
+  registersOf,
+  type SelectionOptions,
+  selectionOf,
+} from "../shared/selection-options.js";
+import { tableLines } from "../shared/table.js";
+import { TextOutput } from "../shared/text-output.js";
+import { tellIncomplete } from "./report.js";
+
+const subjects = ["device", "register", "site", "cpu", "poll"] as const;
+type Subject = (typeof subjects)[number];
+const topDefault = 10;
+
+interface StatOptions extends SelectionOptions, RegisterOptions {
+  by?: Subject[];
+  top: number;
+  json?: true;
+}
+
+export function addStat(program: Command): void {
+  const command = program
+    .command("stat")
+    .summary("count accesses by device, register, site and CPU, and find who polls")
+    .description(
+      "Counts a trace's accesses, bytes and the time between accesses by device, register, site and CPU, and finds " +
+        "what is polled: the same read by the same code three times in a row or more.",
+    )
+    .argument("<file>", "the trace, or a log that convert reads; - is standard input")
+    .addOption(
+      program
+        .createOption("--by <subject>", "only this table; repeatable")
+        .choices(subjects)
+        .argParser((value: string, before: Subject[] = []) => {
+          if (!(subjects as readonly string[]).includes(value)) {
+            throw new UsageError(`--by ${value}: there is no such table`, {
+              advice: `there are ${subjects.join(", ")}`,
+            });
+          }
+          return [...before, value as Subject];
+        }),
+    )
+    .option("--top <number>", "rows a table, the most frequent first; 0 is all", parseTop, topDefault);
+  addFilterOption(command);
+  addRangeOptions(command);
+  addRegisterOptions(command)
+    .option("--json", "everything, as JSON")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  mmiostrider stat e1000.mmt
+  mmiostrider stat --by register --top 0 e1000.mmt
+  mmiostrider stat --filter 'context == hardirq' --from 1.5 e1000.mmt
+  mmiostrider stat --json e1000.mmt | jq '.registers[0]'
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the trace is incomplete.`,
+    )
+    .action(async (file: string, options: StatOptions) => {
+      const selection = selectionOf(options);
+      const makeRegisters = registersOf(options);
+      const reader = await openReadable(file);
+      const progress = new Progress("counting");
+      const output = new TextOutput();
+      try {
+        const collector = new StatisticsCollector(reader.header.clock);
+        for await (const { block, views } of selectedViews(reader, makeRegisters(), selection)) {
+          for (const view of views) collector.add(view);
+          progress.update(block.firstEvent + block.events, reader.events);
+        }
+        progress.end();
+        const result = collector.result();
+        if (options.json) await writeJson(output, result);
+        else await output.write(textOf(result, options));
+        await output.flush();
+      } finally {
+        progress.end();
+        await reader.close();
+      }
+      if (tellIncomplete(reader)) process.exitCode = ExitCode.incomplete;
+    });
+}
+
+function parseTop(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new UsageError(`--top ${text} isn't a number of rows`);
+  return Number(text);
+}
+
+function textOf(result: Statistics, options: StatOptions): string {
+  const { accesses, reads, writes, read_bytes, written_bytes, first_s, last_s } = result;
+  const span = first_s === null || last_s === null ? "" : ` in ${durationText(last_s - first_s)}`;
+  const lines = [
+    `${countText(accesses)} accesses${span}: ${countText(reads)} reads (${bytesText(read_bytes)}), ` +
+      `${countText(writes)} writes (${bytesText(written_bytes)})`,
+  ];
+  if (result.lost + result.escaped > 0) {
+    lines.push(`${countText(result.lost)} records lost, ${countText(result.escaped)} escaped`);
+  }
+  for (const subject of options.by ?? subjects) lines.push("", ...tableOf(subject, result, options.top));
+  return `${lines.join("\n")}\n`;
+}
+
+const tallyNames = [">accesses", ">reads", ">writes", ">bytes", ">between: least", ">mean", ">greatest"];
+
+function tallyCells(tally: TallyResult): string[] {
+  const { accesses, reads, writes, read_bytes, written_bytes, between_s } = tally;
+  return [
+    countText(accesses),
+    countText(reads),
+    countText(writes),
+    bytesText(read_bytes + written_bytes),
+    ...(between_s === null ? ["", "", ""] : [between_s.least, between_s.mean, between_s.greatest].map(durationText)),
+  ];
+}
+
+function tableOf(subject: Subject, result: Statistics, top: number): string[] {
+  switch (subject) {
+    case "device":
+      return cut(top, ["device", ...tallyNames], result.devices, (row) => [deviceText(row), ...tallyCells(row)]);
+    case "register":
+      return cut(top, ["register", "where", ">width", ...tallyNames, ">values", ">last"], result.registers, (row) => [
+        row.register ?? "",
+        placeText(row),
+        row.width_bytes === null ? "" : `${row.width_bytes}`,
+        ...tallyCells(row),
+        `${countText(row.values)}${row.moreValues ? "+" : ""}`,
+        row.last,
+      ]);
+    case "site":
+      return cut(top, ["site", ...tallyNames], result.sites, (row) => [row.site, ...tallyCells(row)]);
+    case "cpu":
+      return cut(top, ["CPU", ...tallyNames, ">hardirq", ">softirq"], result.cpus, (row) => [
+        `${row.cpu}`,
+        ...tallyCells(row),
+        countText(row.hardirq),
+        countText(row.softirq),
+      ]);
+    case "poll":
+      if (result.polls.length === 0) return ["nothing was polled"];
+      return cut(top, ["polled", "where", ">polls", ">reads", ">longest", ">in all", "site"], result.polls, (row) => [
+        row.register ?? "",
+        placeText(row),
+        countText(row.polls),
+        countText(row.reads),
+        countText(row.longest),
+        durationText(row.duration_s),
+        row.site ?? "",
+      ]);
+  }
+}
+
+/** A table of the first `top` rows, and how many were left out. */
+function cut<T>(top: number, names: string[], rows: Rows<T>, cells: (row: T) => string[]): string[] {
+  const shown = rows.first(top === 0 ? rows.length : top);
+  const lines = tableLines([names, ...shown.map(cells)]);
+  if (shown.length < rows.length) lines.push(`… and ${countText(rows.length - shown.length)} more (--top 0 shows all)`);
+  return lines;
+}
+
+function deviceText({ device, driver }: { device: string | null; driver: string | null }): string {
+  return device === null ? "in no BAR" : driver === null ? device : `${device} ${driver}`;
+}
+
+function placeText(row: Pick<RegisterStatistics, "device" | "driver" | "bar" | "offset">): string {
+  if (row.bar === null) return row.offset ?? "in no BAR, elsewhere";
+  const bar = `${deviceText(row)} ${barName(row.bar)}`;
+  return row.offset === null ? `${bar}, elsewhere` : `${bar}+${row.offset}`;
+}

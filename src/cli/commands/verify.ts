@@ -1,0 +1,127 @@
+// `mmiostrider verify`: compares a trace with QEMU's own log of what the devices received.
+import type { Command } from "commander";
+import { verify } from "../../analysis/verify/verify.js";
+import type { AccessText, RegionResult, VerifyResult } from "../../analysis/verify/verify-result.js";
+import { ExitCode } from "../../base/errors.js";
+import { countText } from "../../base/units.js";
+import { writeJson } from "../shared/json-output.js";
+import { openReadable } from "../shared/open-input.js";
+import { Progress } from "../shared/progress.js";
+import { TextOutput } from "../shared/text-output.js";
+
+const shownMax = 10;
+
+interface VerifyCommandOptions {
+  truth: string;
+  json?: true;
+  leaveOutUnmapped?: true;
+  expectAll?: true;
+  cut?: true;
+}
+
+export function addVerify(program: Command): void {
+  program
+    .command("verify")
+    .description("compare a trace with the ground truth that QEMU logged, access by access")
+    .argument("<file>", "the trace, or a log that convert reads; - is standard input")
+    .requiredOption("--truth <log>", "QEMU's log of `-trace memory_region_ops_*` (lab --truth keeps it)")
+    .option(
+      "--leave-out-unmapped",
+      "don't count accesses that may have happened while no recorded mapping covered them",
+    )
+    .option("--expect-all", "count accesses, too, to regions of which QEMU logged nothing (it backs them with memory)")
+    .option("--cut", "the recorder was killed: compare as far as the trace goes")
+    .option("--json", "print the result as JSON")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  mmiostrider verify e1000.mmt --truth e1000.log
+  mmiostrider verify e1000.mmt --truth e1000.log --json | jq .regions
+
+Every access of trace and log is kept in memory.
+
+Exits with 0 only where trace and truth are identical: count, order, width, address, value. Else with 1.`,
+    )
+    .action(async (file: string, options: VerifyCommandOptions) => {
+      const reader = await openReadable(file);
+      const progress = new Progress("verifying");
+      try {
+        const result = await verify(reader, options.truth, {
+          progress: (part, whole) => progress.update(part, whole),
+          ...(options.leaveOutUnmapped === true ? { leaveOutUnmapped: true } : {}),
+          expectAll: options.expectAll === true,
+          cut: options.cut === true,
+        });
+        progress.end();
+        const output = new TextOutput();
+        if (options.json) await writeJson(output, result);
+        else await output.write(print(result));
+        await output.flush();
+        if (!result.identical) process.exitCode = ExitCode.failed;
+      } finally {
+        progress.end();
+        await reader.close();
+      }
+    });
+}
+
+function print(result: VerifyResult): string {
+  const lines: string[] = [];
+  const rows = result.regions.map((region) => [
+    region.device,
+    region.name === "" ? "(nothing in the log)" : region.name,
+    countText(region.trace),
+    countText(region.truth),
+    verdict(region),
+  ]);
+  lines.push(...table([["device", "region", "trace", "truth", "identical"], ...rows]));
+  for (const difference of result.differences.slice(0, shownMax)) {
+    lines.push("", `${difference.kind} in ${difference.device} ${difference.region}:`);
+    for (const before of difference.before) lines.push(`    both   ${accessLine(before, "line")}`);
+    if (difference.trace !== null) lines.push(`    trace  ${accessLine(difference.trace, "event")}`);
+    if (difference.truth !== null) lines.push(`    truth  ${accessLine(difference.truth, "line")}`);
+  }
+  const hidden = result.differences.length - shownMax;
+  if (hidden > 0) lines.push("", `… and ${result.moreDifferences ? "at least " : ""}${countText(hidden)} more`);
+  lines.push("");
+  const { outsideFence, noMappingAlive, notLogged } = result.leftOut;
+  const fence =
+    result.fence === null ? "no fence: the whole log counts" : `${countText(outsideFence)} outside the fence`;
+  lines.push(`left out of the log: ${fence}, ${countText(noMappingAlive)} while no recorded mapping covered them`);
+  if (notLogged > 0)
+    lines.push(`left out of the trace: ${countText(notLogged)} accesses to regions QEMU logs nothing of`);
+  if (result.split + result.widened > 0) {
+    lines.push(
+      `fitted as QEMU does: ${countText(result.split)} split, ${countText(result.widened)} by their own bytes only`,
+    );
+  }
+  if (result.otherCpu > 0) lines.push(`${countText(result.otherCpu)} were made by another CPU than the log says`);
+  lines.push(
+    result.identical
+      ? `identical: ${countText(result.compared)} accesses, in the order of ${result.order}`
+      : `NOT identical: ${result.reasons.join("; ")}`,
+  );
+  return `${lines.join("\n")}\n`;
+}
+
+function verdict({ differences, trace, truth }: RegionResult): string {
+  if (differences > 0) return `no: ${countText(differences)} differ`;
+  return trace === truth ? "yes" : "yes, but for what was left out";
+}
+
+function accessLine(access: AccessText, place: string): string {
+  const letter = access.kind === "read" ? "R" : "W";
+  return `${letter} ${access.width_bytes} ${access.address} ${access.value} CPU ${access.cpu} (${place} ${access.place})`;
+}
+
+/** Columns as wide as their widest cell. */
+function table(rows: string[][]): string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column]!))
+      .join("  ")
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,42 @@
+// What the reading commands read: a trace, packed with gzip or not, or a log of another format, which becomes a trace in a temporary
+// file first.
+import { statSync } from "node:fs";
+import { FormatError } from "../../base/errors.js";
+import type { TraceReader } from "../../trace/file/reader.js";
+import { openTrace } from "../../trace/node/file-source.js";
+import { openAsTrace, openInput } from "../../trace/node/open-log.js";
+import { Progress } from "./progress.js";
+
+/** Opens `file`, whatever its format; `-` is standard input. It has all come, then. Throws UserError, FormatError. */
+export async function openReadable(file: string): Promise<TraceReader> {
+  const progress = new Progress(`reading ${file}`);
+  try {
+    const input = await openInput(file, { onProgress: (done, whole) => progress.update(done, whole) });
+    try {
+      const { reader, notes } = await openAsTrace(input);
+      progress.end();
+      for (const note of notes) process.stderr.write(`mmiostrider: ${input.name}: note: ${note}\n`);
+      return reader;
+    } finally {
+      input.close();
+    }
+  } finally {
+    progress.end();
+  }
+}
+
+/** The same for what is to be shown as it comes: a pipe, which must be a trace, is read while somebody writes into it. */
+export async function openReadableOrLive(file: string): Promise<TraceReader> {
+  if (file !== "-" && statSync(file, { throwIfNoEntry: false })?.isFIFO() !== true) return openReadable(file);
+  try {
+    return await openTrace(file);
+  } catch (error) {
+    if (!(error instanceof FormatError) || error.offset !== 0) throw error;
+    throw new FormatError(error.file, error.what, {
+      offset: 0,
+      advice:
+        error.advice ??
+        "a log of another format can't be shown as it comes: put it into a file, or through `mmiostrider convert`",
+    });
+  }
+}

@@ -1,0 +1,37 @@
+// Colours on a terminal: whether there should be any, and which.
+import { styleText } from "node:util";
+import type { LinePart, Paint } from "../../trace/text.js";
+
+export const colorChoices = ["auto", "always", "never"] as const;
+export type ColorChoice = (typeof colorChoices)[number];
+
+type Style = Parameters<typeof styleText>[0];
+
+const styles: Readonly<Record<LinePart, Style | undefined>> = {
+  head: "dim",
+  time: "dim",
+  read: "green",
+  write: "yellow",
+  where: undefined,
+  register: "bold",
+  value: "cyan",
+  site: "dim",
+  meaning: "magenta",
+  note: "blue",
+  alarm: ["bold", "red"],
+};
+
+/** `auto` is for a terminal that isn't called dumb, and obeys NO_COLOR (no-color.org). */
+export function wantsColor(choice: ColorChoice, stream: { isTTY?: boolean } = process.stdout): boolean {
+  if (choice !== "auto") return choice === "always";
+  return stream.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== "dumb";
+}
+
+/** Undefined where there shall be no colours. */
+export function paintFor(choice: ColorChoice): Paint | undefined {
+  if (!wantsColor(choice)) return undefined;
+  return (part, text) => {
+    const style = styles[part];
+    return style === undefined || text.trim() === "" ? text : styleText(style, text, { validateStream: false });
+  };
+}

@@ -1,0 +1,101 @@
+// The options of `mmiostrider record`: their values, and what must be right before anything is started.
+import { accessSync, constants, statSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import { messageOf, UsageError, UserError } from "../../base/errors.js";
+import { controlDevice } from "../../capture/emulate/control-device.js";
+import type { SigningKey } from "../../capture/emulate/module-signing.js";
+
+/** What the core takes, docs/control-device.md. */
+const ringMin_bytes = 65_536;
+const ringMax_bytes = 1024 ** 3;
+/** The core's own. */
+export const ringDefault_bytes = 16 * 1024 ** 2;
+/** As FILE: standard output. */
+export const stdout = "-";
+
+export interface RecordOptions {
+  engine: "emulate" | "singlestep";
+  device?: string[];
+  driver?: string[];
+  range?: string[];
+  all?: true;
+  excludeWc?: true;
+  ringSize?: number;
+  relaxed?: true;
+  cleanRoom?: true;
+  rebind?: true;
+  core?: string;
+  signKey?: string;
+  signCert?: string;
+  duration?: number;
+  relinquishPrivileges?: string;
+  output?: string;
+  json?: true;
+}
+
+/** `65536`, `64K`, `16M`, `1G`. Throws UsageError. */
+export function parseRingSize(text: string): number {
+  const match = /^(\d{1,12})([KMG]?)(?:i?B)?$/i.exec(text);
+  const unit = { "": 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 }[match?.[2]?.toUpperCase() ?? ""];
+  const bytes = Number(match?.[1]) * (unit ?? Number.NaN);
+  if (!(bytes >= ringMin_bytes && bytes <= ringMax_bytes)) {
+    throw new UsageError(`--ring-size ${text}: not a size from 64K to 1G`, { advice: "for example: --ring-size 64M" });
+  }
+  return bytes;
+}
+
+export function parseDuration(text: string): number {
+  const seconds = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  // Node's timers count milliseconds in 31 bits.
+  if (!(seconds > 0 && seconds * 1000 < 2 ** 31)) throw new UsageError(`--duration ${text}: not a number of seconds`);
+  return seconds;
+}
+
+/** mmiotrace has nothing like these. */
+export function requireEmulate(options: RecordOptions): void {
+  if (options.engine === "emulate") return;
+  const given = {
+    "--relaxed": options.relaxed,
+    "--clean-room": options.cleanRoom,
+    "--exclude-wc": options.excludeWc,
+    "--core": options.core,
+    "--sign-key": options.signKey,
+  };
+  for (const [name, value] of Object.entries(given)) {
+    if (value !== undefined)
+      throw new UsageError(`${name} isn't for engine ${options.engine}: mmiotrace has nothing like it`);
+  }
+}
+
+/** Throws UserError unless this process may load modules and talk to the core. */
+export function requireRoot(doing: string): void {
+  if (process.geteuid?.() === 0) return;
+  throw new UserError(`${doing} needs root: it loads a kernel module and reads ${controlDevice}`, {
+    advice: "try again with sudo",
+  });
+}
+
+/** Throws UserError when the trace can't be made there, before anything is started; makes nothing. */
+export function requireWritable(output: string): void {
+  if (output === stdout) {
+    if (process.stdout.isTTY === true) throw new UsageError("a trace is binary: it isn't written to a terminal");
+    return;
+  }
+  try {
+    const there = statSync(output, { throwIfNoEntry: false });
+    if (there?.isDirectory() === true) throw new Error("it is a folder");
+    accessSync(there === undefined ? dirname(resolve(output)) : output, constants.W_OK);
+  } catch (error) {
+    throw new UserError(`writing the trace ${output} isn't possible: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** The key to sign the core with, or undefined. Throws UsageError where half of it is missing. */
+export function signingKey({ signKey, signCert }: RecordOptions): SigningKey | undefined {
+  if (signKey === undefined && signCert === undefined) return undefined;
+  if (signKey === undefined || signCert === undefined) {
+    throw new UsageError("--sign-key and --sign-cert belong together: the key signs, the certificate says whose it is");
+  }
+  const path = (file: string) => (file.startsWith("pkcs11:") ? file : resolve(file));
+  return { key: path(signKey), certificate: path(signCert) };
+}

@@ -1,0 +1,43 @@
+// Standard output for commands that print much: in large pieces, waiting for a slow reader, ending quietly where the
+// reader has gone (`| head`).
+import type { Writable } from "node:stream";
+import { UserError } from "../../base/errors.js";
+
+const piece_chars = 64 * 1024;
+
+/** The reader of our output has gone: nothing more to do, and nothing wrong. */
+export class OutputClosed extends UserError {
+  override readonly name = "OutputClosed";
+  constructor() {
+    super("nobody reads the output any more", { exitCode: 0 });
+  }
+}
+
+export class TextOutput {
+  private readonly stream: Writable;
+  private pending = "";
+  private failure: Error | undefined;
+
+  constructor(stream: Writable = process.stdout) {
+    this.stream = stream;
+    stream.on("error", (error: NodeJS.ErrnoException) => {
+      this.failure =
+        error.code === "EPIPE" ? new OutputClosed() : new UserError(`writing the output failed: ${error.message}`);
+    });
+  }
+
+  /** Await what it returns where it returns something. */
+  write(text: string): Promise<void> | undefined {
+    this.pending += text;
+    return this.pending.length >= piece_chars ? this.flush() : undefined;
+  }
+
+  async flush(): Promise<void> {
+    if (this.pending !== "") {
+      const text = this.pending;
+      this.pending = "";
+      await new Promise<void>((resolve) => this.stream.write(text, () => resolve()));
+    }
+    if (this.failure !== undefined) throw this.failure;
+  }
+}

@@ -1,0 +1,129 @@
+// The built-in register databases and which PCI functions they are for.
+import { join } from "node:path";
+import { type Layout, type Observer, RegisterDatabase } from "../database.js";
+import { observeXhci } from "../observers.js";
+import { layoutFromConfig, mergeLayouts } from "../pci-config.js";
+import { e1000Devices, e1000eDevices, intel, redHat, virtioDevices, virtioVariant } from "../pci-ids.js";
+import { builtInDirectory, loadSchema } from "./load.js";
+
+export interface BuiltIn {
+  /** What `--registers` and `registers list` call it. */
+  readonly name: string;
+  readonly title: string;
+  readonly file: string;
+  readonly layout: Layout;
+  readonly variants: ReadonlyMap<string, string>;
+  /** PCI functions by vendor and device … */
+  readonly devices: readonly (readonly [vendor: number, devices: readonly number[]])[];
+  /** … or, for devices of a standard, by the 24 bits of class, subclass and programming interface. */
+  readonly classCode: number | undefined;
+  readonly observer: Observer | undefined;
+  /** The variant that a device's number decides: enum and value. */
+  readonly variantOf: ((device: number) => readonly [varset: string, variant: string] | undefined) | undefined;
+}
+
+const common = { variants: new Map(), devices: [], classCode: undefined, observer: undefined, variantOf: undefined };
+
+function atStart(...domains: [bar: number, domain: string][]): Layout {
+  return new Map(domains.map(([bar, domain]) => [bar, [{ domain, start: 0 }]]));
+}
+
+export const builtIns: readonly BuiltIn[] = [
+  {
+    ...common,
+    ...{ name: "e1000", title: "Intel 8254x gigabit Ethernet", file: "e1000.xml", layout: atStart([0, "E1000"]) },
+    variants: new Map([["gbe-family", "PCI"]]),
+    devices: [[intel, e1000Devices]],
+  },
+  {
+    ...common,
+    ...{ name: "e1000e", title: "Intel 8257x and later gigabit Ethernet", file: "e1000e.xml" },
+    layout: atStart([0, "E1000"], [1, "ICH_FLASH"], [3, "MSIX"]),
+    variants: new Map([["gbe-family", "PCIE"]]),
+    devices: [[intel, e1000eDevices]],
+  },
+  {
+    ...common,
+    ...{ name: "nvme", title: "NVM Express", file: "nvme.xml", layout: atStart([0, "NVME"]), classCode: 0x010802 },
+  },
+  {
+    ...common,
+    ...{ name: "ahci", title: "Serial ATA AHCI", file: "ahci.xml", layout: atStart([5, "AHCI"]), classCode: 0x010601 },
+  },
+  {
+    ...common,
+    ...{ name: "xhci", title: "USB xHCI", file: "xhci.xml", layout: atStart([0, "XHCI_CAP"]), classCode: 0x0c0330 },
+    observer: observeXhci,
+  },
+  {
+    ...common,
+    ...{ name: "virtio-pci", title: "Virtual I/O device", file: "virtio-pci.xml" },
+    layout: new Map([
+      [1, [{ domain: "MSIX", start: 0 }]],
+      [
+        4,
+        [
+          { domain: "VIRTIO_COMMON", start: 0x0000 },
+          { domain: "VIRTIO_ISR", start: 0x1000 },
+          { domain: "VIRTIO_DEVICE", start: 0x2000 },
+          { domain: "VIRTIO_NOTIFY", start: 0x3000 },
+        ],
+      ],
+    ]),
+    devices: [[redHat, virtioDevices]],
+    variantOf: virtioVariant,
+  },
+  {
+    ...common,
+    ...{ name: "bochs", title: "Bochs and QEMU display", file: "bochs-display.xml", layout: atStart([2, "BOCHS"]) },
+    devices: [
+      [0x1234, [0x1111]],
+      [0x4321, [0x1111]],
+    ],
+  },
+];
+
+const loaded = new Map<string, RegisterDatabase>();
+
+/** The built-in database called `name`, or undefined. */
+export function builtInDatabase(name: string): RegisterDatabase | undefined {
+  const entry = builtIns.find((builtIn) => builtIn.name === name);
+  if (entry === undefined) return undefined;
+  let database = loaded.get(name);
+  if (database === undefined) {
+    const schema = loadSchema(join(builtInDirectory, entry.file));
+    database = new RegisterDatabase(entry.name, schema, entry.layout, entry.variants, entry.observer);
+    loaded.set(name, database);
+  }
+  return database;
+}
+
+/**
+ * The built-in database for the PCI function with these numbers, or undefined when there is none.
+ *
+ * `classCode` (24 bits: class, subclass, programming interface) finds what is built to a standard, whoever made it.
+ * `config`, the function's configuration space as far as it is known, places what a device may have anywhere in its
+ * BARs: virtio's structures, the MSI-X table.
+ */
+export function findDatabase(
+  vendor: number,
+  device: number,
+  classCode?: number,
+  config?: Uint8Array,
+): RegisterDatabase | undefined {
+  const byDevice = builtIns.find((entry) =>
+    entry.devices.some(([maker, devices]) => maker === vendor && devices.includes(device)),
+  );
+  const entry = byDevice ?? builtIns.find((item) => classCode !== undefined && item.classCode === classCode);
+  if (entry === undefined) return undefined;
+  const variant = entry.variantOf?.(device);
+  const key = `${entry.name} ${variant?.join(" ") ?? ""}`;
+  let database = loaded.get(key) ?? builtInDatabase(entry.name);
+  if (database === undefined) return undefined;
+  if (variant !== undefined && !loaded.has(key)) database = database.withVariant(...variant);
+  loaded.set(key, database);
+  if (config === undefined) return database;
+  const { schema, layout } = database;
+  const told = layoutFromConfig(config, vendor === redHat, (domain) => schema.domains.has(domain));
+  return told.size === 0 ? database : database.withLayout(mergeLayouts(layout, told));
+}

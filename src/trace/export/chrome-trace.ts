@@ -1,0 +1,195 @@
+// A trace for Perfetto's and Chrome's trace viewers: their JSON format ("Trace Event Format"). A track a CPU and a track a
+// device's BAR with an instant an access, a slice a mapping's life, counters of accesses a millisecond.
+import type { AccessEvent, TraceEvent } from "../events.js";
+import type { TraceHeader } from "../header.js";
+import type { TraceState } from "../state.js";
+import type { TellRegister } from "../text.js";
+import { type EventRow, EventRows } from "./event-rows.js";
+import type { TextExport } from "./text-export.js";
+
+/** The format groups tracks in processes: ours are these. */
+const cpuGroup = 1;
+const deviceGroup = 2;
+const counterEvery_ns = 1_000_000n;
+const devicesMax = 4_096;
+/** Accesses in no BAR are on this track. */
+const elsewhere = "other addresses";
+
+export class ChromeTrace implements TextExport {
+  private readonly rows: EventRows;
+  private readonly name: string;
+  private readonly cpus = new Set<number>();
+  private readonly devices = new Map<string, { track: number; reads: number; writes: number }>();
+  private readonly mappings = new Map<number, EventRow>();
+  private counterAt_ns: bigint | undefined;
+  private last_ns = 0n;
+  private first = true;
+
+  constructor(header: TraceHeader, name: string, tellRegister?: TellRegister) {
+    this.rows = new EventRows(header, name, tellRegister);
+    this.name = name;
+  }
+
+  head(): string {
+    return `{"displayTimeUnit":"ns","otherData":${JSON.stringify({ trace: this.name })},"traceEvents":[\n${this.names(cpuGroup, "CPUs")}${this.names(deviceGroup, "devices")}`;
+  }
+
+  event(event: TraceEvent, state: TraceState): string {
+    const row = this.rows.row(event, state);
+    if (row === undefined) return "";
+    // What has no time of its own (a lost mark of mmiotrace's) is shown where it was found.
+    const time_ns = row.time_ns ?? this.last_ns;
+    this.last_ns = time_ns;
+    switch (event.kind) {
+      case "read":
+      case "write":
+        return this.counters(time_ns) + this.access(event, row, time_ns);
+      case "map":
+        this.mappings.set(event.mapping, row);
+        return this.mapping("b", row, time_ns);
+      case "unmap":
+        if (!this.mappings.delete(event.mapping)) return "";
+        return this.mapping("e", row, time_ns);
+      case "lost":
+        return this.instant("g", `LOST: ${row.count} records`, cpuGroup, event.cpu, time_ns, row);
+      default:
+        return this.instant("g", label(row), cpuGroup, event.cpu, time_ns, row);
+    }
+  }
+
+  end(): string {
+    let text = "";
+    for (const row of this.mappings.values()) text += this.mapping("e", row, this.last_ns);
+    if (this.counterAt_ns !== undefined) text += this.counterLines(this.counterAt_ns);
+    return `${text}\n]}\n`;
+  }
+
+  private access(event: AccessEvent, row: EventRow, time_ns: bigint): string {
+    let deviceName = row.device === undefined ? elsewhere : `${row.device} ${row.driver ?? row.pci_id} BAR${row.bar}`;
+    // Hostile traces may name any number of devices.
+    if (!this.devices.has(deviceName) && this.devices.size >= devicesMax) deviceName = elsewhere;
+    let text = "";
+    if (!this.cpus.has(event.cpu)) {
+      this.cpus.add(event.cpu);
+      text += this.threadName(cpuGroup, event.cpu, `CPU ${event.cpu}`);
+    }
+    let device = this.devices.get(deviceName);
+    if (device === undefined) {
+      device = { track: this.devices.size + 1, reads: 0, writes: 0 };
+      this.devices.set(deviceName, device);
+      text += this.threadName(deviceGroup, device.track, deviceName);
+    }
+    if (event.kind === "read") device.reads += 1;
+    else device.writes += 1;
+    const name = label(row);
+    text += this.instant("t", name, cpuGroup, event.cpu, time_ns, row);
+    text += this.instant("t", name, deviceGroup, device.track, time_ns, row);
+    return text;
+  }
+
+  private instant(
+    scope: "t" | "g",
+    name: string,
+    group: number,
+    track: number,
+    time_ns: bigint,
+    row: EventRow,
+  ): string {
+    const args = JSON.stringify(argsOf(row));
+    return this.line(
+      `{"ph":"i","s":"${scope}","name":${JSON.stringify(name)},"cat":"${row.op}","pid":${group},"tid":${track},"ts":${microseconds(time_ns)},"args":${args}}`,
+    );
+  }
+
+  private mapping(phase: "b" | "e", row: EventRow, time_ns: bigint): string {
+    const begun = phase === "b" ? row : (this.mappings.get(row.mapping!) ?? row);
+    const where = begun.device === undefined ? `0x${begun.address?.toString(16)}` : `${begun.device} BAR${begun.bar}`;
+    const args = phase === "b" ? `,"args":${JSON.stringify(argsOf(row))}` : "";
+    return this.line(
+      `{"ph":"${phase}","cat":"mapping","id":${row.mapping},"name":${JSON.stringify(`mapping ${row.mapping}: ${where}`)},"pid":${deviceGroup},"tid":0,"ts":${microseconds(time_ns)}${args}}`,
+    );
+  }
+
+  /** Counters are written when their millisecond is over. */
+  private counters(time_ns: bigint): string {
+    const now = time_ns / counterEvery_ns;
+    const before = this.counterAt_ns;
+    if (before !== undefined && now === before) return "";
+    this.counterAt_ns = now;
+    return before === undefined
+      ? ""
+      : this.counterLines(before) + (now > before + 1n ? this.zeroLines(before + 1n) : "");
+  }
+
+  private counterLines(at: bigint): string {
+    let text = "";
+    for (const [name, device] of this.devices) {
+      text += this.counterLine(name, at, device.reads, device.writes);
+      device.reads = device.writes = 0;
+    }
+    return text;
+  }
+
+  private zeroLines(at: bigint): string {
+    return [...this.devices.keys()].map((name) => this.counterLine(name, at, 0, 0)).join("");
+  }
+
+  private counterLine(device: string, at: bigint, reads: number, writes: number): string {
+    const name = JSON.stringify(`accesses/ms ${device}`);
+    return this.line(
+      `{"ph":"C","name":${name},"pid":${deviceGroup},"ts":${microseconds(at * counterEvery_ns)},"args":{"reads":${reads},"writes":${writes}}}`,
+    );
+  }
+
+  private names(group: number, name: string): string {
+    return this.line(`{"ph":"M","name":"process_name","pid":${group},"args":{"name":"${name}"}}`);
+  }
+
+  private threadName(group: number, track: number, name: string): string {
+    return this.line(
+      `{"ph":"M","name":"thread_name","pid":${group},"tid":${track},"args":{"name":${JSON.stringify(name)}}}`,
+    );
+  }
+
+  private line(text: string): string {
+    const comma = this.first ? "" : ",\n";
+    this.first = false;
+    return comma + text;
+  }
+}
+
+/** `R CTRL = 0x40240`, `W +0xd8 = 0xffffffff`, a mark's text, … */
+function label(row: EventRow): string {
+  if (row.op !== "read" && row.op !== "write") return row.text === undefined ? row.op : `${row.op}: ${row.text}`;
+  const letter = row.op === "read" ? "R" : "W";
+  const where =
+    row.register ?? (row.offset === undefined ? `0x${row.address!.toString(16)}` : `+0x${row.offset.toString(16)}`);
+  return `${letter} ${where} = 0x${row.value!.toString(16)}`;
+}
+
+/** What a click on an event shows. */
+function argsOf(row: EventRow): Record<string, string | number> {
+  const args: Record<string, string | number> = {};
+  const take = (name: string, value: string | number | bigint | undefined) => {
+    if (value !== undefined) args[name] = typeof value === "bigint" ? `0x${value.toString(16)}` : value;
+  };
+  take("event", Number(row.event));
+  take("pid", row.pid);
+  take("context", row.context);
+  take("flags", row.flags);
+  take("width_bytes", row.width_bytes);
+  take("address", row.address);
+  take("offset", row.offset);
+  take("value", row.value);
+  take("meaning", row.meaning);
+  take("site", row.site);
+  take("mapping", row.mapping);
+  return args;
+}
+
+/** The format's time unit, with three decimals. */
+function microseconds(time_ns: bigint): string {
+  const sign = time_ns < 0n ? "-" : "";
+  const size = time_ns < 0n ? -time_ns : time_ns;
+  return `${sign}${size / 1000n}.${(size % 1000n).toString().padStart(3, "0")}`;
+}

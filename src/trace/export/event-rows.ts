@@ -1,0 +1,272 @@
+// An event as a row of a table: the one definition of the columns that JSON Lines, CSV, Parquet and Chrome's trace have.
+// row-text.ts and parquet.ts say how each writes them; docs/convert.md describes them.
+import { secondsText } from "../../base/units.js";
+import type { TraceEvent } from "../events.js";
+import type { TraceHeader } from "../header.js";
+import { RecordFlag } from "../record.js";
+import type { DevicePlace, TraceState } from "../state.js";
+import { shortSymbol, type TellRegister } from "../text.js";
+
+/** A row's cells; what an event doesn't have is undefined. */
+export interface EventRow {
+  /** The trace's name, the same in all of its rows. */
+  trace: string;
+  event: bigint;
+  /** Since recording began. Not a column. */
+  time_ns: bigint | undefined;
+  time_s: number | undefined;
+  /** The wall clock: microseconds since 1970, UTC. */
+  wall: bigint | undefined;
+  cpu: number;
+  pid: number;
+  context: string;
+  op: TraceEvent["kind"];
+  /** `0000:00:04.0` */
+  device: string | undefined;
+  /** `8086:100e` */
+  pci_id: string | undefined;
+  driver: string | undefined;
+  bar: number | undefined;
+  offset: bigint | undefined;
+  address: bigint | undefined;
+  width_bytes: number | undefined;
+  value: bigint | undefined;
+  register: string | undefined;
+  meaning: string | undefined;
+  /** Symbol, or address where there is none. */
+  site: string | undefined;
+  site_address: bigint | undefined;
+  module: string | undefined;
+  mapping: number | undefined;
+  length_bytes: bigint | undefined;
+  /** Of lost records. */
+  count: bigint | undefined;
+  text: string | undefined;
+  flags: string | undefined;
+}
+
+export type ColumnName = Exclude<keyof EventRow, "time_ns">;
+
+/**
+ * `int` is one of up to 32 bits, a number in a row; `long` one of up to 64, a bigint; `bits` the same where text writes it as
+ * hexadecimal digits; `time` a bigint, in microseconds.
+ */
+export type ColumnKind = "text" | "int" | "long" | "bits" | "double" | "time";
+
+/** The columns in their order. */
+export const columns: readonly { name: ColumnName; kind: ColumnKind }[] = [
+  { name: "trace", kind: "text" },
+  { name: "event", kind: "long" },
+  { name: "time_s", kind: "double" },
+  { name: "wall", kind: "time" },
+  { name: "cpu", kind: "int" },
+  { name: "pid", kind: "int" },
+  { name: "context", kind: "text" },
+  { name: "op", kind: "text" },
+  { name: "device", kind: "text" },
+  { name: "pci_id", kind: "text" },
+  { name: "driver", kind: "text" },
+  { name: "bar", kind: "int" },
+  { name: "offset", kind: "long" },
+  { name: "address", kind: "bits" },
+  { name: "width_bytes", kind: "int" },
+  { name: "value", kind: "bits" },
+  { name: "register", kind: "text" },
+  { name: "meaning", kind: "text" },
+  { name: "site", kind: "text" },
+  { name: "site_address", kind: "bits" },
+  { name: "module", kind: "text" },
+  { name: "mapping", kind: "int" },
+  { name: "length_bytes", kind: "bits" },
+  { name: "count", kind: "long" },
+  { name: "text", kind: "text" },
+  { name: "flags", kind: "text" },
+];
+
+const flagNames = ["locked", "string", "user", "unordered", "gone", "stepped", "verbatim"] as const;
+
+/** Flags by their names, separated by spaces; where the CPU was is `contextOf`'s. */
+function flagText(flags: number): string {
+  return flagNames.filter((name) => (flags & RecordFlag[name]) !== 0).join(" ");
+}
+
+/** Where the CPU was: `task`, `softirq`, `hardirq` or `nmi`. */
+function contextOf(flags: number): string {
+  if (flags & RecordFlag.nmi) return "nmi";
+  if (flags & RecordFlag.hardirq) return "hardirq";
+  return flags & RecordFlag.softirq ? "softirq" : "task";
+}
+
+/** A marker's or a module's text, or an escaped instruction's bytes. */
+function textOf(event: TraceEvent): string | undefined {
+  switch (event.kind) {
+    case "mark":
+    case "symbol":
+      return event.text;
+    case "module":
+      return event.gone ? `${event.name} went` : event.name;
+    case "escape":
+      return [...event.instruction].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+    default:
+      return undefined;
+  }
+}
+
+/** What the rows of the trace in the file `path` call it: the file's name without what says the format. */
+export function traceName(path: string): string {
+  return path
+    .replace(/^.*\//, "")
+    .replace(/\.gz$/, "")
+    .replace(/\.(mmt|txt|log|mmiotrace)$/, "");
+}
+
+interface PlaceNames {
+  device: string;
+  pci_id: string;
+  driver: string | undefined;
+}
+
+/** Makes rows of a trace's events, shown in order. */
+export class EventRows {
+  private readonly trace: string;
+  private readonly tellRegister: TellRegister;
+  private readonly start: bigint;
+  private readonly tscFrequency_hz: number;
+  private readonly frequency_hz: bigint;
+  private readonly wall_ns: bigint;
+  private readonly places = new WeakMap<DevicePlace["function"], PlaceNames>();
+  private readonly symbols = new Map<string, { symbol: string; module: string }>();
+
+  /** `trace`: what the rows call it. */
+  constructor(header: TraceHeader, trace: string, tellRegister: TellRegister = () => undefined) {
+    this.trace = trace;
+    this.tellRegister = tellRegister;
+    this.start = BigInt(header.clock.tsc);
+    this.tscFrequency_hz = header.clock.tscFrequency_hz;
+    this.frequency_hz = BigInt(Math.round(header.clock.tscFrequency_hz));
+    this.wall_ns = BigInt(header.clock.wall_ns);
+  }
+
+  /** The event's row, or undefined for what only helps to read the others. A new object each time. */
+  row(event: TraceEvent, state: TraceState): EventRow | undefined {
+    if (event.kind === "symbol") return undefined;
+    // Where an imported log has no time, the time stamp is 0.
+    const time_ns = event.tsc === 0n ? undefined : ((event.tsc - this.start) * 1_000_000_000n) / this.frequency_hz;
+    const row: EventRow = {
+      trace: this.trace,
+      event: BigInt(event.number),
+      time_ns,
+      // As `report` tells it.
+      time_s:
+        time_ns === undefined ? undefined : Number(secondsText(Number(event.tsc - this.start) / this.tscFrequency_hz)),
+      wall: time_ns === undefined || this.wall_ns === 0n ? undefined : (this.wall_ns + time_ns) / 1000n,
+      cpu: event.cpu,
+      pid: event.pid,
+      context: contextOf(event.flags),
+      op: event.kind,
+      device: undefined,
+      pci_id: undefined,
+      driver: undefined,
+      bar: undefined,
+      offset: undefined,
+      address: undefined,
+      width_bytes: undefined,
+      value: undefined,
+      register: undefined,
+      meaning: undefined,
+      site: undefined,
+      site_address: undefined,
+      module: undefined,
+      mapping: undefined,
+      length_bytes: undefined,
+      count: undefined,
+      text: textOf(event),
+      flags: flagText(event.flags) || undefined,
+    };
+    this.fill(row, event, state);
+    return row;
+  }
+
+  private fill(row: EventRow, event: Exclude<TraceEvent, { kind: "symbol" }>, state: TraceState): void {
+    switch (event.kind) {
+      case "read":
+      case "write": {
+        row.width_bytes = event.width_bytes;
+        row.value = event.value;
+        row.mapping = event.mapping;
+        const place = this.place(row, event.address, state.placeOfAccess(event));
+        this.site(row, event.site, state);
+        const register = place && this.tellRegister(event, place);
+        row.register = register?.name;
+        row.meaning = register?.meaningOf(event.value);
+        break;
+      }
+      case "map":
+        row.mapping = event.mapping;
+        row.length_bytes = event.length_bytes;
+        this.place(row, event.address, state.placeOf(event.address));
+        this.site(row, event.site, state);
+        break;
+      case "unmap":
+        row.mapping = event.mapping;
+        row.length_bytes = event.length_bytes;
+        this.place(row, event.address, state.placeOf(event.address));
+        break;
+      case "escape":
+        row.mapping = event.mapping;
+        this.place(row, event.address, state.placeOf(event.address));
+        this.site(row, event.site, state);
+        break;
+      case "lost":
+        row.count = event.count;
+        break;
+      case "module":
+        row.module = event.name;
+        row.address = event.textAddress;
+        row.length_bytes = BigInt(event.text_bytes);
+        break;
+      case "mark":
+      case "unknown":
+        break;
+    }
+  }
+
+  private place(row: EventRow, address: bigint, place: DevicePlace | undefined): DevicePlace | undefined {
+    row.address = address;
+    if (place === undefined) return undefined;
+    const names = this.namesOf(place.function);
+    row.device = names.device;
+    row.pci_id = names.pci_id;
+    row.driver = names.driver;
+    row.bar = place.bar;
+    row.offset = place.offset;
+    return place;
+  }
+
+  private namesOf(found: DevicePlace["function"]): PlaceNames {
+    let names = this.places.get(found);
+    if (names === undefined) {
+      const id = (text: string) => text.slice(2).padStart(4, "0");
+      const pci_id = `${id(found.vendor)}:${id(found.device)}`;
+      names = { device: found.address, pci_id, driver: found.driver ?? undefined };
+      this.places.set(found, names);
+    }
+    return names;
+  }
+
+  private site(row: EventRow, site: bigint, state: TraceState): void {
+    if (site === 0n) return;
+    row.site = `0x${site.toString(16)}`;
+    row.site_address = site;
+    const text = state.symbolOf(site);
+    if (text === undefined) return;
+    let names = this.symbols.get(text);
+    if (names === undefined) {
+      const symbol = shortSymbol(text);
+      names = { symbol, module: /\[([^\]]+)\]$/.exec(symbol)?.[1] ?? "kernel" };
+      this.symbols.set(text, names);
+    }
+    row.site = names.symbol;
+    row.module = names.module;
+  }
+}

@@ -1,0 +1,106 @@
+// The text of the kernel's mmiotrace, version 20070824 (kernel/trace/trace_mmiotrace.c), written from a trace's events
+// line for line as the kernel prints it, so that every tool made for mmiotrace reads it.
+//
+// What its lines can't say is left out (CPU, process, symbols, modules), or said as it would: an access of more than
+// eight bytes becomes one line for every eight, an escape becomes UNKNOWN, lost records become its "Lost N events." mark.
+import type { TraceEvent } from "../events.js";
+import type { PciFunction, TraceHeader } from "../header.js";
+import { pciLine } from "../import/mmiotrace-pcidev.js";
+import { RecordFlag } from "../record.js";
+import { TraceState } from "../state.js";
+
+/** What an imported trace's header says wrote it. */
+export const mmiotraceProducer = "mmiotrace";
+
+const version = "VERSION 20070824";
+const lineValueMax_bytes = 8;
+const newline = 0x0a;
+
+export class MmiotraceWriter {
+  private readonly tscFrequency_hz: bigint;
+  /** What a log of mmiotrace's own began with, where that is what the trace was made of. */
+  private readonly importedHead: string | undefined;
+
+  constructor(header: TraceHeader) {
+    this.tscFrequency_hz = BigInt(Math.round(header.clock.tscFrequency_hz));
+    this.importedHead =
+      header.producer === mmiotraceProducer
+        ? (header.importedHead ?? mmiotraceHead(new TraceState(header).pciFunctions))
+        : undefined;
+  }
+
+  /** The lines before the first event: the version, and one line a PCI function; or those of the imported log. */
+  head(functions: readonly PciFunction[]): string {
+    return this.importedHead ?? mmiotraceHead(functions);
+  }
+
+  /** An event's lines, each with its line end; empty for what mmiotrace has no line for. */
+  lines(event: TraceEvent): string {
+    switch (event.kind) {
+      case "read":
+      case "write": {
+        const letter = event.kind === "read" ? "R" : "W";
+        const time = this.time(event.tsc);
+        let lines = "";
+        for (const part of partsOf(event.width_bytes)) {
+          // Some kernels log more than the access's own bytes: a value is masked only where it is split.
+          const value = BigInt.asUintN(64, event.value >> BigInt(8 * part.offset));
+          const address = event.address + BigInt(part.offset);
+          lines += `${letter} ${part.width_bytes} ${time} ${event.mapping | 0} ${hex(address)} ${hex(value)} ${hex(event.site)} 0\n`;
+        }
+        return lines;
+      }
+      case "map": {
+        const { mapping, address, decoy, length_bytes } = event;
+        return `MAP ${this.time(event.tsc)} ${mapping | 0} ${hex(address)} ${hex(decoy)} ${hex(length_bytes)} 0x0 0\n`;
+      }
+      case "unmap":
+        return `UNMAP ${this.time(event.tsc)} ${event.mapping | 0} 0x0 0\n`;
+      case "mark":
+        if ((event.flags & RecordFlag.verbatim) !== 0) return `${event.text}\n`;
+        return `MARK ${this.time(event.tsc)} ${event.text.replace(/\n+$/, "").replaceAll("\n", " ")}\n`;
+      case "lost":
+        if (this.importedHead !== undefined && (event.flags & RecordFlag.verbatim) !== 0) return "";
+        return `MARK 0.000000 Lost ${event.count} events.\n`;
+      case "escape": {
+        const bytes = Array.from({ length: 3 }, (_, index) =>
+          (event.instruction[index] ?? 0).toString(16).padStart(2, "0"),
+        );
+        return `UNKNOWN ${this.time(event.tsc)} ${event.mapping | 0} ${hex(event.address)} ${bytes.join(",")} ${hex(event.site)} 0\n`;
+      }
+      default:
+        return "";
+    }
+  }
+
+  /** As `lines`; a mark's bytes stay as they are where they are no UTF-8. */
+  exactLines(event: TraceEvent): string | Uint8Array {
+    if (event.kind !== "mark" || event.raw === undefined) return this.lines(event);
+    const isLine = (event.flags & RecordFlag.verbatim) !== 0;
+    const text = event.raw.filter((byte) => byte !== newline);
+    return Buffer.concat([Buffer.from(isLine ? "" : `MARK ${this.time(event.tsc)} `), text, Buffer.of(newline)]);
+  }
+
+  /** Seconds with six decimals, since the TSC was 0: about since boot, as in the kernel. */
+  private time(tsc: bigint): string {
+    const time_us = (tsc * 1_000_000n) / this.tscFrequency_hz;
+    return `${time_us / 1_000_000n}.${(time_us % 1_000_000n).toString().padStart(6, "0")}`;
+  }
+}
+
+/** The lines that the kernel prints before the first event. */
+export function mmiotraceHead(functions: readonly PciFunction[]): string {
+  return [version, ...functions.map(pciLine)].map((line) => `${line}\n`).join("");
+}
+
+const hex = (value: bigint) => `0x${value.toString(16)}`;
+
+/** Pieces of at most eight bytes, each a width that a line can have. */
+function partsOf(width_bytes: number): { offset: number; width_bytes: number }[] {
+  if (width_bytes <= lineValueMax_bytes) return [{ offset: 0, width_bytes }];
+  const parts = [];
+  for (let offset = 0; offset < width_bytes; offset += lineValueMax_bytes) {
+    parts.push({ offset, width_bytes: Math.min(lineValueMax_bytes, width_bytes - offset) });
+  }
+  return parts;
+}

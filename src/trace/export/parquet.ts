@@ -1,0 +1,157 @@
+// A trace as Parquet, for DuckDB, Spark, Trino, ClickHouse, pandas: the columns of event-rows.ts, nullable but for those that every
+// event has. Numbers of 64 bits are INT64, signed, since not all of those know others: the bits are right, the sign is the top
+// bit's. An access wider than 8 bytes has its upper half in `value_high`.
+import { gzipSync } from "node:zlib";
+import { ByteWriter, ParquetWriter, type SchemaElement } from "hyparquet-writer";
+import type { Output } from "../node/output.js";
+import { type Cell, CellColumn, type CellKind } from "./cell-columns.js";
+import { type ColumnKind, columns, type EventRow } from "./event-rows.js";
+
+/**
+ * What is kept in memory of a file before it is written; a query reads these one by one. The file's own table of them is kept, too,
+ * until it is written at the end: half a kilobyte for each column.
+ */
+export const rowGroupRows = 65_536;
+/** Beyond it a column of a row group is written value by value: a longer list of different values needs the memory, and saves nothing. */
+const dictionary_bytes = 65_536;
+const compressionLevel = 4;
+const always = new Set<string>(["trace", "event", "cpu", "pid", "op", "context"]);
+
+interface ParquetColumn {
+  name: string;
+  kind: CellKind;
+  read: (row: EventRow) => Cell;
+  element: SchemaElement;
+}
+
+function elementOf(name: string, kind: ColumnKind): SchemaElement {
+  const repetition_type = always.has(name) ? "REQUIRED" : "OPTIONAL";
+  switch (kind) {
+    case "text":
+      return { name, repetition_type, type: "BYTE_ARRAY", converted_type: "UTF8" };
+    case "double":
+      return { name, repetition_type, type: "DOUBLE" };
+    case "int":
+      return { name, repetition_type, type: "INT32" };
+    case "long":
+    case "bits":
+      return { name, repetition_type, type: "INT64" };
+    case "time":
+      return {
+        name,
+        repetition_type,
+        type: "INT64",
+        converted_type: "TIMESTAMP_MICROS",
+        logical_type: { type: "TIMESTAMP", isAdjustedToUTC: true, unit: "MICROS" },
+      };
+  }
+}
+
+const signed = (value: bigint | undefined) => (value === undefined ? undefined : BigInt.asIntN(64, value));
+
+const parquetColumns: readonly ParquetColumn[] = columns.flatMap(({ name, kind }): ParquetColumn[] => {
+  const element = elementOf(name, kind);
+  if (kind === "text" || kind === "double") return [{ name, kind, element, read: (row) => row[name] }];
+  if (kind === "int")
+    return [{ name, kind, element, read: (row) => (row[name] === undefined ? undefined : Number(row[name]) | 0) }];
+  const read = (row: EventRow) => signed(row[name] as bigint | undefined);
+  const column = { name, kind: "long" as const, element, read };
+  if (name !== "value") return [column];
+  const high = (row: EventRow) => {
+    const { value } = row;
+    return value === undefined || value >> 64n === 0n ? undefined : signed(value >> 64n);
+  };
+  return [column, { name: "value_high", kind: "long", element: elementOf("value_high", "long"), read: high }];
+});
+
+/** The columns' names, in the files' order. */
+export const parquetColumnNames: readonly string[] = parquetColumns.map(({ name }) => name);
+
+/** Writes one file, a row group at a time. */
+export class ParquetFile {
+  readonly output: Output;
+  private readonly columns: readonly ParquetColumn[];
+  private readonly bytes = new ByteWriter(1 << 16);
+  private readonly writer: ParquetWriter;
+  private cells: readonly CellColumn[];
+  private readonly repeats = new Map<string, unknown>();
+  /** Rows that aren't written yet. */
+  pending = 0;
+
+  /** `without`: columns that the file doesn't have, because its path says them. */
+  constructor(output: Output, producer: string, without: ReadonlySet<string> = new Set()) {
+    this.output = output;
+    this.columns = parquetColumns.filter(({ name }) => !without.has(name));
+    this.cells = this.columns.map(({ kind }) => new CellColumn(kind));
+    this.writer = new ParquetWriter({
+      writer: this.bytes,
+      schema: [{ name: "root", num_children: this.columns.length }, ...this.columns.map(({ element }) => element)],
+      codec: "GZIP",
+      compressors: { GZIP: (bytes) => gzipSync(bytes, { level: compressionLevel }) },
+      createdBy: producer,
+    });
+  }
+
+  /** Await what it returns where it returns something. Throws UserError where writing fails. */
+  add(row: EventRow): Promise<void> | undefined {
+    const { cells } = this;
+    for (const [index, column] of this.columns.entries()) cells[index]!.push(column.read(row));
+    this.pending += 1;
+    return this.pending >= rowGroupRows ? this.flush() : undefined;
+  }
+
+  /** Writes what is pending as a row group. */
+  async flush(): Promise<void> {
+    if (this.pending === 0) return;
+    // The writer asks for a column's cells when it writes that one: no two have to be there at the same time.
+    const columnData = this.columns.map(({ name }, index) => {
+      const column = this.cells[index]!;
+      return {
+        name,
+        get data() {
+          return column.cells() as unknown[];
+        },
+        offsetIndex: false,
+      };
+    });
+    await this.writer.write({ columnData, rowGroupSize: this.pending, dictionarySize: dictionary_bytes });
+    this.shareRepeats();
+    for (const column of this.cells) column.clear();
+    this.pending = 0;
+    await this.drain();
+  }
+
+  /** Of what the writer keeps of the last row group for the file's end, what each has alike is kept once. */
+  private shareRepeats(): void {
+    // there are no indexes of pages
+    this.writer.pendingIndexes.length = 0;
+    for (const { meta_data } of this.writer.row_groups.at(-1)!.columns) {
+      if (meta_data === undefined) continue;
+      meta_data.path_in_schema = this.shared(meta_data.path_in_schema);
+      meta_data.encodings = this.shared(meta_data.encodings);
+      if (meta_data.encoding_stats !== undefined) meta_data.encoding_stats = this.shared(meta_data.encoding_stats);
+    }
+  }
+
+  private shared<Value>(value: Value): Value {
+    const key = JSON.stringify(value);
+    if (!this.repeats.has(key)) this.repeats.set(key, value);
+    return this.repeats.get(key) as Value;
+  }
+
+  /** Writes the rest, and closes the file. */
+  async finish(): Promise<void> {
+    await this.flush();
+    // the room is needed for the table of the row groups
+    this.cells = [];
+    await this.writer.finish();
+    await this.drain();
+    this.output.close();
+  }
+
+  private async drain(): Promise<void> {
+    const bytes = this.bytes.getBytes();
+    if (bytes.length > 0) await this.output.append(bytes);
+    this.bytes.index = 0;
+  }
+}

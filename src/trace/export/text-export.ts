@@ -1,0 +1,39 @@
+// What the text formats have in common: text before, for, and after a trace's events.
+import type { TraceEvent } from "../events.js";
+import type { TraceReader } from "../file/reader.js";
+import type { TraceState } from "../state.js";
+
+export interface TextExport {
+  head(): string;
+  /** Shown every event, in order. */
+  event(event: TraceEvent, state: TraceState): string | Uint8Array;
+  end(): string;
+}
+
+const piece_bytes = 256 << 10;
+
+/** Gives all of `reader`'s trace as text, in pieces of some size. */
+export async function* exportText(
+  reader: TraceReader,
+  format: TextExport,
+  onProgress?: (events: number, all: number) => void,
+): AsyncGenerator<Uint8Array> {
+  let text = format.head();
+  for await (const { block, events, state } of reader.batches()) {
+    for (const event of events) {
+      const lines = format.event(event, state);
+      if (typeof lines === "string") text += lines;
+      else {
+        yield Buffer.from(text);
+        yield lines;
+        text = "";
+      }
+      if (text.length > piece_bytes) {
+        yield Buffer.from(text);
+        text = "";
+      }
+    }
+    onProgress?.(block.firstEvent + block.events, reader.events);
+  }
+  yield Buffer.from(text + format.end());
+}

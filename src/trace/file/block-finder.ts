@@ -1,0 +1,261 @@
+// Finds the blocks of a trace: by its index, or by following them one after the other where there is none; and again while the
+// trace is being written. Knows nothing of what events mean. No node: imports.
+import { FormatError } from "../../base/errors.js";
+import type { TraceSummary, TraceUpdate } from "../header.js";
+import { BlockError } from "./block-error.js";
+import type { Codec } from "./compression.js";
+import { inflatePayload, parseSummary, parseUpdate } from "./json-block.js";
+import {
+  BlockType,
+  blockHeader_bytes,
+  decodeBlockHeader,
+  fileHead_bytes,
+  trailer_bytes,
+  trailerMagic,
+} from "./layout.js";
+import type { ByteSource } from "./source.js";
+import { inBlock, readBlockHeader, readPayload, type StoredBlock } from "./stored-block.js";
+
+/**
+ * So many records and events, in the file's order. They are a stored block, or, where that came in place of smaller ones while
+ * the trace was being read, a part of it: a block once found keeps its number and its events.
+ */
+export interface BlockInfo extends StoredBlock {
+  /** The block in the file that has this one's records. */
+  stored: StoredBlock;
+}
+
+/** What stops a trace from being read to an end that its writer meant. */
+export interface Damage {
+  /** In bytes from the file's start. */
+  offset: number;
+  what: string;
+}
+
+export interface PlacedUpdate {
+  /** So many records come before it. */
+  firstRecord: number;
+  update: TraceUpdate;
+}
+
+const entry_bytes = 8 + blockHeader_bytes;
+/** How far behind a header that can't be read the next one is looked for: no block is longer, but for absurd ones. */
+const searchMax_bytes = 16 << 20;
+const searchPiece_bytes = 1 << 20;
+
+export class BlockFinder {
+  /** The events blocks, in order. */
+  readonly blocks: BlockInfo[] = [];
+  readonly updates: PlacedUpdate[] = [];
+  summary: TraceSummary | null = null;
+  damage: Damage | null = null;
+  private readonly source: ByteSource;
+  private readonly codec: Codec;
+  private readonly start: number;
+  /** Where the next block would begin; blocks before it are known. */
+  private end: number;
+  private readonly updateOffsets = new Set<number>();
+
+  /** `start`: where the first block behind the header begins. */
+  constructor(source: ByteSource, codec: Codec, start: number) {
+    this.source = source;
+    this.codec = codec;
+    this.start = this.end = start;
+  }
+
+  /** Records found so far. */
+  get records(): number {
+    const last = this.blocks.at(-1);
+    return last === undefined ? 0 : last.firstRecord + last.records;
+  }
+
+  /** Events found so far. */
+  private get events(): number {
+    const last = this.blocks.at(-1);
+    return last === undefined ? 0 : last.firstEvent + last.events;
+  }
+
+  /** Finds everything there is now. */
+  async find(): Promise<void> {
+    if (!(await this.readIndex())) await this.walk();
+  }
+
+  /** Finds what was written since: new blocks, and those that took the place of others. */
+  async refresh(): Promise<void> {
+    if (this.summary !== null) return;
+    await this.goBack();
+    await this.walk();
+  }
+
+  /** Finds the blocks by the index at the file's end; false where there is none that can be used. */
+  private async readIndex(): Promise<boolean> {
+    const { source, codec } = this;
+    const size = await source.size();
+    const trailer = await source.read(Math.max(0, size - trailer_bytes), trailer_bytes);
+    if (trailer.length < trailer_bytes || !trailerMagic.every((byte, index) => trailer[8 + index] === byte))
+      return false;
+    const offset = Number(new DataView(trailer.buffer, trailer.byteOffset).getBigUint64(0, true));
+    if (offset < this.end || offset > size - trailer_bytes - blockHeader_bytes) return false;
+    const block = await readBlockHeader(source, offset);
+    if (typeof block === "string" || block.type !== BlockType.index) return false;
+    try {
+      const payload = await readPayload(source, block, codec);
+      if (await this.takeIndex(await inflatePayload(payload, codec), offset)) return true;
+    } catch (error) {
+      if (!(error instanceof BlockError || error instanceof FormatError)) throw error;
+    }
+    // What was taken before the index turned out to be wrong is found again by walking.
+    this.blocks.length = 0;
+    this.updates.length = 0;
+    this.updateOffsets.clear();
+    this.summary = null;
+    return false;
+  }
+
+  private async takeIndex(raw: Uint8Array, indexOffset: number): Promise<boolean> {
+    if (raw.length % entry_bytes !== 0) return false;
+    const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
+    const found: StoredBlock[] = [];
+    for (let at = 0; at < raw.length; at += entry_bytes) {
+      const header = decodeBlockHeader(raw.subarray(at + 8, at + entry_bytes));
+      if (typeof header === "string") return false;
+      found.push({ ...header, offset: Number(view.getBigUint64(at, true)) });
+    }
+    if (!this.areWholeFile(found, indexOffset)) return false;
+    for (const block of found) await this.take(block);
+    return true;
+  }
+
+  /** Whether the index's blocks lie one behind the other from the header to the index, and count on from each other. */
+  private areWholeFile(blocks: readonly StoredBlock[], indexOffset: number): boolean {
+    let end = fileHead_bytes;
+    let firstRecord = 0;
+    let firstEvent = 0;
+    for (const block of blocks) {
+      if (block.offset !== end || block.firstRecord !== firstRecord || block.firstEvent !== firstEvent) return false;
+      end += blockHeader_bytes + block.payload_bytes;
+      firstRecord += block.records;
+      firstEvent += block.events;
+    }
+    return end === indexOffset;
+  }
+
+  /** Where blocks have been replaced since they were found, what comes behind the last that hasn't is looked at again. */
+  private async goBack(): Promise<void> {
+    let changed = false;
+    for (let number = this.blocks.length - 1; number >= 0; number -= 1) {
+      const { stored } = this.blocks[number]!;
+      if (this.blocks[number + 1]?.stored === stored) continue;
+      const now = await readBlockHeader(this.source, stored.offset);
+      if (typeof now !== "string" && sameBlock(now, stored)) {
+        if (changed) this.end = stored.offset + blockHeader_bytes + stored.payload_bytes;
+        return;
+      }
+      changed = true;
+    }
+    if (changed) this.end = this.start;
+  }
+
+  /** Finds the blocks one after the other, from where the last walk ended. */
+  private async walk(): Promise<void> {
+    this.damage = null;
+    let skipped: Damage | null = null;
+    const size = await this.source.size();
+    while (this.end < size && this.summary === null) {
+      let block = await readBlockHeader(this.source, this.end);
+      if (typeof block === "string") {
+        skipped = { offset: this.end, what: block };
+        block = (await this.search(this.end + 1, size)) ?? block;
+      }
+      const after = typeof block === "string" ? 0 : block.offset + blockHeader_bytes + block.payload_bytes;
+      if (typeof block === "string" || after > size) {
+        const what = typeof block === "string" ? block : "the block's content is cut short";
+        this.damage = { offset: this.end, what };
+        return;
+      }
+      try {
+        await this.take(block);
+      } catch (error) {
+        if (!(error instanceof FormatError)) throw error;
+        this.damage = { offset: this.end, what: error.message };
+        return;
+      }
+      this.end = after;
+    }
+    if (this.summary === null) this.damage = { offset: this.end, what: "the trace ends without its summary" };
+    // Where the writer didn't die, it wasn't the writer.
+    else this.damage = skipped;
+  }
+
+  /**
+   * The block that goes on where those found end, behind a header that can't be read: the writer died while it was putting a large
+   * block in the place of small ones, of which there is a second copy then.
+   */
+  private async search(from: number, size: number): Promise<StoredBlock | undefined> {
+    const end = Math.min(size, from + searchMax_bytes);
+    for (let at = from; at < end; at += searchPiece_bytes) {
+      const bytes = await this.source.read(at, Math.min(searchPiece_bytes, end - at) + blockHeader_bytes - 1);
+      for (let place = bytes.indexOf(magicByte); place >= 0; place = bytes.indexOf(magicByte, place + 1)) {
+        const header = decodeBlockHeader(bytes.subarray(place, place + blockHeader_bytes));
+        if (typeof header === "string" || header.type !== BlockType.events) continue;
+        if (header.firstRecord === this.records) return { ...header, offset: at + place };
+      }
+    }
+    return undefined;
+  }
+
+  private async take(block: StoredBlock): Promise<void> {
+    const { source, codec } = this;
+    const isPadding = block.type === BlockType.padding;
+    const isNext = block.firstRecord === this.records && block.firstEvent === this.events;
+    // what lies before is there again: it was put in the place of others
+    if (!isPadding && !isNext && block.firstRecord >= this.records) {
+      throw new FormatError(source.name, "the block doesn't go on where the one before it ends", {
+        offset: block.offset,
+      });
+    }
+    if (block.type === BlockType.events) this.takeEvents(block);
+    else if (block.type === BlockType.update || block.type === BlockType.summary) {
+      if (this.updateOffsets.has(block.offset)) return;
+      const payload = await readPayload(source, block, codec);
+      await inBlock(source, block, async () => {
+        const raw = await inflatePayload(payload, codec);
+        if (block.type === BlockType.summary) this.summary = parseSummary(raw);
+        else this.updates.push({ firstRecord: block.firstRecord, update: parseUpdate(raw) });
+        this.updateOffsets.add(block.offset);
+      });
+    }
+  }
+
+  /** A block may have again what others had, from the start of one of them on: those are parts of it from now on. */
+  private takeEvents(stored: StoredBlock): void {
+    const { blocks } = this;
+    let number = blocks.length;
+    while (number > 0 && blocks[number - 1]!.firstRecord >= stored.firstRecord && blocks[number - 1]!.records > 0) {
+      number -= 1;
+    }
+    // What is neither new nor begins where one of them does was left over from such a replacement.
+    if (stored.firstRecord < (blocks[number]?.firstRecord ?? this.records)) return;
+    const end = { record: stored.firstRecord + stored.records, event: stored.firstEvent + stored.events };
+    let next = { record: stored.firstRecord, event: stored.firstEvent };
+    for (; number < blocks.length; number += 1) {
+      const block = blocks[number]!;
+      const after = { record: block.firstRecord + block.records, event: block.firstEvent + block.events };
+      if (block.firstRecord !== next.record || after.record > end.record) return;
+      blocks[number] = { ...block, offset: stored.offset, stored };
+      next = after;
+    }
+    if (next.record < end.record || stored.records === 0) {
+      const { record: firstRecord, event: firstEvent } = next;
+      const [records, events] = [end.record - firstRecord, end.event - firstEvent];
+      blocks.push({ ...stored, firstRecord, firstEvent, records, events, stored });
+    }
+  }
+}
+
+/** `M`, with which every block begins. */
+const magicByte = 0x4d;
+
+function sameBlock(a: StoredBlock, b: StoredBlock): boolean {
+  return a.firstRecord === b.firstRecord && a.records === b.records && a.payloadCrc === b.payloadCrc;
+}

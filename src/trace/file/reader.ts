@@ -1,0 +1,205 @@
+// Reads a trace: finds its blocks (by the index, or by walking where there is none), decodes them, and offers events.
+// Runs in Node and in browsers alike: bytes and decompression come from outside, and there is no node: import here.
+import { FormatError } from "../../base/errors.js";
+import type { EventColumns } from "../event-columns.js";
+import type { TraceEvent } from "../events.js";
+import type { TraceHeader, TraceSummary } from "../header.js";
+import { TraceState } from "../state.js";
+import { decodeEvents } from "./block-decoder.js";
+import { eventsOfBlock, eventsOfOtherRecords } from "./block-events.js";
+import { BlockFinder, type BlockInfo, type Damage, type PlacedUpdate } from "./block-finder.js";
+import { type Codec, streamCodec } from "./compression.js";
+import { applyState, inflatePayload, parseHeader } from "./json-block.js";
+import { BlockType, blockHeader_bytes, fileHead_bytes, fileMagic, formatVersion } from "./layout.js";
+import { sliceColumns } from "./slice-columns.js";
+import type { ByteSource } from "./source.js";
+import { inBlock, readBlockHeader, readPayload } from "./stored-block.js";
+
+export type { BlockInfo, Damage, PlacedUpdate } from "./block-finder.js";
+
+/** How often a block is looked for that isn't where it was: whoever puts it elsewhere does so once. */
+const readAttempts = 3;
+
+export interface EventBatch {
+  block: BlockInfo;
+  columns: EventColumns;
+  /** Changes as `events` is walked: it always tells what holds at the event just given. */
+  state: TraceState;
+  /** Walk it once. */
+  events: Iterable<TraceEvent>;
+}
+
+export class TraceReader {
+  readonly source: ByteSource;
+  readonly header: TraceHeader;
+  private readonly codec: Codec;
+  private readonly finder: BlockFinder;
+
+  private constructor(source: ByteSource, codec: Codec, header: TraceHeader, end: number) {
+    this.source = source;
+    this.codec = codec;
+    this.header = header;
+    this.finder = new BlockFinder(source, codec, end);
+  }
+
+  /** The events blocks, in order. */
+  get blocks(): readonly BlockInfo[] {
+    return this.finder.blocks;
+  }
+
+  /** In order, with their places. */
+  get updates(): readonly PlacedUpdate[] {
+    return this.finder.updates;
+  }
+
+  /** What the recorder said at its end, or null where the trace was cut. */
+  get summary(): TraceSummary | null {
+    return this.finder.summary;
+  }
+
+  /** Why the trace ends before its summary, or null where it doesn't. */
+  get damage(): Damage | null {
+    return this.finder.damage;
+  }
+
+  /** Throws FormatError where this is no trace, or one cut within its header. */
+  static async open(source: ByteSource, codec: Codec = streamCodec): Promise<TraceReader> {
+    const head = await source.read(0, fileHead_bytes);
+    if (!fileMagic.every((byte, index) => head[index] === byte)) {
+      throw new FormatError(source.name, "this is not a trace of mmiostrider's", {
+        offset: 0,
+        ...(head.length === 0 ? { advice: "the file is empty" } : {}),
+      });
+    }
+    if (head.length < fileHead_bytes)
+      throw new FormatError(source.name, "cut within its first bytes", { offset: head.length });
+    const version = new DataView(head.buffer, head.byteOffset).getUint32(fileMagic.length, true);
+    if (version !== formatVersion) {
+      throw new FormatError(
+        source.name,
+        `the trace has format ${version}, this program reads format ${formatVersion}`,
+        {
+          offset: fileMagic.length,
+          advice: "read it with the version that wrote it, or a newer one",
+        },
+      );
+    }
+    const block = await readBlockHeader(source, fileHead_bytes);
+    const where = { offset: fileHead_bytes, advice: "nothing of the recording is in the file" };
+    if (typeof block === "string")
+      throw new FormatError(source.name, `the trace's header can't be read: ${block}`, where);
+    if (block.type !== BlockType.header)
+      throw new FormatError(source.name, "the trace doesn't begin with its header", where);
+    const payload = await readPayload(source, block, codec);
+    const header = await inBlock(source, block, async () => parseHeader(await inflatePayload(payload, codec)));
+    const reader = new TraceReader(source, codec, header, fileHead_bytes + blockHeader_bytes + block.payload_bytes);
+    await reader.finder.find();
+    return reader;
+  }
+
+  /** Everything that was written has been found, and the recorder ended as it should. */
+  get complete(): boolean {
+    return this.summary !== null && this.damage === null;
+  }
+
+  get records(): number {
+    return this.finder.records;
+  }
+
+  get events(): number {
+    const last = this.blocks.at(-1);
+    return last === undefined ? 0 : last.firstEvent + last.events;
+  }
+
+  /** Seconds between the recording's start and a time stamp. */
+  secondsSinceStart(tsc: bigint): number {
+    return Number(tsc - BigInt(this.header.clock.tsc)) / this.header.clock.tscFrequency_hz;
+  }
+
+  /**
+   * Looks for blocks that were written since the file was opened or last looked at. Returns how many came. Those known stay as
+   * they are, though the writer may have put others in their place.
+   */
+  async refresh(): Promise<number> {
+    const before = this.blocks.length;
+    await this.finder.refresh();
+    return this.blocks.length - before;
+  }
+
+  /** The number of the block that holds event `number` (counted from 0), or of the last block. */
+  blockOfEvent(number: number): number {
+    return this.firstBlock((block) => block.firstEvent + block.events > number);
+  }
+
+  /** The number of the first block that holds anything at `tsc` or later, or of the last block. */
+  blockOfTime(tsc: bigint): number {
+    return this.firstBlock((block) => block.tscMax >= tsc);
+  }
+
+  private firstBlock(isReached: (block: BlockInfo) => boolean): number {
+    let low = 0;
+    let high = this.blocks.length - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (isReached(this.blocks[middle]!)) high = middle;
+      else low = middle + 1;
+    }
+    return Math.max(low, 0);
+  }
+
+  /** Decodes block `number`. Throws FormatError. */
+  async readColumns(number: number): Promise<EventColumns> {
+    for (let attempt = 1; ; attempt += 1) {
+      const block = this.blocks[number]!;
+      try {
+        return await this.readStored(block);
+      } catch (error) {
+        if (!(error instanceof FormatError) || this.summary !== null || attempt === readAttempts) throw error;
+        // Its writer may just be putting it elsewhere.
+        await this.finder.refresh();
+      }
+    }
+  }
+
+  private async readStored(block: BlockInfo): Promise<EventColumns> {
+    const { stored } = block;
+    const payload = await readPayload(this.source, stored, this.codec);
+    const columns = await inBlock(this.source, stored, () => decodeEvents(payload, stored.records, this.codec));
+    if (stored.records === block.records) return columns;
+    return sliceColumns(columns, block.firstRecord - stored.firstRecord, block.records);
+  }
+
+  /** The blocks from `fromBlock` on, one batch each, with the state that the sites and addresses are looked up in. */
+  async *batches(fromBlock = 0): AsyncGenerator<EventBatch, void, undefined> {
+    const state = new TraceState(this.header);
+    let updates = 0;
+    for (let number = fromBlock; number < this.blocks.length; number += 1) {
+      const block = this.blocks[number]!;
+      const columns = await this.readColumns(number);
+      for (; updates < this.updates.length && this.updates[updates]!.firstRecord <= block.firstRecord; updates += 1) {
+        state.update(this.updates[updates]!.update);
+      }
+      await inBlock(this.source, block, async () => applyState(columns.state, state));
+      for (const event of eventsOfOtherRecords(columns.before)) state.apply(event);
+      yield { block, columns, state, events: withState(eventsOfBlock(columns, block), state) };
+    }
+  }
+
+  /** Every event from block `fromBlock` on, with the state it happened in. */
+  async *eventsWithState(fromBlock = 0): AsyncGenerator<{ event: TraceEvent; state: TraceState }, void, undefined> {
+    for await (const { events, state } of this.batches(fromBlock)) for (const event of events) yield { event, state };
+  }
+
+  async close(): Promise<void> {
+    await this.source.close();
+  }
+}
+
+function* withState(events: Iterable<TraceEvent>, state: TraceState): Generator<TraceEvent, void, undefined> {
+  for (const event of events) {
+    // A mapping is still there at its end, so that it can be named.
+    if (event.kind !== "unmap") state.apply(event);
+    yield event;
+    if (event.kind === "unmap") state.apply(event);
+  }
+}

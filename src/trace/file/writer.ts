@@ -1,0 +1,306 @@
+// Writes a trace: ring records in, blocks out, in bounded memory. The format is docs/trace-format.md's.
+import { assert } from "../../base/assert.js";
+import type { UserError } from "../../base/errors.js";
+import type { TraceEvent } from "../events.js";
+import type { TraceHeader, TraceSummary, TraceUpdate } from "../header.js";
+import { checksum, deflate } from "../node/codec.js";
+import { Output } from "../node/output.js";
+import { RecordKind, record_bytes, writeRecord } from "../record.js";
+import { type LivingMapping, TraceState } from "../state.js";
+import { BlockEncoder } from "./block-encoder.js";
+import { encodeEvents, indexEntry } from "./event-block.js";
+import { encodeJson } from "./json-block.js";
+import {
+  BlockType,
+  blockHeader_bytes,
+  blockOthersMax,
+  blockRowsMax,
+  encodeBlock,
+  fileHead_bytes,
+  fileMagic,
+  formatVersion,
+  trailer_bytes,
+  trailerMagic,
+} from "./layout.js";
+import { WriterTail } from "./writer-tail.js";
+
+/** A block ends at the first whole event after this many records; the rest of its room is for that event's end. */
+const blockRowsWanted = blockRowsMax - 1_024;
+const blockOthersWanted = blockOthersMax - 1_024;
+/** 32-bit words of a record. */
+const stride = record_bytes / 4;
+
+export class TraceWriter {
+  private readonly output: Output;
+  private readonly encoder = new BlockEncoder();
+  private readonly state = new TraceState();
+  private readonly tail: WriterTail;
+  /** Offset and header of every block but the index's. */
+  private readonly index: Uint8Array[] = [];
+  private firstRecord = 0;
+  private firstEvent = 0;
+  /** The last ring sequence number seen; undefined before the first. */
+  private lastSequence: number | undefined;
+  /** Updates that wait for the end of an event. */
+  private readonly notes: TraceUpdate[] = [];
+  private failure: UserError | undefined;
+  private closed = false;
+  /** Records that were missing between the ring's and ours, and became LOST. */
+  missing = 0;
+
+  private constructor(output: Output) {
+    this.output = output;
+    // Into a pipe nothing can be replaced.
+    this.tail = new WriterTail(output.regular);
+  }
+
+  /**
+   * Starts a trace in the file `path`, replacing what was there, or on standard output (`-`).
+   * `shownAs`: see Output.create. Throws UserError where that can't be done.
+   */
+  static async create(path: string, header: TraceHeader, shownAs?: string): Promise<TraceWriter> {
+    return TraceWriter.into(Output.create(path, shownAs), header);
+  }
+
+  /** The same in an output that is there already, and empty. */
+  static async into(output: Output, header: TraceHeader): Promise<TraceWriter> {
+    const writer = new TraceWriter(output);
+    const head = new Uint8Array(fileHead_bytes);
+    head.set(fileMagic);
+    new DataView(head.buffer).setUint32(fileMagic.length, formatVersion, true);
+    await writer.write(() => writer.output.append(head));
+    await writer.writeJson(BlockType.header, header);
+    writer.output.keep();
+    return writer;
+  }
+
+  /** Says, before anything is appended, which mappings live already: for a trace that is a part of another. */
+  begin(mappings: Iterable<LivingMapping>): void {
+    assert(this.firstRecord + this.encoder.records === 0, "nothing was appended yet");
+    for (const mapping of mappings) {
+      this.state.mappings.set(mapping.id, mapping);
+      this.tail.state.mappings.set(mapping.id, mapping);
+    }
+  }
+
+  /** How much can be read in the file by now. */
+  get flushed(): { records: number; events: number } {
+    return { records: this.firstRecord, events: this.firstEvent };
+  }
+
+  /** Bytes written so far. */
+  get length_bytes(): number {
+    return this.output.length;
+  }
+
+  /**
+   * Takes whole ring records, in the ring's order. The buffer may be used again when this settles.
+   * Throws UserError where the file can't be written; what was written stays readable.
+   */
+  async append(records: Uint8Array): Promise<void> {
+    assert(records.length % record_bytes === 0, "records are whole");
+    assert(!this.closed, "a closed trace takes no records");
+    this.throwFailure();
+    const aligned = records.byteOffset % 4 === 0 ? records : new Uint8Array(records);
+    const words = new Int32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
+    for (let at = 0; at < words.length; ) {
+      const sequence = sequenceAt(words, at);
+      const { lastSequence } = this;
+      if (lastSequence !== undefined && sequence !== lastSequence + 1) await this.fillGap(sequence, words, at);
+      if (this.blockIsFull()) await this.finishBlock();
+      // As many as are sure to fit and follow each other, without looking at the block in between.
+      const end = this.notes.length > 0 ? at + stride : Math.min(words.length, at + stride * this.recordsSure());
+      const from = at;
+      do {
+        this.encoder.add(words, at);
+        at += stride;
+      } while (at < end && sequenceAt(words, at) === sequence + (at - from) / stride);
+      this.lastSequence = sequence + (at - from) / stride - 1;
+      this.tail.add(aligned.subarray(4 * from, 4 * at));
+      if (this.notes.length > 0) await this.writeNotes();
+    }
+  }
+
+  /** How many records the block is sure to take before it is to be looked at again; at least one where it isn't full. */
+  private recordsSure(): number {
+    return Math.max(1, Math.min(blockRowsWanted - this.rows, blockOthersWanted - this.others));
+  }
+
+  private blockIsFull(): boolean {
+    if (this.rows < blockRowsWanted && this.others < blockOthersWanted) return false;
+    return !this.encoder.unfinished || !this.hasRoom;
+  }
+
+  /** Rows of the block to come, among them those that small blocks have now. */
+  private get rows(): number {
+    return this.tail.rows + this.encoder.rows;
+  }
+
+  private get others(): number {
+    return this.tail.others + this.encoder.others;
+  }
+
+  private get hasRoom(): boolean {
+    return this.rows < blockRowsMax && this.others < blockOthersMax;
+  }
+
+  /** A hole in the ring's numbers is records lost before they came here: it is written as such. */
+  private async fillGap(sequence: number, words: Int32Array, at: number): Promise<void> {
+    const count = sequence - this.lastSequence! - 1;
+    assert(count > 0, `records come in order (${sequence} after ${this.lastSequence})`);
+    this.missing += count;
+    const record = new Int32Array(stride);
+    const tsc = (BigInt(words[at + 3]! >>> 0) << 32n) | BigInt(words[at + 2]! >>> 0);
+    writeRecord(new DataView(record.buffer), 0, { tsc, kind: RecordKind.lost, value: [BigInt(count), 0n] });
+    if (!this.hasRoom) await this.finishBlock();
+    this.encoder.add(record, 0);
+    this.tail.add(new Uint8Array(record.buffer));
+  }
+
+  /** Places an update after the records taken so far. */
+  async note(update: TraceUpdate): Promise<void> {
+    this.throwFailure();
+    this.notes.push(update);
+    await this.writeNotes();
+  }
+
+  /** An event whose records haven't all come is not torn apart: the update comes after it. */
+  private async writeNotes(): Promise<void> {
+    if (this.notes.length === 0 || this.encoder.unfinished) return;
+    await this.finishBlock();
+    for (const update of this.notes.splice(0)) await this.writeJson(BlockType.update, update);
+  }
+
+  /**
+   * Brings everything taken so far into the file, but for an event whose last record hasn't come. Blocks that are small for
+   * it may later be replaced by one that has the same events: whoever reads on meanwhile finds them there (TraceReader.refresh).
+   */
+  async flush(): Promise<void> {
+    this.throwFailure();
+    const { encoder, tail } = this;
+    if (encoder.unfinished || encoder.records === 0) return;
+    if (!tail.flush()) {
+      await this.finishBlock();
+      return;
+    }
+    const { rows, others } = encoder;
+    const start = { ...this.place, offset: this.output.length, indexLength: this.index.length };
+    tail.flushed(start, rows, others, await this.writeEvents());
+  }
+
+  /** Writes the summary and the index, and closes the file. Does nothing after a failure. */
+  async close(summary: TraceSummary): Promise<void> {
+    if (this.closed || this.failure !== undefined) return;
+    this.closed = true;
+    await this.finishBlock();
+    await this.writeNotes();
+    await this.writeJson(BlockType.summary, this.missing === 0 ? summary : this.withMissing(summary));
+    await this.writeIndex();
+    this.output.close();
+  }
+
+  /** Closes the file as it is, for a trace that nobody will want. */
+  abandon(): void {
+    this.closed = true;
+    this.output.close();
+  }
+
+  private withMissing(summary: TraceSummary): TraceSummary {
+    const sentence = `${this.missing} records are missing between the ring and the trace`;
+    return { ...summary, lost: summary.lost + this.missing, incomplete: [...summary.incomplete, sentence] };
+  }
+
+  private get place(): { firstRecord: number; firstEvent: number } {
+    return { firstRecord: this.firstRecord, firstEvent: this.firstEvent };
+  }
+
+  /** Ends the block: what comes after is in another one, whatever happens. */
+  private async finishBlock(): Promise<void> {
+    const { encoder, tail } = this;
+    if (encoder.records + tail.parts === 0) return;
+    if (tail.worthMerging(encoder.rows) && (await this.mergeTail())) return;
+    tail.seal(encoder.records > 0 ? await this.writeEvents() : []);
+  }
+
+  /** Replaces the tail's small blocks by one that has all of its records; returns false where that can't be done. */
+  private async mergeTail(): Promise<boolean> {
+    const { encoder, tail } = this;
+    encoder.reset();
+    encoder.addAll(tail.records);
+    const { block, content, events } = encodeEvents(encoder, tail.state, tail.start);
+    let replaced = false;
+    await this.write(async () => {
+      replaced = await this.output.replace(tail.start.offset, block);
+    });
+    encoder.reset();
+    if (!replaced) {
+      encoder.addAll(tail.unflushedRecords);
+      return false;
+    }
+    // Those of the small blocks once more: what came last holds, as before.
+    for (const event of events) this.state.apply(event);
+    this.index.length = tail.start.indexLength;
+    this.index.push(indexEntry(tail.start.offset, block));
+    this.firstRecord = tail.start.firstRecord + content.records;
+    this.firstEvent = tail.start.firstEvent + content.events;
+    tail.seal(events);
+    return true;
+  }
+
+  /** Writes what the encoder has as a block, at the end; returns what in it isn't an access. */
+  private async writeEvents(): Promise<TraceEvent[]> {
+    const { block, content, events } = encodeEvents(this.encoder, this.state, this.place);
+    for (const event of events) this.state.apply(event);
+    await this.writeBlock(block);
+    this.firstRecord += content.records;
+    this.firstEvent += content.events;
+    this.encoder.reset();
+    return events;
+  }
+
+  private async writeJson(type: number, value: unknown): Promise<void> {
+    await this.writeBlock(encodeBlock(type, encodeJson(value, deflate), this.place, undefined, checksum));
+  }
+
+  private async writeBlock(block: Uint8Array): Promise<void> {
+    const entry = indexEntry(this.output.length, block);
+    await this.write(() => this.output.append(block));
+    this.index.push(entry);
+  }
+
+  private async writeIndex(): Promise<void> {
+    const raw = new Uint8Array(this.index.length * (8 + blockHeader_bytes));
+    this.index.forEach((entry, position) => {
+      raw.set(entry, position * entry.length);
+    });
+    const packed = deflate(raw);
+    const payload = new Uint8Array(4 + packed.length);
+    new DataView(payload.buffer).setUint32(0, raw.length, true);
+    payload.set(packed, 4);
+    const trailer = new Uint8Array(trailer_bytes);
+    new DataView(trailer.buffer).setBigUint64(0, BigInt(this.output.length), true);
+    trailer.set(trailerMagic, 8);
+    const block = encodeBlock(BlockType.index, payload, this.place, undefined, checksum);
+    const both = new Uint8Array(block.length + trailer.length);
+    both.set(block);
+    both.set(trailer, block.length);
+    await this.write(() => this.output.append(both));
+  }
+
+  private async write(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.failure = error as UserError;
+      throw error;
+    }
+  }
+
+  private throwFailure(): void {
+    if (this.failure !== undefined) throw this.failure;
+  }
+}
+
+function sequenceAt(words: Int32Array, at: number): number {
+  return (words[at + 1]! >>> 0) * 2 ** 32 + (words[at]! >>> 0);
+}

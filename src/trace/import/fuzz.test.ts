@@ -1,0 +1,196 @@
+// Every importer against damaged and hostile logs: it makes a trace that can be read to its end, or throws a FormatError that
+// names the line; never anything else. And the same log gives the same records however it comes in pieces.
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, describe, expect, test } from "vitest";
+import { FormatError } from "../../base/errors.js";
+import { TraceWriter } from "../file/writer.js";
+import { convert } from "../node/convert.js";
+import { openTrace } from "../node/file-source.js";
+import { detectInput } from "./formats.js";
+import { importText, type TextImport } from "./log-import.js";
+import { MmiotraceImport } from "./mmiotrace.js";
+import { QemuImport } from "./qemu.js";
+import { RwmmioImport } from "./rwmmio.js";
+import { VfioImport } from "./vfio.js";
+
+const directory = mkdtempSync(join(tmpdir(), "mmiostrider-fuzz-"));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+const logs: Record<string, { make: () => TextImport; lines: string[] }> = {
+  mmiotrace: {
+    make: () => new MmiotraceImport("log"),
+    lines: [
+      "VERSION 20070824",
+      "MARK 0.000000 Lost 17 events.",
+      "PCIDEV 0018 8086100e b febc0000 c001 0 0 0 0 feb80000 20000 40 0 0 0 0 40000 e1000",
+      "LSPCI 00:03.0",
+      "MAP 1.000001 1 0xfebc0000 0xffffc90000080000 0x20000 0x0 0",
+      "R 4 1.000010 1 0xfebc0008 0x80080783 0x0 0",
+      "W 8 12345.678901 1 0xfebc0010 0xffffffffffffffff 0xffffffffc0000123 0",
+      "UNKNOWN 12345.678902 1 0xfebc0020 0f,6f,00 0xffffffffc0000456 0",
+      "rw what?",
+      "MARK 12345.700000 ring test: link up",
+      "UNMAP 12345.800000 -1 0x0 0",
+    ],
+  },
+  qemu: {
+    make: () => new QemuImport("log"),
+    lines: [
+      "memory_region_ops_read cpu 0 mr 0x5654c59098a0 addr 0x71 value 0x0 size 1 name 'rtc'",
+      "7@1700000000.000001:memory_region_ops_write cpu -1 mr 0x5 addr 0xfee00000 value 0x0 size 4 name 'apic-msi'",
+      "memory_region_ram_device_read cpu 1 mr 0x5 addr 0xfebc0008 value 0x80080783 size 8",
+      "apic_register_read register 0x02 = 0x0",
+    ],
+  },
+  vfio: {
+    make: () => new VfioImport("log"),
+    lines: [
+      "9@1700000000.000001:vfio_pci_read_config  (0000:01:00.0, @0x0, len=0x4) 0x100e8086",
+      "9@1700000000.000003:vfio_region_write  (0000:01:00.0:region0+0x28, 0x21cc000, 4)",
+      "vfio_region_read  (0000:01:00.1:region2+0x8, 4) = 0xffffffff",
+      "vfio_region_read  (0000:01:00.0:region8+0x3c0, 1) = 0x1",
+    ],
+  },
+  rwmmio: {
+    make: () => new RwmmioImport("log"),
+    lines: [
+      "# tracer: nop",
+      "  <idle>-0  [003] d.h1.   101.000001: rwmmio_post_read: gic_handle_irq+0x30/0x100 width=32 val=0x3ff addr=0xffffffc00800000c",
+      "  kworker/u8:1-77 [001] .....   101.000100: rwmmio_write: a+0x14/0x80 [foo] -> b+0x8/0x10 width=64 val=0x1 addr=0xffffffc008100010",
+      "CPU:1 [LOST 12 EVENTS]",
+    ],
+  },
+};
+
+const digits = fc.constantFrom(
+  "0",
+  "1",
+  "9",
+  "f",
+  "-1",
+  "0x",
+  "99999999999999999999",
+  "ffffffffffffffffff",
+  "4294967296",
+);
+
+/** What damages a line: other fields, missing ones, other bytes, a part missing, strange numbers. */
+const damage: fc.Arbitrary<(line: Buffer) => Buffer> = fc.oneof(
+  fc.constant((line: Buffer) => line),
+  fc.tuple(fc.nat(), fc.uint8Array({ maxLength: 9 })).map(([at, bytes]) => (line: Buffer) => {
+    const place = at % (line.length + 1);
+    return Buffer.concat([line.subarray(0, place), bytes, line.subarray(place)]);
+  }),
+  fc.tuple(fc.nat(), fc.nat()).map(([from, length]) => (line: Buffer) => {
+    const place = from % (line.length + 1);
+    return Buffer.concat([line.subarray(0, place), line.subarray(place + (length % 12))]);
+  }),
+  fc.tuple(fc.nat(), digits).map(([which, text]) => (line: Buffer) => {
+    const fields = line.toString("latin1").split(" ");
+    fields[which % fields.length] = text;
+    return Buffer.from(fields.join(" "), "latin1");
+  }),
+  fc.nat().map((which) => (line: Buffer) => {
+    const fields = line.toString("latin1").split(" ");
+    fields.splice(which % fields.length, 1);
+    return Buffer.from(fields.join(" "), "latin1");
+  }),
+  fc.tuple(fc.nat(), fc.nat(255)).map(([at, byte]) => (line: Buffer) => {
+    const other = Buffer.from(line);
+    other[at % other.length] = byte;
+    return other;
+  }),
+);
+
+/** Lines, one or a few of them damaged; sometimes without the last line's end. */
+function damagedLog(lines: string[]): fc.Arbitrary<Buffer> {
+  const whole = fc.constantFrom(...lines).map((line) => Buffer.from(line));
+  const damaged = fc.tuple(whole, damage).map(([line, spoil]) => spoil(line));
+  const line = fc.oneof({ weight: 12, arbitrary: whole }, { weight: 1, arbitrary: damaged });
+  return fc
+    .tuple(fc.array(line, { maxLength: 30 }), fc.nat(20))
+    .map(([all, cut]) =>
+      Buffer.concat(all.flatMap((one) => [one, Buffer.from("\n")])).subarray(0, cut > 10 ? -cut : undefined),
+    );
+}
+
+async function* inPieces(bytes: Buffer, piece_bytes: number): AsyncGenerator<Buffer> {
+  for (let at = 0; at < bytes.length; at += piece_bytes) yield bytes.subarray(at, at + piece_bytes);
+}
+
+/** Imports, and reads what came of it to its end: its events as text, or the error's words. */
+async function outcome(make: () => TextImport, bytes: Buffer, piece_bytes: number): Promise<string> {
+  const path = join(directory, "trace.mmt");
+  const reader = make();
+  try {
+    await importText(reader, inPieces(bytes, piece_bytes), (header) => TraceWriter.create(path, header));
+  } catch (error) {
+    if (!(error instanceof FormatError) || error.line === undefined) throw error;
+    return error.message;
+  }
+  const trace = await openTrace(path);
+  expect(trace.damage).toBeNull();
+  const events = [];
+  for await (const { event } of trace.eventsWithState()) events.push(event);
+  await trace.close();
+  expect(trace.summary!.accesses).toBe(events.filter(({ kind }) => kind === "read" || kind === "write").length);
+  return JSON.stringify([trace.header, trace.updates, events], (_, value) =>
+    typeof value === "bigint" ? `${value}n` : value,
+  );
+}
+
+describe("a damaged log makes a trace that can be read, or one clear error:", () => {
+  for (const [name, { make, lines }] of Object.entries(logs)) {
+    test(name, async () => {
+      const property = fc.asyncProperty(
+        damagedLog(lines),
+        fc.integer({ min: 1, max: 200 }),
+        async (log, piece_bytes) => {
+          expect(await outcome(make, log, piece_bytes)).toBe(await outcome(make, log, log.length + 1));
+        },
+      );
+      await fc.assert(property, { numRuns: 250 });
+    });
+
+    test(`${name}: anything at all`, async () => {
+      const property = fc.asyncProperty(fc.uint8Array({ maxLength: 400 }), async (bytes) => {
+        await outcome(make, Buffer.from(bytes), 64);
+      });
+      await fc.assert(property, { numRuns: 100 });
+    });
+  }
+});
+
+test("convert leaves nothing behind of what it can't convert", async () => {
+  const folder = mkdtempSync(join(directory, "convert-"));
+  const log = join(folder, "log");
+  const outputs = ["out.mmt", "out.jsonl", "out.parquet", "out.json.gz"];
+  const everything = fc.constantFrom(...Object.values(logs).map(({ lines }) => lines)).chain(damagedLog);
+  const property = fc.asyncProperty(everything, fc.constantFrom(...outputs), async (bytes, name) => {
+    writeFileSync(log, bytes);
+    const to = ({ "out.mmt": "mmt", "out.jsonl": "jsonl", "out.parquet": "parquet" } as const)[name] ?? "perfetto";
+    let failed = false;
+    try {
+      await convert(log, join(folder, name), { to, producer: "test" });
+    } catch (error) {
+      expect(error).toBeInstanceOf(FormatError);
+      failed = true;
+    }
+    const left = readdirSync(folder).sort();
+    rmSync(join(folder, name), { force: true });
+    expect(left).toEqual(failed ? ["log"] : ["log", name]);
+  });
+  await fc.assert(property, { numRuns: 200 });
+});
+
+test("telling a format never fails, whatever it is shown", () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 2_000 }), (bytes) => {
+      detectInput(bytes);
+    }),
+  );
+  for (const [name, { lines }] of Object.entries(logs)) expect(detectInput(Buffer.from(lines.join("\n")))).toBe(name);
+});

@@ -1,0 +1,165 @@
+// QEMU's, VFIO's and ftrace's logs into records: against a log that QEMU wrote, and lines as their sources' format strings print.
+import { readFileSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
+import { describe, expect, test } from "vitest";
+import type { TraceEvent } from "../events.js";
+import { eventsOfOtherRecords } from "../file/block-events.js";
+import { detectInput } from "./formats.js";
+import type { ImportPiece, TextImport } from "./log-import.js";
+import { deviceCpu, QemuImport } from "./qemu.js";
+import { parseVmallocInfo, RwmmioImport } from "./rwmmio.js";
+import { VfioImport } from "./vfio.js";
+
+function read(reader: TextImport, text: string): { events: TraceEvent[]; pieces: ImportPiece[] } {
+  reader.push(Buffer.from(text));
+  reader.finish();
+  const pieces = reader.pieces();
+  const records = pieces.flatMap((piece) => ("records" in piece ? [piece.records] : []));
+  return { events: [...eventsOfOtherRecords(new Uint8Array(Buffer.concat(records)))], pieces };
+}
+
+const accessesOf = (events: TraceEvent[]) =>
+  events.flatMap((event) => (event.kind === "read" || event.kind === "write" ? [event] : []));
+
+describe("QEMU's memory_region_ops", () => {
+  test("a log that QEMU wrote: every line that isn't a port's", () => {
+    const log = gunzipSync(readFileSync(new URL("../../../test/data/e1000-truth.log.gz", import.meta.url))).toString();
+    expect(detectInput(Buffer.from(log))).toBe("qemu");
+    const reader = new QemuImport("truth.log");
+    const { events } = read(reader, log);
+    const accesses = accessesOf(events);
+    const lines = log.split("\n").filter((line) => /addr 0x[0-9a-f]{5,} /.test(line));
+    expect(lines.length).toBeGreaterThan(14_000);
+    expect(accesses.length).toBe(lines.length);
+    for (const [index, event] of accesses.entries()) {
+      const fields = /_(read|write) cpu (-?\d+) .* addr (0x\S+) value (0x\S+) size (\d)/.exec(lines[index]!)!;
+      const got = [event.kind, event.cpu, event.address, event.value, event.width_bytes];
+      const cpu = Number(fields[2]) < 0 ? deviceCpu : Number(fields[2]);
+      const expected = [fields[1], cpu, BigInt(fields[3]!), BigInt(fields[4]!), Number(fields[5])];
+      if (got.join() !== expected.join()) expect(got).toEqual(expected);
+    }
+    const regions = events.flatMap((event) => (event.kind === "mark" ? [event.text] : []));
+    expect(regions).toEqual(["region 1 is ioapic", "region 2 is e1000-mmio"]);
+  });
+
+  test("with times, without names, and other events between", () => {
+    const reader = new QemuImport("log");
+    const { events } = read(
+      reader,
+      "77@1700000000.000100:memory_region_ops_read cpu 1 mr 0x5 addr 0xfebc0008 value 0x80080783 size 4\n" +
+        "77@1700000000.000150:apic_register_read register 0x02 = 0x0\n" +
+        "77@1700000000.000350:memory_region_ram_device_write cpu -1 mr 0x5 addr 0x10febc0008 value 0xffffffffffffffff size 8\n",
+    );
+    expect(accessesOf(events)).toMatchObject([
+      { kind: "read", cpu: 1, tsc: 1n, address: 0xfebc0008n, value: 0x80080783n, width_bytes: 4, mapping: 1 },
+      { kind: "write", cpu: deviceCpu, tsc: 251n, address: 0x10febc0008n, value: 0xffffffffffffffffn, width_bytes: 8 },
+    ]);
+    expect(reader.header!.clock).toEqual({
+      tsc: "0x1",
+      wall_ns: `0x${1_700_000_000_000_100_000n.toString(16)}`,
+      tscFrequency_hz: 1_000_000,
+    });
+    expect(reader.totals.unknownLines).toBe(1);
+  });
+
+  test("half a line at the end is left out, in the middle it is an error", () => {
+    const line = "memory_region_ops_read cpu 0 mr 0x5 addr 0xfebc0008 value 0x80080783 size 4 name 'e1000-mmio'";
+    for (let length = 1; length < line.length; length += 1) {
+      const reader = new QemuImport("log");
+      const { events } = read(reader, `${line}\n${line.slice(0, length)}`);
+      expect(accessesOf(events).length).toBe(1);
+      expect(reader.incomplete.length).toBe(1);
+      if (length > "memory_region_ops_read ".length && length !== line.indexOf(" name")) {
+        expect(() => read(new QemuImport("log"), `${line}\n${line.slice(0, length)}\n${line}\n`)).toThrow(/^log:2: /);
+      }
+    }
+    expect(accessesOf(read(new QemuImport("log"), line).events).length).toBe(1);
+  });
+});
+
+test("VFIO: device, BAR and offset come out, and the ids that the guest read", () => {
+  const text =
+    "9@1700000000.000001:vfio_pci_read_config  (0000:01:00.0, @0x0, len=0x2) 0x8086\n" +
+    "9@1700000000.000002:vfio_pci_read_config  (0000:01:00.0, @0x2, len=0x2) 0x100e\n" +
+    "9@1700000000.000003:vfio_region_write  (0000:01:00.0:region0+0x28, 0x21cc000, 4)\n" +
+    "9@1700000000.000004:vfio_region_read  (0000:01:00.0:region2+0x8, 4) = 0xffffffff\n" +
+    "9@1700000000.000005:vfio_region_read  (0000:01:00.0:region8+0x3c0, 1) = 0x1\n" +
+    "9@1700000000.000006:vfio_intx_interrupt  (0000:01:00.0) Pin A\n";
+  expect(detectInput(Buffer.from(text))).toBe("vfio");
+  const reader = new VfioImport("log");
+  const { events, pieces } = read(reader, text);
+  const updates = pieces.flatMap((piece) => ("update" in piece ? piece.update.pciFunctions! : []));
+  const last = updates.at(-1)!;
+  expect(last).toMatchObject({ address: "0000:01:00.0", vendor: "0x8086", device: "0x100e" });
+  expect(last.bars.map((bar) => bar.index)).toEqual([0, 2]);
+  const start = (index: number) => BigInt(last.bars.find((bar) => bar.index === index)!.start);
+  expect(accessesOf(events)).toMatchObject([
+    { kind: "write", address: start(0) + 0x28n, value: 0x21cc000n, width_bytes: 4, tsc: 1n },
+    { kind: "read", address: start(2) + 8n, value: 0xffffffffn, width_bytes: 4, tsc: 2n },
+  ]);
+  expect(reader.notes).toContain("1 accesses to no BAR are left out");
+  expect(() => read(new VfioImport("log"), "vfio_region_write  (0000:01:00.0:region0+0x28, 0x21cc000)\n")).toThrow(
+    "log:1: this isn't how QEMU writes a vfio_region line",
+  );
+});
+
+describe("ftrace's rwmmio", () => {
+  // As trace_pipe prints it before and since 6.2, and trace-cmd report.
+  const text = `# tracer: nop
+#
+          <idle>-0       [003] d.h1.   101.000001: rwmmio_post_read: gic_handle_irq+0x30/0x100 width=32 val=0x3ff addr=0xffffffc00800000c
+  kworker/u8:1-77      [001] .....   101.000100: rwmmio_write: foo_reset+0x14/0x80 [foo] -> foo_writel+0x8/0x10 [foo] width=32 val=0x1 addr=0xffffffc008100010
+  kworker/u8:1-77      [001] .....   101.000101: rwmmio_post_write: foo_reset+0x14/0x80 [foo] -> foo_writel+0x8/0x10 [foo] width=32 val=0x1 addr=0xffffffc008100010
+  kworker/u8:1-77      [001] ..s1.   101.000200: rwmmio_read: foo_writel+0x8/0x10 [foo] width=64 addr=0xffffffc008100018
+CPU:1 [LOST 12 EVENTS]
+             cat-1234  [001]   101.000300: rwmmio_post_read:     foo_writel+0x8/0x10 [foo] width=64 val=0 addr=0xffffffc008100018
+             cat-1234  [001]   101.000400: sched_switch: whatever
+`;
+
+  test("reads where they have their value, writes once, lost events, callers as sites", () => {
+    expect(detectInput(Buffer.from(text))).toBe("rwmmio");
+    const reader = new RwmmioImport("trace");
+    const { events } = read(reader, text);
+    const symbols = new Map(events.flatMap((event) => (event.kind === "symbol" ? [[event.site, event.text]] : [])));
+    expect(accessesOf(events).map((event) => [event.kind, event.cpu, event.pid, event.tsc, event.flags])).toEqual([
+      ["read", 3, 0, 101_000_001n, 1],
+      ["write", 1, 77, 101_000_100n, 0],
+      ["read", 1, 1234, 101_000_300n, 0],
+    ]);
+    expect(accessesOf(events).map((event) => [event.address, event.width_bytes, event.value])).toEqual([
+      [0xffffffc00800000cn, 4, 0x3ffn],
+      [0xffffffc008100010n, 4, 1n],
+      [0xffffffc008100018n, 8, 0n],
+    ]);
+    expect(accessesOf(events).map((event) => symbols.get(event.site))).toEqual([
+      "gic_handle_irq+0x30/0x100",
+      "foo_writel+0x8/0x10 [foo]",
+      "foo_writel+0x8/0x10 [foo]",
+    ]);
+    expect(events.filter((event) => event.kind === "lost")).toMatchObject([{ count: 12n }]);
+    expect(reader.totals).toMatchObject({ accesses: 3, lost: 12, unknownLines: 1 });
+  });
+
+  test("/proc/vmallocinfo makes the addresses physical", () => {
+    const info = `0xffffffc008000000-0xffffffc008011000   69632 gic_of_init+0x34/0x200 phys=0x0000000008000000 ioremap
+0xffffffc008020000-0xffffffc008022000    8192 pcpu_mem_zalloc+0x24/0x80 pages=1 vmalloc
+0xffffffc008100000-0xffffffc008102000    8192 foo_probe+0x10/0x300 phys=0x00000000fe200000 ioremap
+`;
+    const reader = new RwmmioImport("trace", parseVmallocInfo(info, "info"));
+    const { events } = read(reader, text);
+    expect(accessesOf(events).map((event) => event.address)).toEqual([0x800000cn, 0xfe200010n, 0xfe200018n]);
+    expect(() => parseVmallocInfo("nothing\n", "info")).toThrow("info: there is no ioremap() mapping in it");
+  });
+
+  test("what isn't one is refused with its line", () => {
+    for (const line of [
+      "cat-1 [001] 1.000001: rwmmio_write: f width=32 val=0x1",
+      "cat-1 [001] 1.000001: rwmmio_write: f width=33 val=0x1 addr=0x1",
+      "cat-1 [001] 1.000001: rwmmio_other: f width=32 val=0x1 addr=0x1",
+      "cat [001] 1.000001: rwmmio_write: f width=32 val=0x1 addr=0x1",
+      "cat-1 [001] 1.000001: rwmmio_write: \u001b[31m width=32 val=0x1 addr=0x1",
+    ]) {
+      expect(() => read(new RwmmioImport("trace"), `# tracer: nop\n${line}\n`)).toThrow(/^trace:2: /);
+    }
+  });
+});

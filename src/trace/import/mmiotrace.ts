@@ -1,0 +1,381 @@
+// Reads the text of the kernel's mmiotrace into ring records. The counterpart of mmiotrace.ts: what the kernel prints comes
+// back byte by byte from there.
+//
+// Imported time stamps are microseconds: the trace's clock has a frequency of 1 MHz, and 0 is what the text counts from.
+
+import { mmiotraceHead, mmiotraceProducer } from "../export/mmiotrace.js";
+import type { PciFunction, TraceHeader } from "../header.js";
+import { RecordFlag, RecordKind } from "../record.js";
+import { TraceState } from "../state.js";
+import { latin1 } from "./line-fields.js";
+import { importedHeader, livingMappingsMax, TextImport } from "./log-import.js";
+import { pciFunctionOfLine } from "./mmiotrace-pcidev.js";
+
+/** What stands before the first event is kept until then. */
+const headMax_bytes = 8 << 20;
+/** PCI functions of one machine. */
+const functionsMax = 16_384;
+const lineWidthMax_bytes = 8;
+const two32 = 2 ** 32;
+
+const letter = (text: string) => text.charCodeAt(0);
+const [R, W, M, U] = [letter("R"), letter("W"), letter("M"), letter("U")] as const;
+const blank = 0x20;
+const zero = 0x30;
+
+export class MmiotraceImport extends TextImport {
+  private headLines: string[] | undefined = [];
+  private head_bytes = 0;
+  private known: TraceHeader | undefined;
+  private functions = 0;
+  private readonly mappings = new Map<number, { address: bigint; length: bigint; virtual: bigint }>();
+
+  get header(): TraceHeader | undefined {
+    return this.known;
+  }
+
+  override finish(): void {
+    super.finish();
+    this.endHead();
+    if (this.totals.unusualLines > 0) {
+      this.notes.push(
+        `${this.totals.unusualLines} lines aren't written as the kernel writes them; they come back in the kernel's way`,
+      );
+    }
+    if (this.totals.unknownLines > 0) {
+      this.notes.push(`${this.totals.unknownLines} lines say nothing known; they are kept as marks`);
+    }
+  }
+
+  protected takeLine(bytes: Uint8Array, from: number, end: number): void {
+    if (this.takeAccess(bytes, from, end)) return;
+    if (this.headLines !== undefined && this.takeHeadLine(bytes, from, end)) return;
+    this.takeOther(bytes, from, end);
+  }
+
+  /** Half a line is left out, and told; a whole one is as good as any. */
+  protected takeLastLine(bytes: Uint8Array, from: number, end: number): void {
+    const text = latin1(bytes, from, end);
+    if (wholeLines.some((whole) => whole.test(text))) {
+      this.takeLine(bytes, from, end);
+      return;
+    }
+    this.incomplete.push(`the log is cut within its last line, ${this.totals.lines}: ${this.shown(bytes, from, end)}`);
+    this.endHead();
+  }
+
+  /** `R width time map 0xPHYS 0xVALUE 0xPC 0` as the kernel writes it; false, and nothing done, for any other line. */
+  private takeAccess(bytes: Uint8Array, from: number, end: number): boolean {
+    const first = bytes[from]!;
+    if ((first !== R && first !== W) || bytes[from + 1] !== blank || bytes[end - 1] !== zero) return false;
+    const { fields } = this;
+    fields.begin(bytes, from + 2, end);
+    const width = fields.decimal();
+    fields.gap();
+    const time_us = fields.time_us();
+    fields.gap();
+    const mapping = fields.signed();
+    fields.gap();
+    fields.hex();
+    const addressLow = fields.low;
+    const addressHigh = fields.high;
+    fields.gap();
+    fields.hex();
+    const valueLow = fields.low;
+    const valueHigh = fields.high;
+    fields.gap();
+    fields.hex();
+    fields.gap();
+    if (!fields.sound || !fields.canonical || fields.at !== end - 1 || width > lineWidthMax_bytes) return false;
+    if (mapping >= 2 ** 31 || mapping < -(2 ** 31)) return false;
+    if (this.headLines !== undefined) this.endHead();
+    const at = this.records.next();
+    const { words } = this.records;
+    words[at + 2] = time_us >>> 0;
+    words[at + 3] = time_us / two32;
+    words[at + 4] = addressLow;
+    words[at + 5] = addressHigh;
+    words[at + 6] = valueLow;
+    words[at + 7] = valueHigh;
+    words[at + 10] = fields.low;
+    words[at + 11] = fields.high;
+    words[at + 13] = mapping;
+    words[at + 14] = ((first === R ? RecordKind.read : RecordKind.write) << 16) | (width << 24);
+    this.totals.accesses += 1;
+    return true;
+  }
+
+  /** Lines before the first event are kept: the header is made of them. Returns whether it was such a line. */
+  private takeHeadLine(bytes: Uint8Array, from: number, end: number): boolean {
+    const text = latin1(bytes, from, end);
+    if (isEvent(text) && !isLost(text)) {
+      this.endHead();
+      return false;
+    }
+    this.head_bytes += text.length + 1;
+    if (this.head_bytes > headMax_bytes) throw this.broken(`no event in the first ${headMax_bytes} bytes`);
+    if (text.startsWith("PCIDEV ")) this.countPciLine(text);
+    this.headLines!.push(text);
+    return true;
+  }
+
+  /** Makes the header; what stood behind its last line is ordinary. */
+  private endHead(): void {
+    const lines = this.headLines;
+    if (lines === undefined) return;
+    this.headLines = undefined;
+    const isHead = (line: string) => /^(VERSION|PCIDEV|LSPCI)( |$)/.test(line);
+    const count = lines.findLastIndex(isHead) + 1;
+    const head = lines.slice(0, count);
+    const pciFunctions = head.filter((line) => line.startsWith("PCIDEV ")).map((line) => this.parsePciLine(line));
+    const header = importedHeader(mmiotraceProducer, { pciFunctions });
+    const text = head.map((line) => `${line}\n`).join("");
+    const canonical = mmiotraceHead(new TraceState(header).pciFunctions);
+    this.known = text === canonical ? header : { ...header, importedHead: text };
+    const lineNow = this.totals.lines;
+    this.totals.lines -= lines.length - count;
+    for (const line of head) if (isLost(line)) this.addLost(line, RecordFlag.verbatim);
+    this.totals.unknownLines += head.filter((line) => line !== "" && !isHead(line) && !isLost(line)).length;
+    for (const line of lines.slice(count)) {
+      const bytes = Buffer.from(line, "latin1");
+      this.takeOther(bytes, 0, bytes.length);
+    }
+    this.totals.lines = lineNow;
+  }
+
+  private countPciLine(line: string): PciFunction {
+    this.functions += 1;
+    if (this.functions > functionsMax) throw this.broken(`more than ${functionsMax} PCI devices`);
+    return this.parsePciLine(line);
+  }
+
+  private parsePciLine(line: string): PciFunction {
+    const found = pciFunctionOfLine(line);
+    if (found === undefined) throw this.broken("this isn't how mmiotrace writes a PCIDEV line");
+    return found;
+  }
+
+  private takeOther(bytes: Uint8Array, from: number, end: number): void {
+    const first = bytes[from];
+    const isWord = first === M || first === U || first === R || first === W || first === letter("P");
+    const text = isWord ? latin1(bytes, from, Math.min(end, from + "UNKNOWN ".length)) : "";
+    if (text.startsWith("MAP ")) this.takeMap(bytes, from, end);
+    else if (text.startsWith("UNMAP ")) this.takeUnmap(bytes, from, end);
+    else if (text.startsWith("UNKNOWN ")) this.takeUnknown(bytes, from, end);
+    else if (text.startsWith("MARK ")) this.takeMark(bytes, from, end);
+    else if (text.startsWith("R ") || text.startsWith("W ")) this.takeUnusualAccess(bytes, from, end);
+    else this.takeUnknownLine(bytes, from, end);
+  }
+
+  /** An access that no kernel wrote like that: other blanks, capitals, fields at the end missing. */
+  private takeUnusualAccess(bytes: Uint8Array, from: number, end: number): void {
+    const { fields } = this;
+    fields.begin(bytes, from + 1, this.withoutReturn(bytes, from, end));
+    fields.gap();
+    const width = fields.decimal();
+    fields.gap();
+    const tsc = BigInt(this.time_us());
+    fields.gap();
+    const mapping = this.mappingId();
+    fields.gap();
+    fields.hex();
+    const address = fields.big;
+    fields.gap();
+    fields.hex();
+    const value = fields.big;
+    const site = this.tail();
+    this.check("an access");
+    if (width > lineWidthMax_bytes) throw this.broken(`an access of ${width} bytes, which mmiotrace can't record`);
+    const kind = bytes[from] === R ? RecordKind.read : RecordKind.write;
+    this.records.add({ kind, tsc, mapping: mapping >>> 0, address, value: [value, 0n], width, site });
+    this.totals.accesses += 1;
+    this.totals.unusualLines += 1;
+  }
+
+  private takeMap(bytes: Uint8Array, from: number, end: number): void {
+    const { fields } = this;
+    fields.begin(bytes, from + "MAP".length, this.withoutReturn(bytes, from, end));
+    fields.gap();
+    const tsc = BigInt(this.time_us());
+    fields.gap();
+    const id = this.mappingId();
+    fields.gap();
+    fields.hex();
+    const address = fields.big;
+    fields.gap();
+    fields.hex();
+    const virtual = fields.big;
+    fields.gap();
+    fields.hex();
+    const length = fields.big;
+    const site = this.tail();
+    this.check("a mapping", end);
+    if (site !== 0n) this.totals.unusualLines += 1;
+    if (this.mappings.size >= livingMappingsMax) {
+      throw this.broken(`more than ${livingMappingsMax} mappings at the same time`);
+    }
+    this.mappings.set(id, { address, length, virtual });
+    this.records.add({ kind: RecordKind.map, tsc, mapping: id >>> 0, address, value: [length, virtual], site });
+    this.totals.mappings += 1;
+  }
+
+  private takeUnmap(bytes: Uint8Array, from: number, end: number): void {
+    const { fields } = this;
+    fields.begin(bytes, from + "UNMAP".length, this.withoutReturn(bytes, from, end));
+    fields.gap();
+    const tsc = BigInt(this.time_us());
+    fields.gap();
+    const id = this.mappingId();
+    this.tail();
+    this.check("the end of a mapping", end);
+    const known = this.mappings.get(id);
+    this.mappings.delete(id);
+    const address = known?.address ?? 0n;
+    const value: [bigint, bigint] = [known?.length ?? 0n, known?.virtual ?? 0n];
+    this.records.add({ kind: RecordKind.unmap, tsc, mapping: id >>> 0, address, value });
+  }
+
+  private takeUnknown(bytes: Uint8Array, from: number, end: number): void {
+    const { fields } = this;
+    fields.begin(bytes, from + "UNKNOWN".length, this.withoutReturn(bytes, from, end));
+    fields.gap();
+    const tsc = BigInt(this.time_us());
+    fields.gap();
+    const mapping = this.mappingId();
+    fields.gap();
+    fields.hex();
+    const address = fields.big;
+    fields.gap();
+    let value = 0n;
+    for (let byte = 0; byte < 3; byte += 1) {
+      if (byte > 0) fields.skip(0x2c);
+      const start = fields.at;
+      const canonical = fields.canonical;
+      fields.bareHex();
+      fields.canonical = canonical;
+      if (fields.at !== start + 2) fields.sound = false;
+      value |= BigInt(fields.low) << BigInt(8 * byte);
+    }
+    const site = this.tail();
+    this.check("an unknown instruction", end);
+    this.records.add({
+      kind: RecordKind.escape,
+      tsc,
+      mapping: mapping >>> 0,
+      address,
+      value: [value, 0n],
+      width: 3,
+      site,
+    });
+    this.totals.escaped += 1;
+  }
+
+  private takeMark(bytes: Uint8Array, from: number, end: number): void {
+    const text = latin1(bytes, from, end);
+    if (isLost(text)) {
+      this.addLost(text, 0);
+      return;
+    }
+    const { fields } = this;
+    fields.begin(bytes, from + "MARK ".length, end);
+    const tsc = BigInt(this.time_us());
+    if (!fields.atEnd) fields.skip(blank);
+    if (!fields.sound) throw this.broken(`a mark without a time: ${this.shown(bytes, from, end)}`);
+    if (!fields.canonical) this.totals.unusualLines += 1;
+    this.records.addText({ kind: RecordKind.mark, tsc }, bytes.subarray(fields.at, end));
+  }
+
+  private addLost(line: string, flags: number): void {
+    const count = BigInt(/(\d+) events\.$/.exec(line)![1]!);
+    if (count >= 2n ** 64n) throw this.broken("more events lost than can be counted");
+    this.records.add({ kind: RecordKind.lost, value: [count, 0n], flags });
+    this.totals.lost += Number(count);
+  }
+
+  /** A line that says nothing known. The kernel's own fallbacks are such lines, and devices behind the first event. */
+  private takeUnknownLine(bytes: Uint8Array, from: number, end: number): void {
+    const text = latin1(bytes, from, end);
+    if (text.startsWith("PCIDEV ")) {
+      const found = this.countPciLine(text);
+      this.keep(bytes, from, end);
+      this.update({ pciFunctions: [found] });
+      return;
+    }
+    if (text !== "" && !/^(VERSION |LSPCI )/.test(text)) this.totals.unknownLines += 1;
+    this.keep(bytes, from, end);
+  }
+
+  private keep(bytes: Uint8Array, from: number, end: number): void {
+    const flags = RecordFlag.verbatim;
+    this.records.addText({ kind: RecordKind.mark, flags }, bytes.subarray(from, end));
+  }
+
+  private time_us(): number {
+    const time_us = this.fields.time_us();
+    return Number.isSafeInteger(time_us) ? time_us : 0;
+  }
+
+  private mappingId(): number {
+    const id = this.fields.signed();
+    if (id >= 2 ** 31 || id < -(2 ** 31)) this.fields.sound = false;
+    return id | 0;
+  }
+
+  /** The PC and the PID, either of which may be missing. Returns the PC. */
+  private tail(): bigint {
+    const { fields } = this;
+    if (fields.atEnd) {
+      fields.canonical = false;
+      return 0n;
+    }
+    fields.gap();
+    fields.hex();
+    const site = fields.big;
+    if (fields.atEnd) {
+      fields.canonical = false;
+      return site;
+    }
+    fields.gap();
+    if (fields.decimal() !== 0) fields.canonical = false;
+    return site;
+  }
+
+  private check(what: string, end?: number): void {
+    const { fields } = this;
+    if (!fields.sound || !fields.atEnd) throw this.broken(`this isn't how mmiotrace writes ${what}`);
+    if (end !== undefined && (!fields.canonical || fields.end !== end)) this.totals.unusualLines += 1;
+  }
+}
+
+/** Lines that end in what the kernel ends them with: its PID, which is always 0. */
+const wholeLines = [
+  /^VERSION \d{8}$/,
+  /^[RW] \d+ \S+ \S+ 0x[0-9a-f]+ 0x[0-9a-f]+ 0x[0-9a-f]+ 0$/,
+  /^MAP \S+ \S+ 0x[0-9a-f]+ 0x[0-9a-f]+ 0x[0-9a-f]+ 0x[0-9a-f]+ 0$/,
+  /^UNMAP \S+ \S+ 0x[0-9a-f]+ 0$/,
+  /^UNKNOWN \S+ \S+ 0x[0-9a-f]+ \S+ 0x[0-9a-f]+ 0$/,
+];
+
+const isEvent = (line: string) => /^(R|W|MAP|UNMAP|UNKNOWN|MARK) /.test(line);
+const isLost = (line: string) => /^MARK 0\.000000 Lost (0|[1-9]\d*) events\.$/.test(line);
+
+/** What `importMmiotrace` made of a text. */
+export interface ImportedText {
+  header: TraceHeader;
+  /** Whole ring records. */
+  records: Uint8Array;
+  accesses: number;
+  lost: number;
+  escaped: number;
+  mappings: number;
+}
+
+/** Reads a text that is all in memory, and has no devices behind its first event. Throws FormatError. */
+export function importMmiotrace(text: string): ImportedText {
+  const reader = new MmiotraceImport("the text");
+  reader.push(Buffer.from(text, "utf8"));
+  reader.finish();
+  const parts = reader.pieces().flatMap((piece) => ("records" in piece ? [piece.records] : []));
+  const { accesses, lost, escaped, mappings } = reader.totals;
+  return { header: reader.header!, records: new Uint8Array(Buffer.concat(parts)), accesses, lost, escaped, mappings };
+}

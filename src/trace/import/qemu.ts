@@ -1,0 +1,184 @@
+// Reads QEMU's log of what its memory regions were asked (`-trace 'memory_region_ops_*'`, backend log) into ring records.
+//
+// What the log has no word for: the log's accesses are those that the device saw, so a wide one may be in pieces. A region
+// is a mapping here, told by a mark where it is first seen. Ports are left out: they are no memory. A device's own accesses
+// come from CPU 65535. Without `-msg timestamp` or a log made with PID@TIME there is no time: every time stamp is 0.
+import type { TraceHeader } from "../header.js";
+import { RecordFlag, RecordKind } from "../record.js";
+import { importClock_hz, importedHeader, TextImport } from "./log-import.js";
+
+/** A PC has RAM below, so accesses there are in the port space. */
+const portLimit = 0x1_0000;
+export const deviceCpu = 0xffff;
+const regionsMax = 65_536;
+const accessWidthMax_bytes = 8;
+const two32 = 2 ** 32;
+const marker = Buffer.from("memory_region_");
+const quote = 0x27;
+const colon = 0x3a;
+const at = 0x40;
+
+/** The clock of logs whose lines begin with PID@TIME: microseconds since the first one. */
+export class LogClock {
+  private first_us: number | undefined;
+  private timed = false;
+
+  /** Microseconds since the first line, counted from 1, given the wall clock's time; 0 where the line has none. */
+  tsc(time_us: number | undefined): number {
+    this.first_us ??= time_us ?? 0;
+    if (time_us === undefined) return 0;
+    this.timed = true;
+    return Math.max(0, time_us - this.first_us) + 1;
+  }
+
+  /** Defined once a line was seen. */
+  get header(): Pick<TraceHeader, "clock"> | undefined {
+    if (this.first_us === undefined) return undefined;
+    const wall_ns = BigInt(this.first_us) * 1000n;
+    return { clock: { tsc: "0x1", wall_ns: `0x${wall_ns.toString(16)}`, tscFrequency_hz: importClock_hz } };
+  }
+
+  get hasTimes(): boolean {
+    return this.timed;
+  }
+}
+
+export class QemuImport extends TextImport {
+  private readonly clock = new LogClock();
+  private readonly regions = new Map<string, number>();
+  private lastRegion = "";
+  private lastRegionNumber = 0;
+  private ports = 0;
+  private byDevices = 0;
+  private ended = false;
+
+  get header(): TraceHeader | undefined {
+    const clock = this.clock.header;
+    if (clock === undefined && !this.ended) return undefined;
+    return importedHeader("QEMU memory_region_ops", clock ?? {});
+  }
+
+  override finish(): void {
+    super.finish();
+    this.ended = true;
+    const { ports, byDevices, totals, clock } = this;
+    if (ports > 0) this.notes.push(`${ports} port accesses are left out`);
+    if (byDevices > 0) this.notes.push(`${byDevices} accesses were made by devices; they show as CPU ${deviceCpu}`);
+    if (totals.unknownLines > 0) this.notes.push(`${totals.unknownLines} lines of other kinds are left out`);
+    if (totals.accesses > 0 && !clock.hasTimes) this.notes.push("the log has no times: all time stamps are 0");
+  }
+
+  protected takeLastLine(bytes: Uint8Array, from: number, end: number): void {
+    // A line with the region's name is whole when the name's last quote is there. One without may lack digits.
+    if (bytes[end - 1] === quote && bytes.subarray(from, end).indexOf(quote) < end - 1) this.takeLine(bytes, from, end);
+    else this.incomplete.push(`the log is cut within its last line, ${this.totals.lines}`);
+  }
+
+  protected takeLine(bytes: Uint8Array, from: number, lineEnd: number): void {
+    const end = this.withoutReturn(bytes, from, lineEnd);
+    const { fields } = this;
+    let start = from;
+    let time_us: number | undefined;
+    if (bytes[from] !== marker[0]) {
+      // PID@SECONDS.MICROSECONDS:
+      fields.begin(bytes, from, end);
+      fields.decimal();
+      fields.skip(at);
+      const time = fields.sound ? fields.time_us() : 0;
+      fields.skip(colon);
+      if (!fields.sound) {
+        this.totals.unknownLines += 1;
+        return;
+      }
+      time_us = time;
+      start = fields.at;
+    }
+    for (let index = 0; index < marker.length; index += 1) {
+      if (bytes[start + index] !== marker[index]) {
+        this.totals.unknownLines += 1;
+        return;
+      }
+    }
+    this.takeAccess(bytes, start + marker.length, end, time_us);
+  }
+
+  /** `ops_read cpu 0 mr 0x… addr 0x… value 0x… size 4 name '…'`; old versions have no name, `ram_device_` is ops, too. */
+  private takeAccess(bytes: Uint8Array, from: number, end: number, time_us: number | undefined): void {
+    const { fields } = this;
+    fields.begin(bytes, from, end);
+    const kind = fields.upTo(0x20);
+    const isRead = kind === "ops_read" || kind === "ram_device_read" || kind === "ops_fetch";
+    if (!isRead && kind !== "ops_write" && kind !== "ram_device_write") {
+      this.totals.unknownLines += 1;
+      return;
+    }
+    fields.text(" cpu ");
+    const cpu = fields.signed();
+    fields.text(" mr ");
+    fields.hex();
+    const pointer = fields.number;
+    fields.text(" addr ");
+    fields.hex();
+    const address = fields.number;
+    const addressLow = fields.low;
+    const addressHigh = fields.high;
+    fields.text(" value ");
+    fields.hex();
+    const valueLow = fields.low;
+    const valueHigh = fields.high;
+    fields.text(" size ");
+    const width = fields.decimal();
+    let name = "";
+    if (!fields.atEnd) {
+      fields.text(" name '");
+      const nameFrom = fields.at;
+      fields.at = end - 1;
+      if (end - 1 < nameFrom) fields.sound = false;
+      else name = Buffer.from(bytes.subarray(nameFrom, end - 1)).toString("latin1");
+      fields.skip(quote);
+    }
+    if (!fields.sound || !fields.atEnd || cpu < -1 || cpu > 0xfffe) {
+      throw this.broken("this isn't how QEMU writes a memory_region line");
+    }
+    if (width < 1 || width > accessWidthMax_bytes)
+      throw this.broken(`an access of ${width} bytes, which no region takes`);
+    const tsc = this.clock.tsc(time_us);
+    if (address < portLimit) {
+      this.ports += 1;
+      return;
+    }
+    const region = this.region(pointer, name, tsc);
+    if (cpu < 0) this.byDevices += 1;
+    const place = this.records.next();
+    const { words } = this.records;
+    words[place + 2] = tsc >>> 0;
+    words[place + 3] = tsc / two32;
+    words[place + 4] = addressLow;
+    words[place + 5] = addressHigh;
+    words[place + 6] = valueLow;
+    words[place + 7] = valueHigh;
+    words[place + 13] = region;
+    words[place + 14] =
+      (cpu < 0 ? deviceCpu : cpu) | ((isRead ? RecordKind.read : RecordKind.write) << 16) | (width << 24);
+    this.totals.accesses += 1;
+  }
+
+  /** The region's number, counted from 1. A new one is told by a mark. */
+  private region(pointer: number, name: string, tsc: number): number {
+    const key = `${pointer} ${name}`;
+    if (key === this.lastRegion) return this.lastRegionNumber;
+    let number = this.regions.get(key);
+    if (number === undefined) {
+      if (this.regions.size === regionsMax) throw this.broken(`more than ${regionsMax} memory regions`);
+      number = this.regions.size + 1;
+      this.regions.set(key, number);
+      const text = `region ${number} is ${name === "" ? `0x${pointer.toString(16)}` : name}`;
+      const flags = RecordFlag.verbatim;
+      this.records.addText({ kind: RecordKind.mark, tsc: BigInt(tsc), flags }, Buffer.from(text, "latin1"));
+      this.totals.mappings += 1;
+    }
+    this.lastRegion = key;
+    this.lastRegionNumber = number;
+    return number;
+  }
+}

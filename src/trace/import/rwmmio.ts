@@ -1,0 +1,197 @@
+// Reads the kernel's rwmmio trace events (CONFIG_TRACE_MMIO_ACCESS), as ftrace's `trace` and `trace_pipe` or trace-cmd's report
+// print them, into ring records. Format: include/trace/events/rwmmio.h.
+//
+// A read is its `rwmmio_post_read` line, which has the value; a write its `rwmmio_write` line. `rwmmio_read` and
+// `rwmmio_post_write` are the other half of the same accesses and are left out.
+//
+// The events have the kernel's virtual address. Where /proc/vmallocinfo of the same boot is given, it becomes the physical
+// one; else it stays what it is. They name the caller, not its address: each name gets a made-up site.
+import { FormatError } from "../../base/errors.js";
+import type { TraceHeader } from "../header.js";
+import { RecordFlag, RecordKind } from "../record.js";
+import { latin1 } from "./line-fields.js";
+import { importedHeader, TextImport } from "./log-import.js";
+
+const sitesMax = 16_384;
+const siteNameMax_chars = 160;
+const rangesMax = 65_536;
+const two32 = 2 ** 32;
+const eventName = Buffer.from(": rwmmio_");
+
+export interface VirtualRange {
+  start: bigint;
+  end: bigint;
+  physical: bigint;
+}
+
+/**
+ * The ranges that ioremap() made, from the text of /proc/vmallocinfo: `0xSTART-0xEND bytes caller phys=0x… ioremap`.
+ * Throws FormatError where there are none.
+ */
+export function parseVmallocInfo(text: string, name: string): VirtualRange[] {
+  const ranges: VirtualRange[] = [];
+  for (const line of text.split("\n")) {
+    const found = /^0x([0-9a-f]{1,16})-0x([0-9a-f]{1,16}) .* phys=(?:0x)?([0-9a-f]{1,16}) .*ioremap/.exec(line);
+    if (found === null) continue;
+    const [start, end, physical] = found.slice(1).map((digits) => BigInt(`0x${digits}`)) as [bigint, bigint, bigint];
+    ranges.push({ start, end, physical });
+    if (ranges.length > rangesMax) throw new FormatError(name, `more than ${rangesMax} mappings`);
+  }
+  if (ranges.length === 0) {
+    throw new FormatError(name, "there is no ioremap() mapping in it", {
+      advice: "it should be a copy of /proc/vmallocinfo, made as root while the driver was loaded",
+    });
+  }
+  // The kernel shows a page more than was mapped: its guard page.
+  return ranges.sort((a, b) => (a.start < b.start ? -1 : 1));
+}
+
+export class RwmmioImport extends TextImport {
+  private readonly ranges: readonly VirtualRange[];
+  private readonly sites = new Map<string, number>();
+  private lastRange: VirtualRange | undefined;
+  private unmapped = 0;
+  private readonly known: TraceHeader = importedHeader("ftrace rwmmio");
+
+  /** `ranges`: from parseVmallocInfo, or none. */
+  constructor(name: string, ranges: readonly VirtualRange[] = []) {
+    super(name);
+    this.ranges = ranges;
+  }
+
+  get header(): TraceHeader | undefined {
+    return this.known;
+  }
+
+  override finish(): void {
+    super.finish();
+    const { totals, unmapped, ranges } = this;
+    if (totals.accesses > 0 && ranges.length === 0) {
+      this.notes.push("the addresses are the kernel's virtual ones; --vmallocinfo makes physical ones of them");
+    } else if (unmapped > 0) {
+      this.notes.push(`${unmapped} accesses lie in no mapping of --vmallocinfo's; their addresses are virtual`);
+    }
+    if (totals.unknownLines > 0) this.notes.push(`${totals.unknownLines} lines of other kinds are left out`);
+  }
+
+  /** A line ends in a number, which may lack digits. */
+  protected takeLastLine(): void {
+    this.incomplete.push(`the log is cut within its last line, ${this.totals.lines}`);
+  }
+
+  protected takeLine(bytes: Uint8Array, from: number, lineEnd: number): void {
+    const end = this.withoutReturn(bytes, from, lineEnd);
+    const line = Buffer.from(bytes.buffer, bytes.byteOffset + from, end - from);
+    const name = line.indexOf(eventName);
+    if (name < 0) {
+      this.takeOther(line);
+      return;
+    }
+    const bodyFrom = line.indexOf(0x3a, name + eventName.length);
+    if (bodyFrom < 0) throw this.wrong();
+    const event = line.toString("latin1", name + eventName.length, bodyFrom);
+    if (event === "read" || event === "post_write") return;
+    if (event !== "post_read" && event !== "write") throw this.wrong();
+    const task = this.task(latin1(line, 0, name));
+    this.takeAccess(event === "post_read", task, latin1(line, bodyFrom + 1));
+  }
+
+  /** Comments, blank lines, other events; ftrace tells in a line of its own how many it dropped. */
+  private takeOther(line: Buffer): void {
+    if (line.length === 0 || line[0] === 0x23) return;
+    const dropped = /^CPU:(\d+) \[(?:LOST )?(\d{1,15}) EVENTS(?: DROPPED)?\]$/.exec(line.toString("latin1"));
+    if (dropped !== null) {
+      const count = Number(dropped[2]);
+      this.records.add({ kind: RecordKind.lost, cpu: Number(dropped[1]) & 0xffff, value: [BigInt(count), 0n] });
+      this.totals.lost += count;
+    } else this.totals.unknownLines += 1;
+  }
+
+  /** `COMMAND-PID [CPU] d.h1. SECONDS.MICROSECONDS`; the four letters behind the CPU may be missing (trace-cmd). */
+  private task(text: string): { pid: number; cpu: number; time_us: number; flags: number } {
+    const found = /-(\d{1,10}) +(?:\([-\d ]+\) +)?\[(\d{1,5})\] +(?:([^ ]{4,5}) +)?(\d{1,10})\.(\d{6})$/.exec(text);
+    if (found === null) throw this.wrong();
+    const [, pid, cpu, letters, seconds, fraction] = found;
+    // The third letter says where the CPU was (Documentation/trace/ftrace.rst, irq-info).
+    const where = letters?.[2] ?? ".";
+    const flags =
+      where === "Z" || where === "z"
+        ? RecordFlag.nmi
+        : where === "h"
+          ? RecordFlag.hardirq
+          : where === "s"
+            ? RecordFlag.softirq
+            : where === "H"
+              ? RecordFlag.hardirq | RecordFlag.softirq
+              : 0;
+    return {
+      pid: Number(pid) >>> 0,
+      cpu: Number(cpu) & 0xffff,
+      time_us: Number(seconds) * 1_000_000 + Number(fraction),
+      flags,
+    };
+  }
+
+  /** ` CALLER width=32 val=0x… addr=0x…`, or ` CALLER0 -> CALLER width=…` on newer kernels. */
+  private takeAccess(isRead: boolean, task: ReturnType<RwmmioImport["task"]>, text: string): void {
+    const widthAt = text.lastIndexOf(" width=");
+    if (widthAt < 1) throw this.wrong();
+    const body = / width=(\d{1,3}) val=(?:0x)?([0-9a-f]{1,16}) addr=(?:0x)?([0-9a-f]{1,16})$/.exec(text.slice(widthAt));
+    if (body === null) throw this.wrong();
+    const width_bits = Number(body[1]);
+    if (![8, 16, 32, 64].includes(width_bits)) throw this.broken(`an access of ${width_bits} bits, which no CPU makes`);
+    const callers = text.slice(1, widthAt).trim().split(" -> ");
+    // The later one is where readl() and its like were called, the earlier one its caller.
+    const site = this.site(callers.at(-1)!, task.time_us);
+    const { low: addressLow, high: addressHigh } = halves(this.physical(BigInt(`0x${body[3]}`)));
+    const { low, high } = halves(BigInt(`0x${body[2]}`));
+    const place = this.records.next();
+    const { words } = this.records;
+    words[place + 2] = task.time_us >>> 0;
+    words[place + 3] = task.time_us / two32;
+    words[place + 4] = addressLow;
+    words[place + 5] = addressHigh;
+    words[place + 6] = low;
+    words[place + 7] = high;
+    words[place + 10] = site;
+    words[place + 12] = task.pid;
+    words[place + 14] = task.cpu | ((isRead ? RecordKind.read : RecordKind.write) << 16) | ((width_bits / 8) << 24);
+    words[place + 15] = task.flags;
+    this.totals.accesses += 1;
+  }
+
+  private site(name: string, time_us: number): number {
+    let site = this.sites.get(name);
+    if (site === undefined) {
+      if (this.sites.size === sitesMax) throw this.broken(`more than ${sitesMax} callers`);
+      if (name.length > siteNameMax_chars || !/^[\w.$+/[\]():<>,*&~ -]+$/.test(name)) {
+        throw this.broken(`"${name.slice(0, 40).replaceAll(/[^ -~]/g, "·")}" can't be a function's name`);
+      }
+      site = this.sites.size + 1;
+      this.sites.set(name, site);
+      this.records.addText({ kind: RecordKind.symbol, site: BigInt(site), tsc: BigInt(time_us) }, name);
+    }
+    return site;
+  }
+
+  private physical(virtual: bigint): bigint {
+    let range = this.lastRange;
+    if (range === undefined || virtual < range.start || virtual >= range.end) {
+      range = this.ranges.find(({ start, end }) => start <= virtual && virtual < end);
+      if (range === undefined) {
+        this.unmapped += 1;
+        return virtual;
+      }
+      this.lastRange = range;
+    }
+    return range.physical + (virtual - range.start);
+  }
+
+  private wrong(): FormatError {
+    return this.broken("this isn't how ftrace writes an rwmmio event");
+  }
+}
+
+function halves(value: bigint): { low: number; high: number } {
+  return { low: Number(value & 0xffff_ffffn), high: Number(value >> 32n) };
+}

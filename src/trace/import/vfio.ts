@@ -1,0 +1,196 @@
+// Reads QEMU's log of the accesses that it made for a guest to a device passed through with VFIO (`-trace vfio_region_read
+// -trace vfio_region_write`; the device's `x-no-mmap` makes QEMU see all of them) into ring records.
+//
+// The log names device, region and offset, not the physical address. Each device gets a range of made-up addresses, each of
+// its regions a part of that, so that device, BAR and offset come out right; only the addresses themselves mean nothing.
+// Regions 0 to 5 are the BARs, 6 the expansion ROM, others (7 configuration space, 8 VGA, 9 and more) are left out and counted.
+import type { Bar, Hex, PciFunction, TraceHeader } from "../header.js";
+import { RecordKind } from "../record.js";
+import { importedHeader, TextImport } from "./log-import.js";
+import { LogClock } from "./qemu.js";
+
+const devicesMax = 256;
+const regions = 7;
+/** Made-up addresses: 2^50 + device · 2^42 + region · 2^39. All below 2^52, as physical addresses are. */
+const addressBase = 2 ** 50;
+const deviceSpace = 2 ** 42;
+const regionSpace = 2 ** 39;
+const memoryResource = "0x200";
+const two32 = 2 ** 32;
+const blank = 0x20;
+const colon = 0x3a;
+const at = 0x40;
+const accessWidthMax_bytes = 8;
+
+interface Device {
+  name: string;
+  number: number;
+  bars: Bar[];
+  /** From what the guest read of the configuration space; 0 as long as it didn't. */
+  vendor: number;
+  device: number;
+}
+
+const hex = (value: number): Hex => `0x${value.toString(16)}`;
+
+export class VfioImport extends TextImport {
+  private readonly clock = new LogClock();
+  private readonly devices = new Map<string, Device>();
+  private otherRegions = 0;
+  private ended = false;
+
+  get header(): TraceHeader | undefined {
+    const clock = this.clock.header;
+    if (clock === undefined && !this.ended) return undefined;
+    return importedHeader("QEMU vfio_region", clock ?? {});
+  }
+
+  override finish(): void {
+    super.finish();
+    this.ended = true;
+    const { otherRegions, totals, clock } = this;
+    if (otherRegions > 0) this.notes.push(`${otherRegions} accesses to no BAR are left out`);
+    if (totals.unknownLines > 0) this.notes.push(`${totals.unknownLines} lines of other kinds are left out`);
+    if (totals.accesses > 0) this.notes.push("the physical addresses are made up: the log has none");
+    if (totals.accesses > 0 && !clock.hasTimes) this.notes.push("the log has no times: all time stamps are 0");
+  }
+
+  protected takeLastLine(bytes: Uint8Array, from: number, end: number): void {
+    // A write's line ends in `)`; a read's in its value, which may lack digits.
+    const text = Buffer.from(bytes.subarray(from, end)).toString("latin1");
+    if (/vfio_region_write .*\)$/.test(text)) this.takeLine(bytes, from, end);
+    else this.incomplete.push(`the log is cut within its last line, ${this.totals.lines}`);
+  }
+
+  protected takeLine(bytes: Uint8Array, from: number, lineEnd: number): void {
+    const end = this.withoutReturn(bytes, from, lineEnd);
+    const { fields } = this;
+    let start = from;
+    let time_us: number | undefined;
+    if (bytes[from] !== 0x76) {
+      fields.begin(bytes, from, end);
+      fields.decimal();
+      fields.skip(at);
+      const time = fields.sound ? fields.time_us() : 0;
+      fields.skip(colon);
+      if (fields.sound) {
+        time_us = time;
+        start = fields.at;
+      }
+    }
+    fields.begin(bytes, start, end);
+    const event = bytes[start] === 0x76 ? fields.upTo(blank) : "";
+    if (event === "vfio_region_read" || event === "vfio_region_write") {
+      this.takeAccess(event === "vfio_region_read", time_us);
+    } else if (event === "vfio_pci_read_config") {
+      this.takeConfiguration();
+    } else this.totals.unknownLines += 1;
+  }
+
+  /** `  (NAME:regionN+0xOFFSET, 0xVALUE, WIDTH)` or `  (NAME:regionN+0xOFFSET, WIDTH) = 0xVALUE`. */
+  private takeAccess(isRead: boolean, time_us: number | undefined): void {
+    const { fields } = this;
+    const { name, region } = this.place();
+    fields.text("+");
+    fields.hex();
+    const offset = fields.number;
+    fields.text(", ");
+    let width = 0;
+    if (isRead) {
+      width = fields.decimal();
+      fields.text(") = ");
+      fields.hex();
+    } else {
+      fields.hex();
+      fields.text(", ");
+      width = fields.decimal();
+      fields.text(")");
+    }
+    if (!fields.sound || !fields.atEnd) throw this.broken("this isn't how QEMU writes a vfio_region line");
+    if (width < 1 || width > accessWidthMax_bytes)
+      throw this.broken(`an access of ${width} bytes, which VFIO doesn't make`);
+    const tsc = this.clock.tsc(time_us);
+    if (region >= regions) {
+      this.otherRegions += 1;
+      return;
+    }
+    if (offset >= regionSpace) throw this.broken(`offset 0x${offset.toString(16)} is behind every BAR's end`);
+    const { low, high } = fields;
+    const address = this.addressOf(name, region) + offset;
+    const place = this.records.next();
+    const { words } = this.records;
+    words[place + 2] = tsc >>> 0;
+    words[place + 3] = tsc / two32;
+    words[place + 4] = address >>> 0;
+    words[place + 5] = address / two32;
+    words[place + 6] = low;
+    words[place + 7] = high;
+    words[place + 14] = ((isRead ? RecordKind.read : RecordKind.write) << 16) | (width << 24);
+    this.totals.accesses += 1;
+  }
+
+  /** ` (NAME:regionN`. The name may hold colons: a PCI address does. */
+  private place(): { name: string; region: number } {
+    const { fields } = this;
+    while (!fields.atEnd && fields.bytes[fields.at] === blank) fields.skip(blank);
+    fields.text("(");
+    const text = fields.upTo(0x2b);
+    const found = /^(.{1,64}):region(\d{1,4})$/.exec(text);
+    if (found === null) throw this.broken("this isn't how QEMU writes a vfio_region line");
+    return { name: found[1]!, region: Number(found[2]) };
+  }
+
+  /** `  (NAME, @0xOFFSET, len=0xLENGTH) 0xVALUE`: the first four bytes are vendor and device. */
+  private takeConfiguration(): void {
+    const { fields } = this;
+    const found = /^ *\((.{1,64}), @(0x[0-9a-f]+), len=(0x[0-9a-f]+)\) (0x[0-9a-f]+)$/.exec(fields.rest());
+    if (found === null) throw this.broken("this isn't how QEMU writes a vfio_pci_read_config line");
+    const [, name, offset, length, text] = found;
+    const value = Number(text);
+    const ids = Number(offset) === 0 && Number(length) === 4;
+    if (!ids && !(Number(offset) <= 2 && Number(length) === 2)) return;
+    const device = this.device(name!);
+    const before = `${device.vendor}:${device.device}`;
+    if (ids || Number(offset) === 0) device.vendor = value & 0xffff;
+    if (ids) device.device = (value >>> 16) & 0xffff;
+    else if (Number(offset) === 2) device.device = value & 0xffff;
+    if (before !== `${device.vendor}:${device.device}`) this.tellDevice(device);
+  }
+
+  private device(name: string): Device {
+    let found = this.devices.get(name);
+    if (found === undefined) {
+      if (this.devices.size === devicesMax) throw this.broken(`more than ${devicesMax} devices`);
+      found = { name, number: this.devices.size, bars: [], vendor: 0, device: 0 };
+      this.devices.set(name, found);
+    }
+    return found;
+  }
+
+  private addressOf(name: string, region: number): number {
+    const device = this.device(name);
+    const start = addressBase + device.number * deviceSpace + region * regionSpace;
+    if (!device.bars.some((bar) => bar.index === region)) {
+      device.bars.push({ index: region, start: hex(start), length_bytes: hex(regionSpace), flags: memoryResource });
+      this.tellDevice(device);
+    }
+    return start;
+  }
+
+  private tellDevice({ name, vendor, device, bars }: Device): void {
+    const zero = "0x0";
+    const told: PciFunction = {
+      address: name,
+      vendor: hex(vendor),
+      device: hex(device),
+      subsystemVendor: zero,
+      subsystemDevice: zero,
+      class: zero,
+      revision: zero,
+      irq: 0,
+      driver: null,
+      bars: bars.map((bar) => ({ ...bar })),
+    };
+    this.update({ pciFunctions: [told] });
+  }
+}

@@ -1,0 +1,236 @@
+// From one format to another: what `mmiostrider convert` does.
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { createGzip } from "node:zlib";
+import { messageOf, UsageError, UserError } from "../../base/errors.js";
+import { finishedFile, finishedFolder } from "../../base/finished-output.js";
+import { ChromeTrace } from "../export/chrome-trace.js";
+import { type EventRow, EventRows, traceName } from "../export/event-rows.js";
+import { MmiotraceWriter } from "../export/mmiotrace.js";
+import { ParquetFile } from "../export/parquet.js";
+import { csvHead, csvLine, jsonLine } from "../export/row-text.js";
+import { exportText, type TextExport } from "../export/text-export.js";
+import type { TraceReader } from "../file/reader.js";
+import type { TraceHeader } from "../header.js";
+import type { OutputFormat } from "../import/formats.js";
+import { incompleteOf } from "../incomplete.js";
+import { TraceState } from "../state.js";
+import type { TellRegister } from "../text.js";
+import { type Input, type InputOptions, importInto, openAsTrace, openInput } from "./open-log.js";
+import { Output } from "./output.js";
+import { PartitionedTrace, type PartitionKey } from "./partitions.js";
+
+/** Files of one data set. */
+const tracesMax = 100_000;
+
+export interface ConvertOptions extends InputOptions {
+  to: OutputFormat;
+  /** Makes what names a trace's registers, once a trace. */
+  makeTell?: (() => TellRegister) | undefined;
+  /** What a written file says wrote it. */
+  producer: string;
+}
+
+export interface Converted {
+  /** What a user should know, one sentence each. */
+  notes: string[];
+  /** Why what was converted isn't complete, one sentence each. */
+  incomplete: string[];
+}
+
+/** Converts `from` to `to`; `-` is standard input or output. Throws UserError; then nothing is at `to` that wasn't before. */
+export async function convert(from: string, to: string, options: ConvertOptions): Promise<Converted> {
+  const input = await openInput(from, options);
+  try {
+    if (options.to === "mmt") {
+      if (input.format === "mmt") throw new UsageError(`${input.name} is a trace already`);
+      if (to.endsWith(".gz")) throw new UsageError("a trace is packed already: .mmt.gz isn't written");
+      return await finishedFile(to, (path) => importInto(input, path, { ...options, shownAs: nameOf(to) }));
+    }
+    const { reader, notes } = await openAsTrace(input, options);
+    try {
+      await finishedFile(to, (path) => exportTrace(reader, input, { path, shownAs: to }, options));
+      return { notes, incomplete: incompleteOf(reader) };
+    } finally {
+      await reader.close();
+    }
+  } finally {
+    input.close();
+  }
+}
+
+const nameOf = (path: string) => (path === "-" ? undefined : path);
+
+async function exportTrace(
+  reader: TraceReader,
+  input: Input,
+  to: { path: string; shownAs: string },
+  options: ConvertOptions,
+): Promise<void> {
+  const name = traceName(input.name);
+  const output = Output.create(to.path, nameOf(to.shownAs));
+  try {
+    if (options.to === "parquet") {
+      const rows = new EventRows(reader.header, name, options.makeTell?.());
+      const file = new ParquetFile(output, options.producer);
+      await addRows(reader, rows, (row) => file.add(row), options.onProgress);
+      await file.finish();
+      return;
+    }
+    const pieces = exportText(reader, textFormat(reader, name, options), options.onProgress);
+    const write = async (chunks: AsyncIterable<Uint8Array>) => {
+      for await (const chunk of chunks) await output.append(chunk);
+    };
+    if (to.shownAs.endsWith(".gz")) await pipeline(pieces, createGzip(), write);
+    else await write(pieces);
+  } finally {
+    output.close();
+  }
+}
+
+async function addRows(
+  reader: TraceReader,
+  rows: EventRows,
+  add: (row: EventRow) => Promise<void> | undefined,
+  onProgress: ConvertOptions["onProgress"],
+): Promise<void> {
+  for await (const { block, events, state } of reader.batches()) {
+    for (const event of events) {
+      const row = rows.row(event, state);
+      const written = row && add(row);
+      if (written !== undefined) await written;
+    }
+    onProgress?.(block.firstEvent + block.events, reader.events);
+  }
+}
+
+function textFormat(reader: TraceReader, name: string, options: ConvertOptions): TextExport {
+  const { header } = reader;
+  switch (options.to) {
+    case "jsonl":
+      return rowText("", jsonLine, new EventRows(header, name, options.makeTell?.()));
+    case "csv":
+      return rowText(csvHead(), csvLine, new EventRows(header, name, options.makeTell?.()));
+    case "perfetto":
+      return new ChromeTrace(header, name, options.makeTell?.());
+    case "mmiotrace": {
+      const writer = new MmiotraceWriter(header);
+      const state = allUpdates(reader, header);
+      return { head: () => writer.head(state.pciFunctions), event: (event) => writer.exactLines(event), end: () => "" };
+    }
+    case "mmt":
+    case "parquet":
+      throw new Error(`assertion failed: ${options.to} is no text`);
+  }
+}
+
+/** A line a row, the same as `report` prints. */
+function rowText(head: string, line: (row: EventRow) => string, rows: EventRows): TextExport {
+  return {
+    head: () => head,
+    event(event, state) {
+      const row = rows.row(event, state);
+      return row === undefined ? "" : line(row);
+    },
+    end: () => "",
+  };
+}
+
+/** mmiotrace tells its devices once, at the beginning: also those that came, or got their driver, later. */
+function allUpdates(reader: TraceReader, header: TraceHeader): TraceState {
+  const state = new TraceState(header);
+  for (const { update } of reader.updates) state.update(update);
+  return state;
+}
+
+/**
+ * Makes a data set in the folder `to`, partitioned by `keys`, of the trace `from`, or of all the traces in the folder `from` and
+ * those below. Throws UserError; then nothing is at `to` that wasn't before.
+ */
+export async function convertPartitioned(
+  from: string,
+  to: string,
+  keys: readonly PartitionKey[],
+  options: ConvertOptions,
+): Promise<Converted> {
+  const paths = isFolder(from) ? filesBelow(from).map((path) => join(from, path)) : [from];
+  const result: Converted = { notes: [], incomplete: [] };
+  let traces = 0;
+  await finishedFolder(to, async (folder) => {
+    for (const path of paths) {
+      let input: Input;
+      try {
+        input = await openInput(path, options);
+      } catch (error) {
+        // Folders hold other things, too; what was named must be a trace.
+        if (!(error instanceof UserError) || paths.length === 1 || error.name !== "FormatError") throw error;
+        result.notes.push(`left out: ${error.message}`);
+        continue;
+      }
+      try {
+        const { reader, notes } = await openAsTrace(input, options);
+        const label = paths.length === 1 && path === from ? traceName(input.name) : labelOf(path, from);
+        result.notes.push(...notes.map((note) => `${path}: ${note}`));
+        try {
+          await addPartitioned(reader, label, { folder, to, keys, number: traces }, options);
+          result.incomplete.push(...incompleteOf(reader).map((what) => `${path}: ${what}`));
+        } finally {
+          await reader.close();
+        }
+        traces += 1;
+      } finally {
+        input.close();
+      }
+    }
+    if (traces === 0)
+      throw new UserError(`there is no trace in ${from}`, { advice: result.notes[0] ?? "the folder is empty" });
+  });
+  return result;
+}
+
+async function addPartitioned(
+  reader: TraceReader,
+  label: string,
+  set: { folder: string; to: string; keys: readonly PartitionKey[]; number: number },
+  options: ConvertOptions,
+): Promise<void> {
+  const rows = new EventRows(reader.header, label, options.makeTell?.());
+  const safe = label.replaceAll(/[^\w.-]/g, "_").slice(0, 100);
+  const fileName = `${set.number.toString().padStart(5, "0")}-${safe}.parquet`;
+  const part = new PartitionedTrace(set.folder, set.to, set.keys, fileName, options.producer);
+  await addRows(reader, rows, (row) => part.add(row), options.onProgress);
+  await part.finish();
+}
+
+/** A trace's path below the folder, without what says the format. */
+function labelOf(path: string, folder: string): string {
+  const below = path.slice(join(folder, "/").length);
+  return below.replace(/\.gz$/, "").replace(/\.(mmt|txt|log|mmiotrace)$/, "");
+}
+
+/** Whether `path` is a folder; false where it isn't there. */
+export function isFolder(path: string): boolean {
+  return path !== "-" && statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+/** Regular files in the folder and those below it, hidden ones left out, in the order of their names. */
+function filesBelow(folder: string): string[] {
+  const found: string[] = [];
+  const walk = (below: string) => {
+    for (const entry of readdirSync(join(folder, below), { withFileTypes: true })) {
+      if (entry.name.startsWith(".")) continue;
+      const path = join(below, entry.name);
+      if (entry.isDirectory()) walk(path);
+      else if (entry.isFile()) found.push(path);
+      if (found.length > tracesMax) throw new UserError(`more than ${tracesMax} files in ${folder}`);
+    }
+  };
+  try {
+    walk("");
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    throw new UserError(`looking for traces in ${folder} failed: ${messageOf(error)}`, { cause: error });
+  }
+  return found.sort();
+}

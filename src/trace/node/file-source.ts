@@ -1,0 +1,149 @@
+// A trace in a file, or coming through a pipe (spooled into a file without a name first). Node only.
+import { closeSync, createReadStream, fstatSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import { FormatError, messageOf, UserError } from "../../base/errors.js";
+import { fileHead_bytes } from "../file/layout.js";
+import { TraceReader } from "../file/reader.js";
+import type { ByteSource } from "../file/source.js";
+import { nodeCodec } from "./codec.js";
+
+/** A trace's header is never longer, but for absurd ones. */
+const headMax_bytes = 16 << 20;
+const lookForHeadEvery_ms = 50;
+
+export class FileSource implements ByteSource {
+  readonly name: string;
+  private readonly descriptor: number;
+  private readonly spool: Spool | undefined;
+  private known_bytes = 0;
+
+  private constructor(name: string, source: number | Spool) {
+    this.name = name;
+    this.spool = typeof source === "number" ? undefined : source;
+    this.descriptor = typeof source === "number" ? source : source.descriptor;
+  }
+
+  /** `-` is standard input. What comes through a pipe is there as it comes. Throws UserError. */
+  static open(path: string, { name = path } = {}): FileSource {
+    if (path === "-") return new FileSource("standard input", new Spool(process.stdin));
+    let descriptor: number;
+    try {
+      descriptor = openSync(path, "r");
+    } catch (error) {
+      throw new UserError(`opening ${path} failed: ${messageOf(error)}`, { cause: error });
+    }
+    const status = fstatSync(descriptor);
+    if (status.isFile()) return new FileSource(name, descriptor);
+    if (status.isDirectory()) {
+      closeSync(descriptor);
+      throw new UserError(`${path} is a folder, not a trace`);
+    }
+    return new FileSource(name, new Spool(createReadStream("", { fd: descriptor })));
+  }
+
+  get coming(): boolean | undefined {
+    return this.spool?.coming;
+  }
+
+  async size(): Promise<number> {
+    return fstatSync(this.descriptor).size;
+  }
+
+  async read(offset: number, length_bytes: number): Promise<Uint8Array> {
+    // Asked only where what was known isn't enough: a file that is being written grows.
+    if (offset + length_bytes > this.known_bytes) this.known_bytes = fstatSync(this.descriptor).size;
+    const bytes = new Uint8Array(Math.max(0, Math.min(length_bytes, this.known_bytes - offset)));
+    let done = 0;
+    while (done < bytes.length) {
+      let read: number;
+      try {
+        read = readSync(this.descriptor, bytes, done, bytes.length - done, offset + done);
+      } catch (error) {
+        throw new UserError(`reading ${this.name} at byte ${offset + done} failed: ${messageOf(error)}`, {
+          cause: error,
+        });
+      }
+      if (read === 0) return bytes.subarray(0, done);
+      done += read;
+    }
+    return bytes;
+  }
+
+  async close(): Promise<void> {
+    this.spool?.end();
+    closeSync(this.descriptor);
+  }
+}
+
+/** Copies a stream into a temporary file that vanishes with its descriptor. */
+class Spool {
+  readonly descriptor: number;
+  private readonly stream: Readable;
+  private ended = false;
+  private failure: UserError | undefined;
+
+  constructor(stream: Readable) {
+    this.stream = stream;
+    const directory = mkdtempSync(join(tmpdir(), "mmiostrider-"));
+    this.descriptor = openSync(join(directory, "spool"), "wx+", 0o600);
+    rmSync(directory, { recursive: true });
+    void this.copy();
+  }
+
+  /** Whether there may be more of it. Throws UserError when it can't be kept. */
+  get coming(): boolean {
+    if (this.failure !== undefined) throw this.failure;
+    return !this.ended;
+  }
+
+  /** Takes no more of it. */
+  end(): void {
+    this.ended = true;
+    this.stream.destroy();
+  }
+
+  /** Never rejects: `coming` tells how it ended. */
+  private async copy(): Promise<void> {
+    try {
+      for await (const chunk of this.stream as AsyncIterable<Buffer>) {
+        if (this.ended) return;
+        for (let done = 0; done < chunk.length; ) done += writeSync(this.descriptor, chunk, done);
+      }
+      this.ended = true;
+    } catch (error) {
+      if (this.ended) return;
+      this.failure = new UserError(`keeping what came through the pipe in ${tmpdir()} failed: ${messageOf(error)}`, {
+        cause: error,
+        advice: "set TMPDIR to a folder with more room",
+      });
+    }
+  }
+}
+
+/**
+ * Opens a trace for reading; `-` is standard input. `name` is what messages call a file, where that isn't its path. What comes
+ * through a pipe is there for `refresh` as it comes, and `source.coming` tells whether more may. Throws UserError, FormatError.
+ */
+export async function openTrace(path: string, options: { name?: string } = {}): Promise<TraceReader> {
+  const source = FileSource.open(path, options);
+  try {
+    for (;;) {
+      const { coming } = source;
+      try {
+        return await TraceReader.open(source, nodeCodec);
+      } catch (error) {
+        if (!(error instanceof FormatError) || coming !== true) throw error;
+        // the file's first bytes or its header: whichever can't be read may not be there yet
+        const needed_bytes = (error.offset ?? 0) < fileHead_bytes ? fileHead_bytes : headMax_bytes;
+        if ((await source.size()) >= needed_bytes) throw error;
+      }
+      await sleep(lookForHeadEvery_ms);
+    }
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
+}

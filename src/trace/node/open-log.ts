@@ -1,0 +1,207 @@
+// Opens what is to be read or converted, whatever its format: a file or standard input, packed with gzip or not. The result is always
+// a trace to read: a log of another format is imported into a temporary one first, which bounds the memory needed.
+import { createReadStream, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createGunzip } from "node:zlib";
+import { FormatError, messageOf, UserError } from "../../base/errors.js";
+import { temporaryFolder } from "../../base/finished-output.js";
+import type { TraceReader } from "../file/reader.js";
+import { TraceWriter } from "../file/writer.js";
+import type { TraceHeader } from "../header.js";
+import { detect_bytes, detectInput, type InputFormat } from "../import/formats.js";
+import { importText, type TextImport } from "../import/log-import.js";
+import { MmiotraceImport } from "../import/mmiotrace.js";
+import { QemuImport } from "../import/qemu.js";
+import { RwmmioImport, type VirtualRange } from "../import/rwmmio.js";
+import { VfioImport } from "../import/vfio.js";
+import { openTrace } from "./file-source.js";
+import { Output } from "./output.js";
+
+const chunk_bytes = 1 << 20;
+
+export interface InputOptions {
+  from?: InputFormat | undefined;
+  /** What to do where the format can't be told. */
+  advice?: string | undefined;
+  /** From parseVmallocInfo, for rwmmio. */
+  ranges?: readonly VirtualRange[] | undefined;
+  /** Called with how much of how much has been read, where that is known. */
+  onProgress?: ((done_bytes: number, whole_bytes: number) => void) | undefined;
+}
+
+/** An input whose format is known, not read yet. */
+export interface Input {
+  /** For messages. */
+  name: string;
+  format: InputFormat;
+  /** All of it, unpacked. */
+  chunks: AsyncIterable<Uint8Array>;
+  /** Ends it without reading the rest. */
+  close(): void;
+  /** The path, where it is a file and not packed. */
+  path: string | undefined;
+}
+
+const formatNames =
+  "a trace of mmiostrider's, mmiotrace's text, QEMU's memory_region_ops or vfio_region log, ftrace's rwmmio events";
+
+/** Opens `path` (`-`: standard input) and tells its format. Throws UserError, FormatError. */
+export async function openInput(path: string, options: InputOptions = {}): Promise<Input> {
+  const name = path === "-" ? "standard input" : path;
+  const size = sizeOf(path);
+  const stream =
+    path === "-"
+      ? createReadStream("", { fd: 0, autoClose: false, highWaterMark: chunk_bytes })
+      : createReadStream(path, { highWaterMark: chunk_bytes });
+  let done_bytes = 0;
+  const counted = (async function* () {
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      done_bytes += chunk.length;
+      if (size !== undefined) options.onProgress?.(done_bytes, size);
+      yield chunk;
+    }
+  })();
+  try {
+    const raw = await peek(counted, (head) => head.length >= 2);
+    const packed = raw.head[0] === 0x1f && raw.head[1] === 0x8b;
+    const wanted = options.from;
+    const plain = await peek(
+      packed ? unpacked(raw.chunks, name) : raw.chunks,
+      (head) => wanted !== undefined || head.length >= detect_bytes || detectInput(head) !== undefined,
+    );
+    const format = wanted ?? detectInput(plain.head);
+    if (format === undefined) {
+      throw new FormatError(name, plain.head.length === 0 ? "the file is empty" : `this is none of ${formatNames}`, {
+        offset: 0,
+        ...(plain.head.length === 0 || options.advice === undefined ? {} : { advice: options.advice }),
+      });
+    }
+    const isFile = path !== "-" && !packed && size !== undefined;
+    return { name, format, chunks: plain.chunks, close: () => stream.destroy(), path: isFile ? path : undefined };
+  } catch (error) {
+    stream.destroy();
+    if (error instanceof UserError) throw error;
+    throw new UserError(`reading ${name} failed: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** A regular file's size; undefined for anything else. Throws UserError for what isn't there, and for folders. */
+function sizeOf(path: string): number | undefined {
+  if (path === "-") return undefined;
+  try {
+    const status = statSync(path);
+    if (status.isDirectory()) throw new UserError(`${path} is a folder, not a trace`);
+    return status.isFile() ? status.size : undefined;
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    throw new UserError(`opening ${path} failed: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** Reads until `enough`, or the end; what was read comes again in `chunks`. */
+async function peek(
+  source: AsyncIterable<Uint8Array>,
+  enough: (head: Uint8Array) => boolean,
+): Promise<{ head: Uint8Array; chunks: AsyncIterable<Uint8Array> }> {
+  const iterator = source[Symbol.asyncIterator]();
+  let head: Uint8Array = new Uint8Array();
+  while (!enough(head)) {
+    const next = await iterator.next();
+    if (next.done === true) break;
+    head = head.length === 0 ? next.value : Buffer.concat([head, next.value]);
+  }
+  const chunks = (async function* () {
+    if (head.length > 0) yield head;
+    for (;;) {
+      const next = await iterator.next();
+      if (next.done === true) return;
+      yield next.value;
+    }
+  })();
+  return { head, chunks };
+}
+
+async function* unpacked(chunks: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array> {
+  const gunzip = createGunzip({ chunkSize: chunk_bytes });
+  const fed = (async () => {
+    for await (const chunk of chunks) {
+      if (!gunzip.write(chunk)) await new Promise<void>((resolve) => gunzip.once("drain", resolve));
+      if (gunzip.destroyed) return;
+    }
+    gunzip.end();
+  })();
+  fed.catch((error: unknown) => gunzip.destroy(error instanceof Error ? error : new Error(String(error))));
+  try {
+    yield* gunzip as AsyncIterable<Buffer>;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? "";
+    if (!code.startsWith("Z_")) throw error;
+    const what = code === "Z_BUF_ERROR" ? "the packed file is cut" : `it can't be unpacked: ${messageOf(error)}`;
+    throw new FormatError(name, what, { advice: "gunzip -t tests the file" });
+  }
+}
+
+function importerFor(input: Input, options: InputOptions): TextImport {
+  switch (input.format) {
+    case "mmiotrace":
+      return new MmiotraceImport(input.name);
+    case "qemu":
+      return new QemuImport(input.name);
+    case "vfio":
+      return new VfioImport(input.name);
+    case "rwmmio":
+      return new RwmmioImport(input.name, options.ranges);
+    case "mmt":
+      throw new Error("assertion failed: a trace needs no import");
+  }
+}
+
+/** Imports a log into the trace `path`, called `shownAs` in messages. Returns what a user should know. Throws UserError. */
+export async function importInto(
+  input: Input,
+  path: string,
+  options: InputOptions & { shownAs?: string | undefined },
+): Promise<{ notes: string[]; incomplete: string[] }> {
+  const importer = importerFor(input, options);
+  const create = (header: TraceHeader) => TraceWriter.create(path, header, options.shownAs);
+  await importText(importer, input.chunks, create);
+  const { lost, escaped } = importer.totals;
+  const incomplete = [...importer.incomplete];
+  if (lost > 0 || escaped > 0) {
+    incomplete.push(`${lost} events were lost and ${escaped} instructions weren't understood when the log was made`);
+  }
+  return { notes: importer.notes, incomplete };
+}
+
+/** A trace to read, with what a user should know about how it came to be. */
+export interface OpenedTrace {
+  reader: TraceReader;
+  notes: string[];
+}
+
+/** Opens any input as a trace. Close its reader. Throws UserError, FormatError. */
+export async function openAsTrace(input: Input, options: InputOptions = {}): Promise<OpenedTrace> {
+  if (input.format === "mmt" && input.path !== undefined) {
+    input.close();
+    return { reader: await openTrace(input.path), notes: [] };
+  }
+  const shownAs = `the temporary trace in ${tmpdir()}`;
+  return temporaryFolder(async (folder) => {
+    const path = join(folder, "imported.mmt");
+    let notes: string[] = [];
+    if (input.format === "mmt") await copy(input, path, shownAs);
+    else notes = (await importInto(input, path, { ...options, shownAs })).notes;
+    // The reader keeps its descriptor.
+    return { reader: await openTrace(path, { name: input.name }), notes };
+  });
+}
+
+async function copy(input: Input, path: string, shownAs: string): Promise<void> {
+  const output = Output.create(path, shownAs);
+  try {
+    for await (const chunk of input.chunks) await output.append(chunk);
+  } finally {
+    output.close();
+  }
+}

@@ -1,0 +1,87 @@
+import { describe, expect, test } from "vitest";
+import { madeUpHeader, RecordList } from "../../dev/test-support/made-up-records.js";
+import { eventsOfOtherRecords } from "./file/block-events.js";
+import { RecordFlag, RecordKind } from "./record.js";
+import { type DevicePlace, TraceState } from "./state.js";
+import { shortSymbol, TextWriter } from "./text.js";
+
+const site = 0xffffffffc0000123n;
+const start = 0x1_0000_0000_0000n;
+
+function linesOf(list: RecordList, writer = new TextWriter(madeUpHeader())): string[] {
+  const state = new TraceState(madeUpHeader());
+  const lines = [];
+  for (const event of eventsOfOtherRecords(list.records)) {
+    state.apply(event);
+    const line = writer.line(event, state);
+    if (line !== "") lines.push(line);
+  }
+  return lines;
+}
+
+describe("report's lines", () => {
+  test("an access: time, CPU, direction and width, device, register, value, site", () => {
+    const list = new RecordList();
+    list.addText({ kind: RecordKind.symbol, site }, "e1000_reset_hw+0x12/0x3f0 [e1000]");
+    list.add({
+      kind: RecordKind.read,
+      address: 0xfebc0008n,
+      width: 4,
+      value: [0x80783n, 0n],
+      site,
+      cpu: 1,
+      tsc: start + 4n,
+    });
+    const tell = (_event: unknown, { bar, offset }: DevicePlace) => ({
+      name: `REG${bar}_${offset}`,
+      meaningOf: () => "FD | LU",
+    });
+    expect(linesOf(list, new TextWriter(madeUpHeader(), tell))).toEqual([
+      " 0.000000002   1 R 4   0000:00:04.0 e1000 BAR0+0x00008      REG0_8                 0x00080783 e1000_reset_hw+0x12 [e1000]                { FD | LU }\n",
+    ]);
+  });
+
+  test("an address in no BAR and an unknown site are shown as numbers, special accesses by letters", () => {
+    const list = new RecordList();
+    const flags = RecordFlag.locked | RecordFlag.user;
+    list.add({ kind: RecordKind.write, address: 0xfed00000n, width: 8, value: [5n, 0n], site, flags, tsc: start });
+    expect(linesOf(list)[0]!.split(/ +/).slice(1)).toEqual([
+      "0.000000000",
+      "0",
+      "Wlu",
+      "8",
+      "0xfed00000",
+      "0x0000000000000005",
+      "0xffffffffc0000123\n",
+    ]);
+  });
+
+  test("everything else", () => {
+    const list = new RecordList();
+    const at = { tsc: start + 2_000_000n, cpu: 1 };
+    list.add({ ...at, kind: RecordKind.map, address: 0xfebc0000n, value: [0x20000n, 1n], mapping: 3, width: 1 });
+    list.add({ ...at, kind: RecordKind.escape, address: 0xfebc0010n, value: [0x006f0fn, 0n], width: 3, site });
+    list.add({ ...at, kind: RecordKind.lost, value: [7n, 0n] });
+    list.addText({ ...at, kind: RecordKind.mark }, "hello\u001b[31m");
+    list.addText({ ...at, kind: RecordKind.module, site: 0xffffffffc0000000n, mapping: 4096 }, "e1000");
+    list.addText(
+      { ...at, kind: RecordKind.module, site: 0xffffffffc0000000n, mapping: 4096, flags: RecordFlag.gone },
+      "e1000",
+    );
+    list.add({ ...at, kind: RecordKind.unmap, address: 0xfebc0000n, value: [0x20000n, 1n], mapping: 3 });
+    expect(linesOf(list).map((line) => line.slice(" 0.001000000   1 -- ".length))).toEqual([
+      "map #3: 0x20000 bytes at 0000:00:04.0 e1000 BAR0+0x00000, write-combining\n",
+      "ESCAPED: 0000:00:04.0 e1000 BAR0+0x00010, instruction 0f 6f 00, by 0xffffffffc0000123\n",
+      "LOST: 7 records, the ring was full\n",
+      "mark: hello·[31m\n",
+      "module e1000 came: 4096 bytes of text at 0xffffffffc0000000\n",
+      "module e1000 went\n",
+      "unmap #3: 0000:00:04.0 e1000 BAR0+0x00000\n",
+    ]);
+  });
+
+  test("a symbol is shown without its length", () => {
+    expect(shortSymbol("ioread32+0x1a/0x40")).toBe("ioread32+0x1a");
+    expect(shortSymbol("f+0x0/0x10 [m]")).toBe("f+0x0 [m]");
+  });
+});

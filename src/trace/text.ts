@@ -1,0 +1,224 @@
+// A trace as a person reads it: one line an event. Pure: events and state in, lines out.
+import { flatText } from "../base/flat-text.js";
+import { eightHexDigits } from "../base/hex.js";
+import { printable } from "../base/printable.js";
+import { secondsText } from "../base/units.js";
+import { ByTarget } from "./by-target.js";
+import type { AccessEvent, TraceEvent } from "./events.js";
+import type { TraceHeader } from "./header.js";
+import { RecordFlag } from "./record.js";
+import type { DevicePlace, TraceState } from "./state.js";
+
+/** What a register database says of a register. */
+export interface RegisterWords {
+  /** `STATUS`, or several joined by commas; undefined where it knows none. */
+  readonly name: string | undefined;
+  /** What a value means there; undefined where there is nothing to add to the number. */
+  meaningOf(value: bigint): string | undefined;
+}
+
+/** Says which register an access touches; asked once an access, in order. Of accesses of one target the same, until it changes. */
+export type TellRegister = (event: AccessEvent, place: DevicePlace) => RegisterWords | undefined;
+
+/** A part of a line, for those that give each a colour. */
+export type LinePart =
+  | "head"
+  | "time"
+  | "read"
+  | "write"
+  | "where"
+  | "register"
+  | "value"
+  | "site"
+  | "meaning"
+  | "note"
+  | "alarm";
+export type Paint = (part: LinePart, text: string) => string;
+
+const plain: Paint = (_part, text) => text;
+
+const width = { time: 12, cpu: 3, where: 36, register: 14, value: 18, site: 42 } as const;
+
+const opWidth = 5;
+const stampWidth = width.time + 1 + width.cpu;
+const lineUpToMeaning = Object.values(width).reduce((sum, one) => sum + one + 1, opWidth);
+
+/** `function+0x12/0x3f0 [module]` without the function's length. */
+export function shortSymbol(text: string): string {
+  return text.replace(/(\+0x[0-9a-f]+)\/0x[0-9a-f]+/, "$1");
+}
+
+const columnNames = [
+  "time/s".padStart(width.time),
+  "cpu".padStart(width.cpu),
+  " ".repeat(opWidth),
+  "where".padEnd(width.where),
+  "register".padEnd(width.register),
+  "value".padStart(width.value),
+  "site",
+].join(" ");
+
+/** What of an access's line is the same for all accesses of its target, for as long as nothing gets another name. */
+interface AccessCells {
+  /** From behind the CPU to before the value. */
+  head: string;
+  site: string;
+  /** From behind the site, which has a column of its own, to a meaning; nothing where there is no site. */
+  blanks: string;
+  register: RegisterWords | undefined;
+  symbolsVersion: number;
+}
+
+export class TextWriter {
+  private readonly header: TraceHeader;
+  private readonly tellRegister: TellRegister;
+  private readonly cells = new ByTarget<AccessCells>();
+  private readonly start: bigint;
+  private readonly paint: Paint;
+
+  constructor(header: TraceHeader, tellRegister: TellRegister = () => undefined, paint: Paint = plain) {
+    this.header = header;
+    this.paint = paint;
+    this.tellRegister = tellRegister;
+    this.start = BigInt(header.clock.tsc);
+  }
+
+  /** What was recorded, and the columns' names. */
+  head(): string {
+    const { header } = this;
+    const filter = header.options.filter.length === 0 ? "" : ` (${header.options.filter.join(", ")})`;
+    const what =
+      header.engine === "import"
+        ? `imported from ${header.producer}`
+        : `${header.machine.host}, Linux ${header.machine.release}, ${header.cpu.count} CPUs, ${this.wallClock()}, engine ${header.engine}${filter}`;
+    return `${this.paint("head", `# ${what}`)}\n${this.paint("head", columnNames)}\n`;
+  }
+
+  private wallClock(): string {
+    const start = new Date(Number(BigInt(this.header.clock.wall_ns) / 1_000_000n));
+    return start.toISOString().replace("T", " ").replace(/\..*/, " UTC");
+  }
+
+  /** The event's line with its line end, or nothing for what only helps to read the others. */
+  line(event: TraceEvent, state: TraceState): string {
+    switch (event.kind) {
+      case "read":
+      case "write":
+        return this.accessLine(event, state);
+      case "symbol":
+        return "";
+      case "map": {
+        const by = event.site === 0n ? "" : `, by ${this.site(event.site, state)}`;
+        const what = `${hex(event.length_bytes)} bytes at ${this.where(event.address, state)}, ${event.memoryType}${by}`;
+        return this.note(event, `map #${event.mapping}: ${what}`);
+      }
+      case "unmap":
+        return this.note(event, `unmap #${event.mapping}: ${this.where(event.address, state)}`);
+      case "mark":
+        return this.note(event, `mark: ${printable(event.text)}`);
+      case "lost":
+        return this.note(event, `LOST: ${event.count} records, the ring was full`, "alarm");
+      case "escape": {
+        const bytes = [...event.instruction].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+        const by = event.site === 0n ? "" : `, by ${this.site(event.site, state)}`;
+        return this.note(event, `ESCAPED: ${this.where(event.address, state)}, instruction ${bytes}${by}`, "alarm");
+      }
+      case "module":
+        return this.note(
+          event,
+          event.gone
+            ? `module ${printable(event.name)} went`
+            : `module ${printable(event.name)} came: ${event.text_bytes} bytes of text at ${hex(event.textAddress)}`,
+        );
+      case "unknown":
+        return this.note(event, `a record of kind ${event.recordKind}, which this version doesn't know`);
+    }
+  }
+
+  /** As `line`; `remark`, where there is one, stands before what the value means. */
+  accessLine(event: AccessEvent, state: TraceState, remark?: string): string {
+    const place = state.placeOfAccess(event);
+    const register = place && this.tellRegister(event, place);
+    const { paint } = this;
+    const { head, site, blanks } = this.cellsOf(event, state, place, register);
+    const value = valueCell(event.value, event.width_bytes);
+    const line = `${paint("time", this.stamp(event))}${head}${paint("value", value)}${site}`;
+    const meaning = register?.meaningOf(event.value);
+    if (meaning === undefined && remark === undefined) return `${line}\n`;
+    const note = remark === undefined ? "" : ` ${paint("note", remark)}`;
+    return `${line}${blanks}${note}${meaning === undefined ? "" : ` ${paint("meaning", `{ ${meaning} }`)}`}\n`;
+  }
+
+  private cellsOf(
+    event: AccessEvent,
+    state: TraceState,
+    place: DevicePlace | undefined,
+    register: RegisterWords | undefined,
+  ): AccessCells {
+    const { symbolsVersion } = state;
+    const known = this.cells.get(event.target);
+    if (known !== undefined && known.register === register && known.symbolsVersion === symbolsVersion) return known;
+    const { paint } = this;
+    const op = `${event.kind === "read" ? "R" : "W"}${flagLetters(event.flags)} ${event.width_bytes}`.padEnd(opWidth);
+    const where = this.where(event.address, state, place).padEnd(width.where);
+    const name = (register?.name ?? "").padEnd(width.register);
+    const site = event.site === 0n ? "" : this.site(event.site, state);
+    const chars = stampWidth + 4 + op.length + where.length + name.length + width.value + 1 + site.length;
+    const made = {
+      head: flatText(` ${paint(event.kind, op)} ${paint("where", where)} ${paint("register", name)} `),
+      site: site === "" ? "" : flatText(` ${paint("site", site)}`),
+      blanks: site === "" ? "" : flatText(" ".repeat(Math.max(lineUpToMeaning - chars, 0))),
+      register,
+      symbolsVersion,
+    };
+    this.cells.set(event.target, made);
+    return made;
+  }
+
+  private stamp({ tsc, cpu }: TraceEvent): string {
+    return `${this.seconds(tsc).padStart(width.time)} ${cpu.toString().padStart(width.cpu)}`;
+  }
+
+  private note(event: TraceEvent, text: string, part: LinePart = "note"): string {
+    return `${this.paint("time", this.stamp(event))} ${this.paint(part, `-- ${text}`)}\n`;
+  }
+
+  /** Seconds since recording began, to the nanosecond. */
+  private seconds(tsc: bigint): string {
+    if (tsc === 0n) return "";
+    return secondsText(Number(tsc - this.start) / this.header.clock.tscFrequency_hz);
+  }
+
+  /** `0000:00:04.0 e1000 BAR0+0x00008`, or the physical address where no BAR has it. */
+  private where(address: bigint, state: TraceState, place: DevicePlace | undefined = state.placeOf(address)): string {
+    if (place === undefined) return hex(address);
+    const { driver, address: bdf } = place.function;
+    const bar = place.bar === 6 ? "ROM" : `BAR${place.bar}`;
+    return `${bdf} ${driver === null ? "" : `${driver} `}${bar}+0x${place.offset.toString(16).padStart(5, "0")}`;
+  }
+
+  private site(site: bigint, state: TraceState): string {
+    const text = state.symbolOf(site);
+    return text === undefined ? hex(site) : printable(shortSymbol(text));
+  }
+}
+
+const hex = (value: bigint) => `0x${value.toString(16)}`;
+
+const before32Bits = "0x".padStart(width.value - 8);
+
+/** `0x00000012`: all digits of so many bytes, at the right of their column. */
+function valueCell(value: bigint, width_bytes: number): string {
+  if (width_bytes === 4 && value <= 0xffff_ffffn) return before32Bits + eightHexDigits(Number(value));
+  return `0x${value.toString(16).padStart(Math.max(2 * width_bytes, 1), "0")}`.padStart(width.value);
+}
+
+/** What is special about an access, a letter each; the README lists them. */
+function flagLetters(flags: number): string {
+  return (
+    (flags & RecordFlag.locked ? "l" : "") +
+    (flags & RecordFlag.string ? "s" : "") +
+    (flags & RecordFlag.user ? "u" : "") +
+    (flags & RecordFlag.unordered ? "?" : "")
+  );
+}
