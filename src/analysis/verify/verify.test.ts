@@ -7,7 +7,8 @@ import { fence, verifyRecords } from "../../../dev/test-support/made-up-truth.js
 import { importMmiotrace } from "../../trace/import/mmiotrace.js";
 import type { VerifyResult } from "./verify-result.js";
 
-const data = (name: string) => gunzipSync(readFileSync(new URL(`../../../test/data/${name}`, import.meta.url))).toString();
+const data = (name: string) =>
+  gunzipSync(readFileSync(new URL(`../../../test/data/${name}`, import.meta.url))).toString();
 const recorded = data("e1000-mmiotrace.txt.gz");
 const truth = data("e1000-truth.log.gz");
 

@@ -1,6 +1,6 @@
 // `mmiostrider cut`: a part of a trace as a trace of its own.
 import type { Command } from "commander";
-import { cutTrace } from "../../analysis/rewriting/cut-trace.js";
+import { cutTrace } from "../../analysis/cut-merge/cut-trace.js";
 import { UsageError } from "../../base/errors.js";
 import { countText } from "../../base/units.js";
 import { makeTrace, requireFileForJson, tellMade } from "../shared/new-trace.js";

@@ -1,6 +1,6 @@
 // `mmiostrider merge`: several traces of one machine as one.
 import type { Command } from "commander";
-import { mergeTraces } from "../../analysis/rewriting/merge-traces.js";
+import { mergeTraces } from "../../analysis/cut-merge/merge-traces.js";
 import { UsageError } from "../../base/errors.js";
 import { countText } from "../../base/units.js";
 import type { TraceReader } from "../../trace/file/reader.js";
