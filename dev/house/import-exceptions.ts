@@ -29,8 +29,8 @@ export const arrowExceptions: Exceptions = {
 };
 
 export const browserExceptions: Exceptions = {
-  "src/analysis/rewriting/cut-trace.ts": ["node:timers/promises", "setImmediate"],
-  "src/analysis/rewriting/merge-traces.ts": ["node:timers/promises", "setImmediate"],
+  "src/analysis/cut-merge/cut-trace.ts": ["node:timers/promises", "setImmediate"],
+  "src/analysis/cut-merge/merge-traces.ts": ["node:timers/promises", "setImmediate"],
   "src/analysis/verify/device-moves.ts": ["Buffer"],
   "src/analysis/verify/truth-line.ts": ["Buffer"],
   "src/analysis/verify/truth-log.ts": ["node:fs", "Buffer"],
