@@ -9,7 +9,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { GpuMix, gpuHeader } from "../dev/bench/measure-gpu-mix.js";
 import { madeUpSummary } from "../dev/test-support/made-up-records.js";
 import { registersMax } from "../src/analysis/statistics/statistics.js";
-import { TraceWriter } from "../src/trace/file/writer.js";
+import { createTrace } from "../src/trace/node/create-trace.js";
 
 const project = fileURLToPath(new URL("..", import.meta.url));
 const program = join(project, "bin/mmiostrider.js");
@@ -31,7 +31,7 @@ const note = join(directory, "note.mjs");
 async function makeTrace(events: number): Promise<void> {
   const mix = new GpuMix();
   const buffer = new Uint8Array(1 << 20);
-  const writer = await TraceWriter.create(path(events, "mmt"), gpuHeader());
+  const writer = await createTrace(path(events, "mmt"), gpuHeader());
   while (mix.count < events) await writer.append(mix.fill(buffer));
   await writer.close(madeUpSummary);
 }

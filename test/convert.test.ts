@@ -11,7 +11,7 @@ import { asyncBufferFromFile, parquetReadObjects } from "hyparquet";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { madeUpHeader, madeUpRecords, madeUpSummary } from "../dev/test-support/made-up-records.js";
 import { type ColumnKind, columns } from "../src/trace/export/event-rows.js";
-import { TraceWriter } from "../src/trace/file/writer.js";
+import { createTrace } from "../src/trace/node/create-trace.js";
 
 const project = fileURLToPath(new URL("..", import.meta.url));
 const packed = join(project, "test/data/e1000-mmiotrace.txt.gz");
@@ -36,7 +36,7 @@ beforeAll(async () => {
   expect(mmiostrider(["convert", packed, trace])).toMatchObject({ stderr: "", status: 0 });
   const wall_ns = BigInt(Date.UTC(2026, 10, 23, 23, 59, 59)) * 1_000_000n;
   const clock = { ...madeUpHeader().clock, wall_ns: `0x${wall_ns.toString(16)}` as const };
-  const writer = await TraceWriter.create(madeUp, madeUpHeader({ clock }));
+  const writer = await createTrace(madeUp, madeUpHeader({ clock }));
   await writer.append(madeUpRecords(200_000, 77));
   await writer.close(madeUpSummary);
 });

@@ -16,7 +16,7 @@ import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { madeUpHeader, madeUpRecords, madeUpSummary } from "../dev/test-support/made-up-records.js";
-import { TraceWriter } from "../src/trace/file/writer.js";
+import { createTrace } from "../src/trace/node/create-trace.js";
 
 const directory = mkdtempSync(join(tmpdir(), "mmiostrider-reading-"));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -169,7 +169,7 @@ describe("report", () => {
   test("--follow prints what a recorder writes, until its end", async () => {
     const path = join(directory, "growing.mmt");
     const records = madeUpRecords(3_000, 23);
-    const writer = await TraceWriter.create(path, madeUpHeader());
+    const writer = await createTrace(path, madeUpHeader());
     const child = spawn(process.execPath, [program, "report", "--follow", path], { stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     child.stdout.on("data", (bytes) => {

@@ -7,8 +7,8 @@ import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { madeUpSummary } from "../dev/test-support/made-up-records.js";
-import { TraceWriter } from "../src/trace/file/writer.js";
 import { importMmiotrace } from "../src/trace/import/mmiotrace.js";
+import { createTrace } from "../src/trace/node/create-trace.js";
 import { openTrace } from "../src/trace/node/file-source.js";
 
 const directory = mkdtempSync(join(tmpdir(), "mmiostrider-commands-"));
@@ -31,7 +31,7 @@ function mmiostrider(args: string[], input?: Uint8Array) {
 beforeAll(async () => {
   if (!existsSync(join(project, "dist/program/mmiostrider.js"))) throw new Error("run `npm run build` first");
   const imported = importMmiotrace(recorded);
-  const writer = await TraceWriter.create(trace, imported.header);
+  const writer = await createTrace(trace, imported.header);
   await writer.append(imported.records);
   await writer.close({ ...madeUpSummary, accesses: imported.accesses, mappings: 1 });
   writeFileSync(log, gunzipSync(readFileSync(join(project, "test/data/e1000-truth.log.gz"))));
@@ -131,9 +131,9 @@ test("a full disk is told in one line, and what was written before can be read",
   writeFileSync(
     script,
     `import { copyFileSync } from "node:fs";
-import { TraceWriter } from ${module("src/trace/file/writer.js")};
+import { createTrace } from ${module("src/trace/node/create-trace.js")};
 import { madeUpHeader, madeUpRecords } from ${module("dev/test-support/made-up-records.js")};
-const writer = await TraceWriter.create("small/trace.mmt", madeUpHeader());
+const writer = await createTrace("small/trace.mmt", madeUpHeader());
 const records = madeUpRecords(200_000, 5);
 try {
   for (let at = 0; at < records.length; at += 64 * 1000) {

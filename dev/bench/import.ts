@@ -6,9 +6,9 @@ import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { projectDirectory } from "../../src/base/paths.js";
-import { TraceWriter } from "../../src/trace/file/writer.js";
 import { importText } from "../../src/trace/import/log-import.js";
 import { MmiotraceImport } from "../../src/trace/import/mmiotrace.js";
+import { createTrace } from "../../src/trace/node/create-trace.js";
 import { workFolder } from "../checks/run-check.js";
 import { randomNumbers } from "../test-support/made-up-records.js";
 
@@ -84,9 +84,7 @@ export async function run(): Promise<void> {
         [
           "import into a trace",
           async () => {
-            await importText(new MmiotraceImport("the log"), pieces(bytes), (header) =>
-              TraceWriter.create(trace, header),
-            );
+            await importText(new MmiotraceImport("the log"), pieces(bytes), (header) => createTrace(trace, header));
           },
         ],
         ["parse into ring records", () => parseAlone(bytes)],

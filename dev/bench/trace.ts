@@ -11,7 +11,7 @@ import { projectDirectory } from "../../src/base/paths.js";
 import { installTools } from "../../src/lab/debian.js";
 import { benchTools } from "../../src/lab/needs.js";
 import { EventRecords } from "../../src/trace/event-records.js";
-import { TraceWriter } from "../../src/trace/file/writer.js";
+import { createTrace } from "../../src/trace/node/create-trace.js";
 import { openTrace } from "../../src/trace/node/file-source.js";
 import { workFolder } from "../checks/run-check.js";
 import { madeUpSummary } from "../test-support/made-up-records.js";
@@ -36,7 +36,7 @@ async function cpuTime_s(work: () => Promise<unknown>): Promise<number> {
 async function writeGpu(path: string, events: number): Promise<{ events: number; time_s: number }> {
   const mix = new GpuMix();
   const buffer = new Uint8Array(buffer_bytes);
-  const writer = await TraceWriter.create(path, gpuHeader());
+  const writer = await createTrace(path, gpuHeader());
   let time_s = 0;
   while (mix.count < events) {
     const records = mix.fill(buffer);
@@ -70,7 +70,7 @@ async function scan(path: string): Promise<number> {
 /** The recorded trace, flushed where its recorder flushed. */
 async function recordAgain(path: string): Promise<void> {
   const reader = await openTrace(join(projectDirectory, "test/data/e1000.mmt"));
-  const writer = await TraceWriter.create(path, reader.header);
+  const writer = await createTrace(path, reader.header);
   const records = new EventRecords();
   let updates = 0;
   for await (const { block, events } of reader.batches()) {

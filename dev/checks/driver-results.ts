@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { verify } from "../../src/analysis/verify/verify.js";
 import type { VerifyResult } from "../../src/analysis/verify/verify-result.js";
 import { messageOf } from "../../src/base/errors.js";
-import { TraceWriter } from "../../src/trace/file/writer.js";
 import { importText } from "../../src/trace/import/log-import.js";
 import { MmiotraceImport } from "../../src/trace/import/mmiotrace.js";
+import { createTrace } from "../../src/trace/node/create-trace.js";
 import { openTrace } from "../../src/trace/node/file-source.js";
 import type { Boot } from "./driver-boot.js";
 import type { PlacedCase } from "./driver-guest.js";
@@ -95,7 +95,7 @@ export async function judgeMmiotraced(boot: Boot, placed: PlacedCase): Promise<J
     const trace = join(boot.share, `${name}.mmiotrace.mmt`);
     const reader = new MmiotraceImport(text);
     await importText(reader, createReadStream(text), (header) =>
-      TraceWriter.create(trace, { ...header, fence: placed.fence }),
+      createTrace(trace, { ...header, fence: placed.fence }),
     );
     const judged = counted(await verifyTrace(trace, boot.truthFile));
     return { ...nothing, ...judged, workload, cpusOnline: run.cpusOnline, reasons: [...judged.reasons, ...told] };

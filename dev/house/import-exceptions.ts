@@ -22,8 +22,6 @@ export const arrowExceptions: Exceptions = {
   "src/registers/variants.ts": ["src/registers/files/schema.ts"],
   "src/trace/export/mmiotrace.ts": ["src/trace/import/mmiotrace-pcidev.ts"],
   "src/trace/export/parquet.ts": ["src/trace/node/output.ts"],
-  "src/trace/file/event-block.ts": ["src/trace/node/codec.ts"],
-  "src/trace/file/writer.ts": ["src/trace/node/codec.ts", "src/trace/node/output.ts"],
   "src/trace/import/mmiotrace.ts": ["src/trace/export/mmiotrace.ts"],
   "src/trace/incomplete.ts": ["src/trace/file/block-finder.ts", "src/trace/file/reader.ts"],
 };
@@ -47,8 +45,6 @@ export const browserExceptions: Exceptions = {
   "src/base/fence-bytes.ts": ["Buffer"],
   "src/registers/files/built-in.ts": ["node:path"],
   "src/registers/files/load.ts": ["node:fs", "node:path"],
-  "src/trace/node/codec.ts": ["node:zlib"],
-  "src/trace/node/output.ts": ["node:fs", "node:util", "NodeJS"],
   "src/base/paths.ts": ["node:fs", "node:os", "node:path", "node:url", "process"],
   "src/registers/files/imports.ts": ["node:fs", "node:path", "process"],
   "src/base/trusted-path.ts": ["node:fs", "node:path", "node:url", "process"],

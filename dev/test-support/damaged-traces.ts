@@ -1,6 +1,6 @@
 // For tests: takes a trace apart into blocks and columns, and puts it together again with every checksum right, so that
 // what a reader finds wrong is what a test changed, not a checksum.
-import { inflateRawSync } from "node:zlib";
+import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { crc32 } from "../../src/trace/file/crc32.js";
 import {
   BlockType,
@@ -10,7 +10,6 @@ import {
   eventsPrelude_bytes,
   Method,
 } from "../../src/trace/file/layout.js";
-import { deflate } from "../../src/trace/node/codec.js";
 
 export interface Column {
   number: number;
@@ -101,10 +100,10 @@ function payloadOf(content: Content): Uint8Array {
   if (content.kind === "packed") {
     const length = new Uint8Array(4);
     viewOf(length).setUint32(0, content.rawClaim ?? content.raw.length, true);
-    return Buffer.concat([length, deflate(content.raw)]);
+    return Buffer.concat([length, deflateRawSync(content.raw)]);
   }
   const table = new Uint8Array(columnCount * columnEntry_bytes);
-  const stored = content.columns.map(({ method, raw }) => (method === Method.deflate ? deflate(raw) : raw));
+  const stored = content.columns.map(({ method, raw }) => (method === Method.deflate ? deflateRawSync(raw) : raw));
   content.columns.forEach((column, index) => {
     const entry = new DataView(table.buffer, index * columnEntry_bytes, columnEntry_bytes);
     entry.setUint8(0, column.number);

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { afterAll } from "vitest";
 import { verify } from "../../src/analysis/verify/verify.js";
 import type { VerifyOptions, VerifyResult } from "../../src/analysis/verify/verify-result.js";
-import { TraceWriter } from "../../src/trace/file/writer.js";
 import type { TraceHeader } from "../../src/trace/header.js";
+import { createTrace } from "../../src/trace/node/create-trace.js";
 import { openTrace } from "../../src/trace/node/file-source.js";
 import { RecordKind, type RingRecord } from "../../src/trace/record.js";
 import { madeUpHeader, madeUpSummary, RecordList } from "./made-up-records.js";
@@ -22,7 +22,7 @@ export async function verifyRecords(
 ): Promise<VerifyResult> {
   const tracePath = join(directory, "trace");
   const logPath = join(directory, "log");
-  const writer = await TraceWriter.create(tracePath, header);
+  const writer = await createTrace(tracePath, header);
   await writer.append(records);
   await writer.close(madeUpSummary);
   writeFileSync(logPath, log);

@@ -8,9 +8,9 @@ import { AccessRegisters } from "../../src/analysis/view/access-registers.js";
 import type { EventView } from "../../src/analysis/view/event-view.js";
 import { type Selection, selectedViews } from "../../src/analysis/view/selection.js";
 import type { TraceReader } from "../../src/trace/file/reader.js";
-import { TraceWriter } from "../../src/trace/file/writer.js";
 import type { TraceHeader } from "../../src/trace/header.js";
 import { importMmiotrace } from "../../src/trace/import/mmiotrace.js";
+import { createTrace } from "../../src/trace/node/create-trace.js";
 import { openTrace } from "../../src/trace/node/file-source.js";
 import { madeUpHeader, madeUpSummary } from "./made-up-records.js";
 
@@ -29,7 +29,7 @@ export async function traceOf(records: Uint8Array, header: TraceHeader = madeUpH
   const directory = mkdtempSync(join(tmpdir(), "mmiostrider-test-"));
   try {
     const path = join(directory, "trace.mmt");
-    const writer = await TraceWriter.create(path, header);
+    const writer = await createTrace(path, header);
     await writer.append(records);
     await writer.close(madeUpSummary);
     return await openTrace(path);

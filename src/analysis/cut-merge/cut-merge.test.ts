@@ -7,8 +7,8 @@ import { madeUpHeader, madeUpSummary, RecordList } from "../../../dev/test-suppo
 import { mapSelected, recordedTrace, traceOf } from "../../../dev/test-support/recorded-traces.js";
 import { UserError } from "../../base/errors.js";
 import type { TraceReader } from "../../trace/file/reader.js";
-import { TraceWriter } from "../../trace/file/writer.js";
 import type { TraceHeader } from "../../trace/header.js";
+import { createTrace } from "../../trace/node/create-trace.js";
 import { openTrace } from "../../trace/node/file-source.js";
 import { RecordKind } from "../../trace/record.js";
 import { TextWriter } from "../../trace/text.js";
@@ -30,14 +30,14 @@ async function linesOf(reader: TraceReader, selection: Selection = {}): Promise<
 
 async function cut(from: TraceReader, name: string, selection: Selection, leftOut?: string): Promise<TraceReader> {
   const path = join(directory, name);
-  const create = (header: TraceHeader) => TraceWriter.create(path, header);
+  const create = (header: TraceHeader) => createTrace(path, header);
   await cutTrace(from, { selection, commandLine: ["mmiostrider", "cut"], leftOut, create });
   return openTrace(path);
 }
 
 async function merge(readers: TraceReader[], name: string): Promise<TraceReader> {
   const path = join(directory, name);
-  const create = (header: TraceHeader) => TraceWriter.create(path, header);
+  const create = (header: TraceHeader) => createTrace(path, header);
   await mergeTraces(readers, { commandLine: ["mmiostrider", "merge"], create });
   return openTrace(path);
 }
@@ -172,7 +172,7 @@ describe("traces of several recordings", () => {
 
   test("what one of them lacks, the whole lacks", async () => {
     const path = join(directory, "lossy");
-    const writer = await TraceWriter.create(path, madeUpHeader());
+    const writer = await createTrace(path, madeUpHeader());
     await writer.append(recording(start, "f+0x1/0x2"));
     await writer.close({ ...madeUpSummary, incomplete: ["3 records were lost"] });
     const lossy = await openTrace(path);

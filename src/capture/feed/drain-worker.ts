@@ -5,6 +5,7 @@ import { chdir } from "node:process";
 import { messageOf, UserError } from "../../base/errors.js";
 import { TraceWriter } from "../../trace/file/writer.js";
 import type { TraceUpdate } from "../../trace/header.js";
+import { nodeCodec } from "../../trace/node/codec.js";
 import { Output } from "../../trace/node/output.js";
 import { RingEnd } from "../emulate/control-device.js";
 import { parseRange } from "../filters.js";
@@ -133,7 +134,7 @@ class DrainWorker {
 
 async function begin({ begin: { from, name, header } }: BeginOrder): Promise<DrainWorker> {
   const output = Output.inherited(inherited.trace, name);
-  const made = new DrainWorker(from, await TraceWriter.into(output, header));
+  const made = new DrainWorker(from, await TraceWriter.into(output, header, nodeCodec));
   tell({ told: "ready" });
   return made;
 }

@@ -1,7 +1,7 @@
 // How records get from their source into the trace: by this process, or by one that has given up root's rights.
 import { messageOf, UserError } from "../../base/errors.js";
-import { TraceWriter } from "../../trace/file/writer.js";
 import type { TraceHeader, TraceSummary, TraceUpdate } from "../../trace/header.js";
+import { createTrace } from "../../trace/node/create-trace.js";
 import { Output } from "../../trace/node/output.js";
 import type { BatchNews } from "./batch-scan.js";
 import { Drain, type RecordSource } from "./drain.js";
@@ -56,7 +56,7 @@ export async function openFeed<Source>(request: FeedRequest<Source>): Promise<Tr
   const { output, header, user, source, descriptor, from, standIn } = request;
   try {
     if (user === undefined) {
-      const writer = await TraceWriter.create(output, header);
+      const writer = await createTrace(output, header);
       return { source, begin: (onNews, onFailure) => new Drain(source, writer, onNews, onFailure) };
     }
     // Made by us: it is root's, as every trace, and the user has no more of it than the descriptor.

@@ -2,9 +2,10 @@
 import { renameSync, rmSync, statSync } from "node:fs";
 import { messageOf, UsageError, UserError } from "../../base/errors.js";
 import type { TraceReader } from "../../trace/file/reader.js";
-import { TraceWriter } from "../../trace/file/writer.js";
+import type { TraceWriter } from "../../trace/file/writer.js";
 import type { TraceHeader } from "../../trace/header.js";
 import { cutSentence } from "../../trace/incomplete.js";
+import { createTrace } from "../../trace/node/create-trace.js";
 import { writeJson } from "./json-output.js";
 import { StopSignals } from "./stop-signals.js";
 import { TextOutput } from "./text-output.js";
@@ -24,7 +25,7 @@ export async function makeTrace<T>(path: string, work: (trace: NewTrace) => Prom
   };
   let made = false;
   try {
-    const result = await work({ create: (header) => TraceWriter.create(temporary, header), check });
+    const result = await work({ create: (header) => createTrace(temporary, header), check });
     if (temporary !== "-") {
       try {
         renameSync(temporary, path);

@@ -7,11 +7,11 @@ import { afterAll, describe, expect, test } from "vitest";
 import { madeUpHeader, madeUpSummary, RecordList } from "../../../dev/test-support/made-up-records.js";
 import { TraceReader } from "../file/reader.js";
 import { MemorySource } from "../file/source.js";
-import { TraceWriter } from "../file/writer.js";
 import { importText } from "../import/log-import.js";
 import { MmiotraceImport } from "../import/mmiotrace.js";
 import { nodeCodec } from "../node/codec.js";
 import { convert } from "../node/convert.js";
+import { createTrace } from "../node/create-trace.js";
 import { RecordKind, readRecord } from "../record.js";
 import { MmiotraceWriter } from "./mmiotrace.js";
 
@@ -37,7 +37,7 @@ async function bytesThroughTrace(bytes: Buffer, chunk_bytes = 1 << 20): Promise<
   const chunks = (async function* () {
     for (let at = 0; at < bytes.length; at += chunk_bytes) yield bytes.subarray(at, at + chunk_bytes);
   })();
-  await importText(new MmiotraceImport(log), chunks, (header) => TraceWriter.create(trace, header));
+  await importText(new MmiotraceImport(log), chunks, (header) => createTrace(trace, header));
   await convert(trace, out, { to: "mmiotrace", producer: "test" });
   return readFileSync(out);
 }
@@ -82,7 +82,7 @@ test("accesses of more than eight bytes become one line for every eight", async 
     tsc: 2_000_000n,
     site: 0x10n,
   });
-  const writer = await TraceWriter.create(path, madeUpHeader({ pciFunctions: [] }));
+  const writer = await createTrace(path, madeUpHeader({ pciFunctions: [] }));
   await writer.append(list.records);
   await writer.close(madeUpSummary);
   const reader = await TraceReader.open(new MemorySource(readFileSync(path)), nodeCodec);

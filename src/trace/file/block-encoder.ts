@@ -5,7 +5,7 @@ import { continues } from "../events.js";
 import { RecordFlag, RecordKind, record_bytes, value_bytes } from "../record.js";
 import { AddressTable, ShapeTable, WordTable } from "./block-tables.js";
 import { ByteColumn } from "./byte-column.js";
-import type { Deflate } from "./compression.js";
+import type { Codec } from "./compression.js";
 import { packEvents } from "./events-payload.js";
 import { blockOthersMax, blockRowsMax, Column, columnAddressLimit } from "./layout.js";
 
@@ -209,10 +209,10 @@ export class BlockEncoder {
   }
 
   /** The block's payload. `state` is the JSON of what holds before its first record. */
-  encode(state: Uint8Array, deflate: Deflate): EncodedBlock {
+  async encode(state: Uint8Array, codec: Codec): Promise<EncodedBlock> {
     this.endTaskRun();
     const { shapes, addresses, words } = this;
-    const payload = packEvents(
+    const payload = await packEvents(
       {
         tscFirstLow: this.tscFirstLow,
         tscFirstHigh: this.tscFirstHigh,
@@ -234,7 +234,7 @@ export class BlockEncoder {
           [Column.state, state],
         ],
       },
-      deflate,
+      codec,
     );
     return { payload, records: this.records, events: this.events, ...this.tscRange() };
   }

@@ -1,10 +1,12 @@
-// What reader and writer need of compression and checksums, given from outside, so that the same code runs in Node
-// (node-codec.ts) and in a browser (DecompressionStream).
+// The compression and checksums that reader and writer need, given from outside, so that the same code runs in Node
+// (trace/node/codec.ts) and in a browser (streamCodec).
 import { crc32 } from "./crc32.js";
 
 export interface Codec {
   /** Undoes raw deflate. Must fail rather than give more than `raw_bytes` bytes. */
   inflate(bytes: Uint8Array, raw_bytes: number): Uint8Array | Promise<Uint8Array>;
+  /** Raw deflate. */
+  deflate(bytes: Uint8Array, effort: Effort): Uint8Array | Promise<Uint8Array>;
   crc32(bytes: Uint8Array): number;
 }
 
@@ -14,10 +16,7 @@ export interface Codec {
  */
 export type Effort = "small" | "fast" | "entropy";
 
-/** Raw deflate; `small` unless told otherwise. */
-export type Deflate = (bytes: Uint8Array, effort?: Effort) => Uint8Array;
-
-/** Compression as the platform's streams offer it: browsers, and Node too. */
+/** Compression as the platform's streams offer it: browsers, and Node too. Deflates with the platform's own effort. */
 export const streamCodec: Codec = {
   crc32,
   async inflate(bytes, raw_bytes) {
@@ -36,5 +35,11 @@ export const streamCodec: Codec = {
       out.set(value, length);
       length += value.length;
     }
+  },
+  async deflate(bytes) {
+    const stream = new Blob([bytes as Uint8Array<ArrayBuffer>])
+      .stream()
+      .pipeThrough(new CompressionStream("deflate-raw"));
+    return new Uint8Array(await new Response(stream).arrayBuffer());
   },
 };

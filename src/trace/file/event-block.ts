@@ -1,24 +1,24 @@
 // Makes a whole events block of what an encoder has, and what the index says of a block.
-
 import type { TraceEvent } from "../events.js";
-import { checksum, deflate } from "../node/codec.js";
 import type { TraceState } from "../state.js";
 import type { BlockEncoder } from "./block-encoder.js";
 import { eventsOfOtherRecords } from "./block-events.js";
+import type { Codec } from "./compression.js";
 import { encodeState } from "./json-block.js";
 import { BlockType, blockHeader_bytes, encodeBlock } from "./layout.js";
 
 /** What the encoder has as a whole block behind `state` and `place`; and those of its events that aren't accesses. */
-export function encodeEvents(
+export async function encodeEvents(
   encoder: BlockEncoder,
   state: TraceState,
   place: { firstRecord: number; firstEvent: number },
-): { block: Uint8Array; content: { records: number; events: number }; events: TraceEvent[] } {
+  codec: Codec,
+): Promise<{ block: Uint8Array; content: { records: number; events: number }; events: TraceEvent[] }> {
   const events = [...eventsOfOtherRecords(encoder.otherRecords)];
   const sites = encoder.sites();
   for (const event of events) if (event.kind === "escape" || event.kind === "map") sites.add(event.site);
-  const { payload, ...content } = encoder.encode(encodeState(state, sites), deflate);
-  return { block: encodeBlock(BlockType.events, payload, place, content, checksum), content, events };
+  const { payload, ...content } = await encoder.encode(encodeState(state, sites), codec);
+  return { block: encodeBlock(BlockType.events, payload, place, content, codec.crc32), content, events };
 }
 
 /** What the index has of a block: its offset and header. */

@@ -2,7 +2,7 @@
 // apart again. What the columns mean is for block-encoder.ts and block-decoder.ts. No node: imports.
 import { assert } from "../../base/assert.js";
 import { BlockError } from "./block-error.js";
-import type { Codec, Deflate } from "./compression.js";
+import type { Codec } from "./compression.js";
 import { Column, columnCount, columnEntry_bytes, columnRawMax_bytes, eventsPrelude_bytes, Method } from "./layout.js";
 
 /** Shorter columns aren't worth compressing. */
@@ -20,13 +20,14 @@ export interface EventsContent {
 }
 
 /** The payload's bytes. */
-export function packEvents(content: EventsContent, deflate: Deflate): Uint8Array {
+export async function packEvents(content: EventsContent, codec: Codec): Promise<Uint8Array> {
   const { columns } = content;
   assert(columns.length === columnCount, "every column is stored");
-  const stored = columns.map(([number, raw]) => {
-    const bytes = packColumn(number, raw, deflate);
-    return { number, raw, method: bytes === raw ? Method.raw : Method.deflate, bytes };
-  });
+  const stored: { number: number; raw: Uint8Array; method: number; bytes: Uint8Array }[] = [];
+  for (const [number, raw] of columns) {
+    const bytes = await packColumn(number, raw, codec);
+    stored.push({ number, raw, method: bytes === raw ? Method.raw : Method.deflate, bytes });
+  }
   const entries_bytes = eventsPrelude_bytes + columnCount * columnEntry_bytes;
   const payload = new Uint8Array(stored.reduce((sum, column) => sum + column.bytes.length, entries_bytes));
   const view = new DataView(payload.buffer);
@@ -50,17 +51,17 @@ export function packEvents(content: EventsContent, deflate: Deflate): Uint8Array
 }
 
 /** A column deflated, or itself where that is no gain. */
-function packColumn(number: number, raw: Uint8Array, deflate: Deflate): Uint8Array {
+async function packColumn(number: number, raw: Uint8Array, codec: Codec): Promise<Uint8Array> {
   if (raw.length < deflateMin_bytes) return raw;
   const smaller = (best: Uint8Array, other: Uint8Array) => (other.length < best.length ? other : best);
   // Times never repeat themselves, but some are likelier than others; searching for repetitions would take half of all time.
   const isTime = number === Column.timeLow || number === Column.timeHigh;
   if (isTime) {
     if (isNoise(raw)) return raw;
-    const coded = smaller(raw, deflate(raw, "entropy"));
-    return raw.length <= effortMax_bytes ? smaller(coded, deflate(raw, "small")) : coded;
+    const coded = smaller(raw, await codec.deflate(raw, "entropy"));
+    return raw.length <= effortMax_bytes ? smaller(coded, await codec.deflate(raw, "small")) : coded;
   }
-  return smaller(raw, deflate(raw, raw.length <= effortMax_bytes ? "small" : "fast"));
+  return smaller(raw, await codec.deflate(raw, raw.length <= effortMax_bytes ? "small" : "fast"));
 }
 
 /** Whether a column's bytes are all about equally likely, so that nothing is gained by coding them. */

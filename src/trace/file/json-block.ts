@@ -13,9 +13,9 @@ const encoder = new TextEncoder();
 const hex = (value: bigint): Hex => `0x${value.toString(16)}`;
 
 /** The payload of a JSON block: its length before compression (4 bytes), then raw deflate. */
-export function encodeJson(value: unknown, deflate: (bytes: Uint8Array) => Uint8Array): Uint8Array {
+export async function encodeJson(value: unknown, codec: Codec): Promise<Uint8Array> {
   const raw = encoder.encode(JSON.stringify(value));
-  const packed = deflate(raw);
+  const packed = await codec.deflate(raw, "small");
   const payload = new Uint8Array(4 + packed.length);
   new DataView(payload.buffer).setUint32(0, raw.length, true);
   payload.set(packed, 4);

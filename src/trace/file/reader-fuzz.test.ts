@@ -18,12 +18,12 @@ import { madeUpHeader, madeUpRecords, madeUpSummary } from "../../../dev/test-su
 import { FormatError } from "../../base/errors.js";
 import { nodeCodec } from "../node/codec.js";
 import { convert, convertPartitioned } from "../node/convert.js";
+import { createTrace } from "../node/create-trace.js";
 import { record_bytes } from "../record.js";
 import { streamCodec } from "./compression.js";
 import { crc32 } from "./crc32.js";
 import { TraceReader } from "./reader.js";
 import { MemorySource } from "./source.js";
-import { TraceWriter } from "./writer.js";
 
 const directory = mkdtempSync(join(tmpdir(), "mmiostrider-reader-fuzz-"));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -33,7 +33,7 @@ let sound: Uint8Array;
 beforeAll(async () => {
   const path = join(directory, "sound.mmt");
   const records = madeUpRecords(300, 31);
-  const writer = await TraceWriter.create(path, madeUpHeader({ pciFunctions: [] }));
+  const writer = await createTrace(path, madeUpHeader({ pciFunctions: [] }));
   await writer.append(records.subarray(0, 100 * record_bytes));
   await writer.note({ pciFunctions: madeUpHeader().pciFunctions, modules: madeUpHeader().modules });
   await writer.append(records.subarray(100 * record_bytes));
@@ -294,7 +294,7 @@ describe("what a small file could make of itself", () => {
       view.setUint8(at * record_bytes + 59, 16);
       view.setUint32(at * record_bytes + 60, 8, true);
     }
-    const writer = await TraceWriter.create(path, madeUpHeader());
+    const writer = await createTrace(path, madeUpHeader());
     await writer.append(records);
     await writer.close(madeUpSummary);
     const reader = await TraceReader.open(new MemorySource(readFileSync(path)), nodeCodec);

@@ -9,12 +9,12 @@ import { madeUpHeader, madeUpRecords, madeUpSummary } from "../../../dev/test-su
 import { eventsOf } from "../../../dev/test-support/read-events.js";
 import type { TraceEvent } from "../events.js";
 import { nodeCodec } from "../node/codec.js";
+import { createTrace } from "../node/create-trace.js";
 import { openTrace } from "../node/file-source.js";
 import { record_bytes } from "../record.js";
 import { TraceReader } from "./reader.js";
 import type { ByteSource } from "./source.js";
 import { MemorySource } from "./source.js";
-import { TraceWriter } from "./writer.js";
 
 type Change = { bytes: Uint8Array; position: number } | { length: number };
 
@@ -55,7 +55,7 @@ async function record(
   batch_records: number,
 ): Promise<{ flushes: [number, number][]; path: string }> {
   const path = join(directory, "trace");
-  const writer = await TraceWriter.create(path, madeUpHeader());
+  const writer = await createTrace(path, madeUpHeader());
   const flushes: [number, number][] = [];
   for (let at = 0; at < records.length; at += batch_records * record_bytes) {
     await writer.append(records.subarray(at, at + batch_records * record_bytes));
@@ -109,7 +109,7 @@ test("one block takes the place of the small ones, with the same events in less 
   expect(reader.blocks.length).toBe(1);
   expect(reader.records).toBe(records.length / record_bytes);
   const small = join(directory, "small");
-  const writer = await TraceWriter.create(small, madeUpHeader());
+  const writer = await createTrace(small, madeUpHeader());
   await writer.append(records);
   await writer.close(madeUpSummary);
   expect(readFileSync(path)).toEqual(readFileSync(small));

@@ -13,10 +13,12 @@ import { eventsOf } from "../../../dev/test-support/read-events.js";
 import { FormatError } from "../../base/errors.js";
 import { continues, eventOfRecords, type TraceEvent } from "../events.js";
 import { nodeCodec } from "../node/codec.js";
+import { createTrace } from "../node/create-trace.js";
 import { openTrace } from "../node/file-source.js";
 import { record_bytes, recordOffset } from "../record.js";
 import { streamCodec } from "./compression.js";
 import { TraceReader } from "./reader.js";
+import { MemorySink } from "./sink.js";
 import { MemorySource } from "./source.js";
 import { TraceWriter } from "./writer.js";
 
@@ -45,7 +47,7 @@ function eventsOfRecords(records: Uint8Array): TraceEvent[] {
 /** `apart`: each batch becomes a block of its own, with an update behind it. */
 async function write(name: string, records: Uint8Array, batch: () => number, apart = false): Promise<string> {
   const path = join(directory, name);
-  const writer = await TraceWriter.create(path, madeUpHeader());
+  const writer = await createTrace(path, madeUpHeader());
   for (let at = 0; at < records.length; ) {
     const end = Math.min(records.length, at + record_bytes * batch());
     await writer.append(records.subarray(at, end));
@@ -55,6 +57,25 @@ async function write(name: string, records: Uint8Array, batch: () => number, apa
   await writer.close(madeUpSummary);
   return path;
 }
+
+test("written in memory, as a page does: the same events, with flushed blocks replaced", async () => {
+  const records = madeUpRecords(30_000, 7);
+  const sink = new MemorySink();
+  const writer = await TraceWriter.into(sink, madeUpHeader(), streamCodec);
+  for (let at = 0; at < records.length; at += 4_000 * record_bytes) {
+    await writer.append(records.subarray(at, at + 4_000 * record_bytes));
+    await writer.flush();
+  }
+  const flushed = (await TraceReader.open(new MemorySource(sink.bytes), streamCodec)).blocks.length;
+  expect(flushed).toBeGreaterThan(3);
+  await writer.close(madeUpSummary);
+  const reader = await TraceReader.open(new MemorySource(sink.bytes), nodeCodec);
+  expect(reader.complete).toBe(true);
+  expect(reader.blocks.length).toBeLessThan(flushed);
+  const file = await openTrace(await write("in-file", records, () => 30_000));
+  expect(await eventsOf(reader)).toEqual(await eventsOf(file));
+  await file.close();
+});
 
 describe("round trip", () => {
   for (const seed of [1, 2, 3]) {
@@ -131,7 +152,7 @@ describe("a trace that was cut", () => {
 test("a trace is its owner's alone, in the place of a file that was anybody's, too", async () => {
   const path = join(directory, "older");
   writeFileSync(path, "anything", { mode: 0o666 });
-  const writer = await TraceWriter.create(path, madeUpHeader());
+  const writer = await createTrace(path, madeUpHeader());
   await writer.close(madeUpSummary);
   expect(statSync(path).mode & 0o777).toBe(0o600);
 });
@@ -178,7 +199,7 @@ test("a hole in the ring's numbers becomes a LOST event and a sentence in the su
 test("updates lie where they were noted, and a block in the middle knows the state it begins in", async () => {
   const path = join(directory, "updates");
   const records = madeUpRecords(3_000, 21);
-  const writer = await TraceWriter.create(path, madeUpHeader({ pciFunctions: [] }));
+  const writer = await createTrace(path, madeUpHeader({ pciFunctions: [] }));
   await writer.append(records.subarray(0, 1_000 * record_bytes));
   await writer.note({ pciFunctions: madeUpHeader().pciFunctions });
   await writer.append(records.subarray(1_000 * record_bytes));

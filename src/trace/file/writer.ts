@@ -3,11 +3,10 @@ import { assert } from "../../base/assert.js";
 import type { UserError } from "../../base/errors.js";
 import type { TraceEvent } from "../events.js";
 import type { TraceHeader, TraceSummary, TraceUpdate } from "../header.js";
-import { checksum, deflate } from "../node/codec.js";
-import { Output } from "../node/output.js";
 import { RecordKind, record_bytes, writeRecord } from "../record.js";
 import { type LivingMapping, TraceState } from "../state.js";
 import { BlockEncoder } from "./block-encoder.js";
+import type { Codec } from "./compression.js";
 import { encodeEvents, indexEntry } from "./event-block.js";
 import { encodeJson } from "./json-block.js";
 import {
@@ -22,6 +21,7 @@ import {
   trailer_bytes,
   trailerMagic,
 } from "./layout.js";
+import type { ByteSink } from "./sink.js";
 import { WriterTail } from "./writer-tail.js";
 
 /** A block ends at the first whole event after this many records; the rest of its room is for that event's end. */
@@ -31,7 +31,8 @@ const blockOthersWanted = blockOthersMax - 1_024;
 const stride = record_bytes / 4;
 
 export class TraceWriter {
-  private readonly output: Output;
+  private readonly output: ByteSink;
+  private readonly codec: Codec;
   private readonly encoder = new BlockEncoder();
   private readonly state = new TraceState();
   private readonly tail: WriterTail;
@@ -48,23 +49,15 @@ export class TraceWriter {
   /** Records that were missing between the ring's and ours, and became LOST. */
   missing = 0;
 
-  private constructor(output: Output) {
+  private constructor(output: ByteSink, codec: Codec) {
     this.output = output;
-    // Into a pipe nothing can be replaced.
-    this.tail = new WriterTail(output.regular);
+    this.codec = codec;
+    this.tail = new WriterTail(output.replaceable);
   }
 
-  /**
-   * Starts a trace in the file `path`, replacing what was there, or on standard output (`-`).
-   * `shownAs`: see Output.create. Throws UserError where that can't be done.
-   */
-  static async create(path: string, header: TraceHeader, shownAs?: string): Promise<TraceWriter> {
-    return TraceWriter.into(Output.create(path, shownAs), header);
-  }
-
-  /** The same in an output that is there already, and empty. */
-  static async into(output: Output, header: TraceHeader): Promise<TraceWriter> {
-    const writer = new TraceWriter(output);
+  /** Starts a trace in an output that is empty. For files, see createTrace() in trace/node. Throws UserError. */
+  static async into(output: ByteSink, header: TraceHeader, codec: Codec): Promise<TraceWriter> {
+    const writer = new TraceWriter(output, codec);
     const head = new Uint8Array(fileHead_bytes);
     head.set(fileMagic);
     new DataView(head.buffer).setUint32(fileMagic.length, formatVersion, true);
@@ -196,13 +189,13 @@ export class TraceWriter {
     await this.writeNotes();
     await this.writeJson(BlockType.summary, this.missing === 0 ? summary : this.withMissing(summary));
     await this.writeIndex();
-    this.output.close();
+    await this.output.close();
   }
 
   /** Closes the file as it is, for a trace that nobody will want. */
-  abandon(): void {
+  async abandon(): Promise<void> {
     this.closed = true;
-    this.output.close();
+    await this.output.close();
   }
 
   private withMissing(summary: TraceSummary): TraceSummary {
@@ -227,7 +220,7 @@ export class TraceWriter {
     const { encoder, tail } = this;
     encoder.reset();
     encoder.addAll(tail.records);
-    const { block, content, events } = encodeEvents(encoder, tail.state, tail.start);
+    const { block, content, events } = await encodeEvents(encoder, tail.state, tail.start, this.codec);
     let replaced = false;
     await this.write(async () => {
       replaced = await this.output.replace(tail.start.offset, block);
@@ -249,7 +242,7 @@ export class TraceWriter {
 
   /** Writes what the encoder has as a block, at the end; returns what in it isn't an access. */
   private async writeEvents(): Promise<TraceEvent[]> {
-    const { block, content, events } = encodeEvents(this.encoder, this.state, this.place);
+    const { block, content, events } = await encodeEvents(this.encoder, this.state, this.place, this.codec);
     for (const event of events) this.state.apply(event);
     await this.writeBlock(block);
     this.firstRecord += content.records;
@@ -259,7 +252,8 @@ export class TraceWriter {
   }
 
   private async writeJson(type: number, value: unknown): Promise<void> {
-    await this.writeBlock(encodeBlock(type, encodeJson(value, deflate), this.place, undefined, checksum));
+    const payload = await encodeJson(value, this.codec);
+    await this.writeBlock(encodeBlock(type, payload, this.place, undefined, this.codec.crc32));
   }
 
   private async writeBlock(block: Uint8Array): Promise<void> {
@@ -273,14 +267,14 @@ export class TraceWriter {
     this.index.forEach((entry, position) => {
       raw.set(entry, position * entry.length);
     });
-    const packed = deflate(raw);
+    const packed = await this.codec.deflate(raw, "small");
     const payload = new Uint8Array(4 + packed.length);
     new DataView(payload.buffer).setUint32(0, raw.length, true);
     payload.set(packed, 4);
     const trailer = new Uint8Array(trailer_bytes);
     new DataView(trailer.buffer).setBigUint64(0, BigInt(this.output.length), true);
     trailer.set(trailerMagic, 8);
-    const block = encodeBlock(BlockType.index, payload, this.place, undefined, checksum);
+    const block = encodeBlock(BlockType.index, payload, this.place, undefined, this.codec.crc32);
     const both = new Uint8Array(block.length + trailer.length);
     both.set(block);
     both.set(trailer, block.length);

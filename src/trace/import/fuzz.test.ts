@@ -6,8 +6,8 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { FormatError } from "../../base/errors.js";
-import { TraceWriter } from "../file/writer.js";
 import { convert } from "../node/convert.js";
+import { createTrace } from "../node/create-trace.js";
 import { openTrace } from "../node/file-source.js";
 import { detectInput } from "./formats.js";
 import { importText, type TextImport } from "./log-import.js";
@@ -126,7 +126,7 @@ async function outcome(make: () => TextImport, bytes: Buffer, piece_bytes: numbe
   const path = join(directory, "trace.mmt");
   const reader = make();
   try {
-    await importText(reader, inPieces(bytes, piece_bytes), (header) => TraceWriter.create(path, header));
+    await importText(reader, inPieces(bytes, piece_bytes), (header) => createTrace(path, header));
   } catch (error) {
     if (!(error instanceof FormatError) || error.line === undefined) throw error;
     return error.message;

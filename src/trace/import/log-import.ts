@@ -185,7 +185,7 @@ export async function importText(
     await writer!.close(reader.summary);
     return writer!;
   } catch (error) {
-    writer?.abandon();
+    await writer?.abandon();
     throw error;
   }
 }

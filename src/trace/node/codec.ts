@@ -1,26 +1,13 @@
 // Compression and checksums through Node's zlib: several times faster than the portable ones of compression.ts.
 import * as zlib from "node:zlib";
-import type { Codec, Deflate, Effort } from "../file/compression.js";
+import type { Codec, Effort } from "../file/compression.js";
 import { crc32 } from "../file/crc32.js";
 
 /** Node has had a CRC-32 of its own since 20.15. */
 const native: ((bytes: Uint8Array) => number) | undefined = (zlib as { crc32?: (bytes: Uint8Array) => number }).crc32;
 
-export const checksum: (bytes: Uint8Array) => number = native ?? crc32;
-
 /** The least that zlib takes for the size of its pieces. */
 const pieceMin_bytes = 64;
-
-export const nodeCodec: Codec = {
-  crc32: checksum,
-  inflate: (bytes, raw_bytes) => {
-    // One piece with room to spare: zlib stops at its end instead of asking for another piece.
-    const chunkSize = Math.max(raw_bytes + 1, pieceMin_bytes);
-    const raw = zlib.inflateRawSync(bytes, { maxOutputLength: Math.max(raw_bytes, 1), chunkSize });
-    // A plain array: a Buffer's slice() is no copy.
-    return new Uint8Array(raw.buffer, raw.byteOffset, raw.byteLength);
-  },
-};
 
 const efforts: Record<Effort, zlib.ZlibOptions> = {
   small: { level: 9 },
@@ -28,8 +15,17 @@ const efforts: Record<Effort, zlib.ZlibOptions> = {
   entropy: { strategy: zlib.constants.Z_HUFFMAN_ONLY },
 };
 
-/** Raw deflate. */
-export const deflate: Deflate = (bytes, effort = "small") => {
-  const chunkSize = Math.max(bytes.length + 1, pieceMin_bytes);
-  return zlib.deflateRawSync(bytes, { memLevel: 9, chunkSize, ...efforts[effort] });
+export const nodeCodec: Codec = {
+  crc32: native ?? crc32,
+  inflate: (bytes, raw_bytes) => {
+    // One piece with room to spare: zlib stops at its end instead of asking for another piece.
+    const chunkSize = Math.max(raw_bytes + 1, pieceMin_bytes);
+    const raw = zlib.inflateRawSync(bytes, { maxOutputLength: Math.max(raw_bytes, 1), chunkSize });
+    // A plain array: a Buffer's slice() is no copy.
+    return new Uint8Array(raw.buffer, raw.byteOffset, raw.byteLength);
+  },
+  deflate: (bytes, effort) => {
+    const chunkSize = Math.max(bytes.length + 1, pieceMin_bytes);
+    return zlib.deflateRawSync(bytes, { memLevel: 9, chunkSize, ...efforts[effort] });
+  },
 };

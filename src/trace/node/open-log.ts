@@ -7,7 +7,6 @@ import { createGunzip } from "node:zlib";
 import { FormatError, messageOf, UserError } from "../../base/errors.js";
 import { temporaryFolder } from "../../base/finished-output.js";
 import type { TraceReader } from "../file/reader.js";
-import { TraceWriter } from "../file/writer.js";
 import type { TraceHeader } from "../header.js";
 import { detect_bytes, detectInput, type InputFormat } from "../import/formats.js";
 import { importText, type TextImport } from "../import/log-import.js";
@@ -15,6 +14,7 @@ import { MmiotraceImport } from "../import/mmiotrace.js";
 import { QemuImport } from "../import/qemu.js";
 import { RwmmioImport, type VirtualRange } from "../import/rwmmio.js";
 import { VfioImport } from "../import/vfio.js";
+import { createTrace } from "./create-trace.js";
 import { openTrace } from "./file-source.js";
 import { Output } from "./output.js";
 
@@ -164,7 +164,7 @@ export async function importInto(
   options: InputOptions & { shownAs?: string | undefined },
 ): Promise<{ notes: string[]; incomplete: string[] }> {
   const importer = importerFor(input, options);
-  const create = (header: TraceHeader) => TraceWriter.create(path, header, options.shownAs);
+  const create = (header: TraceHeader) => createTrace(path, header, options.shownAs);
   await importText(importer, input.chunks, create);
   const { lost, escaped } = importer.totals;
   const incomplete = [...importer.incomplete];

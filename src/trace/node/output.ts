@@ -15,6 +15,7 @@ import { promisify } from "node:util";
 import { assert } from "../../base/assert.js";
 import { messageOf, UserError } from "../../base/errors.js";
 import { blockHeader_bytes, encodePaddingHeader } from "../file/layout.js";
+import type { ByteSink } from "../file/sink.js";
 
 const writeSome = promisify(write);
 const synchronize = promisify(fdatasync);
@@ -22,7 +23,7 @@ const truncate = promisify(ftruncate);
 const stdoutDescriptor = 1;
 const againAfter_ms = 5;
 
-export class Output {
+export class Output implements ByteSink {
   readonly name: string;
   /** What is written to; another process may inherit it. */
   readonly descriptor: number;
@@ -59,6 +60,10 @@ export class Output {
     } catch (error) {
       throw new UserError(`making ${name} failed: ${messageOf(error)}`, { cause: error });
     }
+  }
+
+  get replaceable(): boolean {
+    return this.regular;
   }
 
   /** One that another process made and handed on; `name` is for messages. */

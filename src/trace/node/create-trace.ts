@@ -1,0 +1,13 @@
+// Starts a new trace in a file or on standard output. Node only.
+import { TraceWriter } from "../file/writer.js";
+import type { TraceHeader } from "../header.js";
+import { nodeCodec } from "./codec.js";
+import { Output } from "./output.js";
+
+/**
+ * Starts a trace in the file `path`, replacing what was there, or on standard output (`-`).
+ * `shownAs`: see Output.create. Throws UserError where that can't be done.
+ */
+export async function createTrace(path: string, header: TraceHeader, shownAs?: string): Promise<TraceWriter> {
+  return TraceWriter.into(Output.create(path, shownAs), header, nodeCodec);
+}
