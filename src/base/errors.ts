@@ -56,6 +56,11 @@ export class FormatError extends UserError {
   }
 }
 
+/** True when `error` is the system's error `code` (`EBUSY`, …). */
+export function isSystemError(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}
+
 /** The message of anything thrown, for use in a sentence. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

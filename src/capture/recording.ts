@@ -1,13 +1,13 @@
 // What every engine's recording has in common: how it is asked for, what it says while it runs, and how it ends.
 import type { UserError } from "../base/errors.js";
-import type { KernelMapping } from "./emulate/mapping-check.js";
+import type { KernelMapping } from "../machine/vmallocinfo.js";
 import type { UnprivilegedUser } from "./feed/unprivileged-user.js";
-import type { Filter } from "./filters.js";
+import type { RecordingScope } from "./recording-scope.js";
 
 export interface CommonRecordingOptions {
-  filter: Filter;
+  scope: RecordingScope;
   ring_bytes: number;
-  /** Unbind the filter's functions before the start and bind them after it. */
+  /** Unbind the scope's functions before the start and bind them after it. */
   rebind: boolean;
   commandLine: string[];
   /** The trace's file, made once recording has begun; `-` is standard output. */

@@ -1,13 +1,14 @@
 // Puts a trace's accesses into the form in which QEMU's log would show them: split into what the device takes at most, each with
 // its region; and leaves out those to which QEMU's log can have nothing.
+import { joinRanges } from "../../base/address-range.js";
 import type { TraceState } from "../../trace/state.js";
 import type { Window } from "./fence-window.js";
-import { joinRanges, push, type TracedAccesses, type TracedPart } from "./traced-accesses.js";
-import type { AddressRange, TruthAccesses } from "./truth-log.js";
+import { push, type TracedAccesses, type TracedPart } from "./traced-accesses.js";
+import type { NumberRange, TruthAccesses } from "./truth-log.js";
 
 /** Where a region's accesses lie, and how wide they are. */
 export interface Extent {
-  range: AddressRange;
+  range: NumberRange;
   region: number;
   narrowest: number;
   widest: number;
@@ -42,7 +43,7 @@ export function findExtents(truth: TruthAccesses, window: Window): Extent[] {
     known.narrowest = Math.min(known.narrowest, width_bytes);
     known.widest = Math.max(known.widest, width_bytes);
   }
-  const size = ({ first, last }: AddressRange) => last - first;
+  const size = ({ first, last }: NumberRange) => last - first;
   return [...found.values()].sort((a, b) => size(a.range) - size(b.range));
 }
 
@@ -57,10 +58,10 @@ export function extentOf(extents: readonly Extent[], address: number): Extent | 
  */
 export class LoggedPlaces {
   private readonly state: TraceState;
-  private readonly mapped: AddressRange[];
+  private readonly mapped: NumberRange[];
   private readonly logged = new Set<string>();
 
-  constructor(state: TraceState, mapped: readonly AddressRange[], truth: TruthAccesses) {
+  constructor(state: TraceState, mapped: readonly NumberRange[], truth: TruthAccesses) {
     this.state = state;
     this.mapped = joinRanges(mapped);
     for (let at = 0; at < truth.count; at += 1) this.logged.add(this.place(truth.address[at]!));

@@ -1,7 +1,7 @@
 // Memory BARs that QEMU builds as a second view of the same function's ports (its rtl8139): its log then shows accesses to the
 // memory at the ports' numbers.
 import type { PciFunction } from "../../trace/header.js";
-import type { AddressRange, PortAlias, TruthAccesses } from "./truth-log.js";
+import type { NumberRange, PortAlias, TruthAccesses } from "./truth-log.js";
 
 /** IORESOURCE_IO and IORESOURCE_MEM. */
 const portResource = 0x100n;
@@ -13,7 +13,7 @@ const memoryResource = 0x200n;
  */
 export function findPortAliases(
   functions: readonly PciFunction[],
-  mapped: readonly AddressRange[],
+  mapped: readonly NumberRange[],
   truth: TruthAccesses,
 ): PortAlias[] {
   const aliases: PortAlias[] = [];
@@ -32,12 +32,12 @@ export function findPortAliases(
   return aliases;
 }
 
-function rangeOf(bar: { start: string; length_bytes: string }): AddressRange {
+function rangeOf(bar: { start: string; length_bytes: string }): NumberRange {
   const first = Number(bar.start);
   return { first, last: first + Number(bar.length_bytes) - 1 };
 }
 
-function isLogged({ count, address }: TruthAccesses, { first, last }: AddressRange): boolean {
+function isLogged({ count, address }: TruthAccesses, { first, last }: NumberRange): boolean {
   for (let at = 0; at < count; at += 1) if (first <= address[at]! && address[at]! <= last) return true;
   return false;
 }

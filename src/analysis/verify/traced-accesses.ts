@@ -3,7 +3,7 @@
 import type { TraceEvent } from "../../trace/events.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import { RecordFlag } from "../../trace/record.js";
-import type { AddressRange } from "./truth-log.js";
+import type { NumberRange } from "./truth-log.js";
 
 /** The CPU hands a device at most this much at once. */
 const partMax_bytes = 8;
@@ -12,7 +12,7 @@ const partMax_bytes = 8;
 export interface CoverageChange {
   /** Accesses that come before. */
   at: number;
-  living: AddressRange[];
+  living: NumberRange[];
 }
 
 export interface TracedAccesses {
@@ -30,7 +30,7 @@ export interface TracedAccesses {
   unordered: number[];
   coverage: CoverageChange[];
   /** Every address that was ever mapped. */
-  mapped: AddressRange[];
+  mapped: NumberRange[];
   lost: bigint;
   escaped: number;
 }
@@ -55,7 +55,7 @@ export async function collectAccesses(
     lost: 0n,
     escaped: 0,
   };
-  const living = new Map<number, AddressRange>();
+  const living = new Map<number, NumberRange>();
   for await (const { block, events } of reader.batches()) {
     for (const event of events) take(accesses, living, event);
     progress((block.firstEvent + block.events) / reader.events);
@@ -63,7 +63,7 @@ export async function collectAccesses(
   return accesses;
 }
 
-function take(accesses: TracedAccesses, living: Map<number, AddressRange>, event: TraceEvent): void {
+function take(accesses: TracedAccesses, living: Map<number, NumberRange>, event: TraceEvent): void {
   switch (event.kind) {
     case "read":
     case "write":
@@ -126,15 +126,4 @@ export function push(accesses: TracedAccesses, part: TracedPart): void {
   accesses.event.push(part.event);
   accesses.unordered.push(part.unordered);
   accesses.count += 1;
-}
-
-/** Ranges sorted, and those that touch joined. */
-export function joinRanges(ranges: readonly AddressRange[]): AddressRange[] {
-  const joined: AddressRange[] = [];
-  for (const range of [...ranges].sort((a, b) => a.first - b.first)) {
-    const before = joined.at(-1);
-    if (before !== undefined && range.first <= before.last + 1) before.last = Math.max(before.last, range.last);
-    else joined.push({ ...range });
-  }
-  return joined;
 }

@@ -2,6 +2,7 @@
 // that a trace is compared with. A log can have millions of lines for devices that nobody traced, so lines are read as
 // bytes, and only those that touch wanted addresses are kept.
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import type { AddressRange } from "../../base/address-range.js";
 import { FormatError, messageOf, UserError } from "../../base/errors.js";
 import { DeviceMoves } from "./device-moves.js";
 import { LineScanner } from "./truth-line.js";
@@ -15,15 +16,12 @@ const cpuMax = 0x7fff;
 const postPort = 0x80;
 const postRegion = "ioport80";
 
-export interface AddressRange {
-  /** Physical, both included. */
-  first: number;
-  last: number;
-}
+/** As numbers, for they are compared with columns of addresses. */
+export type NumberRange = AddressRange<number>;
 
 /** Ports at which the log shows what was accessed in memory. */
 export interface PortAlias {
-  ports: AddressRange;
+  ports: NumberRange;
   /** Where the first of them lies in memory. */
   memory: number;
 }
@@ -121,7 +119,7 @@ const quote = 0x27;
  */
 export function readTruthLog(
   path: string,
-  ranges: readonly AddressRange[],
+  ranges: readonly NumberRange[],
   aliases: readonly PortAlias[] = [],
   progress: (part: number) => void = () => {},
 ): TruthLog {
@@ -140,7 +138,7 @@ export function readTruthLog(
 
 class TruthParser {
   private readonly path: string;
-  private readonly ranges: readonly AddressRange[];
+  private readonly ranges: readonly NumberRange[];
   private readonly aliases: readonly PortAlias[];
   private readonly first: number;
   private readonly last: number;
@@ -151,7 +149,7 @@ class TruthParser {
   private readonly moves = new DeviceMoves();
   private lines = 0;
 
-  constructor(path: string, ranges: readonly AddressRange[], aliases: readonly PortAlias[]) {
+  constructor(path: string, ranges: readonly NumberRange[], aliases: readonly PortAlias[]) {
     this.path = path;
     this.ranges = ranges;
     this.aliases = aliases;

@@ -21,14 +21,16 @@
 //   the access itself (UNORDERED): the device may have seen the interrupted access, which stands before them, behind them.
 // - A trace with lost or escaped records is never identical; nor is one that was cut, unless the caller knows that the
 //   recorder was killed: then it is compared as far as it goes.
+
+import { joinRanges } from "../../base/address-range.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import { TraceState } from "../../trace/state.js";
 import { type Alignment, align, type Difference, type Movable } from "../diff/alignment.js";
 import { fenceWindow, type Window } from "./fence-window.js";
 import { type Extent, extentOf, type FittedAccesses, findExtents, fitAccesses, LoggedPlaces } from "./fit-accesses.js";
 import { findPortAliases } from "./port-aliases.js";
-import { collectAccesses, joinRanges, type TracedAccesses } from "./traced-accesses.js";
-import { type AddressRange, readTruthLog, type TruthAccesses, type TruthLog } from "./truth-log.js";
+import { collectAccesses, type TracedAccesses } from "./traced-accesses.js";
+import { type NumberRange, readTruthLog, type TruthAccesses, type TruthLog } from "./truth-log.js";
 import {
   type RegionResult,
   type ReportedDifference,
@@ -65,7 +67,7 @@ export async function verify(
 interface Group {
   first: number[];
   second: number[];
-  extent?: AddressRange;
+  extent?: NumberRange;
 }
 
 class Comparison {
@@ -172,12 +174,12 @@ class Comparison {
 
   private alignGroup({ first, second, extent }: Group, matched = (_a: number, _b: number) => {}): Alignment {
     // Of a region's accesses, only changes of what covers it matter.
-    const covers = (living: readonly AddressRange[]) =>
+    const covers = (living: readonly NumberRange[]) =>
       extent === undefined || living.some((range) => range.first <= extent.last && extent.first <= range.last);
     // Places where the living mappings change, and which are alive there, by place in `first`.
-    const changes = new Map<number, AddressRange[][]>();
-    const livingAt: AddressRange[][] = [];
-    let current: AddressRange[] = [];
+    const changes = new Map<number, NumberRange[][]>();
+    const livingAt: NumberRange[][] = [];
+    let current: NumberRange[] = [];
     let change = 0;
     for (let place = 0; place <= first.length; place += 1) {
       const at = first[place] ?? this.traced.count;
@@ -191,7 +193,7 @@ class Comparison {
       if (here.length > 1 || place === first.length) changes.set(place, here);
     }
     const { truth } = this;
-    const addressIn = (ranges: readonly AddressRange[], b: number) => {
+    const addressIn = (ranges: readonly NumberRange[], b: number) => {
       const address = truth.address[second[b]!]!;
       return ranges.some((range) => range.first <= address && address <= range.last);
     };

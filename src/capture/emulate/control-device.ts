@@ -1,5 +1,5 @@
 // The core's control device as docs/control-device.md has it: opening, commands, the status text, records.
-// Doesn't load the core (core-load.ts) and doesn't know what is recorded (kernel.ts).
+// Doesn't load the core (core-load.ts) and doesn't know what is recorded (emulate-recording.ts).
 import {
   close,
   closeSync,
@@ -14,8 +14,8 @@ import {
   writeSync,
 } from "node:fs";
 import { promisify } from "node:util";
-import { messageOf, UserError } from "../../base/errors.js";
-import type { AddressRange } from "../filters.js";
+import type { AddressRange } from "../../base/address-range.js";
+import { isSystemError, messageOf, UserError } from "../../base/errors.js";
 
 export const controlDevice = "/dev/mmiostrider";
 /** A command's line, newline included. */
@@ -24,7 +24,8 @@ const command_bytesMax = 1024;
 const readAsync = promisify(read);
 const closeAsync = promisify(close);
 
-export interface LivingMapping extends AddressRange {
+/** A mapping that has a decoy, alive now. */
+export interface LivingDecoy extends AddressRange {
   id: number;
   decoy: bigint;
 }
@@ -45,13 +46,13 @@ export interface CoreStatus {
   tsc: bigint;
   /** Why the last command failed, or undefined. */
   error: string | undefined;
-  living: LivingMapping[];
+  living: LivingDecoy[];
 }
 
 /** Reads the status text's lines; keys that aren't known are left alone. Throws UserError when a needed one is missing. */
 export function parseStatus(text: string): CoreStatus {
   const values = new Map<string, string>();
-  const living: LivingMapping[] = [];
+  const living: LivingDecoy[] = [];
   for (const line of text.split("\n")) {
     const space = line.indexOf(" ");
     if (space < 0) continue;
@@ -138,11 +139,6 @@ function openDevice(path: string, flags: number): number {
   if (found.isCharacterDevice()) return descriptor;
   closeSync(descriptor);
   throw placeTaken(path, found);
-}
-
-/** True when `error` is the system's error `code` (`EBUSY`, …). */
-export function isSystemError(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
 }
 
 /** What is left of the recorder's end of the device for whoever has no more than its descriptor. */

@@ -8,7 +8,7 @@ import type { TraceUpdate } from "../../trace/header.js";
 import { nodeCodec } from "../../trace/node/codec.js";
 import { Output } from "../../trace/node/output.js";
 import { RingEnd } from "../emulate/control-device.js";
-import { parseRange } from "../filters.js";
+import { parseRange } from "../recording-scope.js";
 import { MmiotraceSource } from "../singlestep/mmiotrace-source.js";
 import type { BatchNews } from "./batch-scan.js";
 import { Drain } from "./drain.js";

@@ -1,5 +1,5 @@
 // Moves records from the core's ring into a trace, without ever making the driver wait, until the ring is at its end.
-// Where the records come from and where they go are given; kernel.ts puts it together.
+// Where the records come from and where they go are given; a recording puts it together.
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, UserError } from "../../base/errors.js";
 import type { TraceSummary, TraceUpdate } from "../../trace/header.js";

@@ -2,12 +2,12 @@
 import { closeSync, constants, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { type AddressRange, rangesOverlap } from "../../base/address-range.js";
+import { isSystemError } from "../../base/errors.js";
 import { tracefs } from "../../machine/tracefs.js";
 import { MmiotraceImport } from "../../trace/import/mmiotrace.js";
 import { RecordFlag, RecordKind, record_bytes, recordOffset } from "../../trace/record.js";
-import { isSystemError } from "../emulate/control-device.js";
 import type { RecordSource } from "../feed/drain.js";
-import type { AddressRange } from "../filters.js";
 
 const chunk_bytes = 1 << 16;
 const emptyPause_ms = 10;
@@ -130,9 +130,8 @@ export class MmiotraceSource implements RecordSource {
     switch (kind) {
       case RecordKind.map: {
         const first = view.getBigUint64(at + recordOffset.address, true);
-        const last = first + view.getBigUint64(at + recordOffset.value, true) - 1n;
-        if (this.ranges !== "all" && !this.ranges.some((range) => range.first <= last && first <= range.last))
-          return false;
+        const mapped = { first, last: first + view.getBigUint64(at + recordOffset.value, true) - 1n };
+        if (this.ranges !== "all" && !this.ranges.some((range) => rangesOverlap(range, mapped))) return false;
         this.living.add(mapping);
         this.mappings += 1;
         return true;

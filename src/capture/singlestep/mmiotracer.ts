@@ -3,9 +3,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { messageOf, UserError } from "../../base/errors.js";
+import { isSystemError, messageOf, UserError } from "../../base/errors.js";
 import { mountTracefs, tracefs, unmountTracefs } from "../../machine/tracefs.js";
-import { isSystemError } from "../emulate/control-device.js";
 
 const tracerName = "mmiotrace";
 const cpuFolder = "/sys/devices/system/cpu";

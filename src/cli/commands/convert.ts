@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { ExitCode, messageOf, UsageError, UserError } from "../../base/errors.js";
+import { virtualRanges } from "../../machine/vmallocinfo.js";
 import {
   type InputFormat,
   inputFormats,
@@ -9,7 +10,6 @@ import {
   outputFormatOf,
   outputFormats,
 } from "../../trace/import/formats.js";
-import { parseVmallocInfo } from "../../trace/import/rwmmio.js";
 import { convert, convertPartitioned, isFolder } from "../../trace/node/convert.js";
 import { type PartitionKey, partitionKeys } from "../../trace/node/partitions.js";
 import { Progress } from "../shared/progress.js";
@@ -135,7 +135,7 @@ function partitionKeysOf(text: string): PartitionKey[] {
 
 function rangesOf(path: string) {
   try {
-    return parseVmallocInfo(readFileSync(path, "latin1"), path);
+    return virtualRanges(readFileSync(path, "latin1"), path);
   } catch (error) {
     if (error instanceof UserError) throw error;
     throw new UserError(`reading ${path} failed: ${messageOf(error)}`, { cause: error });

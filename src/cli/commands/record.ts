@@ -3,11 +3,12 @@ import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, Option } from "commander";
+import { formatRange } from "../../base/address-range.js";
 import { ExitCode, UsageError, UserError } from "../../base/errors.js";
 import { countText } from "../../base/units.js";
 import { findUser, type UnprivilegedUser } from "../../capture/feed/unprivileged-user.js";
-import { type Filter, formatRange, resolveFilter } from "../../capture/filters.js";
 import type { CommonRecordingOptions, Recording, RecordingResult } from "../../capture/recording.js";
+import { type RecordingScope, resolveScope } from "../../capture/recording-scope.js";
 import { writeJson } from "../shared/json-output.js";
 import { LiveLine } from "../shared/live-line.js";
 import {
@@ -97,13 +98,13 @@ export function addRecord(program: Command): void {
 
 async function record(command: string[], asked: RecordOptions): Promise<ExitCode> {
   const options = { ...asked, output: outputOf(command, asked) };
-  const filter = await resolveFilter({
+  const scope = await resolveScope({
     devices: options.device ?? [],
     drivers: options.driver ?? [],
     ranges: options.range ?? [],
     all: options.all === true,
   });
-  if (options.rebind === true && filter.functions.length === 0) {
+  if (options.rebind === true && scope.functions.length === 0) {
     throw new UsageError("--rebind needs --device or --driver: there is nothing else that could be unbound");
   }
   if (options.json === true && options.output === stdout) {
@@ -115,18 +116,18 @@ async function record(command: string[], asked: RecordOptions): Promise<ExitCode
   const user = options.relinquishPrivileges === undefined ? undefined : await findUser(options.relinquishPrivileges);
   requireProgram(command);
   requireWritable(options.output);
-  for (const remark of filter.remarks) say(remark);
+  for (const remark of scope.remarks) say(remark);
 
   const signals = new StopSignals();
   let recording: Recording;
   try {
-    recording = await start(filter, options, user);
+    recording = await start(scope, options, user);
   } catch (error) {
     signals.release();
     throw signals.received === undefined ? error : new UserError(`ended by ${signals.received} before recording began`);
   }
   const began_ms = performance.now();
-  tellEarly(recording, filter, options);
+  tellEarly(recording, scope, options);
   let end: Awaited<ReturnType<typeof runUntilEnd>>;
   let core: "unloaded" | "in use" = "unloaded";
   try {
@@ -155,12 +156,12 @@ async function record(command: string[], asked: RecordOptions): Promise<ExitCode
  * Only now is an engine loaded: who made a mistake needn't wait for that.
  */
 async function start(
-  filter: Filter,
+  scope: RecordingScope,
   options: RecordOptions & { output: string },
   user: UnprivilegedUser | undefined,
 ): Promise<Recording> {
   const common: CommonRecordingOptions = {
-    filter,
+    scope,
     ring_bytes: options.ringSize ?? ringDefault_bytes,
     rebind: options.rebind === true,
     commandLine: ["mmiostrider", ...process.argv.slice(2)],
@@ -169,11 +170,11 @@ async function start(
     onNotice: say,
   };
   if (options.engine === "singlestep") {
-    const { SinglestepRecording } = await import("../../capture/singlestep/singlestep.js");
+    const { SinglestepRecording } = await import("../../capture/singlestep/singlestep-recording.js");
     return SinglestepRecording.start(common);
   }
-  const { KernelRecording } = await import("../../capture/emulate/emulate.js");
-  return KernelRecording.start({
+  const { EmulateRecording } = await import("../../capture/emulate/emulate-recording.js");
+  return EmulateRecording.start({
     ...common,
     relaxed: options.relaxed === true,
     cleanRoom: options.cleanRoom === true,
@@ -249,10 +250,10 @@ async function runUntilEnd(
 }
 
 /** A mapping made before recording began is real, not a decoy: the user must know, and what to do. */
-function tellEarly(recording: Recording, filter: Filter, options: RecordOptions): void {
+function tellEarly(recording: Recording, scope: RecordingScope, options: RecordOptions): void {
   const early = recording.earlyMappings;
   if (early.length === 0) return;
-  if (filter.all) {
+  if (scope.all) {
     say(
       `${countText(early.length)} mappings were made before recording began: they are real, not decoys, and not recorded`,
     );
@@ -263,7 +264,7 @@ function tellEarly(recording: Recording, filter: Filter, options: RecordOptions)
       `the mapping ${formatRange(mapping)} by ${mapping.caller} was made before recording began: it is real, not a decoy`,
     );
   }
-  const bound = filter.functions.some((found) => found.driver !== null);
+  const bound = scope.functions.some((found) => found.driver !== null);
   if (bound && options.rebind !== true) {
     say("  its accesses can't be recorded; --rebind unbinds the driver first and binds it again while recording");
   }

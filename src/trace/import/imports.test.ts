@@ -2,12 +2,13 @@
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { virtualRanges } from "../../machine/vmallocinfo.js";
 import type { TraceEvent } from "../events.js";
 import { eventsOfOtherRecords } from "../file/block-events.js";
 import { detectInput } from "./formats.js";
 import type { ImportPiece, TextImport } from "./log-import.js";
 import { deviceCpu, QemuImport } from "./qemu.js";
-import { parseVmallocInfo, RwmmioImport } from "./rwmmio.js";
+import { RwmmioImport } from "./rwmmio.js";
 import { VfioImport } from "./vfio.js";
 
 function read(reader: TextImport, text: string): { events: TraceEvent[]; pieces: ImportPiece[] } {
@@ -145,10 +146,10 @@ CPU:1 [LOST 12 EVENTS]
 0xffffffc008020000-0xffffffc008022000    8192 pcpu_mem_zalloc+0x24/0x80 pages=1 vmalloc
 0xffffffc008100000-0xffffffc008102000    8192 foo_probe+0x10/0x300 phys=0x00000000fe200000 ioremap
 `;
-    const reader = new RwmmioImport("trace", parseVmallocInfo(info, "info"));
+    const reader = new RwmmioImport("trace", virtualRanges(info, "info"));
     const { events } = read(reader, text);
     expect(accessesOf(events).map((event) => event.address)).toEqual([0x800000cn, 0xfe200010n, 0xfe200018n]);
-    expect(() => parseVmallocInfo("nothing\n", "info")).toThrow("info: there is no ioremap() mapping in it");
+    expect(() => virtualRanges("nothing\n", "info")).toThrow("info: there is no ioremap() mapping in it");
   });
 
   test("what isn't one is refused with its line", () => {

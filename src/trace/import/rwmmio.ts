@@ -6,7 +6,7 @@
 //
 // The events have the kernel's virtual address. Where /proc/vmallocinfo of the same boot is given, it becomes the physical
 // one; else it stays what it is. They name the caller, not its address: each name gets a made-up site.
-import { FormatError } from "../../base/errors.js";
+import type { FormatError } from "../../base/errors.js";
 import type { TraceHeader } from "../header.js";
 import { RecordFlag, RecordKind } from "../record.js";
 import { latin1 } from "./line-fields.js";
@@ -14,36 +14,14 @@ import { importedHeader, TextImport } from "./log-import.js";
 
 const sitesMax = 16_384;
 const siteNameMax_chars = 160;
-const rangesMax = 65_536;
 const two32 = 2 ** 32;
 const eventName = Buffer.from(": rwmmio_");
 
+/** A piece of the kernel's address space that device memory was mapped to; `end` isn't part of it. */
 export interface VirtualRange {
   start: bigint;
   end: bigint;
   physical: bigint;
-}
-
-/**
- * The ranges that ioremap() made, from the text of /proc/vmallocinfo: `0xSTART-0xEND bytes caller phys=0x… ioremap`.
- * Throws FormatError where there are none.
- */
-export function parseVmallocInfo(text: string, name: string): VirtualRange[] {
-  const ranges: VirtualRange[] = [];
-  for (const line of text.split("\n")) {
-    const found = /^0x([0-9a-f]{1,16})-0x([0-9a-f]{1,16}) .* phys=(?:0x)?([0-9a-f]{1,16}) .*ioremap/.exec(line);
-    if (found === null) continue;
-    const [start, end, physical] = found.slice(1).map((digits) => BigInt(`0x${digits}`)) as [bigint, bigint, bigint];
-    ranges.push({ start, end, physical });
-    if (ranges.length > rangesMax) throw new FormatError(name, `more than ${rangesMax} mappings`);
-  }
-  if (ranges.length === 0) {
-    throw new FormatError(name, "there is no ioremap() mapping in it", {
-      advice: "it should be a copy of /proc/vmallocinfo, made as root while the driver was loaded",
-    });
-  }
-  // The kernel shows a page more than was mapped: its guard page.
-  return ranges.sort((a, b) => (a.start < b.start ? -1 : 1));
 }
 
 export class RwmmioImport extends TextImport {
@@ -53,7 +31,7 @@ export class RwmmioImport extends TextImport {
   private unmapped = 0;
   private readonly known: TraceHeader = importedHeader("ftrace rwmmio");
 
-  /** `ranges`: from parseVmallocInfo, or none. */
+  /** `ranges`: sorted, or none. */
   constructor(name: string, ranges: readonly VirtualRange[] = []) {
     super(name);
     this.ranges = ranges;

@@ -24,7 +24,7 @@ export interface InputOptions {
   from?: InputFormat | undefined;
   /** What to do where the format can't be told. */
   advice?: string | undefined;
-  /** From parseVmallocInfo, for rwmmio. */
+  /** For rwmmio: the kernel's mappings, sorted. */
   ranges?: readonly VirtualRange[] | undefined;
   /** Called with how much of how much has been read, where that is known. */
   onProgress?: ((done_bytes: number, whole_bytes: number) => void) | undefined;

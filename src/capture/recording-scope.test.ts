@@ -3,9 +3,10 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { formatRange } from "../base/address-range.js";
 import { UsageError, UserError } from "../base/errors.js";
 import { fullPciAddress, parseResource, readPciFunction } from "../machine/pci.js";
-import { aliasMatches, type FilterRequest, formatRange, mergeRanges, parseRange, resolveFilter } from "./filters.js";
+import { aliasMatches, parseRange, resolveScope, type ScopeRequest } from "./recording-scope.js";
 
 let sysfs: string;
 
@@ -47,26 +48,26 @@ beforeAll(() => {
 
 afterAll(() => rmSync(sysfs, { recursive: true, force: true }));
 
-function resolve(request: Partial<FilterRequest>) {
-  return resolveFilter({ devices: [], drivers: [], ranges: [], all: false, ...request }, sysfs);
+function resolve(request: Partial<ScopeRequest>) {
+  return resolveScope({ devices: [], drivers: [], ranges: [], all: false, ...request }, sysfs);
 }
 
-describe("resolveFilter", () => {
+describe("resolveScope", () => {
   test("a device: its memory BARs and its ROM, not its ports", async () => {
-    const filter = await resolve({ devices: ["00:04.0"] });
-    expect(filter.ranges.map(formatRange)).toEqual(["0xfeb80000-0xfebdffff"]);
-    expect(filter.functions[0]).toMatchObject({ address: "0000:00:04.0", vendor: "0x8086", driver: "e1000", irq: 11 });
-    expect(filter.asked).toEqual(["device 00:04.0"]);
+    const scope = await resolve({ devices: ["00:04.0"] });
+    expect(scope.ranges.map(formatRange)).toEqual(["0xfeb80000-0xfebdffff"]);
+    expect(scope.functions[0]).toMatchObject({ address: "0000:00:04.0", vendor: "0x8086", driver: "e1000", irq: 11 });
+    expect(scope.asked).toEqual(["device 00:04.0"]);
   });
 
   test("a ROM that lies in RAM is left out", async () => {
-    const filter = await resolve({ devices: ["0000:00:05.0"] });
-    expect(filter.ranges.map(formatRange)).toEqual(["0xfd000000-0xfdffffff", "0xfebd0000-0xfebd0fff"]);
+    const scope = await resolve({ devices: ["0000:00:05.0"] });
+    expect(scope.ranges.map(formatRange)).toEqual(["0xfd000000-0xfdffffff", "0xfebd0000-0xfebd0fff"]);
   });
 
   test("a driver that has a device", async () => {
-    const filter = await resolve({ drivers: ["e1000"], ranges: ["fee00000-fee00fff"] });
-    expect(filter.ranges.map(formatRange)).toEqual(["0xfeb80000-0xfebdffff", "0xfee00000-0xfee00fff"]);
+    const scope = await resolve({ drivers: ["e1000"], ranges: ["fee00000-fee00fff"] });
+    expect(scope.ranges.map(formatRange)).toEqual(["0xfeb80000-0xfebdffff", "0xfee00000-0xfee00fff"]);
   });
 
   test("what can't be meant is wrong usage; what isn't here fails", async () => {
@@ -106,17 +107,6 @@ describe("ranges", () => {
     "refuses %j",
     (text) => expect(() => parseRange(text)).toThrow(UsageError),
   );
-
-  test("merging keeps exactly the same addresses", () => {
-    const ranges = ["30-3f", "0-f", "10-1f", "35-50", "52-53", "36-37"].map(parseRange);
-    const merged = mergeRanges(ranges);
-    const covers = (list: typeof ranges, address: bigint) =>
-      list.some((range) => range.first <= address && address <= range.last);
-    for (let address = 0n; address < 0x60n; address += 1n) {
-      expect(covers(merged, address)).toBe(covers(ranges, address));
-    }
-    expect(merged.map(formatRange)).toEqual(["0x0-0x1f", "0x30-0x50", "0x52-0x53"]);
-  });
 });
 
 describe("PCI", () => {

@@ -1,28 +1,29 @@
-// A recording of kernel drivers by engine `emulate`, from start to stop: core, filter, drain, checks, unloading.
+// A recording of kernel drivers by engine `emulate`, from start to stop: core, scope, drain, checks, unloading.
 // Prints nothing and knows no command line: cli/record.ts does.
 import { existsSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { messageOf, UserError } from "../../base/errors.js";
+import { formatRange } from "../../base/address-range.js";
+import { isSystemError, messageOf, UserError } from "../../base/errors.js";
 import { countText } from "../../base/units.js";
 import { clockPair, collectHeader, MachineWatch } from "../../machine/describe-machine.js";
 import { type Binding, bind, bindingsOf, unbind } from "../../machine/driver-binding.js";
+import { memoryTypeList, parseWriteCombining } from "../../machine/memory-types.js";
+import type { KernelMapping } from "../../machine/vmallocinfo.js";
 import type { TraceHeader } from "../../trace/header.js";
 import { abiVersion } from "../../trace/record.js";
 import type { BatchNews } from "../feed/batch-scan.js";
 import { type Draining, openFeed, type TraceFeed } from "../feed/trace-feed.js";
 import { newFenceId } from "../fence.js";
-import { formatRange } from "../filters.js";
+import { MappingCheck, readKernelMappings } from "../mapping-check.js";
 import type { CommonRecordingOptions, Recording, RecordingProgress, RecordingResult } from "../recording.js";
-import { type ControlDevice, type CoreStatus, isSystemError } from "./control-device.js";
+import type { ControlDevice, CoreStatus } from "./control-device.js";
 import { loadCore, unloadCore } from "./core-load.js";
-import { type KernelMapping, MappingCheck, parseWriteCombining, readKernelMappings } from "./mapping-check.js";
 import type { SigningKey } from "./module-signing.js";
 
 const lookEvery_ms = 1_000;
 const lookAgain_ms = 50;
-const writeCombiningList = "/sys/kernel/debug/x86/pat_memtype_list";
 
-export interface KernelRecordingOptions extends CommonRecordingOptions {
+export interface EmulateRecordingOptions extends CommonRecordingOptions {
   relaxed: boolean;
   cleanRoom: boolean;
   excludeWriteCombining: boolean;
@@ -32,8 +33,8 @@ export interface KernelRecordingOptions extends CommonRecordingOptions {
   sign: SigningKey | undefined;
 }
 
-export class KernelRecording implements Recording {
-  private readonly options: KernelRecordingOptions;
+export class EmulateRecording implements Recording {
+  private readonly options: EmulateRecordingOptions;
   private readonly device: ControlDevice;
   private readonly mappingCheck: MappingCheck | undefined;
   private readonly drain: Draining;
@@ -48,15 +49,15 @@ export class KernelRecording implements Recording {
    * Loads the core, arms it, and begins to record. Throws UserError; everything is then as it was before.
    * Needs root.
    */
-  static async start(options: KernelRecordingOptions): Promise<KernelRecording> {
-    const bindings = options.rebind ? bindingsOf(options.filter.functions.map((found) => found.address)) : [];
+  static async start(options: EmulateRecordingOptions): Promise<EmulateRecording> {
+    const bindings = options.rebind ? bindingsOf(options.scope.functions.map((found) => found.address)) : [];
     const device = await loadCore({
       ...(options.coreFile === undefined ? {} : { file: options.coreFile }),
       ...(options.sign === undefined ? {} : { sign: options.sign }),
       onBuild: (headers) => options.onNotice(`building the core with ${headers} (once for this kernel)`),
     });
     let unbound = false;
-    let recording: KernelRecording | undefined;
+    let recording: EmulateRecording | undefined;
     try {
       const fence = newFenceId();
       configure(device, options, fence);
@@ -69,7 +70,7 @@ export class KernelRecording implements Recording {
         engine: "emulate",
         clock: clockPair(() => device.status()),
         options: {
-          filter: options.filter.asked,
+          filter: options.scope.asked,
           relaxed: options.relaxed,
           cleanRoom: options.cleanRoom,
           excludeWriteCombining: options.excludeWriteCombining,
@@ -82,7 +83,7 @@ export class KernelRecording implements Recording {
         ...{ output: options.output, user: options.user, header },
         ...{ source: device, descriptor: device.descriptor, from: { kind: "ring" }, standIn: () => device },
       });
-      recording = new KernelRecording(options, device, mappingCheck, feed, header);
+      recording = new EmulateRecording(options, device, mappingCheck, feed, header);
     } catch (error) {
       await device.close();
       await unloadCore();
@@ -94,7 +95,7 @@ export class KernelRecording implements Recording {
   }
 
   private constructor(
-    options: KernelRecordingOptions,
+    options: EmulateRecordingOptions,
     device: ControlDevice,
     mappingCheck: MappingCheck | undefined,
     feed: TraceFeed<ControlDevice>,
@@ -117,7 +118,7 @@ export class KernelRecording implements Recording {
 
   private async begin(bindings: readonly Binding[]): Promise<void> {
     this.checkHooks("at the start");
-    if (!this.options.filter.all) {
+    if (!this.options.scope.all) {
       for (const mapping of this.mappingCheck?.early ?? []) this.incomplete.push(earlySentence(mapping));
     }
     for (const binding of bindings) {
@@ -234,15 +235,15 @@ export class KernelRecording implements Recording {
 }
 
 /** Tells the core what to record and how. */
-function configure(device: ControlDevice, options: KernelRecordingOptions, fence: string | undefined): void {
+function configure(device: ControlDevice, options: EmulateRecordingOptions, fence: string | undefined): void {
   const abi = device.status().abi;
   if (abi !== abiVersion) {
     throw new UserError(`the loaded core speaks version ${abi} of its interface, this program version ${abiVersion}`, {
       advice: "unload it (rmmod mmiostrider) so that the one that fits is loaded",
     });
   }
-  if (options.filter.all) device.command("all");
-  for (const range of options.filter.ranges) device.command(`range ${formatRange(range)}`);
+  if (options.scope.all) device.command("all");
+  for (const range of options.scope.ranges) device.command(`range ${formatRange(range)}`);
   if (options.excludeWriteCombining) device.command("exclude-wc");
   device.command(`ring ${options.ring_bytes}`);
   if (options.relaxed) device.command("relaxed");
@@ -250,18 +251,18 @@ function configure(device: ControlDevice, options: KernelRecordingOptions, fence
   if (options.cleanRoom) device.command("clean-room");
 }
 
-function startCheck(device: ControlDevice, options: KernelRecordingOptions): MappingCheck | undefined {
-  if (options.excludeWriteCombining && !existsSync(writeCombiningList)) {
+function startCheck(device: ControlDevice, options: EmulateRecordingOptions): MappingCheck | undefined {
+  if (options.excludeWriteCombining && !existsSync(memoryTypeList)) {
     options.onNotice(
       "whether every mapping gets its decoy can't be cross-checked with --exclude-wc here: " +
-        `${writeCombiningList} isn't there (is debugfs mounted?)`,
+        `${memoryTypeList} isn't there (is debugfs mounted?)`,
     );
     return undefined;
   }
-  return new MappingCheck(options.filter.all ? "all" : options.filter.ranges, {
+  return new MappingCheck(options.scope.all ? "all" : options.scope.ranges, {
     mappings: readKernelMappings,
     living: () => device.status().living,
-    leftOut: () => (options.excludeWriteCombining ? parseWriteCombining(readFileSync(writeCombiningList, "utf8")) : []),
+    leftOut: () => (options.excludeWriteCombining ? parseWriteCombining(readFileSync(memoryTypeList, "utf8")) : []),
   });
 }
 

@@ -1,16 +1,17 @@
 // A recording by engine `singlestep`: the kernel's own mmiotrace, with the same trace and the same end as engine `emulate`.
 // What it costs is told: CPUs switched off, accesses that mmiotrace can't decode.
 import { setTimeout as sleep } from "node:timers/promises";
+import { formatRange } from "../../base/address-range.js";
 import { messageOf } from "../../base/errors.js";
 import { countText } from "../../base/units.js";
 import { collectHeader, MachineWatch, wallClock_ns } from "../../machine/describe-machine.js";
 import { type Binding, bind, bindingsOf, unbind } from "../../machine/driver-binding.js";
+import type { KernelMapping } from "../../machine/vmallocinfo.js";
 import type { TraceHeader } from "../../trace/header.js";
-import { type KernelMapping, MappingCheck, readKernelMappings } from "../emulate/mapping-check.js";
 import type { BatchNews } from "../feed/batch-scan.js";
 import { type Draining, openFeed, type TextSource, type TraceFeed } from "../feed/trace-feed.js";
 import { Fence } from "../fence.js";
-import { formatRange } from "../filters.js";
+import { MappingCheck, readKernelMappings } from "../mapping-check.js";
 import type { CommonRecordingOptions, Recording, RecordingProgress, RecordingResult } from "../recording.js";
 import { MmiotraceSource } from "./mmiotrace-source.js";
 import { Mmiotracer } from "./mmiotracer.js";
@@ -36,14 +37,14 @@ export class SinglestepRecording implements Recording {
   /** Switches mmiotrace on and begins to record. Throws UserError; everything is then as it was before. Needs root. */
   static async start(options: CommonRecordingOptions): Promise<SinglestepRecording> {
     const tracer = await Mmiotracer.prepare();
-    const bindings = options.rebind ? bindingsOf(options.filter.functions.map((found) => found.address)) : [];
+    const bindings = options.rebind ? bindingsOf(options.scope.functions.map((found) => found.address)) : [];
     let unbound = false;
     let source: MmiotraceSource | undefined;
     let recording: SinglestepRecording;
     try {
       await unbind(bindings);
       unbound = true;
-      const ranges = options.filter.all ? "all" : options.filter.ranges;
+      const ranges = options.scope.all ? "all" : options.scope.ranges;
       const early = earlyMappings(ranges);
       const fence = Fence.inLab(options.onNotice);
       tracer.start(options.ring_bytes);
@@ -54,7 +55,7 @@ export class SinglestepRecording implements Recording {
         engine: "singlestep",
         clock: monotonicClock(),
         options: {
-          filter: options.filter.asked,
+          filter: options.scope.asked,
           relaxed: false,
           cleanRoom: false,
           excludeWriteCombining: false,
@@ -70,7 +71,7 @@ export class SinglestepRecording implements Recording {
       });
       // where another process reads it, it must not stay open here: mmiotrace stays on as long as it is
       if (feed.source !== source) source.close();
-      recording = new SinglestepRecording({ tracer, fence, early, all: options.filter.all, header, feed });
+      recording = new SinglestepRecording({ tracer, fence, early, all: options.scope.all, header, feed });
     } catch (error) {
       source?.close();
       await tracer.restore();
@@ -140,9 +141,9 @@ export class SinglestepRecording implements Recording {
 
   private incomplete(): string[] {
     const sentences: string[] = [];
-    for (const { first, last, caller } of this.all ? [] : this.earlyMappings) {
+    for (const mapping of this.all ? [] : this.earlyMappings) {
       sentences.push(
-        `the mapping 0x${first.toString(16)}-0x${last.toString(16)} by ${caller} was made before recording began: ` +
+        `the mapping ${formatRange(mapping)} by ${mapping.caller} was made before recording began: ` +
           "mmiotrace doesn't see it, and accesses through it are not in the trace",
       );
     }
@@ -189,7 +190,7 @@ export class SinglestepRecording implements Recording {
   }
 }
 
-function earlyMappings(ranges: CommonRecordingOptions["filter"]["ranges"] | "all"): readonly KernelMapping[] {
+function earlyMappings(ranges: CommonRecordingOptions["scope"]["ranges"] | "all"): readonly KernelMapping[] {
   return new MappingCheck(ranges, { mappings: readKernelMappings, living: () => [], leftOut: () => [] }).early;
 }
 

@@ -1,6 +1,7 @@
 // From what the user asked to record (devices, drivers, ranges, everything) to physical address ranges. Only reads.
 import { existsSync, readlinkSync } from "node:fs";
 import { basename, join } from "node:path";
+import { type AddressRange, joinRanges } from "../base/address-range.js";
 import { UsageError, UserError } from "../base/errors.js";
 import { runTool } from "../base/run-tool.js";
 import { canonicalModuleName } from "../machine/kernel-modules.js";
@@ -22,33 +23,28 @@ export const rangesMax = 64;
 /** x86-64 has at most 52 physical address bits (Intel SDM vol. 3A, 4.1.4). */
 const physicalBits = 52n;
 
-/** Physical addresses, both included. */
-export interface AddressRange {
-  first: bigint;
-  last: bigint;
-}
-
-export interface FilterRequest {
+export interface ScopeRequest {
   devices: string[];
   drivers: string[];
   ranges: string[];
   all: boolean;
 }
 
-export interface Filter {
+/** The part of the machine that a recording covers. */
+export interface RecordingScope {
   all: boolean;
   /** Sorted, not overlapping; empty with `all`. */
   ranges: AddressRange[];
   /** The PCI functions that were asked for, by device or by driver; empty with `all` or when only ranges were given. */
   functions: PciFunction[];
-  /** The request in words, one a filter, for the trace's header. */
+  /** The request in words, an option each, for the trace's header. */
   asked: string[];
   /** What the user should know and that isn't an error. */
   remarks: string[];
 }
 
 /** Finds what the request means on this machine. Throws UsageError for what can't be meant, UserError for what isn't here. */
-export async function resolveFilter(request: FilterRequest, sysfs: SysfsRoot = defaultSysfs): Promise<Filter> {
+export async function resolveScope(request: ScopeRequest, sysfs: SysfsRoot = defaultSysfs): Promise<RecordingScope> {
   const asked = [
     ...request.devices.map((device) => `device ${device}`),
     ...request.drivers.map((driver) => `driver ${driver}`),
@@ -83,13 +79,13 @@ export async function resolveFilter(request: FilterRequest, sysfs: SysfsRoot = d
     functions.push(found);
     ranges.push(...own);
   }
-  const merged = mergeRanges(ranges);
-  if (merged.length > rangesMax) {
-    throw new UsageError(`that makes ${merged.length} separate address ranges; at most ${rangesMax} can be recorded`, {
+  const joined = joinRanges(ranges);
+  if (joined.length > rangesMax) {
+    throw new UsageError(`that makes ${joined.length} separate address ranges; at most ${rangesMax} can be recorded`, {
       advice: "name fewer devices, or record with --all",
     });
   }
-  return { all: false, ranges: merged, functions, asked, remarks };
+  return { all: false, ranges: joined, functions, asked, remarks };
 }
 
 /** `FIRST-LAST`, hexadecimal with or without 0x, both included. Throws UsageError. */
@@ -108,11 +104,6 @@ export function parseRange(text: string): AddressRange {
   return range;
 }
 
-/** As the core wants it. */
-export function formatRange(range: AddressRange): string {
-  return `0x${range.first.toString(16)}-0x${range.last.toString(16)}`;
-}
-
 /** The physical ranges of a function's memory BARs and expansion ROM, except a ROM that is a copy in RAM. */
 export function memoryRanges(pciFunction: PciFunction): AddressRange[] {
   const ranges: AddressRange[] = [];
@@ -123,19 +114,6 @@ export function memoryRanges(pciFunction: PciFunction): AddressRange[] {
     ranges.push({ first: start, last: start + length - 1n });
   }
   return ranges;
-}
-
-/** Sorts and joins what overlaps or touches. */
-export function mergeRanges(ranges: readonly AddressRange[]): AddressRange[] {
-  const sorted = [...ranges].sort((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : 0));
-  const merged: AddressRange[] = [];
-  for (const range of sorted) {
-    const before = merged.at(-1);
-    if (before !== undefined && range.first <= before.last + 1n) {
-      if (range.last > before.last) before.last = range.last;
-    } else merged.push({ ...range });
-  }
-  return merged;
 }
 
 function knownDevice(text: string, sysfs: SysfsRoot): string {

@@ -1,39 +1,14 @@
 // Watches for mappings that should have got a decoy and didn't, by the kernel's own list of them: /proc/vmallocinfo.
 import { readFileSync } from "node:fs";
-import { messageOf, UserError } from "../../base/errors.js";
-import type { AddressRange } from "../filters.js";
-import type { LivingMapping } from "./control-device.js";
+import { type AddressRange, rangesOverlap } from "../base/address-range.js";
+import { messageOf, UserError } from "../base/errors.js";
+import { type KernelMapping, parseVmallocinfo } from "../machine/vmallocinfo.js";
 
 const page_bytes = 4096n;
 
-/** A mapping of device memory in the kernel's address space, whole pages. */
-export interface KernelMapping extends AddressRange {
-  /** The same text for the same mapping as long as it lives. The kernel may hash addresses in it; that doesn't matter. */
-  identity: string;
-  /** Who made it: `e1000_probe+0x1a2/0xf70 [e1000]`. */
-  caller: string;
-}
-
-/**
- * The ioremap lines of /proc/vmallocinfo: `FIRST-LAST BYTES CALLER phys=0x… ioremap`. BYTES has a guard page beside
- * the mapping's own. Lines without an address of a caller or of physical memory aren't ours.
- */
-export function parseVmallocinfo(text: string): KernelMapping[] {
-  const mappings: KernelMapping[] = [];
-  for (const line of text.split("\n")) {
-    const match = /^(\S+)\s+(\d+) (.*?) ?phys=(0x[0-9a-f]+) (?:.* )?ioremap\b/.exec(line);
-    if (match === null) continue;
-    const first = BigInt(match[4]!);
-    const length = BigInt(match[2]!) - page_bytes;
-    if (length <= 0n) continue;
-    mappings.push({
-      identity: `${match[1]} ${match[4]}`,
-      first,
-      last: first + length - 1n,
-      caller: match[3] || "unknown",
-    });
-  }
-  return mappings;
+/** A decoy that a driver holds. */
+export interface KnownDecoy extends AddressRange {
+  id: number;
 }
 
 /** Throws UserError when the kernel doesn't show its mappings. */
@@ -45,24 +20,8 @@ export function readKernelMappings(path = "/proc/vmallocinfo"): KernelMapping[] 
   }
 }
 
-/**
- * The write-combining ranges in the kernel's list of memory types (debugfs, x86/pat_memtype_list):
- * `PAT: [mem 0x…-0x…] write-combining`, the end not included.
- */
-export function parseWriteCombining(text: string): AddressRange[] {
-  const ranges: AddressRange[] = [];
-  for (const match of text.matchAll(/\[mem (0x[0-9a-f]+)-(0x[0-9a-f]+)\] write-combining/g)) {
-    ranges.push({ first: BigInt(match[1]!), last: BigInt(match[2]!) - 1n });
-  }
-  return ranges;
-}
-
-function overlaps(a: AddressRange, b: AddressRange): boolean {
-  return a.first <= b.last && b.first <= a.last;
-}
-
 /** The same pages? The core knows a mapping's bytes, the kernel's list its pages. */
-function samePages(mapping: KernelMapping, living: LivingMapping): boolean {
+function samePages(mapping: KernelMapping, living: KnownDecoy): boolean {
   return (
     living.first / page_bytes === mapping.first / page_bytes && living.last / page_bytes === mapping.last / page_bytes
   );
@@ -70,7 +29,7 @@ function samePages(mapping: KernelMapping, living: LivingMapping): boolean {
 
 export interface MappingSource {
   mappings: () => KernelMapping[];
-  living: () => LivingMapping[];
+  living: () => KnownDecoy[];
   /** Ranges that were left out on purpose. */
   leftOut: () => AddressRange[];
 }
@@ -101,8 +60,8 @@ export class MappingCheck {
     const leftOut = this.source.leftOut();
     return mappings.filter(
       (mapping) =>
-        (this.ranges === "all" || this.ranges.some((range) => overlaps(range, mapping))) &&
-        !leftOut.some((range) => overlaps(range, mapping)),
+        (this.ranges === "all" || this.ranges.some((range) => rangesOverlap(range, mapping))) &&
+        !leftOut.some((range) => rangesOverlap(range, mapping)),
     );
   }
 

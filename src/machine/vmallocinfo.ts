@@ -1,0 +1,76 @@
+// The kernel's list of the ranges that it has mapped into its own address space, /proc/vmallocinfo: those of device memory.
+// A line of one: `0xFIRST-0xEND BYTES CALLER phys=0xADDRESS ioremap`.
+import { FormatError } from "../base/errors.js";
+import type { VirtualRange } from "../trace/import/rwmmio.js";
+
+const page_bytes = 4096n;
+/** Digits of a 64-bit address; older kernels print none in front of them. */
+const hexadecimal = "(?:0x)?([0-9a-f]{1,16})";
+const lineShape = new RegExp(
+  `^${hexadecimal}-${hexadecimal} +(\\d{1,20}) (.*?) ?phys=${hexadecimal} (?:.* )?ioremap\\b`,
+);
+
+/** A mapping of device memory in the kernel's address space, whole pages. */
+export interface KernelMapping {
+  /** The same text for the same mapping as long as it lives, hashed addresses or not. */
+  identity: string;
+  /** Physical, both included; without the guard page, which the kernel counts. */
+  first: bigint;
+  last: bigint;
+  /** Where the first byte lies in the kernel's address space; undefined where the kernel hides its addresses behind hashes. */
+  virtual: bigint | undefined;
+  /** Who made it: `e1000_probe+0x1a2/0xf70 [e1000]`. */
+  caller: string;
+}
+
+/** The mappings of device memory in the text of /proc/vmallocinfo; other lines are left alone. */
+export function parseVmallocinfo(text: string): KernelMapping[] {
+  const mappings: KernelMapping[] = [];
+  for (const line of text.split("\n")) {
+    const match = lineShape.exec(line);
+    if (match === null) continue;
+    const [start, end, physical] = [match[1], match[2], match[5]].map((digits) => BigInt(`0x${digits}`)) as [
+      bigint,
+      bigint,
+      bigint,
+    ];
+    const whole_bytes = BigInt(match[3]!);
+    const own_bytes = whole_bytes - page_bytes;
+    if (own_bytes <= 0n) continue;
+    mappings.push({
+      identity: `${match[1]}-${match[2]} ${match[5]}`,
+      first: physical,
+      last: physical + own_bytes - 1n,
+      virtual: end - start === whole_bytes ? start : undefined,
+      caller: match[4] || "unknown",
+    });
+  }
+  return mappings;
+}
+
+const copiedMax = 65_536;
+
+/**
+ * The mappings in a copy of /proc/vmallocinfo by their virtual addresses, sorted, for logs that have only those. `name`: the copy's
+ * file. Throws FormatError where there are none, or their addresses are hidden.
+ */
+export function virtualRanges(text: string, name: string): VirtualRange[] {
+  const mappings = parseVmallocinfo(text);
+  if (mappings.length > copiedMax) throw new FormatError(name, `more than ${copiedMax} mappings`);
+  if (mappings.length === 0) {
+    throw new FormatError(name, "there is no ioremap() mapping in it", {
+      advice: "it should be a copy of /proc/vmallocinfo, made as root while the driver was loaded",
+    });
+  }
+  const ranges: VirtualRange[] = [];
+  for (const { first, last, virtual } of mappings) {
+    if (virtual !== undefined) ranges.push({ start: virtual, end: virtual + (last - first + 1n), physical: first });
+  }
+  if (ranges.length === 0) {
+    throw new FormatError(name, "the kernel has put hashes in the place of the addresses", {
+      advice:
+        "`sysctl kernel.kptr_restrict=1` shows them to root: copy it again; newer kernels want no_hash_pointers at boot",
+    });
+  }
+  return ranges.sort((a, b) => (a.start < b.start ? -1 : 1));
+}
