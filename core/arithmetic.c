@@ -3,17 +3,17 @@
 #include "arithmetic.h"
 
 /*
- * Around an instruction: AH brings in the low flags (only the carry is ever
- * an input), AH and AL take out the low flags and the overflow.
+ * Wraps an instruction: AH brings in the low flags (only the carry is ever an
+ * input), AH and AL return the low flags and the overflow.
  */
 #define WITH_FLAGS(instruction) "sahf\n\t" instruction "\n\tlahf\n\tseto %%al"
 
-static uint64_t flags_in(uint64_t flags)
+static uint64_t arithmetic_flags_in(uint64_t flags)
 {
 	return (flags & 0xff) << 8;
 }
 
-static uint64_t flags_out(uint64_t flags, uint64_t ax)
+static uint64_t arithmetic_flags_out(uint64_t flags, uint64_t ax)
 {
 	flags &= ~(uint64_t)MMS_FLAGS_ARITHMETIC;
 	flags |= (ax >> 8) & (MMS_FLAGS_ARITHMETIC & 0xff);
@@ -23,45 +23,45 @@ static uint64_t flags_out(uint64_t flags, uint64_t ax)
 #define BINARY(name, op) \
 static uint64_t name(uint64_t a, uint64_t b, unsigned int bytes, uint64_t *flags) \
 { \
-	uint64_t ax = flags_in(*flags); \
+	uint64_t ax = arithmetic_flags_in(*flags); \
 	switch (bytes) { \
 	case 1: asm(WITH_FLAGS(op "b %b2, %b1") : "+a" (ax), "+q" (a) : "q" (b) : "cc"); break; \
 	case 2: asm(WITH_FLAGS(op "w %w2, %w1") : "+a" (ax), "+r" (a) : "r" (b) : "cc"); break; \
 	case 4: asm(WITH_FLAGS(op "l %k2, %k1") : "+a" (ax), "+r" (a) : "r" (b) : "cc"); break; \
 	default: asm(WITH_FLAGS(op "q %2, %1") : "+a" (ax), "+r" (a) : "r" (b) : "cc"); break; \
 	} \
-	*flags = flags_out(*flags, ax); \
+	*flags = arithmetic_flags_out(*flags, ax); \
 	return a; \
 }
-BINARY(do_add, "add") BINARY(do_or, "or") BINARY(do_adc, "adc")
-BINARY(do_sbb, "sbb") BINARY(do_and, "and") BINARY(do_sub, "sub")
-BINARY(do_xor, "xor") BINARY(do_test, "test")
+BINARY(arithmetic_add, "add") BINARY(arithmetic_or, "or") BINARY(arithmetic_adc, "adc")
+BINARY(arithmetic_sbb, "sbb") BINARY(arithmetic_and, "and") BINARY(arithmetic_sub, "sub")
+BINARY(arithmetic_xor, "xor") BINARY(arithmetic_test, "test")
 
 #define SHIFT(name, op) \
 static uint64_t name(uint64_t a, uint64_t b, unsigned int bytes, uint64_t *flags) \
 { \
-	uint64_t ax = flags_in(*flags); \
+	uint64_t ax = arithmetic_flags_in(*flags); \
 	uint8_t count = b & (bytes == 8 ? 63 : 31); \
 	if (!count) \
-		return a; /* and the flags stay */ \
+		return a; /* flags unchanged */ \
 	if (*flags & MMS_FLAG_OF) \
-		ax |= 0x7f; /* what ADDB below turns into OF */ \
+		ax |= 0x7f; /* ADDB below turns it into OF */ \
 	switch (bytes) { \
 	case 1: asm(SHIFT_FLAGS(op "b %%cl, %b1") : "+a" (ax), "+q" (a) : "c" (count) : "cc"); break; \
 	case 2: asm(SHIFT_FLAGS(op "w %%cl, %w1") : "+a" (ax), "+r" (a) : "c" (count) : "cc"); break; \
 	case 4: asm(SHIFT_FLAGS(op "l %%cl, %k1") : "+a" (ax), "+r" (a) : "c" (count) : "cc"); break; \
 	default: asm(SHIFT_FLAGS(op "q %%cl, %1") : "+a" (ax), "+r" (a) : "c" (count) : "cc"); break; \
 	} \
-	*flags = flags_out(*flags, ax); \
+	*flags = arithmetic_flags_out(*flags, ax); \
 	return a; \
 }
-/* As WITH_FLAGS, but OF goes in too: a rotation by more than one leaves it
- * as it was on some CPUs. */
+/* As WITH_FLAGS, but OF is an input, too: on some CPUs a rotation by more than
+ * one leaves it unchanged. */
 #define SHIFT_FLAGS(instruction) \
 	"addb $1, %%al\n\tsahf\n\t" instruction "\n\tlahf\n\tseto %%al"
-SHIFT(do_rol, "rol") SHIFT(do_ror, "ror") SHIFT(do_rcl, "rcl")
-SHIFT(do_rcr, "rcr") SHIFT(do_shl, "shl") SHIFT(do_shr, "shr")
-SHIFT(do_sar, "sar")
+SHIFT(arithmetic_rol, "rol") SHIFT(arithmetic_ror, "ror") SHIFT(arithmetic_rcl, "rcl")
+SHIFT(arithmetic_rcr, "rcr") SHIFT(arithmetic_shl, "shl") SHIFT(arithmetic_shr, "shr")
+SHIFT(arithmetic_sar, "sar")
 
 #define BIT(name, op) \
 static uint64_t name(uint64_t a, uint64_t b, unsigned int bytes, uint64_t *flags) \
@@ -75,33 +75,33 @@ static uint64_t name(uint64_t a, uint64_t b, unsigned int bytes, uint64_t *flags
 	*flags = (*flags & ~(uint64_t)MMS_FLAG_CF) | carry; \
 	return a; \
 }
-BIT(do_bt, "bt") BIT(do_bts, "bts") BIT(do_btr, "btr") BIT(do_btc, "btc")
+BIT(arithmetic_bt, "bt") BIT(arithmetic_bts, "bts") BIT(arithmetic_btr, "btr") BIT(arithmetic_btc, "btc")
 
 bool mms_binary(enum mms_mnemonic mnemonic, uint64_t a, uint64_t b,
 		unsigned int bytes, uint64_t *flags, uint64_t *result)
 {
 	switch (mnemonic) {
-	case MMS_MN_ADD: *result = do_add(a, b, bytes, flags); return true;
-	case MMS_MN_OR: *result = do_or(a, b, bytes, flags); return true;
-	case MMS_MN_ADC: *result = do_adc(a, b, bytes, flags); return true;
-	case MMS_MN_SBB: *result = do_sbb(a, b, bytes, flags); return true;
-	case MMS_MN_AND: *result = do_and(a, b, bytes, flags); return true;
+	case MMS_MN_ADD: *result = arithmetic_add(a, b, bytes, flags); return true;
+	case MMS_MN_OR: *result = arithmetic_or(a, b, bytes, flags); return true;
+	case MMS_MN_ADC: *result = arithmetic_adc(a, b, bytes, flags); return true;
+	case MMS_MN_SBB: *result = arithmetic_sbb(a, b, bytes, flags); return true;
+	case MMS_MN_AND: *result = arithmetic_and(a, b, bytes, flags); return true;
 	case MMS_MN_SUB: case MMS_MN_CMP:
-		*result = do_sub(a, b, bytes, flags); return true;
-	case MMS_MN_XOR: *result = do_xor(a, b, bytes, flags); return true;
-	case MMS_MN_TEST: *result = do_test(a, b, bytes, flags); return true;
-	case MMS_MN_ROL: *result = do_rol(a, b, bytes, flags); return true;
-	case MMS_MN_ROR: *result = do_ror(a, b, bytes, flags); return true;
-	case MMS_MN_RCL: *result = do_rcl(a, b, bytes, flags); return true;
-	case MMS_MN_RCR: *result = do_rcr(a, b, bytes, flags); return true;
+		*result = arithmetic_sub(a, b, bytes, flags); return true;
+	case MMS_MN_XOR: *result = arithmetic_xor(a, b, bytes, flags); return true;
+	case MMS_MN_TEST: *result = arithmetic_test(a, b, bytes, flags); return true;
+	case MMS_MN_ROL: *result = arithmetic_rol(a, b, bytes, flags); return true;
+	case MMS_MN_ROR: *result = arithmetic_ror(a, b, bytes, flags); return true;
+	case MMS_MN_RCL: *result = arithmetic_rcl(a, b, bytes, flags); return true;
+	case MMS_MN_RCR: *result = arithmetic_rcr(a, b, bytes, flags); return true;
 	case MMS_MN_SHL: case MMS_MN_SAL:
-		*result = do_shl(a, b, bytes, flags); return true;
-	case MMS_MN_SHR: *result = do_shr(a, b, bytes, flags); return true;
-	case MMS_MN_SAR: *result = do_sar(a, b, bytes, flags); return true;
-	case MMS_MN_BT: *result = do_bt(a, b, bytes, flags); return true;
-	case MMS_MN_BTS: *result = do_bts(a, b, bytes, flags); return true;
-	case MMS_MN_BTR: *result = do_btr(a, b, bytes, flags); return true;
-	case MMS_MN_BTC: *result = do_btc(a, b, bytes, flags); return true;
+		*result = arithmetic_shl(a, b, bytes, flags); return true;
+	case MMS_MN_SHR: *result = arithmetic_shr(a, b, bytes, flags); return true;
+	case MMS_MN_SAR: *result = arithmetic_sar(a, b, bytes, flags); return true;
+	case MMS_MN_BT: *result = arithmetic_bt(a, b, bytes, flags); return true;
+	case MMS_MN_BTS: *result = arithmetic_bts(a, b, bytes, flags); return true;
+	case MMS_MN_BTR: *result = arithmetic_btr(a, b, bytes, flags); return true;
+	case MMS_MN_BTC: *result = arithmetic_btc(a, b, bytes, flags); return true;
 	default: return false;
 	}
 }
@@ -109,25 +109,25 @@ bool mms_binary(enum mms_mnemonic mnemonic, uint64_t a, uint64_t b,
 #define UNARY(name, op) \
 static uint64_t name(uint64_t a, unsigned int bytes, uint64_t *flags) \
 { \
-	uint64_t ax = flags_in(*flags); \
+	uint64_t ax = arithmetic_flags_in(*flags); \
 	switch (bytes) { \
 	case 1: asm(WITH_FLAGS(op "b %b1") : "+a" (ax), "+q" (a) : : "cc"); break; \
 	case 2: asm(WITH_FLAGS(op "w %w1") : "+a" (ax), "+r" (a) : : "cc"); break; \
 	case 4: asm(WITH_FLAGS(op "l %k1") : "+a" (ax), "+r" (a) : : "cc"); break; \
 	default: asm(WITH_FLAGS(op "q %1") : "+a" (ax), "+r" (a) : : "cc"); break; \
 	} \
-	*flags = flags_out(*flags, ax); \
+	*flags = arithmetic_flags_out(*flags, ax); \
 	return a; \
 }
-UNARY(do_inc, "inc") UNARY(do_dec, "dec") UNARY(do_neg, "neg")
+UNARY(arithmetic_inc, "inc") UNARY(arithmetic_dec, "dec") UNARY(arithmetic_neg, "neg")
 
 bool mms_unary(enum mms_mnemonic mnemonic, uint64_t a, unsigned int bytes,
 	       uint64_t *flags, uint64_t *result)
 {
 	switch (mnemonic) {
-	case MMS_MN_INC: *result = do_inc(a, bytes, flags); return true;
-	case MMS_MN_DEC: *result = do_dec(a, bytes, flags); return true;
-	case MMS_MN_NEG: *result = do_neg(a, bytes, flags); return true;
+	case MMS_MN_INC: *result = arithmetic_inc(a, bytes, flags); return true;
+	case MMS_MN_DEC: *result = arithmetic_dec(a, bytes, flags); return true;
+	case MMS_MN_NEG: *result = arithmetic_neg(a, bytes, flags); return true;
 	case MMS_MN_NOT: *result = ~a; return true;	/* no flags */
 	default: return false;
 	}
@@ -137,60 +137,60 @@ bool mms_unary(enum mms_mnemonic mnemonic, uint64_t a, unsigned int bytes,
 #define SCAN(name, op) \
 static uint64_t name(uint64_t a, uint64_t r, unsigned int bytes, uint64_t *flags) \
 { \
-	uint64_t ax = flags_in(*flags); \
+	uint64_t ax = arithmetic_flags_in(*flags); \
 	switch (bytes) { \
 	case 2: asm(WITH_FLAGS(op "w %w2, %w1") : "+a" (ax), "+r" (r) : "r" (a) : "cc"); break; \
 	case 4: asm(WITH_FLAGS(op "l %k2, %k1") : "+a" (ax), "+r" (r) : "r" (a) : "cc"); break; \
 	default: asm(WITH_FLAGS(op "q %2, %1") : "+a" (ax), "+r" (r) : "r" (a) : "cc"); break; \
 	} \
-	*flags = flags_out(*flags, ax); \
+	*flags = arithmetic_flags_out(*flags, ax); \
 	return r; \
 }
-SCAN(do_bsf, "bsf") SCAN(do_bsr, "bsr") SCAN(do_tzcnt, "tzcnt")
-SCAN(do_lzcnt, "lzcnt") SCAN(do_popcnt, "popcnt") SCAN(do_imul, "imul")
+SCAN(arithmetic_bsf, "bsf") SCAN(arithmetic_bsr, "bsr") SCAN(arithmetic_tzcnt, "tzcnt")
+SCAN(arithmetic_lzcnt, "lzcnt") SCAN(arithmetic_popcnt, "popcnt") SCAN(arithmetic_imul, "imul")
 
 /* VEX forms with one source. */
 #define VEX_SCAN(name, op) \
 static uint64_t name(uint64_t a, unsigned int bytes, uint64_t *flags) \
 { \
-	uint64_t ax = flags_in(*flags), r; \
+	uint64_t ax = arithmetic_flags_in(*flags), r; \
 	if (bytes == 4) \
 		asm(WITH_FLAGS(op " %k2, %k1") : "+a" (ax), "=&r" (r) : "r" (a) : "cc"); \
 	else \
 		asm(WITH_FLAGS(op " %2, %1") : "+a" (ax), "=&r" (r) : "r" (a) : "cc"); \
-	*flags = flags_out(*flags, ax); \
+	*flags = arithmetic_flags_out(*flags, ax); \
 	return r; \
 }
-VEX_SCAN(do_blsi, "blsi") VEX_SCAN(do_blsmsk, "blsmsk") VEX_SCAN(do_blsr, "blsr")
+VEX_SCAN(arithmetic_blsi, "blsi") VEX_SCAN(arithmetic_blsmsk, "blsmsk") VEX_SCAN(arithmetic_blsr, "blsr")
 
 /* VEX forms op(a, b) as `op x, y, r` in AT&T's order. */
 #define VEX_PAIR(name, op, x, y) \
 static uint64_t name(uint64_t a, uint64_t b, unsigned int bytes, uint64_t *flags) \
 { \
-	uint64_t ax = flags_in(*flags), r; \
+	uint64_t ax = arithmetic_flags_in(*flags), r; \
 	if (bytes == 4) \
 		asm(WITH_FLAGS(op " %k" x ", %k" y ", %k1") : "+a" (ax), "=&r" (r) : "r" (a), "r" (b) : "cc"); \
 	else \
 		asm(WITH_FLAGS(op " %" x ", %" y ", %1") : "+a" (ax), "=&r" (r) : "r" (a), "r" (b) : "cc"); \
-	*flags = flags_out(*flags, ax); \
+	*flags = arithmetic_flags_out(*flags, ax); \
 	return r; \
 }
-VEX_PAIR(do_andn, "andn", "2", "3")	/* ~b & a */
-VEX_PAIR(do_bextr, "bextr", "3", "2")	/* b says which bits of a */
-VEX_PAIR(do_bzhi, "bzhi", "3", "2")
-VEX_PAIR(do_pdep, "pdep", "2", "3")	/* a is the mask */
-VEX_PAIR(do_pext, "pext", "2", "3")
+VEX_PAIR(arithmetic_andn, "andn", "2", "3")	/* ~b & a */
+VEX_PAIR(arithmetic_bextr, "bextr", "3", "2")	/* b selects bits of a */
+VEX_PAIR(arithmetic_bzhi, "bzhi", "3", "2")
+VEX_PAIR(arithmetic_pdep, "pdep", "2", "3")	/* a is the mask */
+VEX_PAIR(arithmetic_pext, "pext", "2", "3")
 
-static uint64_t value_mask(unsigned int bytes)
+static uint64_t arithmetic_value_mask(unsigned int bytes)
 {
 	return bytes == 8 ? ~0ull : (1ull << (8 * bytes)) - 1;
 }
 
 /* ADCX and ADOX: an addition whose carry lives in one flag alone. */
-static uint64_t add_with_flag(uint64_t a, uint64_t b, unsigned int bytes,
-			      uint64_t flag, uint64_t *flags)
+static uint64_t arithmetic_add_with_flag(uint64_t a, uint64_t b, unsigned int bytes,
+					 uint64_t flag, uint64_t *flags)
 {
-	uint64_t mask = value_mask(bytes);
+	uint64_t mask = arithmetic_value_mask(bytes);
 	uint64_t carry = *flags & flag ? 1 : 0;
 	uint64_t sum = ((a & mask) + (b & mask) + carry) & mask;
 	bool carry_out = sum < (a & mask) || (carry && sum == (a & mask));
@@ -199,12 +199,12 @@ static uint64_t add_with_flag(uint64_t a, uint64_t b, unsigned int bytes,
 	return sum;
 }
 
-static uint64_t rotate_right(uint64_t a, unsigned int count, unsigned int bytes)
+static uint64_t arithmetic_rotate_right(uint64_t a, unsigned int count, unsigned int bytes)
 {
 	unsigned int bits = bytes * 8;
 
 	count &= bits - 1;
-	a &= value_mask(bytes);
+	a &= arithmetic_value_mask(bytes);
 	return count ? a >> count | a << (bits - count) : a;
 }
 
@@ -215,35 +215,35 @@ bool mms_scan(enum mms_mnemonic mnemonic, uint64_t a, uint64_t b,
 	uint64_t unchanged = 0;
 
 	switch (mnemonic) {
-	case MMS_MN_BSF: *result = do_bsf(a, b, bytes, flags); return true;
-	case MMS_MN_BSR: *result = do_bsr(a, b, bytes, flags); return true;
-	case MMS_MN_TZCNT: *result = do_tzcnt(a, b, bytes, flags); return true;
-	case MMS_MN_LZCNT: *result = do_lzcnt(a, b, bytes, flags); return true;
-	case MMS_MN_POPCNT: *result = do_popcnt(a, b, bytes, flags); return true;
-	case MMS_MN_IMUL: *result = do_imul(a, b, bytes, flags); return true;
-	case MMS_MN_BLSI: *result = do_blsi(a, bytes, flags); return true;
-	case MMS_MN_BLSMSK: *result = do_blsmsk(a, bytes, flags); return true;
-	case MMS_MN_BLSR: *result = do_blsr(a, bytes, flags); return true;
-	case MMS_MN_ANDN: *result = do_andn(a, b, bytes, flags); return true;
-	case MMS_MN_BEXTR: *result = do_bextr(a, b, bytes, flags); return true;
-	case MMS_MN_BZHI: *result = do_bzhi(a, b, bytes, flags); return true;
+	case MMS_MN_BSF: *result = arithmetic_bsf(a, b, bytes, flags); return true;
+	case MMS_MN_BSR: *result = arithmetic_bsr(a, b, bytes, flags); return true;
+	case MMS_MN_TZCNT: *result = arithmetic_tzcnt(a, b, bytes, flags); return true;
+	case MMS_MN_LZCNT: *result = arithmetic_lzcnt(a, b, bytes, flags); return true;
+	case MMS_MN_POPCNT: *result = arithmetic_popcnt(a, b, bytes, flags); return true;
+	case MMS_MN_IMUL: *result = arithmetic_imul(a, b, bytes, flags); return true;
+	case MMS_MN_BLSI: *result = arithmetic_blsi(a, bytes, flags); return true;
+	case MMS_MN_BLSMSK: *result = arithmetic_blsmsk(a, bytes, flags); return true;
+	case MMS_MN_BLSR: *result = arithmetic_blsr(a, bytes, flags); return true;
+	case MMS_MN_ANDN: *result = arithmetic_andn(a, b, bytes, flags); return true;
+	case MMS_MN_BEXTR: *result = arithmetic_bextr(a, b, bytes, flags); return true;
+	case MMS_MN_BZHI: *result = arithmetic_bzhi(a, b, bytes, flags); return true;
 	/* the rest of BMI2 leaves the flags alone */
-	case MMS_MN_PDEP: *result = do_pdep(a, b, bytes, &unchanged); return true;
-	case MMS_MN_PEXT: *result = do_pext(a, b, bytes, &unchanged); return true;
-	case MMS_MN_RORX: *result = rotate_right(a, count, bytes); return true;
+	case MMS_MN_PDEP: *result = arithmetic_pdep(a, b, bytes, &unchanged); return true;
+	case MMS_MN_PEXT: *result = arithmetic_pext(a, b, bytes, &unchanged); return true;
+	case MMS_MN_RORX: *result = arithmetic_rotate_right(a, count, bytes); return true;
 	case MMS_MN_SHLX: *result = a << count; return true;
 	case MMS_MN_SHRX:
-		*result = (a & value_mask(bytes)) >> count;
+		*result = (a & arithmetic_value_mask(bytes)) >> count;
 		return true;
 	case MMS_MN_SARX:
 		*result = bytes == 8 ? (uint64_t)((int64_t)a >> count) :
 				       (uint64_t)((int32_t)a >> count);
 		return true;
 	case MMS_MN_ADCX:
-		*result = add_with_flag(a, b, bytes, MMS_FLAG_CF, flags);
+		*result = arithmetic_add_with_flag(a, b, bytes, MMS_FLAG_CF, flags);
 		return true;
 	case MMS_MN_ADOX:
-		*result = add_with_flag(a, b, bytes, MMS_FLAG_OF, flags);
+		*result = arithmetic_add_with_flag(a, b, bytes, MMS_FLAG_OF, flags);
 		return true;
 	default:
 		return false;
@@ -258,7 +258,7 @@ uint64_t mms_double_shift(bool left, uint64_t a, uint64_t b,
 			  unsigned int count, unsigned int bytes,
 			  uint64_t *flags)
 {
-	uint64_t ax = flags_in(*flags);
+	uint64_t ax = arithmetic_flags_in(*flags);
 
 	count &= bytes == 8 ? 63 : 31;
 	if (!count)
@@ -273,13 +273,13 @@ uint64_t mms_double_shift(bool left, uint64_t a, uint64_t b,
 	case 0x04: DOUBLE_SHIFT("shrdl", "k"); break;
 	default: DOUBLE_SHIFT("shrdq", ""); break;
 	}
-	*flags = flags_out(*flags, ax);
+	*flags = arithmetic_flags_out(*flags, ax);
 	return a;
 }
 
 /*
- * One-operand multiplication works on rax and rdx, which the flags need, so
- * LAHF's result is moved on before the high half is taken.
+ * One-operand multiplication returns its product in rax and rdx. LAHF needs rax,
+ * so the low half is moved away before it.
  */
 #define MULTIPLY(op, width) \
 	asm(op " %" width "4\n\tmov %%rax, %0\n\tlahf\n\tseto %%al" \
@@ -301,21 +301,21 @@ void mms_multiply(bool is_signed, uint64_t a, uint64_t b, unsigned int bytes,
 	case 0x14: MULTIPLY("imull", "k"); break;
 	default: MULTIPLY("imulq", ""); break;
 	}
-	*flags = flags_out(*flags, ax);
-	*low = product & value_mask(bytes);
-	*high = bytes == 1 ? (product >> 8) & 0xff : upper & value_mask(bytes);
+	*flags = arithmetic_flags_out(*flags, ax);
+	*low = product & arithmetic_value_mask(bytes);
+	*high = bytes == 1 ? (product >> 8) & 0xff : upper & arithmetic_value_mask(bytes);
 }
 
 /* Negates the double-width number high:low. */
-static void negate_pair(uint64_t *low, uint64_t *high, unsigned int bytes)
+static void arithmetic_negate_pair(uint64_t *low, uint64_t *high, unsigned int bytes)
 {
-	*low = -*low & value_mask(bytes);
-	*high = (~*high + !*low) & value_mask(bytes);
+	*low = -*low & arithmetic_value_mask(bytes);
+	*high = (~*high + !*low) & arithmetic_value_mask(bytes);
 }
 
-/* Whether the quotient fits: DIV raises #DE when it doesn't. */
-static bool quotient_fits(bool is_signed, uint64_t low, uint64_t high,
-			  uint64_t b, unsigned int bytes)
+/* Returns true if the quotient fits. DIV raises #DE if it doesn't. */
+static bool arithmetic_quotient_fits(bool is_signed, uint64_t low, uint64_t high,
+				     uint64_t b, unsigned int bytes)
 {
 	uint64_t sign = 1ull << (8 * bytes - 1), limit = sign;
 	bool negative;
@@ -326,9 +326,9 @@ static bool quotient_fits(bool is_signed, uint64_t low, uint64_t high,
 		return high < b;
 	negative = (high ^ b) & sign;
 	if (high & sign)
-		negate_pair(&low, &high, bytes);
+		arithmetic_negate_pair(&low, &high, bytes);
 	if (b & sign)
-		b = -b & value_mask(bytes);
+		b = -b & arithmetic_value_mask(bytes);
 	/* |dividend| < b * (limit or limit + 1), limit being 2^(bits - 1) */
 	if (high >= b)
 		return false;
@@ -349,13 +349,13 @@ bool mms_divide(bool is_signed, uint64_t low, uint64_t high, uint64_t b,
 		unsigned int bytes, uint64_t *flags, uint64_t *quotient,
 		uint64_t *remainder)
 {
-	uint64_t mask = value_mask(bytes);
+	uint64_t mask = arithmetic_value_mask(bytes);
 
 	(void)flags;	/* undefined after a division: left as they are */
 	low &= mask;
 	high &= mask;
 	b &= mask;
-	if (!quotient_fits(is_signed, low, high, b, bytes))
+	if (!arithmetic_quotient_fits(is_signed, low, high, b, bytes))
 		return false;
 	if (bytes == 1) {
 		low |= high << 8;

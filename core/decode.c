@@ -2,17 +2,17 @@
 /*
  * The decoder. See decode.h.
  *
- * A form is found in three steps: prefixes and escape bytes choose the opcode
+ * It finds a form in three steps: prefixes and escape bytes choose the opcode
  * map, the opcode byte chooses a run of rows in the generated table, and the
  * first row that accepts the prefixes, sizes and ModRM byte is the form. Rows
- * are sorted so that the more specific of two that fit comes first.
+ * are sorted so that of two that fit, the more specific one comes first.
  */
 #include "decode.h"
 #include "opcode-rows.gen.h"
 
 /*
- * What is known when a row is looked for, as bits; a row accepts some of them.
- * Of each group one bit is set, so that one comparison looks at all of them.
+ * The situation in which a row is looked for, as bits; a row accepts some of
+ * them. In each group one bit is set, so that one comparison covers all groups.
  */
 enum mms_situation {
 	MANDATORY_NONE = 1 << 0,	/* the prefix that counts as mandatory */
@@ -30,19 +30,19 @@ enum mms_situation {
 	WITH_REX_B = 1 << 17,
 };
 
-/* The bytes being decoded and what is known of them so far. */
+/* The bytes being decoded and the knowledge about them so far. */
 struct cursor {
 	const uint8_t *bytes;
 	size_t available;	/* never more than MMS_INSTRUCTION_BYTES_MAX */
 	size_t at;
-	bool cut;		/* a byte was asked for that isn't there */
+	bool cut;		/* the bytes ended too early */
 	bool high_reg;		/* EVEX.R', inverted back */
 	bool high_rm;		/* EVEX.X on a register form */
-	uint8_t vvvv_bits;	/* as encoded, not inverted: 0x1f when unused */
-	uint32_t situation;	/* enum mms_situation, but for the ModRM byte */
+	uint8_t vvvv_bits;	/* as encoded, not inverted: 0x1f if unused */
+	uint32_t situation;	/* enum mms_situation, except the ModRM byte's */
 };
 
-static uint8_t take(struct cursor *c)
+static uint8_t decode_take(struct cursor *c)
 {
 	if (c->at >= c->available) {
 		c->cut = true;
@@ -51,7 +51,7 @@ static uint8_t take(struct cursor *c)
 	return c->bytes[c->at++];
 }
 
-static uint64_t take_little_endian(struct cursor *c, unsigned int count)
+static uint64_t decode_take_little_endian(struct cursor *c, unsigned int count)
 {
 	const uint8_t *from = c->bytes + c->at;
 	uint64_t value = 0;
@@ -77,15 +77,15 @@ static uint64_t take_little_endian(struct cursor *c, unsigned int count)
 	return value;
 }
 
-static int64_t sign_extend(uint64_t value, unsigned int bytes)
+static int64_t decode_sign_extend(uint64_t value, unsigned int bytes)
 {
 	unsigned int shift = 64 - 8 * bytes;
 
 	return (int64_t)(value << shift) >> shift;
 }
 
-/* Legacy prefixes are few among the bytes: one bit for each of 256. */
-static bool is_legacy_prefix(uint8_t byte)
+/* Looks up the byte in a table with one bit for each of the 256 bytes. */
+static bool decode_is_legacy_prefix(uint8_t byte)
 {
 	static const uint32_t bits[8] = {
 		[0x20 / 32] = 1u << 6 | 1u << 14 | 1u << 22 | 1u << 30,
@@ -96,12 +96,12 @@ static bool is_legacy_prefix(uint8_t byte)
 	return bits[byte >> 5] >> (byte & 31) & 1;
 }
 
-static void note_prefix(struct cursor *c, struct mms_instruction *i, uint8_t byte)
+static void decode_note_prefix(struct cursor *c, struct mms_instruction *i, uint8_t byte)
 {
 	const uint32_t mandatory = MANDATORY_NONE | MANDATORY_66 |
 				   MANDATORY_F3 | MANDATORY_F2;
 
-	/* 26, 2E, 36, 3E have no effect in 64-bit mode, and FS or GS stays */
+	/* 26, 2E, 36, 3E have no effect in 64-bit mode: FS or GS stays */
 	if (byte == 0x66) {
 		i->prefixes |= MMS_PREFIX_66;
 		/* F3 and F2 before or behind it win */
@@ -126,21 +126,21 @@ static void note_prefix(struct cursor *c, struct mms_instruction *i, uint8_t byt
 	}
 }
 
-/* Legacy prefixes and REX; returns the first opcode byte. */
-static uint8_t take_prefixes(struct cursor *c, struct mms_instruction *i)
+/* Takes legacy prefixes and REX; returns the first opcode byte. */
+static uint8_t decode_take_prefixes(struct cursor *c, struct mms_instruction *i)
 {
-	uint8_t byte = take(c);
+	uint8_t byte = decode_take(c);
 
 	for (;;) {
-		if (is_legacy_prefix(byte)) {
-			note_prefix(c, i, byte);
-			byte = take(c);
+		if (decode_is_legacy_prefix(byte)) {
+			decode_note_prefix(c, i, byte);
+			byte = decode_take(c);
 		} else if ((byte & 0xf0) == 0x40) {
 			uint8_t rex = byte & 0x0f;
 
-			byte = take(c);
+			byte = decode_take(c);
 			/* REX counts only right before the opcode */
-			if (is_legacy_prefix(byte) || (byte & 0xf0) == 0x40)
+			if (decode_is_legacy_prefix(byte) || (byte & 0xf0) == 0x40)
 				continue;
 			i->rex = rex;
 			i->prefixes |= MMS_PREFIX_REX;
@@ -151,59 +151,59 @@ static uint8_t take_prefixes(struct cursor *c, struct mms_instruction *i)
 	}
 }
 
-/* Any opcode of 3DNow!'s. */
+/* Any 3DNow! opcode. */
 #define D3NOW_ANY 0x0c
 
-/* VEX, EVEX and XOP have two bits for what is a prefix elsewhere. */
-static uint32_t mandatory_of_pp(unsigned int pp)
+/* VEX, EVEX and XOP encode the mandatory prefix in two bits. */
+static uint32_t decode_mandatory_of_pp(unsigned int pp)
 {
 	return MANDATORY_NONE << pp;
 }
 
 /* A VEX or EVEX prefix after one of these is undefined. */
-static bool spoils_vex(const struct cursor *c, const struct mms_instruction *i)
+static bool decode_spoils_vex(const struct cursor *c, const struct mms_instruction *i)
 {
 	return !(c->situation & MANDATORY_NONE) ||
 	       (i->prefixes & MMS_PREFIX_REX);
 }
 
-static void set_vvvv(struct cursor *c, struct mms_instruction *i,
-		     unsigned int encoded)
+static void decode_set_vvvv(struct cursor *c, struct mms_instruction *i,
+			    unsigned int encoded)
 {
 	c->vvvv_bits = encoded;
 	i->vvvv = ~encoded & 0x1f;
 }
 
-/* The bytes behind C5, C4 or 8F. Returns the opcode map, or -1. */
-static int take_vex(struct cursor *c, struct mms_instruction *i, uint8_t first)
+/* Takes the bytes after C5, C4 or 8F. Returns the opcode map, or -1. */
+static int decode_take_vex(struct cursor *c, struct mms_instruction *i, uint8_t first)
 {
-	unsigned int map = 1, p0 = take(c), p1 = p0;
+	unsigned int map = 1, p0 = decode_take(c), p1 = p0;
 
 	i->encoding = first == 0x8f ? MMS_XOP : MMS_VEX;
 	i->rex = p0 & 0x80 ? 0 : 4;
 	if (first != 0xc5) {
 		i->rex = (~p0 >> 5) & 7;
 		map = p0 & 0x1f;
-		p1 = take(c);
+		p1 = decode_take(c);
 		if (p1 & 0x80)
 			i->rex |= 8;
 	}
-	set_vvvv(c, i, 0x10 | ((p1 >> 3) & 0x0f));
+	decode_set_vvvv(c, i, 0x10 | ((p1 >> 3) & 0x0f));
 	i->vector_length = (p1 >> 2) & 1;
-	c->situation = mandatory_of_pp(p1 & 3);
+	c->situation = decode_mandatory_of_pp(p1 & 3);
 	if (first == 0x8f)
 		return map >= 8 && map <= 10 ? (int)(MMS_MAP_XOP_MAP8 + map - 8) : -1;
 	return map >= 1 && map <= 3 ? (int)(MMS_MAP_VEX_0F + map - 1) : -1;
 }
 
-/* The three bytes behind 62. Returns the opcode map, or -1. */
-static int take_evex(struct cursor *c, struct mms_instruction *i)
+/* Takes the three bytes after 62. Returns the opcode map, or -1. */
+static int decode_take_evex(struct cursor *c, struct mms_instruction *i)
 {
 	static const int8_t map_of[8] = {
 		-1, MMS_MAP_EVEX_0F, MMS_MAP_EVEX_0F38, MMS_MAP_EVEX_0F3A,
 		-1, MMS_MAP_EVEX_MAP5, MMS_MAP_EVEX_MAP6, -1
 	};
-	unsigned int p0 = take(c), p1 = take(c), p2 = take(c);
+	unsigned int p0 = decode_take(c), p1 = decode_take(c), p2 = decode_take(c);
 
 	i->encoding = MMS_EVEX;
 	if ((p0 & 0x08) || !(p1 & 0x04))
@@ -213,37 +213,37 @@ static int take_evex(struct cursor *c, struct mms_instruction *i)
 		i->rex |= 8;
 	c->high_reg = !(p0 & 0x10);
 	c->high_rm = i->rex & 2;
-	set_vvvv(c, i, ((p1 >> 3) & 0x0f) | ((p2 & 0x08) << 1));
+	decode_set_vvvv(c, i, ((p1 >> 3) & 0x0f) | ((p2 & 0x08) << 1));
 	i->vector_length = (p2 >> 5) & 3;
 	i->broadcast = p2 & 0x10;
 	i->zeroing = p2 & 0x80;
 	i->opmask = p2 & 7;
-	c->situation = mandatory_of_pp(p1 & 3);
+	c->situation = decode_mandatory_of_pp(p1 & 3);
 	return map_of[p0 & 7];
 }
 
-/* Everything up to and with the opcode byte. Returns the map, or -1. */
-static int take_opcode(struct cursor *c, struct mms_instruction *i,
-		       uint8_t *opcode)
+/* Takes everything up to and with the opcode byte. Returns the map, or -1. */
+static int decode_take_opcode(struct cursor *c, struct mms_instruction *i,
+			      uint8_t *opcode)
 {
-	uint8_t byte = take_prefixes(c, i);
+	uint8_t byte = decode_take_prefixes(c, i);
 	int map = MMS_MAP_LEGACY;
 
 	if (byte == 0xc4 || byte == 0xc5 || byte == 0x62 ||
 	    (byte == 0x8f && c->at < c->available && (c->bytes[c->at] & 0x1f) >= 8)) {
-		if (spoils_vex(c, i))
+		if (decode_spoils_vex(c, i))
 			return -1;
-		map = byte == 0x62 ? take_evex(c, i) : take_vex(c, i, byte);
-		*opcode = take(c);
+		map = byte == 0x62 ? decode_take_evex(c, i) : decode_take_vex(c, i, byte);
+		*opcode = decode_take(c);
 		return map;
 	}
 	if (byte == 0x0f) {
-		byte = take(c);
+		byte = decode_take(c);
 		map = MMS_MAP_LEGACY_0F;
 		if (byte == 0x38 || byte == 0x3a) {
 			map = byte == 0x38 ? MMS_MAP_LEGACY_0F38 :
 					     MMS_MAP_LEGACY_0F3A;
-			byte = take(c);
+			byte = decode_take(c);
 		} else if (byte == 0x0f) {
 			/* 3DNow!: the opcode is the last byte */
 			i->encoding = MMS_D3NOW;
@@ -254,8 +254,8 @@ static int take_opcode(struct cursor *c, struct mms_instruction *i,
 	return map;
 }
 
-/* Base, index, scale and displacement of a ModRM byte with mod != 3. */
-static void take_memory(struct cursor *c, struct mms_instruction *i)
+/* Takes base, index, scale and displacement of a ModRM byte with mod != 3. */
+static void decode_take_memory(struct cursor *c, struct mms_instruction *i)
 {
 	unsigned int mod = i->modrm >> 6, rm = i->modrm & 7;
 
@@ -263,7 +263,7 @@ static void take_memory(struct cursor *c, struct mms_instruction *i)
 	i->scale = 1;
 	i->base = rm | (i->rex & 1) << 3;
 	if (rm == 4) {
-		unsigned int sib = take(c);
+		unsigned int sib = decode_take(c);
 
 		i->base = (sib & 7) | (i->rex & 1) << 3;
 		i->index = ((sib >> 3) & 7) | (i->rex & 2) << 2;
@@ -275,13 +275,13 @@ static void take_memory(struct cursor *c, struct mms_instruction *i)
 		i->base = MMS_RIP;
 	}
 	if (mod == 1)
-		i->displacement = sign_extend(take(c), 1);
+		i->displacement = decode_sign_extend(decode_take(c), 1);
 	else if (mod == 2 || (mod == 0 && rm == 5))
-		i->displacement = sign_extend(take_little_endian(c, 4), 4);
+		i->displacement = decode_sign_extend(decode_take_little_endian(c, 4), 4);
 }
 
-/* How many bytes one step of an EVEX disp8 is: Intel's manual, 2.7.5. */
-static unsigned int disp8_scale(uint8_t tuple, bool broadcast)
+/* Bytes in one step of an EVEX disp8: Intel's manual, 2.7.5. */
+static unsigned int decode_disp8_scale(uint8_t tuple, bool broadcast)
 {
 	static const uint8_t scale[][2] = {	/* memory, broadcast */
 		[MMS_TUPLE_N1] = { 1, 1 }, [MMS_TUPLE_N2] = { 2, 2 },
@@ -300,15 +300,15 @@ static unsigned int disp8_scale(uint8_t tuple, bool broadcast)
 	return scale[tuple][broadcast];
 }
 
-static bool is_register_form(const struct mms_opcode *row, uint8_t modrm)
+static bool decode_is_register_form(const struct mms_opcode *row, uint8_t modrm)
 {
 	return modrm >= 0xc0 || (row->flags & MMS_O_ANY_MOD);
 }
 
-/* Everything that decides between the rows of an opcode, the ModRM byte's
- * low six bits aside. */
-static uint32_t situation_of(const struct cursor *c,
-			     const struct mms_instruction *i, uint8_t modrm)
+/* All facts that decide between the rows of an opcode, except the low six bits
+ * of the ModRM byte. */
+static uint32_t decode_situation_of(const struct cursor *c,
+				    const struct mms_instruction *i, uint8_t modrm)
 {
 	uint32_t situation = c->situation;
 	uint32_t size = SIZE_PLAIN;
@@ -329,8 +329,8 @@ static uint32_t situation_of(const struct cursor *c,
 	return situation;
 }
 
-static const struct mms_opcode *find(int map, uint8_t opcode,
-				     uint32_t situation, uint8_t modrm)
+static const struct mms_opcode *decode_find_row(int map, uint8_t opcode,
+						uint32_t situation, uint8_t modrm)
 {
 	const struct mms_opcode *row =
 		&mms_opcodes[mms_opcode_start[map][opcode]];
@@ -345,40 +345,40 @@ static const struct mms_opcode *find(int map, uint8_t opcode,
 }
 
 /* Bytes of a general operand: Intel's manual, volume 1, table 3-4. */
-static uint8_t operand_bytes_of(const struct mms_opcode *row,
-				const struct mms_instruction *i,
-				uint32_t situation)
+static uint8_t decode_operand_bytes_of(const struct mms_opcode *row,
+				       const struct mms_instruction *i,
+				       uint32_t situation)
 {
 	if ((i->rex & 8) || (row->flags & MMS_O_FORCE_64))
 		return 8;
-	/* where 66 is part of the opcode it says nothing about the size */
+	/* a 66 that is part of the opcode says nothing about the size */
 	if ((i->prefixes & MMS_PREFIX_66) &&
 	    !((row->flags & MMS_O_MANDATORY) && (situation & MANDATORY_66)))
 		return 2;
 	return row->flags & MMS_O_DEFAULT_64 ? 8 : 4;
 }
 
-static void take_immediate(struct cursor *c, struct mms_instruction *i)
+static void decode_take_immediate(struct cursor *c, struct mms_instruction *i)
 {
 	const struct mms_opcode *row = i->opcode;
 	uint64_t value;
 
 	if (row->memory == MMS_MEMORY_OFFSET) {
-		i->displacement = (int64_t)take_little_endian(c,
+		i->displacement = (int64_t)decode_take_little_endian(c,
 				i->prefixes & MMS_PREFIX_67 ? 4 : 8);
 		return;
 	}
-	value = take_little_endian(c, row->immediate_bytes);
+	value = decode_take_little_endian(c, row->immediate_bytes);
 	if (row->flags & MMS_O_SIGNED)
-		i->immediate = (uint64_t)sign_extend(value, row->immediate_bytes);
+		i->immediate = (uint64_t)decode_sign_extend(value, row->immediate_bytes);
 	else
 		i->immediate = value;
 	if (row->immediate2_bytes)
-		i->immediate2 = take(c);
+		i->immediate2 = decode_take(c);
 }
 
-/* What EVEX.b, z and aaa may say depends on the form. */
-static bool evex_is_valid(const struct mms_instruction *i)
+/* Checks EVEX.b, z and aaa: the form decides their allowed values. */
+static bool decode_evex_is_valid(const struct mms_instruction *i)
 {
 	const struct mms_opcode *row = i->opcode;
 
@@ -403,8 +403,8 @@ static bool evex_is_valid(const struct mms_instruction *i)
 	return true;
 }
 
-/* Whether a register of this class has this number. */
-static bool is_register(uint8_t class, uint8_t number)
+/* Returns true if a register of this class has this number. */
+static bool decode_is_register(uint8_t class, uint8_t number)
 {
 	switch (class) {
 	case MMS_CLASS_GENERAL:
@@ -424,9 +424,9 @@ static bool is_register(uint8_t class, uint8_t number)
 	}
 }
 
-/* Gathers and tile products need different registers, some others a
- * destination that is no source. */
-static bool are_registers_unique(const struct mms_instruction *i)
+/* Gathers and tile products need registers that all differ; some other forms
+ * need a destination that is no source. */
+static bool decode_are_registers_unique(const struct mms_instruction *i)
 {
 	uint32_t flags = i->opcode->flags;
 	/* the register in ModRM.rm, or the vector of indices */
@@ -443,22 +443,22 @@ static bool are_registers_unique(const struct mms_instruction *i)
 	return !(flags & MMS_O_UNIQUE_REGISTERS) || i->vvvv != other;
 }
 
-static bool is_rare_valid(const struct mms_instruction *i)
+static bool decode_is_rare_valid(const struct mms_instruction *i)
 {
 	const struct mms_opcode *row = i->opcode;
 
-	return is_register(row->reg_class, i->reg) &&
-	       is_register(row->vvvv_class, i->vvvv) &&
-	       are_registers_unique(i) &&
+	return decode_is_register(row->reg_class, i->reg) &&
+	       decode_is_register(row->vvvv_class, i->vvvv) &&
+	       decode_are_registers_unique(i) &&
 	       !(row->rm_class == MMS_CLASS_TILE && i->rm > 7) &&
 	       !((row->flags & MMS_O_NO_66) && (i->prefixes & MMS_PREFIX_66));
 }
 
-static bool is_valid(const struct cursor *c, const struct mms_instruction *i)
+static bool decode_is_valid(const struct cursor *c, const struct mms_instruction *i)
 {
 	const struct mms_opcode *row = i->opcode;
 
-	if ((row->flags & MMS_O_RARE) && !is_rare_valid(i))
+	if ((row->flags & MMS_O_RARE) && !decode_is_rare_valid(i))
 		return false;
 	if ((i->prefixes & MMS_PREFIX_LOCK) &&
 	    (!(row->flags & MMS_O_LOCK) || !i->memory))
@@ -468,33 +468,34 @@ static bool is_valid(const struct cursor *c, const struct mms_instruction *i)
 	if (!(row->flags & MMS_O_VVVV) &&
 	    (c->vvvv_bits | (i->memory == MMS_MEMORY_VECTOR ? 0x10 : 0)) != 0x1f)
 		return false;
-	return i->encoding != MMS_EVEX || evex_is_valid(i);
+	return i->encoding != MMS_EVEX || decode_evex_is_valid(i);
 }
 
-/* Whether the access may be left out: rcx is 0, or the opmask has no bit. */
-static bool is_conditional(const struct mms_instruction *i)
+/* Returns true if the access may be left out: rcx may be 0, or the opmask may
+ * have no bit. */
+static bool decode_is_conditional(const struct mms_instruction *i)
 {
 	if (i->opcode->flags & MMS_O_REP)
 		return i->prefixes & (MMS_PREFIX_REP | MMS_PREFIX_REPNE);
 	return i->opmask;
 }
 
-/* The ModRM byte and what belongs to it: registers, or an address. */
-static bool take_modrm(struct cursor *c, struct mms_instruction *i)
+/* Takes the ModRM byte and its registers or address. */
+static bool decode_take_modrm(struct cursor *c, struct mms_instruction *i)
 {
 	const struct mms_opcode *row = i->opcode;
 
-	i->modrm = take(c);
+	i->modrm = decode_take(c);
 	i->reg = ((i->modrm >> 3) & 7) | (i->rex & 4) << 1 | c->high_reg << 4;
-	if (is_register_form(row, i->modrm)) {
+	if (decode_is_register_form(row, i->modrm)) {
 		i->rm = (i->modrm & 7) | (i->rex & 1) << 3;
 		if (c->high_rm && row->rm_class == MMS_CLASS_ANY)
 			i->rm |= 16;
 		return true;
 	}
-	take_memory(c, i);
+	decode_take_memory(c, i);
 	if (i->encoding == MMS_EVEX && (i->modrm >> 6) == 1)
-		i->displacement *= disp8_scale(row->tuple, i->broadcast);
+		i->displacement *= decode_disp8_scale(row->tuple, i->broadcast);
 	if (row->memory == MMS_MEMORY_VECTOR) {
 		i->memory = MMS_MEMORY_VECTOR;
 		if (i->encoding == MMS_EVEX && !(c->vvvv_bits & 0x10))
@@ -526,48 +527,48 @@ int mms_decode(const uint8_t *bytes, size_t available,
 		.base = MMS_NO_REGISTER,
 		.index = MMS_NO_REGISTER,
 	};
-	map = take_opcode(&c, i, &opcode);
+	map = decode_take_opcode(&c, i, &opcode);
 	if (map < 0 || c.cut)
 		return 0;
 
-	/* rows are matched against the byte behind the opcode; if it isn't
-	 * there, only forms without ModRM can still be whole */
+	/* rows are matched against the byte after the opcode; without that
+	 * byte, only forms without ModRM can be complete */
 	modrm = c.at < c.available ? c.bytes[c.at] : 0;
-	situation = situation_of(&c, i, modrm);
-	/* every 3DNow! form has the same operands; which one it is is known
-	 * behind them */
-	row = find(map, map == MMS_MAP_D3NOW ? D3NOW_ANY : opcode, situation,
-		   modrm);
+	situation = decode_situation_of(&c, i, modrm);
+	/* all 3DNow! forms have the same operands; the opcode byte after them
+	 * tells the form */
+	row = decode_find_row(map, map == MMS_MAP_D3NOW ? D3NOW_ANY : opcode, situation,
+			      modrm);
 	if (!row)
 		return 0;
 	i->opcode = row;
 	if (!(row->flags & MMS_O_MODRM))
 		i->rm = (opcode & 7) | (i->rex & 1) << 3;
-	else if (!take_modrm(&c, i))
+	else if (!decode_take_modrm(&c, i))
 		return 0;
 	if (row->memory > MMS_MEMORY_VECTOR)
 		i->memory = row->memory;
 	if (row->flags & MMS_O_ES_ONLY)
 		i->segment = MMS_SEGMENT_NONE;
 	if (row->immediate_bytes)
-		take_immediate(&c, i);
+		decode_take_immediate(&c, i);
 	if (map == MMS_MAP_D3NOW) {
-		row = find(map, take(&c), situation, modrm);
+		row = decode_find_row(map, decode_take(&c), situation, modrm);
 		if (!row)
 			return 0;
 		i->opcode = row;
 	}
-	if (c.cut || !is_valid(&c, i))
+	if (c.cut || !decode_is_valid(&c, i))
 		return 0;
 
-	/* F3 and F2 that choose the form don't repeat anything */
+	/* F3 and F2 that choose the form repeat nothing */
 	if ((row->flags & (MMS_O_MANDATORY | MMS_O_REP)) == MMS_O_MANDATORY)
 		i->prefixes &= ~(MMS_PREFIX_REP | MMS_PREFIX_REPNE);
 	i->address_bytes = i->prefixes & MMS_PREFIX_67 ? 4 : 8;
-	i->operand_bytes = operand_bytes_of(row, i, situation);
+	i->operand_bytes = decode_operand_bytes_of(row, i, situation);
 	if (i->memory) {
 		i->access = row->access;
-		if (i->access && is_conditional(i))
+		if (i->access && decode_is_conditional(i))
 			i->access |= MMS_ACCESS_CONDITIONAL;
 		i->memory_bytes = i->broadcast ? row->broadcast_bytes :
 						 row->memory_bytes;

@@ -3,9 +3,9 @@
  * The decoder: bytes -> one instruction with its memory operand. No OS calls;
  * the same code in the kernel, in a process and in the tests' shared library.
  *
- * What it knows of opcodes comes from opcodes.gen.h. Encodings are described
- * in Intel's manual, volume 2, chapter 2 (prefixes, ModRM, SIB, VEX, EVEX) and
- * in AMD's, volume 3, chapter 1 (XOP, 3DNow!).
+ * Its knowledge of opcodes comes from opcodes.gen.h. Intel's manual, volume 2,
+ * chapter 2 (prefixes, ModRM, SIB, VEX, EVEX) and AMD's, volume 3, chapter 1
+ * (XOP, 3DNow!) describe the encodings.
  */
 #ifndef MMIOSTRIDER_DECODE_H
 #define MMIOSTRIDER_DECODE_H
@@ -28,11 +28,11 @@ enum mms_opcode_flags {
 	MMS_O_MODRM = 1 << 0,
 	MMS_O_MEM_ONLY = 1 << 1,	/* mod != 3 */
 	MMS_O_REG_ONLY = 1 << 2,	/* mod == 3 */
-	MMS_O_ANY_MOD = 1 << 3,		/* mod is taken for 3 whatever it says */
+	MMS_O_ANY_MOD = 1 << 3,		/* any mod counts as 3 */
 	MMS_O_LOCK = 1 << 4,		/* LOCK allowed on a memory destination */
 	MMS_O_REP = 1 << 5,
 	MMS_O_DEFAULT_64 = 1 << 6,	/* 64-bit operands without REX.W */
-	MMS_O_FORCE_64 = 1 << 7,	/* 64-bit operands whatever prefixes say */
+	MMS_O_FORCE_64 = 1 << 7,	/* 64-bit operands with any prefixes */
 	MMS_O_BROADCAST = 1 << 8,
 	MMS_O_OPMASK = 1 << 9,
 	MMS_O_ZEROING = 1 << 10,
@@ -47,23 +47,23 @@ enum mms_opcode_flags {
 	MMS_O_ES_ONLY = 1 << 19,	/* no segment prefix applies to [RDI] */
 	MMS_O_NEEDS_SIB = 1 << 20,
 	MMS_O_NO_REX_B = 1 << 21,	/* with REX.B it is another form */
-	MMS_O_NO_66 = 1 << 22,		/* 66 is no operand size but invalid */
+	MMS_O_NO_66 = 1 << 22,		/* 66 makes it invalid */
 	MMS_O_MANDATORY = 1 << 23,	/* a prefix is part of the opcode */
 	MMS_O_RARE = 1 << 24,		/* has rules about its registers */
 };
 
-/* What the form does to its memory operand: struct mms_opcode.access */
+/* A form's access to its memory operand: struct mms_opcode.access */
 enum mms_access {
 	MMS_ACCESS_NONE = 0,	/* LEA, NOP, prefetches: computes, doesn't touch */
 	MMS_ACCESS_READ = 1,
 	MMS_ACCESS_WRITE = 2,
 	MMS_ACCESS_READ_WRITE = 3,
-	MMS_ACCESS_CONDITIONAL = 4,	/* or-ed in: perhaps not */
+	MMS_ACCESS_CONDITIONAL = 4,	/* or-ed in: the access may be left out */
 };
 
-/* Which registers a field of the encoding may name. */
+/* The registers that a field of the encoding may name. */
 enum mms_register_class {
-	MMS_CLASS_ANY,		/* all that it can express */
+	MMS_CLASS_ANY,		/* all that the field can express */
 	MMS_CLASS_GENERAL,	/* rax to r15, EVEX can express more */
 	MMS_CLASS_OPMASK,	/* k0 to k7 */
 	MMS_CLASS_TILE,		/* tmm0 to tmm7 */
@@ -81,22 +81,22 @@ struct mms_opcode {
 	uint8_t modrm_value;
 	uint8_t immediate_bytes;	/* a moffs address counts as one */
 	uint8_t immediate2_bytes;
-	uint8_t memory;		/* enum mms_memory; MODRM also where mod == 3
-				 * makes it a register */
+	uint8_t memory;		/* enum mms_memory; MODRM also if mod == 3 can
+				 * make the operand a register */
 	uint8_t access;		/* enum mms_access */
 	uint8_t tuple;		/* enum mms_tuple: the scale of an EVEX disp8 */
 	uint8_t broadcast_bytes;	/* of one element; 0 can't broadcast */
 	uint16_t memory_bytes;	/* 0: not fixed, or no memory operand */
 	uint8_t reg_class;	/* enum mms_register_class of ModRM.reg */
-	uint8_t vvvv_class;	/* the same of VEX.vvvv */
-	uint8_t rm_class;	/* the same of ModRM.rm where mod == 3 */
+	uint8_t vvvv_class;	/* the class of VEX.vvvv */
+	uint8_t rm_class;	/* the class of ModRM.rm if mod == 3 */
 	uint8_t operands[MMS_OPERANDS_MAX];	/* enum mms_operand_kind */
 	uint16_t mnemonic;	/* enum mms_mnemonic */
 	uint16_t code;		/* iced-x86's number of the form: its name in
 				 * comparisons and tables */
 };
 
-/* General registers have the numbers of their encoding, rax 0 to r15 15. */
+/* General registers have the numbers of their encoding: rax 0 to r15 15. */
 enum mms_register {
 	MMS_RAX, MMS_RCX, MMS_RDX, MMS_RBX, MMS_RSP, MMS_RBP, MMS_RSI, MMS_RDI,
 	MMS_REGISTER_COUNT = 16,
@@ -108,7 +108,7 @@ enum mms_segment { MMS_SEGMENT_NONE, MMS_SEGMENT_FS, MMS_SEGMENT_GS };
 
 enum mms_prefix {
 	MMS_PREFIX_LOCK = 1 << 0,
-	MMS_PREFIX_REP = 1 << 1,	/* F3, when it is no mandatory prefix */
+	MMS_PREFIX_REP = 1 << 1,	/* F3, unless a mandatory prefix */
 	MMS_PREFIX_REPNE = 1 << 2,	/* F2, likewise */
 	MMS_PREFIX_66 = 1 << 3,
 	MMS_PREFIX_67 = 1 << 4,
@@ -119,7 +119,7 @@ enum mms_encoding {
 	MMS_LEGACY, MMS_VEX, MMS_EVEX, MMS_XOP, MMS_D3NOW,
 };
 
-/* Where the (first) memory operand is. */
+/* The place of the (first) memory operand. */
 enum mms_memory {
 	MMS_MEMORY_NONE,
 	MMS_MEMORY_MODRM,	/* base + index * scale + displacement */
@@ -158,8 +158,8 @@ struct mms_instruction {
 	uint8_t base;		/* enum mms_register */
 	uint8_t index;
 	uint8_t scale;		/* 1, 2, 4 or 8 */
-	uint8_t segment;	/* enum mms_segment: never of [RDI] in STOS, SCAS,
-				 * INS, MOVS and CMPS, which is always ES */
+	uint8_t segment;	/* enum mms_segment; not for [RDI] in STOS, SCAS,
+				 * INS, MOVS and CMPS, whose segment is ES */
 	uint8_t access;		/* enum mms_access, of the first memory operand,
 				 * conditional also by REP and by an opmask */
 	uint16_t memory_bytes;	/* 0: the CPU's state decides */
@@ -167,7 +167,7 @@ struct mms_instruction {
 
 /*
  * Decodes the instruction at `bytes`, of which `available` may be read.
- * Returns its length, or 0 when there is no valid instruction, or it is cut.
+ * Returns its length, or 0 if it is invalid or cut off.
  */
 int mms_decode(const uint8_t *bytes, size_t available,
 	       struct mms_instruction *instruction);
@@ -175,7 +175,7 @@ int mms_decode(const uint8_t *bytes, size_t available,
 /*
  * A near jump or call through memory with an operand-size prefix: Intel's CPUs
  * ignore the prefix, AMD's read two bytes (their manual, volume 3, appendix B).
- * No compiler makes one; what it reads is left to the CPU.
+ * No compiler makes one; the CPU itself executes it.
  */
 static inline bool mms_is_vendors_branch(const struct mms_instruction *i)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * String instructions: MOVS STOS LODS CMPS SCAS INS OUTS, alone or repeated.
- * Each element is an access of its own, as on the CPU with uncached memory.
+ * Each element is its own access, as on the CPU with uncached memory.
  */
 #include "arithmetic.h"
 #include "operand.h"
@@ -15,34 +15,34 @@ struct side {
 	uint64_t address;
 };
 
-static uint64_t masked(const struct mms_instruction *i, uint64_t value)
+static uint64_t string_masked(const struct mms_instruction *i, uint64_t value)
 {
 	return i->address_bytes == 4 ? (uint32_t)value : value;
 }
 
-static void place(struct mms_machine *m, const struct mms_instruction *i,
-		  struct side *side)
+static void string_place(struct mms_machine *m, const struct mms_instruction *i,
+			 struct side *side)
 {
 	if (!side->used)
 		return;
-	side->address = masked(i, *mms_register(m, side->number)) +
+	side->address = string_masked(i, *mms_register(m, side->number)) +
 			side->segment_base;
 	side->device = mms_machine_is_device(m, side->address, i->memory_bytes);
 }
 
-static void advance(struct mms_machine *m, const struct mms_instruction *i,
-		    const struct side *side)
+static void string_advance(struct mms_machine *m, const struct mms_instruction *i,
+			   const struct side *side)
 {
 	uint64_t *r = mms_register(m, side->number);
 	uint64_t step = i->memory_bytes;
 
 	if (!side->used)
 		return;
-	*r = masked(i, m->flags & MMS_FLAG_DF ? *r - step : *r + step);
+	*r = string_masked(i, m->flags & MMS_FLAG_DF ? *r - step : *r + step);
 }
 
-static int load_side(struct mms_machine *m, const struct mms_instruction *i,
-		     const struct side *side, uint64_t *value)
+static int string_load_side(struct mms_machine *m, const struct mms_instruction *i,
+			    const struct side *side, uint64_t *value)
 {
 	*value = 0;
 	if (side->device) {
@@ -52,8 +52,8 @@ static int load_side(struct mms_machine *m, const struct mms_instruction *i,
 	return mms_machine_memory_load(m, side->address, value, i->memory_bytes);
 }
 
-static int store_side(struct mms_machine *m, const struct mms_instruction *i,
-		      const struct side *side, uint64_t value)
+static int string_store_side(struct mms_machine *m, const struct mms_instruction *i,
+			     const struct side *side, uint64_t value)
 {
 	if (side->device) {
 		mms_machine_store(m, side->address, &value, i->memory_bytes);
@@ -64,20 +64,20 @@ static int store_side(struct mms_machine *m, const struct mms_instruction *i,
 }
 
 /*
- * A store to ordinary memory that will fail must be known before the device,
- * or the port, is read.
+ * Finds out whether a store to ordinary memory would fail. This must be known
+ * before the device is read.
  */
-static int probe_store(struct mms_machine *m, const struct mms_instruction *i,
-		       const struct side *side)
+static int string_probe_store(struct mms_machine *m, const struct mms_instruction *i,
+			      const struct side *side)
 {
 	if (side->device)
 		return 0;
 	return mms_machine_memory_writable(m, side->address, i->memory_bytes);
 }
 
-/* One element. Returns 0, or -1 when ordinary memory isn't there. */
-static int element(struct mms_machine *m, const struct mms_instruction *i,
-		   const struct side *to, const struct side *from)
+/* Does one element. Returns 0, or -1 if ordinary memory can't be used. */
+static int string_element(struct mms_machine *m, const struct mms_instruction *i,
+			  const struct side *to, const struct side *from)
 {
 	unsigned int bytes = i->memory_bytes;
 	uint64_t value, other, difference;
@@ -85,40 +85,40 @@ static int element(struct mms_machine *m, const struct mms_instruction *i,
 	switch (i->opcode->mnemonic) {
 	case MMS_MN_MOVSB: case MMS_MN_MOVSW: case MMS_MN_MOVSD:
 	case MMS_MN_MOVSQ:
-		if (from->device && probe_store(m, i, to))
+		if (from->device && string_probe_store(m, i, to))
 			return -1;
-		if (load_side(m, i, from, &value))
+		if (string_load_side(m, i, from, &value))
 			return -1;
-		return store_side(m, i, to, value);
+		return string_store_side(m, i, to, value);
 	case MMS_MN_STOSB: case MMS_MN_STOSW: case MMS_MN_STOSD:
 	case MMS_MN_STOSQ:
 		value = mms_read_register(m, i, MMS_RAX, bytes);
-		return store_side(m, i, to, value);
+		return string_store_side(m, i, to, value);
 	case MMS_MN_LODSB: case MMS_MN_LODSW: case MMS_MN_LODSD:
 	case MMS_MN_LODSQ:
-		if (load_side(m, i, from, &value))
+		if (string_load_side(m, i, from, &value))
 			return -1;
 		mms_write_register(m, i, MMS_RAX, bytes, value);
 		return 0;
 	case MMS_MN_SCASB: case MMS_MN_SCASW: case MMS_MN_SCASD:
 	case MMS_MN_SCASQ:
-		if (load_side(m, i, to, &value))
+		if (string_load_side(m, i, to, &value))
 			return -1;
 		mms_binary(MMS_MN_CMP, mms_read_register(m, i, MMS_RAX, bytes),
 			   value, bytes, &m->flags, &difference);
 		return 0;
 	case MMS_MN_CMPSB: case MMS_MN_CMPSW: case MMS_MN_CMPSD:
 	case MMS_MN_CMPSQ:
-		/* ordinary memory first: it may not be there; of two devices
-		 * the CPU reads RSI's first */
+		/* ordinary memory first: it may fault; of two devices the CPU
+		 * reads RSI's first */
 		if (from->device && !to->device) {
-			if (load_side(m, i, to, &other))
+			if (string_load_side(m, i, to, &other))
 				return -1;
-			load_side(m, i, from, &value);
+			string_load_side(m, i, from, &value);
 		} else {
-			if (load_side(m, i, from, &value))
+			if (string_load_side(m, i, from, &value))
 				return -1;
-			load_side(m, i, to, &other);
+			string_load_side(m, i, to, &other);
 		}
 		mms_binary(MMS_MN_CMP, value, other, bytes, &m->flags,
 			   &difference);
@@ -126,9 +126,9 @@ static int element(struct mms_machine *m, const struct mms_instruction *i,
 	case MMS_MN_INSB: case MMS_MN_INSW: case MMS_MN_INSD:
 		value = mms_machine_port_in(m, (uint16_t)*mms_register(m, MMS_RDX),
 					    bytes);
-		return store_side(m, i, to, value);
+		return string_store_side(m, i, to, value);
 	default:	/* OUTSB OUTSW OUTSD */
-		if (load_side(m, i, from, &value))
+		if (string_load_side(m, i, from, &value))
 			return -1;
 		mms_machine_port_out(m, (uint16_t)*mms_register(m, MMS_RDX),
 				     (uint32_t)value, bytes);
@@ -136,7 +136,7 @@ static int element(struct mms_machine *m, const struct mms_instruction *i,
 	}
 }
 
-static bool compares(enum mms_mnemonic mnemonic)
+static bool string_compares(enum mms_mnemonic mnemonic)
 {
 	switch (mnemonic) {
 	case MMS_MN_SCASB: case MMS_MN_SCASW: case MMS_MN_SCASD:
@@ -148,12 +148,12 @@ static bool compares(enum mms_mnemonic mnemonic)
 	}
 }
 
-/* Whether a repeated comparison ends after this element. */
-static bool ends(const struct mms_machine *m, const struct mms_instruction *i)
+/* Returns true if a repeated comparison ends after this element. */
+static bool string_ends(const struct mms_machine *m, const struct mms_instruction *i)
 {
 	bool equal = m->flags & MMS_FLAG_ZF;
 
-	return compares(i->opcode->mnemonic) &&
+	return string_compares(i->opcode->mnemonic) &&
 	       equal == !!(i->prefixes & MMS_PREFIX_REPNE);
 }
 
@@ -171,32 +171,32 @@ enum mms_result mms_emulate_string(struct mms_machine *m,
 	from.used = i->memory != MMS_MEMORY_RDI;
 	if (from.used && i->segment)
 		from.segment_base = mms_machine_segment_base(m, i->segment);
-	place(m, i, &to);
-	place(m, i, &from);
-	if ((!to.device && !from.device) || (repeated && !masked(i, *rcx)))
+	string_place(m, i, &to);
+	string_place(m, i, &from);
+	if ((!to.device && !from.device) || (repeated && !string_masked(i, *rcx)))
 		return MMS_NO_DEVICE;
 
 	mms_machine_begin(m, to.device ? to.address : from.address);
 	for (done = 0; done < MMS_STRING_ELEMENTS_MAX; done++) {
-		if (element(m, i, &to, &from)) {
+		if (string_element(m, i, &to, &from)) {
 			if (!done)
 				result = MMS_MEMORY_FAULT;
 			break;
 		}
-		advance(m, i, &to);
-		advance(m, i, &from);
+		string_advance(m, i, &to);
+		string_advance(m, i, &from);
 		if (!repeated) {
 			result = MMS_DONE;
 			break;
 		}
-		*rcx = masked(i, *rcx - 1);
-		if (!*rcx || ends(m, i)) {
+		*rcx = string_masked(i, *rcx - 1);
+		if (!*rcx || string_ends(m, i)) {
 			result = MMS_DONE;
 			break;
 		}
-		place(m, i, &to);
-		place(m, i, &from);
-		/* past the mapping's end: the CPU goes on by itself */
+		string_place(m, i, &to);
+		string_place(m, i, &from);
+		/* past the mapping's end: the CPU itself continues */
 		if (!to.device && !from.device)
 			break;
 	}

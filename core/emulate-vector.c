@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Moves between device memory and vector registers. Vector arithmetic on
- * device memory is left to the surroundings (MMS_UNSUPPORTED): the CPU can do
- * it on a copy of the operand.
+ * device memory is left to the surroundings (MMS_UNSUPPORTED): the CPU can
+ * execute it on a copy of the operand.
  */
 #include "operand.h"
 
-/* What a load does with the part of the register that it doesn't fill. */
+/* A load's effect on the part of the register that it doesn't fill. */
 enum rest { KEEP_REST, CLEAR_TO_16, CLEAR_ALL };
 
-/* A load of the memory operand to byte `at` of the register. */
-static enum mms_result load(struct mms_machine *m,
-			    const struct mms_instruction *i, uint64_t address,
-			    unsigned int at, enum rest rest)
+/* Loads the memory operand to byte `at` of the register. */
+static enum mms_result vector_load(struct mms_machine *m,
+				   const struct mms_instruction *i, uint64_t address,
+				   unsigned int at, enum rest rest)
 {
 	uint8_t value[MMS_VECTOR_BYTES_MAX] = { 0 };
 	unsigned int bytes = i->memory_bytes;
@@ -27,10 +27,10 @@ static enum mms_result load(struct mms_machine *m,
 	return MMS_DONE;
 }
 
-/* A store of the register's bytes from `at` on. */
-static enum mms_result store(struct mms_machine *m,
-			     const struct mms_instruction *i, uint64_t address,
-			     unsigned int at)
+/* Stores the register's bytes from `at` on. */
+static enum mms_result vector_store(struct mms_machine *m,
+				    const struct mms_instruction *i, uint64_t address,
+				    unsigned int at)
 {
 	uint8_t value[MMS_VECTOR_BYTES_MAX];
 	unsigned int bytes = i->memory_bytes;
@@ -42,18 +42,18 @@ static enum mms_result store(struct mms_machine *m,
 	return MMS_DONE;
 }
 
-static enum mms_result load_or_store(struct mms_machine *m,
-				     const struct mms_instruction *i,
-				     uint64_t address, enum rest rest)
+static enum mms_result vector_load_or_store(struct mms_machine *m,
+					    const struct mms_instruction *i,
+					    uint64_t address, enum rest rest)
 {
-	return mms_operand_is_memory(i, 0) ? store(m, i, address, 0) :
-					     load(m, i, address, 0, rest);
+	return mms_operand_is_memory(i, 0) ? vector_store(m, i, address, 0) :
+					     vector_load(m, i, address, 0, rest);
 }
 
-/* VMOVLPS and its kin: half a register from memory, half from another one. */
-static enum mms_result load_half(struct mms_machine *m,
-				 const struct mms_instruction *i,
-				 uint64_t address, unsigned int at)
+/* VMOVLPS and the like: half a register from memory, half from another register. */
+static enum mms_result vector_load_half(struct mms_machine *m,
+					const struct mms_instruction *i,
+					uint64_t address, unsigned int at)
 {
 	uint8_t value[16];
 
@@ -65,10 +65,10 @@ static enum mms_result load_half(struct mms_machine *m,
 	return MMS_DONE;
 }
 
-/* VBROADCASTx: the memory operand over and over. */
-static enum mms_result broadcast(struct mms_machine *m,
-				 const struct mms_instruction *i,
-				 uint64_t address)
+/* VBROADCASTx: repeats the memory operand. */
+static enum mms_result vector_broadcast(struct mms_machine *m,
+					const struct mms_instruction *i,
+					uint64_t address)
 {
 	uint8_t value[MMS_VECTOR_BYTES_MAX];
 	unsigned int whole = 16u << i->vector_length, at, n;
@@ -84,7 +84,7 @@ static enum mms_result broadcast(struct mms_machine *m,
 }
 
 /* Forms that fault on an address that isn't a multiple of their width. */
-static bool needs_alignment(enum mms_mnemonic mnemonic)
+static bool vector_needs_alignment(enum mms_mnemonic mnemonic)
 {
 	switch (mnemonic) {
 	case MMS_MN_MOVAPS: case MMS_MN_MOVAPD: case MMS_MN_MOVDQA:
@@ -100,8 +100,9 @@ static bool needs_alignment(enum mms_mnemonic mnemonic)
 	}
 }
 
-/* Whether operand `n` is an MMX register, which these routines don't hold. */
-static bool uses_mmx(const struct mms_instruction *i)
+/* Returns true if an operand is an MMX register, which these functions don't
+ * handle. */
+static bool vector_uses_mmx(const struct mms_instruction *i)
 {
 	return i->opcode->operands[0] == MMS_OPERAND_MM_REG ||
 	       i->opcode->operands[1] == MMS_OPERAND_MM_REG ||
@@ -114,11 +115,11 @@ enum mms_result mms_emulate_vector(struct mms_machine *m,
 {
 	enum rest clear = i->encoding == MMS_LEGACY ? CLEAR_TO_16 : CLEAR_ALL;
 
-	/* masked moves touch some elements only */
-	if (i->opmask || i->broadcast || uses_mmx(i) || !i->memory_bytes ||
+	/* masked moves touch only some elements */
+	if (i->opmask || i->broadcast || vector_uses_mmx(i) || !i->memory_bytes ||
 	    i->memory_bytes > MMS_VECTOR_BYTES_MAX)
 		return MMS_UNSUPPORTED;
-	if (needs_alignment(i->opcode->mnemonic) &&
+	if (vector_needs_alignment(i->opcode->mnemonic) &&
 	    (address & (i->memory_bytes - 1u)))
 		return MMS_UNSUPPORTED;	/* #GP of its own */
 
@@ -137,26 +138,26 @@ enum mms_result mms_emulate_vector(struct mms_machine *m,
 	case MMS_MN_MOVSD:
 	case MMS_MN_VMOVD: case MMS_MN_VMOVQ: case MMS_MN_VMOVSS:
 	case MMS_MN_VMOVSD: case MMS_MN_VMOVSH: case MMS_MN_VMOVW:
-		return load_or_store(m, i, address, clear);
+		return vector_load_or_store(m, i, address, clear);
 	case MMS_MN_MOVLPS: case MMS_MN_MOVLPD:
-		return load_or_store(m, i, address, KEEP_REST);
+		return vector_load_or_store(m, i, address, KEEP_REST);
 	case MMS_MN_MOVHPS: case MMS_MN_MOVHPD:
 		return mms_operand_is_memory(i, 0) ?
-			       store(m, i, address, 8) :
-			       load(m, i, address, 8, KEEP_REST);
+			       vector_store(m, i, address, 8) :
+			       vector_load(m, i, address, 8, KEEP_REST);
 	case MMS_MN_VMOVLPS: case MMS_MN_VMOVLPD:
 		return mms_operand_is_memory(i, 0) ?
-			       store(m, i, address, 0) :
-			       load_half(m, i, address, 0);
+			       vector_store(m, i, address, 0) :
+			       vector_load_half(m, i, address, 0);
 	case MMS_MN_VMOVHPS: case MMS_MN_VMOVHPD:
 		return mms_operand_is_memory(i, 0) ?
-			       store(m, i, address, 8) :
-			       load_half(m, i, address, 8);
+			       vector_store(m, i, address, 8) :
+			       vector_load_half(m, i, address, 8);
 	case MMS_MN_VBROADCASTSS: case MMS_MN_VBROADCASTSD:
 	case MMS_MN_VBROADCASTF128: case MMS_MN_VBROADCASTI128:
 	case MMS_MN_VPBROADCASTB: case MMS_MN_VPBROADCASTW:
 	case MMS_MN_VPBROADCASTD: case MMS_MN_VPBROADCASTQ:
-		return broadcast(m, i, address);
+		return vector_broadcast(m, i, address);
 	default:
 		return MMS_UNSUPPORTED;
 	}

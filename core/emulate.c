@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The emulator: which instruction does what, and the integer ones. Strings are
- * in emulate-string.c, vectors in emulate-vector.c. See emulate.h.
+ * The emulator: chooses an instruction's function, and does the integer
+ * instructions. Strings are in emulate-string.c, vectors in emulate-vector.c.
+ * See emulate.h.
  */
 #include "arithmetic.h"
 #include "operand.h"
 
-/* The register or immediate operand `n`, as wide as `bytes`. */
-static uint64_t read_operand(struct mms_machine *m,
-			     const struct mms_instruction *i, unsigned int n,
-			     unsigned int bytes)
+/* Reads the register or immediate operand `n` of `bytes` bytes. */
+static uint64_t emulate_read_operand(struct mms_machine *m,
+				     const struct mms_instruction *i, unsigned int n,
+				     unsigned int bytes)
 {
 	switch (i->opcode->operands[n]) {
 	case MMS_OPERAND_R8_REG: case MMS_OPERAND_R16_REG:
@@ -68,9 +69,9 @@ uint64_t mms_effective_address(struct mms_machine *m,
 	return address;
 }
 
-/* mov, in the widths and directions that nearly all accesses have. */
-static enum mms_result move(struct mms_machine *m,
-			    const struct mms_instruction *i, uint64_t address)
+/* MOV, the instruction of nearly all accesses. */
+static enum mms_result emulate_move(struct mms_machine *m,
+				    const struct mms_instruction *i, uint64_t address)
 {
 	unsigned int bytes = i->memory_bytes;
 
@@ -79,7 +80,7 @@ static enum mms_result move(struct mms_machine *m,
 		return MMS_UNSUPPORTED;
 	mms_machine_begin(m, address);
 	if (mms_operand_is_memory(i, 0)) {
-		mms_store(m, address, read_operand(m, i, 1, bytes), bytes);
+		mms_store(m, address, emulate_read_operand(m, i, 1, bytes), bytes);
 	} else {
 		uint64_t value = mms_load(m, address, bytes);
 		bool moffs = i->memory == MMS_MEMORY_OFFSET;
@@ -91,9 +92,9 @@ static enum mms_result move(struct mms_machine *m,
 }
 
 /* Loads that widen or swap. */
-static enum mms_result load_into_register(struct mms_machine *m,
-					  const struct mms_instruction *i,
-					  uint64_t address)
+static enum mms_result emulate_load_into_register(struct mms_machine *m,
+						  const struct mms_instruction *i,
+						  uint64_t address)
 {
 	unsigned int bytes = i->memory_bytes;
 	unsigned int to = i->opcode->operands[0] == MMS_OPERAND_R16_REG ? 2 :
@@ -122,9 +123,9 @@ static enum mms_result load_into_register(struct mms_machine *m,
  * CMOVcc loads in any case, and clears the upper half of a 32-bit register
  * even when the condition doesn't hold.
  */
-static enum mms_result conditional_move(struct mms_machine *m,
-					const struct mms_instruction *i,
-					uint64_t address, unsigned int code)
+static enum mms_result emulate_conditional_move(struct mms_machine *m,
+						const struct mms_instruction *i,
+						uint64_t address, unsigned int code)
 {
 	unsigned int bytes = i->memory_bytes;
 	uint64_t value;
@@ -138,7 +139,7 @@ static enum mms_result conditional_move(struct mms_machine *m,
 	return MMS_DONE;
 }
 
-static bool is_compare(enum mms_mnemonic mnemonic)
+static bool emulate_is_compare(enum mms_mnemonic mnemonic)
 {
 	return mnemonic == MMS_MN_CMP || mnemonic == MMS_MN_TEST ||
 	       mnemonic == MMS_MN_BT;
@@ -146,13 +147,13 @@ static bool is_compare(enum mms_mnemonic mnemonic)
 
 /*
  * Locked ADD, SUB, INC, DEC, ADC and SBB are one fetch-and-add on the device's
- * memory, which returns what was there. There is no instruction that returns
- * the old value of a locked AND, OR, XOR, NOT, NEG or bit operation, so those
- * are a load and a store under the lock that every traced access takes.
+ * memory, which returns the old value. No instruction returns the old value of
+ * a locked AND, OR, XOR, NOT, NEG or bit operation, so those are a load and a
+ * store under the lock that every traced access takes.
  */
-static bool fetch_and_add(struct mms_machine *m,
-			  const struct mms_instruction *i, uint64_t address,
-			  uint64_t operand, uint64_t *old)
+static bool emulate_fetch_and_add(struct mms_machine *m,
+				  const struct mms_instruction *i, uint64_t address,
+				  uint64_t operand, uint64_t *old)
 {
 	uint64_t carry = m->flags & MMS_FLAG_CF ? 1 : 0;
 	uint64_t addend;
@@ -175,57 +176,57 @@ static bool fetch_and_add(struct mms_machine *m,
 }
 
 /* op memory, x: ALU, shifts and bit tests with memory as destination. */
-static enum mms_result binary_to_memory(struct mms_machine *m,
-					const struct mms_instruction *i,
-					uint64_t address, uint64_t operand)
+static enum mms_result emulate_binary_to_memory(struct mms_machine *m,
+						const struct mms_instruction *i,
+						uint64_t address, uint64_t operand)
 {
 	unsigned int bytes = i->memory_bytes;
 	uint64_t value, result = 0;
 
 	mms_machine_begin(m, address);
-	if (fetch_and_add(m, i, address, operand, &value)) {
+	if (emulate_fetch_and_add(m, i, address, operand, &value)) {
 		mms_binary(i->opcode->mnemonic, value, operand, bytes,
 			   &m->flags, &result);
 	} else {
 		value = mms_load(m, address, bytes);
 		mms_binary(i->opcode->mnemonic, value, operand, bytes,
 			   &m->flags, &result);
-		if (!is_compare(i->opcode->mnemonic))
+		if (!emulate_is_compare(i->opcode->mnemonic))
 			mms_store(m, address, result, bytes);
 	}
 	mms_machine_end(m);
 	return MMS_DONE;
 }
 
-static enum mms_result binary(struct mms_machine *m,
-			      const struct mms_instruction *i, uint64_t address)
+static enum mms_result emulate_binary(struct mms_machine *m,
+				      const struct mms_instruction *i, uint64_t address)
 {
 	unsigned int bytes = i->memory_bytes;
 	uint64_t value, result = 0;
 
 	if (mms_operand_is_memory(i, 0)) {
-		/* in rotations the carry may be an operand: read it before */
-		return binary_to_memory(m, i, address,
-					read_operand(m, i, 1, bytes));
+		/* read the operand before the operation changes the flags */
+		return emulate_binary_to_memory(m, i, address,
+						emulate_read_operand(m, i, 1, bytes));
 	}
 	mms_machine_begin(m, address);
 	value = mms_load(m, address, bytes);
 	mms_machine_end(m);
-	mms_binary(i->opcode->mnemonic, read_operand(m, i, 0, bytes), value,
+	mms_binary(i->opcode->mnemonic, emulate_read_operand(m, i, 0, bytes), value,
 		   bytes, &m->flags, &result);
-	if (!is_compare(i->opcode->mnemonic))
+	if (!emulate_is_compare(i->opcode->mnemonic))
 		mms_write_register(m, i, i->reg, bytes, result);
 	return MMS_DONE;
 }
 
-static enum mms_result unary(struct mms_machine *m,
-			     const struct mms_instruction *i, uint64_t address)
+static enum mms_result emulate_unary(struct mms_machine *m,
+				     const struct mms_instruction *i, uint64_t address)
 {
 	unsigned int bytes = i->memory_bytes;
 	uint64_t value, result = 0;
 
 	mms_machine_begin(m, address);
-	if (fetch_and_add(m, i, address, 0, &value)) {
+	if (emulate_fetch_and_add(m, i, address, 0, &value)) {
 		mms_unary(i->opcode->mnemonic, value, bytes, &m->flags, &result);
 	} else {
 		value = mms_load(m, address, bytes);
@@ -237,11 +238,11 @@ static enum mms_result unary(struct mms_machine *m,
 }
 
 /*
- * BT, BTS, BTR, BTC: with a register as the bit's number, the number reaches
- * beyond the operand, in both directions, in steps of the operand's width.
+ * BT, BTS, BTR, BTC: a bit number in a register can reach beyond the operand,
+ * in both directions, in steps of the operand's width.
  */
-static uint64_t bit_address(struct mms_machine *m,
-			    const struct mms_instruction *i, uint64_t address)
+static uint64_t emulate_bit_address(struct mms_machine *m,
+				    const struct mms_instruction *i, uint64_t address)
 {
 	unsigned int bytes = i->memory_bytes;
 	int64_t bit;
@@ -254,16 +255,16 @@ static uint64_t bit_address(struct mms_machine *m,
 				    (int64_t)bytes);
 }
 
-static enum mms_result bit_test(struct mms_machine *m,
-				const struct mms_instruction *i, uint64_t address)
+static enum mms_result emulate_bit_test(struct mms_machine *m,
+					const struct mms_instruction *i, uint64_t address)
 {
-	return binary_to_memory(m, i, address,
-				read_operand(m, i, 1, i->memory_bytes));
+	return emulate_binary_to_memory(m, i, address,
+					emulate_read_operand(m, i, 1, i->memory_bytes));
 }
 
-static enum mms_result double_shift(struct mms_machine *m,
-				    const struct mms_instruction *i,
-				    uint64_t address)
+static enum mms_result emulate_double_shift(struct mms_machine *m,
+					    const struct mms_instruction *i,
+					    uint64_t address)
 {
 	unsigned int bytes = i->memory_bytes;
 	uint64_t value;
@@ -272,16 +273,16 @@ static enum mms_result double_shift(struct mms_machine *m,
 	value = mms_load(m, address, bytes);
 	value = mms_double_shift(i->opcode->mnemonic == MMS_MN_SHLD, value,
 				 mms_read_register(m, i, i->reg, bytes),
-				 (unsigned int)read_operand(m, i, 2, 1), bytes,
+				 (unsigned int)emulate_read_operand(m, i, 2, 1), bytes,
 				 &m->flags);
 	mms_store(m, address, value, bytes);
 	mms_machine_end(m);
 	return MMS_DONE;
 }
 
-/* XCHG is locked whether it says so or not. */
-static enum mms_result exchange(struct mms_machine *m,
-				const struct mms_instruction *i, uint64_t address)
+/* XCHG is locked with and without a LOCK prefix. */
+static enum mms_result emulate_exchange(struct mms_machine *m,
+					const struct mms_instruction *i, uint64_t address)
 {
 	unsigned int bytes = i->memory_bytes;
 	uint64_t value = mms_read_register(m, i, i->reg, bytes), old = 0;
@@ -294,9 +295,9 @@ static enum mms_result exchange(struct mms_machine *m,
 	return MMS_DONE;
 }
 
-static enum mms_result exchange_add(struct mms_machine *m,
-				    const struct mms_instruction *i,
-				    uint64_t address)
+static enum mms_result emulate_exchange_add(struct mms_machine *m,
+					    const struct mms_instruction *i,
+					    uint64_t address)
 {
 	unsigned int bytes = i->memory_bytes;
 	uint64_t value = mms_read_register(m, i, i->reg, bytes), old = 0, sum;
@@ -315,10 +316,10 @@ static enum mms_result exchange_add(struct mms_machine *m,
 	return MMS_DONE;
 }
 
-/* The destination is written in any case: with what was there on inequality. */
-static enum mms_result compare_exchange(struct mms_machine *m,
-					const struct mms_instruction *i,
-					uint64_t address)
+/* The destination is always written: if unequal, with its old value. */
+static enum mms_result emulate_compare_exchange(struct mms_machine *m,
+						const struct mms_instruction *i,
+						uint64_t address)
 {
 	unsigned int bytes = i->memory_bytes;
 	uint64_t value = mms_read_register(m, i, i->reg, bytes);
@@ -341,9 +342,9 @@ static enum mms_result compare_exchange(struct mms_machine *m,
 }
 
 /* CMPXCHG8B and CMPXCHG16B: two registers of half the width on each side. */
-static enum mms_result compare_exchange_pair(struct mms_machine *m,
-					     const struct mms_instruction *i,
-					     uint64_t address)
+static enum mms_result emulate_compare_exchange_pair(struct mms_machine *m,
+						     const struct mms_instruction *i,
+						     uint64_t address)
 {
 	unsigned int half = i->memory_bytes / 2;
 	uint64_t value[2], expected[2], old[2] = { 0, 0 };
@@ -381,9 +382,9 @@ static enum mms_result compare_exchange_pair(struct mms_machine *m,
 	return MMS_DONE;
 }
 
-static enum mms_result multiply_divide(struct mms_machine *m,
-				       const struct mms_instruction *i,
-				       uint64_t address)
+static enum mms_result emulate_multiply_divide(struct mms_machine *m,
+					       const struct mms_instruction *i,
+					       uint64_t address)
 {
 	enum mms_mnemonic mnemonic = i->opcode->mnemonic;
 	bool is_signed = mnemonic == MMS_MN_IMUL || mnemonic == MMS_MN_IDIV;
@@ -413,8 +414,8 @@ static enum mms_result multiply_divide(struct mms_machine *m,
 }
 
 /* Instructions that compute a register from memory and perhaps another one. */
-static enum mms_result scan(struct mms_machine *m,
-			    const struct mms_instruction *i, uint64_t address)
+static enum mms_result emulate_scan(struct mms_machine *m,
+				    const struct mms_instruction *i, uint64_t address)
 {
 	enum mms_mnemonic mnemonic = i->opcode->mnemonic;
 	unsigned int bytes = i->memory_bytes, bytes_written = bytes, to = i->reg;
@@ -430,9 +431,9 @@ static enum mms_result scan(struct mms_machine *m,
 			mms_read_register(m, i, i->reg, bytes);
 		break;
 	case MMS_MN_BSF: case MMS_MN_BSR:
-		/* a zero leaves the destination as it was, all 64 bits of it
-		 * on some CPUs: the instruction is given the whole register,
-		 * and says what becomes of it */
+		/* a zero leaves the destination unchanged, on some CPUs all 64
+		 * bits of it: the instruction gets the whole register and
+		 * changes it as the CPU does */
 		other = *mms_register(m, i->reg);
 		bytes_written = 8;
 		break;
@@ -456,9 +457,9 @@ static enum mms_result scan(struct mms_machine *m,
 	return MMS_DONE;
 }
 
-static enum mms_result multiply_wide(struct mms_machine *m,
-				     const struct mms_instruction *i,
-				     uint64_t address)
+static enum mms_result emulate_multiply_wide(struct mms_machine *m,
+					     const struct mms_instruction *i,
+					     uint64_t address)
 {
 	unsigned int bytes = i->memory_bytes;
 	uint64_t value, low, high, flags = 0;
@@ -473,8 +474,8 @@ static enum mms_result multiply_wide(struct mms_machine *m,
 	return MMS_DONE;
 }
 
-static enum mms_result crc32(struct mms_machine *m,
-			     const struct mms_instruction *i, uint64_t address)
+static enum mms_result emulate_crc32(struct mms_machine *m,
+				     const struct mms_instruction *i, uint64_t address)
 {
 	uint64_t value;
 
@@ -487,9 +488,9 @@ static enum mms_result crc32(struct mms_machine *m,
 	return MMS_DONE;
 }
 
-static enum mms_result store_from_register(struct mms_machine *m,
-					   const struct mms_instruction *i,
-					   uint64_t address)
+static enum mms_result emulate_store_from_register(struct mms_machine *m,
+						   const struct mms_instruction *i,
+						   uint64_t address)
 {
 	unsigned int bytes = i->memory_bytes;
 	uint64_t value = mms_read_register(m, i, i->reg, bytes);
@@ -502,8 +503,8 @@ static enum mms_result store_from_register(struct mms_machine *m,
 	return MMS_DONE;
 }
 
-static enum mms_result set_on_condition(struct mms_machine *m,
-					uint64_t address, unsigned int code)
+static enum mms_result emulate_set_on_condition(struct mms_machine *m,
+						uint64_t address, unsigned int code)
 {
 	mms_machine_begin(m, address);
 	mms_store(m, address, mms_condition(code, m->flags), 1);
@@ -512,9 +513,9 @@ static enum mms_result set_on_condition(struct mms_machine *m,
 }
 
 /* PUSH, POP, CALL and JMP through device memory. */
-static enum mms_result stack_or_jump(struct mms_machine *m,
-				     const struct mms_instruction *i,
-				     uint64_t address)
+static enum mms_result emulate_stack_or_jump(struct mms_machine *m,
+					     const struct mms_instruction *i,
+					     uint64_t address)
 {
 	enum mms_mnemonic mnemonic = i->opcode->mnemonic;
 	unsigned int bytes = i->memory_bytes;
@@ -530,7 +531,7 @@ static enum mms_result stack_or_jump(struct mms_machine *m,
 	if (mnemonic == MMS_MN_POP) {
 		if (mms_machine_memory_load(m, *sp, &value, bytes))
 			return MMS_MEMORY_FAULT;
-		/* with rsp as its base, the address counts from after the pop */
+		/* with rsp as base, the address is computed after the pop */
 		*sp += bytes;
 		address = mms_effective_address(m, i);
 		if (!mms_machine_is_device(m, address, bytes)) {
@@ -542,7 +543,7 @@ static enum mms_result stack_or_jump(struct mms_machine *m,
 		mms_machine_end(m);
 		return MMS_DONE;
 	}
-	/* the stack first: once the device was read there is no way back */
+	/* the stack first: reading the device can't be undone */
 	if (mnemonic != MMS_MN_JMP &&
 	    mms_machine_memory_writable(m, *sp - bytes, bytes))
 		return MMS_MEMORY_FAULT;
@@ -561,7 +562,7 @@ static enum mms_result stack_or_jump(struct mms_machine *m,
 	return MMS_DONE;
 }
 
-static enum mms_result translate(struct mms_machine *m, uint64_t address)
+static enum mms_result emulate_translate(struct mms_machine *m, uint64_t address)
 {
 	uint64_t value;
 
@@ -573,9 +574,9 @@ static enum mms_result translate(struct mms_machine *m, uint64_t address)
 	return MMS_DONE;
 }
 
-/* MOVDIR64B: 64 bytes from memory to where a register points, in one store. */
-static enum mms_result move_64_bytes(struct mms_machine *m,
-				     const struct mms_instruction *i)
+/* MOVDIR64B: 64 bytes from memory to the address in a register, in one store. */
+static enum mms_result emulate_move_64_bytes(struct mms_machine *m,
+					     const struct mms_instruction *i)
 {
 	uint64_t from = mms_effective_address(m, i);
 	uint64_t to = *mms_register(m, i->reg);
@@ -606,34 +607,34 @@ static enum mms_result emulate_integer(struct mms_machine *m,
 	case MMS_MN_TEST:
 	case MMS_MN_ROL: case MMS_MN_ROR: case MMS_MN_RCL: case MMS_MN_RCR:
 	case MMS_MN_SHL: case MMS_MN_SAL: case MMS_MN_SHR: case MMS_MN_SAR:
-		return binary(m, i, address);
+		return emulate_binary(m, i, address);
 	case MMS_MN_BT: case MMS_MN_BTS: case MMS_MN_BTR: case MMS_MN_BTC:
-		return bit_test(m, i, address);
+		return emulate_bit_test(m, i, address);
 	case MMS_MN_INC: case MMS_MN_DEC: case MMS_MN_NOT: case MMS_MN_NEG:
-		return unary(m, i, address);
+		return emulate_unary(m, i, address);
 	case MMS_MN_SHLD: case MMS_MN_SHRD:
-		return double_shift(m, i, address);
+		return emulate_double_shift(m, i, address);
 	case MMS_MN_MOVZX: case MMS_MN_MOVSX: case MMS_MN_MOVSXD:
-		return load_into_register(m, i, address);
+		return emulate_load_into_register(m, i, address);
 	case MMS_MN_MOVBE:
 		return mms_operand_is_memory(i, 0) ?
-			       store_from_register(m, i, address) :
-			       load_into_register(m, i, address);
+			       emulate_store_from_register(m, i, address) :
+			       emulate_load_into_register(m, i, address);
 	case MMS_MN_MOVNTI: case MMS_MN_MOVDIRI:
-		return store_from_register(m, i, address);
+		return emulate_store_from_register(m, i, address);
 	case MMS_MN_XCHG:
-		return exchange(m, i, address);
+		return emulate_exchange(m, i, address);
 	case MMS_MN_XADD:
-		return exchange_add(m, i, address);
+		return emulate_exchange_add(m, i, address);
 	case MMS_MN_CMPXCHG:
-		return compare_exchange(m, i, address);
+		return emulate_compare_exchange(m, i, address);
 	case MMS_MN_CMPXCHG8B: case MMS_MN_CMPXCHG16B:
-		return compare_exchange_pair(m, i, address);
+		return emulate_compare_exchange_pair(m, i, address);
 	case MMS_MN_IMUL:
-		return i->opcode->operands[1] ? scan(m, i, address) :
-						multiply_divide(m, i, address);
+		return i->opcode->operands[1] ? emulate_scan(m, i, address) :
+						emulate_multiply_divide(m, i, address);
 	case MMS_MN_MUL: case MMS_MN_DIV: case MMS_MN_IDIV:
-		return multiply_divide(m, i, address);
+		return emulate_multiply_divide(m, i, address);
 	case MMS_MN_BSF: case MMS_MN_BSR: case MMS_MN_TZCNT:
 	case MMS_MN_LZCNT: case MMS_MN_POPCNT: case MMS_MN_ANDN:
 	case MMS_MN_BLSI: case MMS_MN_BLSMSK: case MMS_MN_BLSR:
@@ -641,15 +642,15 @@ static enum mms_result emulate_integer(struct mms_machine *m,
 	case MMS_MN_PEXT: case MMS_MN_RORX: case MMS_MN_SARX:
 	case MMS_MN_SHLX: case MMS_MN_SHRX: case MMS_MN_ADCX:
 	case MMS_MN_ADOX:
-		return scan(m, i, address);
+		return emulate_scan(m, i, address);
 	case MMS_MN_MULX:
-		return multiply_wide(m, i, address);
+		return emulate_multiply_wide(m, i, address);
 	case MMS_MN_CRC32:
-		return crc32(m, i, address);
+		return emulate_crc32(m, i, address);
 	case MMS_MN_PUSH: case MMS_MN_POP: case MMS_MN_CALL: case MMS_MN_JMP:
-		return stack_or_jump(m, i, address);
+		return emulate_stack_or_jump(m, i, address);
 	case MMS_MN_XLATB:
-		return translate(m, address);
+		return emulate_translate(m, address);
 	case MMS_MN_CLFLUSH: case MMS_MN_CLFLUSHOPT: case MMS_MN_CLWB:
 		mms_machine_flush(m, address, i->opcode->mnemonic);
 		return MMS_DONE;
@@ -659,7 +660,7 @@ static enum mms_result emulate_integer(struct mms_machine *m,
 }
 
 /* SETcc and CMOVcc carry their condition in the opcode's low four bits. */
-static int condition_of(enum mms_mnemonic mnemonic, bool *sets)
+static int emulate_condition_of(enum mms_mnemonic mnemonic, bool *sets)
 {
 	static const struct {
 		uint16_t set, move;
@@ -709,7 +710,7 @@ enum mms_result mms_emulate(struct mms_machine *m,
 		break;
 	}
 	if (mnemonic == MMS_MN_MOVDIR64B) {
-		result = move_64_bytes(m, i);
+		result = emulate_move_64_bytes(m, i);
 		if (result == MMS_DONE)
 			m->ip += i->length;
 		return result;
@@ -717,16 +718,16 @@ enum mms_result mms_emulate(struct mms_machine *m,
 	address = mms_effective_address(m, i);
 	if (mnemonic == MMS_MN_BT || mnemonic == MMS_MN_BTS ||
 	    mnemonic == MMS_MN_BTR || mnemonic == MMS_MN_BTC)
-		address = bit_address(m, i, address);
+		address = emulate_bit_address(m, i, address);
 	if (!mms_machine_is_device(m, address,
 				   i->memory_bytes ? i->memory_bytes : 1))
 		return MMS_NO_DEVICE;
 
 	if (mnemonic == MMS_MN_MOV) {
-		result = move(m, i, address);
-	} else if ((code = condition_of(mnemonic, &sets)) >= 0) {
-		result = sets ? set_on_condition(m, address, (unsigned int)code) :
-				conditional_move(m, i, address, (unsigned int)code);
+		result = emulate_move(m, i, address);
+	} else if ((code = emulate_condition_of(mnemonic, &sets)) >= 0) {
+		result = sets ? emulate_set_on_condition(m, address, (unsigned int)code) :
+				emulate_conditional_move(m, i, address, (unsigned int)code);
 	} else {
 		result = emulate_integer(m, i, address);
 		if (result == MMS_UNSUPPORTED)

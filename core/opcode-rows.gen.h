@@ -22308,7 +22308,7 @@ static const struct mms_opcode mms_opcodes[4461] = {
 	{ 0 },
 };
 
-/* Where in mms_opcodes the rows of an opcode begin; those of the next opcode end them. */
+/* Place in mms_opcodes of an opcode's first row. The next opcode's rows follow its last. */
 static const uint16_t mms_opcode_start[MMS_MAP_COUNT][257] = {
 	[MMS_MAP_LEGACY] = {
 		0, 1, 4, 5, 8, 9, 12, 12, 12, 13, 16, 17,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Names of mnemonics, operand kinds and opcode opcodeMaps.
+ * Names of mnemonics, operand kinds and opcode maps.
  * Generated from iced-x86's instruction tables by dev/core-proof/opcode-table.ts:
  * `npm run generate` writes it. Never edit it.
  */

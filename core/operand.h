@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Registers and operands, as the parts of the emulator share them. */
+/* Registers and operands, shared by the parts of the emulator. */
 #ifndef MMIOSTRIDER_OPERAND_H
 #define MMIOSTRIDER_OPERAND_H
 
@@ -39,7 +39,7 @@ static inline uint64_t mms_read_register(struct mms_machine *m,
 	return mms_truncate(*mms_register(m, number), bytes);
 }
 
-/* Four bytes clear the upper half; one and two leave the rest as it was. */
+/* Four bytes clear the upper half; one and two leave the other bytes unchanged. */
 static inline void mms_write_register(struct mms_machine *m,
 				      const struct mms_instruction *i,
 				      unsigned int number, unsigned int bytes,
@@ -58,7 +58,7 @@ static inline void mms_write_register(struct mms_machine *m,
 	}
 }
 
-/* Whether operand `n` is the memory operand. */
+/* Returns true if operand `n` is the memory operand. */
 static inline bool mms_operand_is_memory(const struct mms_instruction *i,
 					 unsigned int n)
 {
@@ -75,7 +75,7 @@ static inline bool mms_operand_is_memory(const struct mms_instruction *i,
 	}
 }
 
-/* Loads and stores of up to 8 bytes on device memory as numbers. */
+/* Load and store up to 8 bytes of device memory as a number. */
 static inline uint64_t mms_load(struct mms_machine *m, uint64_t address,
 				unsigned int bytes)
 {

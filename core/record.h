@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The record and the ring as core, agent and recorder share them: the only
- * definition in C. src/trace/record.ts states the same in TypeScript; a test
- * compares the two with what the compiler says.
+ * The record and the ring, shared by core, agent and recorder: the only
+ * definition in C. src/trace/record.ts is the same in TypeScript; a test
+ * compares it with the compiler's layout of this one.
  *
  * All integers are little endian. Neither structure has padding.
  */
@@ -25,15 +25,15 @@ enum mms_kind {
 	MMS_READ = 1,	/* a load from the device: address, width, value */
 	MMS_WRITE = 2,	/* a store to the device: address, width, value */
 	MMS_MAP = 3,	/* address: physical; value[0]: bytes; value[1]: decoy;
-			 * site: who called ioremap; width: enum mms_memory_type */
+			 * site: ioremap's caller; width: enum mms_memory_type */
 	MMS_UNMAP = 4,	/* address: physical; value[0]: bytes; value[1]: decoy;
 			 * site: 0 */
 	MMS_MARK = 5,	/* a user's marker: text */
-	MMS_LOST = 6,	/* value[0]: how many records were dropped here */
+	MMS_LOST = 6,	/* value[0]: the number of records dropped here */
 	MMS_ESCAPE = 7,	/* an instruction that was executed unemulated:
 			 * address: physical; value: its first 15 bytes;
-			 * width: how many of them there are */
-	MMS_SYMBOL = 8,	/* what the kernel calls `site` from here on: text */
+			 * width: their number */
+	MMS_SYMBOL = 8,	/* the kernel's symbol for `site` from here on: text */
 	MMS_MODULE = 9,	/* a module came or went: text its name, site its
 			 * first text address, mapping its text's bytes;
 			 * flags: MMS_F_GONE when it went */
@@ -41,9 +41,9 @@ enum mms_kind {
 
 /*
  * Text (MARK, SYMBOL, MODULE) lies in address and value[], 24 bytes a record,
- * `width` of them used; MMS_F_MORE says that the next record goes on with it.
- * An access wider than 16 bytes is likewise several records, each with the
- * width and address of its own part, all but the last flagged MMS_F_MORE.
+ * `width` of them used; MMS_F_MORE says that the next record continues it. An
+ * access wider than 16 bytes is several records, too, each with the width and
+ * address of its own part, all but the last flagged MMS_F_MORE.
  */
 #define MMS_TEXT_BYTES 24
 #define MMS_TEXT_OFFSET 16	/* of the text in the record: address, value */
@@ -58,15 +58,15 @@ enum mms_flags {
 	MMS_F_STRING = 1 << 5,	/* an element of a string instruction */
 	MMS_F_USER = 1 << 6,	/* the other side was user memory */
 	MMS_F_UNORDERED = 1 << 7, /* made without the lock: its place among
-				 * the other CPUs' records isn't certain, nor
-				 * whether the access that it interrupted, which
-				 * stands before it, came before it */
+				 * other CPUs' records is uncertain. The access
+				 * that it interrupted stands before it, but may
+				 * have come after it */
 	MMS_F_GONE = 1 << 8,	/* MODULE: unloaded */
 	MMS_F_STEPPED = 1 << 9,	/* made by single-stepping the instruction on
 				 * a copy of the operand */
 	MMS_F_VERBATIM = 1 << 10, /* only in imported traces. MARK: a line of
-				 * the log that says nothing else; LOST: its
-				 * line is among those that the header keeps */
+				 * the log without other meaning; LOST: the
+				 * header keeps its line */
 };
 
 enum mms_memory_type {
@@ -80,7 +80,7 @@ enum mms_memory_type {
 
 struct mms_record {
 	__u64 sequence;	/* place in the ring since the start, counted from 1;
-			 * written last: a reader knows the record by it */
+			 * written last: it completes the record */
 	__u64 tsc;	/* just before the access */
 	__u64 address;	/* physical */
 	__u64 value[2];	/* least significant first */
@@ -93,7 +93,7 @@ struct mms_record {
 	__u32 flags;	/* enum mms_flags */
 };
 
-/* The first page of what mmap() shows; the records follow it. */
+/* The first page of the device's mmap(); the records follow it. */
 struct mms_ring_head {
 	__u32 magic;		/* MMS_RING_MAGIC */
 	__u32 abi_version;	/* MMS_ABI_VERSION */

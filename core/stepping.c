@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Which instructions can be stepped, and how. See stepping.h. */
+/* Ways to step an instruction. See stepping.h. */
 #include "stepping.h"
 
-/* Whether a general register is an operand too: it can't be changed then. */
-static bool is_operand(const struct mms_instruction *i, unsigned int number)
+/* Returns true if a general register is an operand, too: it can't be changed then. */
+static bool stepping_is_operand(const struct mms_instruction *i, unsigned int number)
 {
 	unsigned int n;
 
@@ -27,8 +27,9 @@ static bool is_operand(const struct mms_instruction *i, unsigned int number)
 	       i->opcode->mnemonic == MMS_MN_IDIV;
 }
 
-/* A copy of the operand would come back with bytes that weren't stored. */
-static bool touches_a_part(const struct mms_instruction *i)
+/* Returns true if the instruction may store to a part of its operand only: a copy
+ * would come back with bytes that weren't stored. */
+static bool stepping_touches_a_part(const struct mms_instruction *i)
 {
 	if ((i->access & MMS_ACCESS_CONDITIONAL) || i->opmask)
 		return true;
@@ -44,13 +45,13 @@ static bool touches_a_part(const struct mms_instruction *i)
 
 int mms_step_register(const struct mms_instruction *i)
 {
-	if (!i->access || touches_a_part(i) || mms_is_vendors_branch(i) ||
+	if (!i->access || stepping_touches_a_part(i) || mms_is_vendors_branch(i) ||
 	    !i->memory_bytes || i->memory_bytes > MMS_STEP_BYTES_MAX)
 		return -1;
 	if (i->memory != MMS_MEMORY_MODRM || i->address_bytes != 8 || i->segment)
 		return -1;
 	if (i->base >= MMS_REGISTER_COUNT || i->base == MMS_RSP ||
-	    i->base == i->index || is_operand(i, i->base))
+	    i->base == i->index || stepping_is_operand(i, i->base))
 		return -1;
 	return i->base;
 }

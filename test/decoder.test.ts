@@ -93,17 +93,17 @@ test("an instruction needs all of its bytes, and none of those behind it", () =>
 
 /** Mistakes that a decoder could have: what decode.c says, and what it would say then. */
 const mistakes = [
-  ["the displacement isn't sign-extended", "sign_extend(take(c), 1)", "take(c)"],
+  ["the displacement isn't sign-extended", "decode_sign_extend(decode_take(c), 1)", "decode_take(c)"],
   ["REX.X is forgotten", "((sib >> 3) & 7) | (i->rex & 2) << 2", "((sib >> 3) & 7)"],
   ["a second segment prefix doesn't win", "i->segment = MMS_SEGMENT_GS;", "i->segment = MMS_SEGMENT_FS;"],
-  ["REX counts before a prefix", "if (is_legacy_prefix(byte) || (byte & 0xf0) == 0x40)\n\t\t\t\tcontinue;", ""],
+  ["REX counts before a prefix", "if (decode_is_legacy_prefix(byte) || (byte & 0xf0) == 0x40)\n\t\t\t\tcontinue;", ""],
   ["rbp is taken for no base behind a SIB byte", "if (rm == 5 && mod == 0)\n\t\t\ti->base = MMS_NO_REGISTER;", ""],
   [
     "66 outweighs F3",
     "if (c->situation & MANDATORY_NONE)\n\t\t\tc->situation ^= MANDATORY_NONE | MANDATORY_66;",
     "c->situation = MANDATORY_66;",
   ],
-  ["EVEX's disp8 isn't scaled", "*= disp8_scale(row->tuple, i->broadcast);", "*= 1;"],
+  ["EVEX's disp8 isn't scaled", "*= decode_disp8_scale(row->tuple, i->broadcast);", "*= 1;"],
   ["a moffs address is short", "i->prefixes & MMS_PREFIX_67 ? 4 : 8);", "4);"],
   ["LOCK is let through", "!(row->flags & MMS_O_LOCK) || !i->memory", "!i->memory"],
 ] as const;

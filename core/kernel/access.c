@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Accesses to devices and their records: the order among them, one operation
- * of the width that was asked for, and its place in the ring.
+ * Accesses to devices and their records: the order of the accesses, the one
+ * operation of the right width that makes each, and its place in the ring.
  */
 #include <linux/io.h>
 #include <linux/log2.h>
@@ -30,18 +30,18 @@ static struct mms_lock locks[LOCKS_MAX] = {
 };
 
 /*
- * How far this CPU is with an access. An NMI that interrupts it must not wait
- * for the lock, and needn't: while this CPU holds it nobody else makes an
- * access. Only between the claim of a place in the ring and the access, and
- * while waiting for the lock, the place of the NMI's records isn't certain.
+ * This CPU's stage in an access. An NMI that interrupts it must not wait for
+ * the lock, and needn't: while this CPU holds the lock, no other CPU makes an
+ * access. The place of the NMI's records is uncertain only while this CPU waits
+ * for the lock, and between the claim of a place in the ring and the access.
  */
 enum stage { FREE, WAITING, HOLDING, ACCESSING };
 static DEFINE_PER_CPU(enum stage, stage);
 
 bool mms_relaxed;
 
-static const struct mms_mapping *mapping_of(struct mms_cpu *cpu, u64 address,
-					    unsigned int bytes)
+static const struct mms_mapping *access_mapping_of(struct mms_cpu *cpu, u64 address,
+						   unsigned int bytes)
 {
 	const struct mms_mapping *m = cpu->mapping;
 
@@ -54,16 +54,16 @@ bool mms_machine_is_device(struct mms_machine *machine, uint64_t address,
 			   unsigned int bytes)
 {
 	return mms_is_decoy(address) &&
-	       mapping_of(mms_cpu_of(machine), address, bytes);
+	       access_mapping_of(mms_cpu_of(machine), address, bytes);
 }
 
 void mms_machine_begin(struct mms_machine *machine, uint64_t address)
 {
 	struct mms_cpu *cpu = mms_cpu_of(machine);
-	const struct mms_mapping *m = mapping_of(cpu, address, 1);
+	const struct mms_mapping *m = access_mapping_of(cpu, address, 1);
 	struct mms_lock *lock;
 
-	/* none: unmapped by another CPU this very moment */
+	/* no mapping: another CPU has just unmapped it */
 	if (cpu->site && m && !m->silent)
 		mms_ring_put_symbol(cpu->site);
 	if (this_cpu_read(stage) != FREE) {
@@ -86,7 +86,7 @@ void mms_machine_end(struct mms_machine *machine)
 
 	if (!cpu->lock)
 		return;
-	/* from here on the lock may be another CPU's */
+	/* from here on another CPU may hold the lock */
 	this_cpu_write(stage, WAITING);
 	mms_spin_unlock(&cpu->lock->spinlock);
 	cpu->lock = NULL;
@@ -114,9 +114,9 @@ void mms_access_hold(void (*work)(void))
 
 /* ---- Records ---- */
 
-static void init_access(struct mms_record *record, const struct mms_cpu *cpu,
-			const struct mms_mapping *m, u64 address,
-			enum mms_kind kind, u64 tsc)
+static void access_init_record(struct mms_record *record, const struct mms_cpu *cpu,
+			       const struct mms_mapping *m, u64 address,
+			       enum mms_kind kind, u64 tsc)
 {
 	*record = (struct mms_record){
 		.tsc = tsc,
@@ -130,8 +130,8 @@ static void init_access(struct mms_record *record, const struct mms_cpu *cpu,
 	};
 }
 
-/* An access that is being made: its places in the ring, claimed before it, so
- * that what interrupts us right after it is recorded after it. */
+/* An access in progress. Its places in the ring are claimed before it is made,
+ * so that an interruption right after it is recorded after it. */
 struct access {
 	const struct mms_mapping *mapping;
 	u64 address;
@@ -141,8 +141,8 @@ struct access {
 	u64 place;	/* of the next record */
 };
 
-/* `times`: how many accesses to these bytes one operation makes. */
-static void begin_access(struct access *a, struct mms_cpu *cpu, u64 address,
+/* `times`: the number of accesses that one operation makes to these bytes. */
+static void access_begin(struct access *a, struct mms_cpu *cpu, u64 address,
 			 unsigned int bytes, unsigned int times)
 {
 	unsigned int records = DIV_ROUND_UP(bytes, MMS_VALUE_BYTES) * times;
@@ -150,16 +150,16 @@ static void begin_access(struct access *a, struct mms_cpu *cpu, u64 address,
 	if (cpu->lock)
 		this_cpu_write(stage, ACCESSING);
 	barrier();
-	a->mapping = mapping_of(cpu, address, bytes);
+	a->mapping = access_mapping_of(cpu, address, bytes);
 	a->address = address;
 	a->bytes = bytes;
-	/* no mapping: unmapped by another CPU this very moment */
+	/* no mapping: another CPU has just unmapped it */
 	a->recorded = a->mapping && !a->mapping->silent &&
 		      mms_ring_begin(records, &a->place);
 	a->tsc = rdtsc();
 }
 
-static void was_accessed(struct mms_cpu *cpu)
+static void access_made(struct mms_cpu *cpu)
 {
 	barrier();
 	if (cpu->lock)
@@ -167,7 +167,7 @@ static void was_accessed(struct mms_cpu *cpu)
 }
 
 /* One record, or several where the value is too wide for one. */
-static void put_access(struct access *a, struct mms_cpu *cpu,
+static void access_put(struct access *a, struct mms_cpu *cpu,
 		       enum mms_kind kind, const void *value)
 {
 	struct mms_record record;
@@ -179,8 +179,8 @@ static void put_access(struct access *a, struct mms_cpu *cpu,
 		unsigned int part = min(a->bytes - at,
 					(unsigned int)MMS_VALUE_BYTES);
 
-		init_access(&record, cpu, a->mapping, a->address + at, kind,
-			    a->tsc);
+		access_init_record(&record, cpu, a->mapping, a->address + at, kind,
+				   a->tsc);
 		record.width = part;
 		memcpy(record.value, value + at, part);
 		if (at + part < a->bytes)
@@ -189,7 +189,7 @@ static void put_access(struct access *a, struct mms_cpu *cpu,
 	}
 }
 
-static void end_access(struct access *a)
+static void access_end(struct access *a)
 {
 	if (a->recorded)
 		mms_ring_end(a->place);
@@ -197,15 +197,15 @@ static void end_access(struct access *a)
 
 /* ---- Accesses ---- */
 
-static void *real_of(u64 address)
+static void *access_real(u64 address)
 {
 	return (void *)(address ^ MMS_DECOY_BIT);
 }
 
 /*
- * Accesses are in assembly, as readl() is: a sanitizer that checks the
- * compiler's own would report those that reach behind what the driver has
- * asked to map, as drivers' do.
+ * Accesses are in assembly, as readl() is. A sanitizer checks the compiler's
+ * own accesses and would report those beyond the range that the driver asked to
+ * map; drivers make such accesses.
  */
 #define THROUGH_REGISTER(move, constraint, type) do { \
 	type value; \
@@ -216,9 +216,9 @@ static void *real_of(u64 address)
 } while (0)
 
 /*
- * Wide accesses go through a vector register, which is put back: the
- * interrupted code may be using it. Interrupts are off. `keep` moves as much of
- * the register as `move` changes, which with a VEX prefix is all there is.
+ * Wide accesses go through a vector register, which is restored afterwards:
+ * the interrupted code may be using it. Interrupts are off. `keep` saves all
+ * bytes that `move` changes: with a VEX prefix, the whole register.
  */
 #define THROUGH_VECTOR(keep, whole, kept, move, vector, type) do { \
 	kept saved; \
@@ -230,8 +230,8 @@ static void *real_of(u64 address)
 		     : "m" (*(const volatile type *)from)); \
 } while (0)
 
-/* From `from` to `to` with one load and one store of that width. */
-static void copy(void *to, const void *from, unsigned int bytes)
+/* Copies `from` to `to` with one load and one store of that width. */
+static void access_copy(void *to, const void *from, unsigned int bytes)
 {
 	switch (bytes) {
 	case 1:
@@ -259,7 +259,7 @@ static void copy(void *to, const void *from, unsigned int bytes)
 				       "vmovdqu", "ymm0", struct bytes32);
 		break;
 	case 64:
-		/* a client CPU has the one without the other */
+		/* client CPUs have MOVDIR64B without AVX-512 */
 		if (boot_cpu_has(X86_FEATURE_AVX512F))
 			THROUGH_VECTOR("vmovdqu64", "zmm0", struct bytes64,
 				       "vmovdqu64", "zmm0", struct bytes64);
@@ -270,9 +270,9 @@ static void copy(void *to, const void *from, unsigned int bytes)
 }
 
 /*
- * How wide the next access is of what an instruction does to `left` bytes:
- * FXSAVE, far pointers and the like make several. Vector widths are only made
- * by instructions that have them.
+ * Returns the width of the next access of an instruction with `left` bytes to
+ * go: FXSAVE, far pointers and the like make several accesses. Only instructions
+ * of a vector width make accesses of that width.
  */
 static unsigned int access_bytes(unsigned int left)
 {
@@ -282,19 +282,19 @@ static unsigned int access_bytes(unsigned int left)
 }
 
 /* One access, with the operand's value at `value` loaded or stored. */
-static void access(struct mms_cpu *cpu, u64 address, enum mms_kind kind,
-		   void *value, unsigned int bytes)
+static void access_make(struct mms_cpu *cpu, u64 address, enum mms_kind kind,
+			void *value, unsigned int bytes)
 {
 	struct access a;
 
-	begin_access(&a, cpu, address, bytes, 1);
+	access_begin(&a, cpu, address, bytes, 1);
 	if (kind == MMS_READ)
-		copy(value, real_of(address), bytes);
+		access_copy(value, access_real(address), bytes);
 	else
-		copy(real_of(address), value, bytes);
-	was_accessed(cpu);
-	put_access(&a, cpu, kind, value);
-	end_access(&a);
+		access_copy(access_real(address), value, bytes);
+	access_made(cpu);
+	access_put(&a, cpu, kind, value);
+	access_end(&a);
 }
 
 static void access_in_parts(struct mms_machine *machine, u64 address,
@@ -304,7 +304,7 @@ static void access_in_parts(struct mms_machine *machine, u64 address,
 
 	for (at = 0; at < bytes; at += part) {
 		part = min(part, access_bytes(bytes - at));
-		access(mms_cpu_of(machine), address + at, kind, value + at, part);
+		access_make(mms_cpu_of(machine), address + at, kind, value + at, part);
 	}
 }
 
@@ -335,8 +335,8 @@ void mms_machine_store(struct mms_machine *machine, uint64_t address,
 		     : "r" (*(const type *)operand), \
 		       "0" (*(const type *)expected) : "cc")
 
-static void compare_exchange_16(void *real, const u64 *operand,
-				const u64 *expected, u64 *old)
+static void access_compare_exchange_16(void *real, const u64 *operand,
+				       const u64 *expected, u64 *old)
 {
 	asm volatile("lock cmpxchg16b %2"
 		     : "=a" (old[0]), "=d" (old[1]),
@@ -350,13 +350,13 @@ bool mms_machine_atomic(struct mms_machine *machine, uint64_t address,
 			const void *expected, void *old, unsigned int bytes)
 {
 	struct mms_cpu *cpu = mms_cpu_of(machine);
-	void *real = real_of(address);
+	void *real = access_real(address);
 	const void *stored = operand;
 	struct access a;
 	bool equal = true;
 	u64 sum;
 
-	begin_access(&a, cpu, address, bytes, 2);
+	access_begin(&a, cpu, address, bytes, 2);
 	switch (operation << 8 | bytes) {
 	case MMS_ATOMIC_EXCHANGE << 8 | 1: EXCHANGE(u8); break;
 	case MMS_ATOMIC_EXCHANGE << 8 | 2: EXCHANGE(u16); break;
@@ -370,9 +370,9 @@ bool mms_machine_atomic(struct mms_machine *machine, uint64_t address,
 	case MMS_ATOMIC_COMPARE_EXCHANGE << 8 | 2: COMPARE_EXCHANGE(u16); break;
 	case MMS_ATOMIC_COMPARE_EXCHANGE << 8 | 4: COMPARE_EXCHANGE(u32); break;
 	case MMS_ATOMIC_COMPARE_EXCHANGE << 8 | 8: COMPARE_EXCHANGE(u64); break;
-	default: compare_exchange_16(real, operand, expected, old); break;
+	default: access_compare_exchange_16(real, operand, expected, old); break;
 	}
-	was_accessed(cpu);
+	access_made(cpu);
 	if (operation == MMS_ATOMIC_ADD) {
 		sum = *(u64 *)old + *(const u64 *)operand;
 		stored = &sum;
@@ -382,16 +382,16 @@ bool mms_machine_atomic(struct mms_machine *machine, uint64_t address,
 			stored = old;	/* the bus sees a write all the same */
 	}
 	cpu->instruction_flags |= MMS_F_LOCKED;
-	put_access(&a, cpu, MMS_READ, old);
-	put_access(&a, cpu, MMS_WRITE, stored);
-	end_access(&a);
+	access_put(&a, cpu, MMS_READ, old);
+	access_put(&a, cpu, MMS_WRITE, stored);
+	access_end(&a);
 	return equal;
 }
 
 void mms_machine_flush(struct mms_machine *machine, uint64_t address,
 		       enum mms_mnemonic mnemonic)
 {
-	volatile u8 *line = real_of(address);
+	volatile u8 *line = access_real(address);
 
 	switch (mnemonic) {
 	case MMS_MN_CLWB:

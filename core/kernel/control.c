@@ -37,7 +37,7 @@ static u64 missed;		/* of the recording that ended */
 static atomic_t recorders;
 static DEFINE_MUTEX(reader);	/* threads of the recorder take turns */
 
-static __printf(2, 3) int fail(int error, const char *format, ...)
+static __printf(2, 3) int control_fail(int error, const char *format, ...)
 {
 	va_list arguments;
 
@@ -48,14 +48,14 @@ static __printf(2, 3) int fail(int error, const char *format, ...)
 }
 
 /*
- * The fence: in the lab, QEMU's log of what the devices receive is to show
- * which accesses were recorded. It logs this port, too, where nothing listens.
+ * The fence: in the lab, QEMU logs the accesses that devices receive. Writes to
+ * this port, where nothing listens, mark the recorded part in that log.
  */
 #define FENCE_PORT 0x80
 
 enum fence_end { FENCE_BEGIN = 1, FENCE_END };
 
-static void write_fence(enum fence_end end)
+static void control_write_fence(enum fence_end end)
 {
 	const u8 bytes[] = {
 		0x4d, 0x4d, 0x53, end,
@@ -67,30 +67,31 @@ static void write_fence(enum fence_end end)
 		outb(bytes[n], FENCE_PORT);
 }
 
-/* Each at one moment: no access is in the log's part and not in the trace. */
+/* Both run while no access is made: the marked part of the log and the trace
+ * hold the same accesses. */
 
-static void begin(void)
+static void control_begin(void)
 {
 	mms_ring_start();
-	write_fence(FENCE_BEGIN);
+	control_write_fence(FENCE_BEGIN);
 }
 
-static void end(void)
+static void control_end(void)
 {
 	mms_ring_stop();
-	write_fence(FENCE_END);
+	control_write_fence(FENCE_END);
 }
 
-static void stop_recording(void)
+static void control_stop_recording(void)
 {
 	if (state != RECORDING)
 		return;
 	/*
-	 * The hooks stay until the recorder closes: to disarm one takes a grace
-	 * period, in which what is mapped would have no decoy, and be a gap
-	 * among the accesses that are still recorded.
+	 * The hooks stay until the recorder closes. Disarming one takes a grace
+	 * period; mappings made in it would have no decoy, and their accesses
+	 * would be missing among those that are still recorded.
 	 */
-	mms_access_hold(end);
+	mms_access_hold(control_end);
 	mms_ring_settle();
 	missed = mms_hooks_missed();
 	state = STOPPED;
@@ -98,46 +99,46 @@ static void stop_recording(void)
 
 /* ---- Commands ---- */
 
-static int put_range(struct mms_range *ranges, unsigned int *count,
-		     const char *text)
+static int control_put_range(struct mms_range *ranges, unsigned int *count,
+			     const char *text)
 {
 	unsigned long long first, last;
 	char rest;
 
 	if (sscanf(text, "%llx-%llx%c", &first, &last, &rest) != 2 ||
 	    first > last)
-		return fail(-EINVAL, "not a range FIRST-LAST: %s", text);
+		return control_fail(-EINVAL, "not a range FIRST-LAST: %s", text);
 	if (*count == MMS_RANGES_MAX)
-		return fail(-ENOSPC, "more than %d ranges", MMS_RANGES_MAX);
+		return control_fail(-ENOSPC, "more than %d ranges", MMS_RANGES_MAX);
 	ranges[(*count)++] = (struct mms_range){ first, last };
 	return 0;
 }
 
-static int set_ring(const char *text)
+static int control_set_ring(const char *text)
 {
 	u64 bytes;
 
 	if (armed)
-		return fail(-EBUSY, "too late for this: ring %s", text);
+		return control_fail(-EBUSY, "too late for this: ring %s", text);
 	if (kstrtou64(text, 0, &bytes) || bytes < RING_BYTES_MIN ||
 	    bytes > RING_BYTES_MAX)
-		return fail(-EINVAL, "a ring has %llu to %llu bytes: %s",
-			    RING_BYTES_MIN, RING_BYTES_MAX, text);
+		return control_fail(-EINVAL, "a ring has %llu to %llu bytes: %s",
+				    RING_BYTES_MIN, RING_BYTES_MAX, text);
 	ring_bytes = bytes;
 	return 0;
 }
 
-static int set_fence(const char *text)
+static int control_set_fence(const char *text)
 {
 	if (strlen(text) != 8 || kstrtou32(text, 16, &fence))
-		return fail(-EINVAL, "a fence has eight hexadecimal digits: %s",
-			    text);
+		return control_fail(-EINVAL, "a fence has eight hexadecimal digits: %s",
+				    text);
 	fenced = true;
 	return 0;
 }
 
-/* What takes time. The hooks do nothing until recording begins. */
-static int arm(void)
+/* Does the slow part. The hooks do nothing until recording begins. */
+static int control_arm(void)
 {
 	int error;
 
@@ -145,51 +146,51 @@ static int arm(void)
 		return 0;
 	error = mms_ring_allocate(ring_bytes);
 	if (error)
-		return fail(error, "no memory for a ring of %llu bytes",
-			    ring_bytes);
+		return control_fail(error, "no memory for a ring of %llu bytes",
+				    ring_bytes);
 	error = mms_hooks_arm();
 	if (error) {
 		mms_ring_free();
-		return fail(error, "no probe on the ioremap family: error %d",
-			    error);
+		return control_fail(error, "no probe on the ioremap family: error %d",
+				    error);
 	}
 	armed = true;
 	return 0;
 }
 
-static void disarm(void)
+static void control_disarm(void)
 {
 	mms_hooks_disarm();
 	mms_ring_free();
 	armed = false;
 }
 
-static int start(void)
+static int control_start(void)
 {
-	int error = arm();
+	int error = control_arm();
 
 	if (error)
 		return error;
 	missed = 0;
-	mms_mapping_start_recording(begin);
+	mms_mapping_start_recording(control_begin);
 	state = RECORDING;
 	return 0;
 }
 
-static int check(void)
+static int control_check(void)
 {
 	int error = mms_hooks_check();
 
 	if (error)
-		return fail(error, "ioremap and iounmap don't reach their hooks");
+		return control_fail(error, "ioremap and iounmap don't reach their hooks");
 	error = mms_fault_check();
 	if (error)
-		return fail(error, "a fault on a decoy isn't emulated");
+		return control_fail(error, "a fault on a decoy isn't emulated");
 	return 0;
 }
 
-static bool has_argument(const char *line, const char *command,
-			 const char **argument)
+static bool control_has_argument(const char *line, const char *command,
+				 const char **argument)
 {
 	size_t length = strlen(command);
 
@@ -199,19 +200,19 @@ static bool has_argument(const char *line, const char *command,
 	return true;
 }
 
-static int set_up(const char *line)
+static int control_set_up(const char *line)
 {
 	const char *argument;
 
-	if (has_argument(line, "range", &argument))
-		return put_range(mms_filter.range, &mms_filter.ranges, argument);
-	if (has_argument(line, "exclude", &argument))
-		return put_range(mms_filter.exclude, &mms_filter.excludes,
-				 argument);
-	if (has_argument(line, "ring", &argument))
-		return set_ring(argument);
-	if (has_argument(line, "fence", &argument))
-		return set_fence(argument);
+	if (control_has_argument(line, "range", &argument))
+		return control_put_range(mms_filter.range, &mms_filter.ranges, argument);
+	if (control_has_argument(line, "exclude", &argument))
+		return control_put_range(mms_filter.exclude, &mms_filter.excludes,
+					 argument);
+	if (control_has_argument(line, "ring", &argument))
+		return control_set_ring(argument);
+	if (control_has_argument(line, "fence", &argument))
+		return control_set_fence(argument);
 	if (!strcmp(line, "all"))
 		mms_filter.all = true;
 	else if (!strcmp(line, "exclude-wc"))
@@ -221,15 +222,15 @@ static int set_up(const char *line)
 	else if (!strcmp(line, "clean-room"))
 		mms_clean_room = true;
 	else if (!strcmp(line, "arm"))
-		return arm();
+		return control_arm();
 	else if (!strcmp(line, "start"))
-		return start();
+		return control_start();
 	else
-		return fail(-EINVAL, "not a command: %s", line);
+		return control_fail(-EINVAL, "not a command: %s", line);
 	return 0;
 }
 
-static bool is_set_up(const char *line)
+static bool control_is_set_up(const char *line)
 {
 	static const char *const words[] = {
 		"range", "exclude", "ring", "fence", "all", "exclude-wc",
@@ -244,31 +245,31 @@ static bool is_set_up(const char *line)
 	return false;
 }
 
-static int execute(const char *line, bool marker_only)
+static int control_execute(const char *line, bool marker_only)
 {
 	const char *argument;
 
-	if (has_argument(line, "mark", &argument)) {
+	if (control_has_argument(line, "mark", &argument)) {
 		if (state != RECORDING)
-			return fail(-EBUSY, "no recording is under way");
+			return control_fail(-EBUSY, "no recording is under way");
 		mms_ring_put_text(MMS_MARK, 0, 0, 0, argument,
 				  strlen(argument));
 		return 0;
 	}
 	if (marker_only)
-		return fail(-EPERM, "only the recorder may say: %s", line);
-	if (is_set_up(line)) {
+		return control_fail(-EPERM, "only the recorder may say: %s", line);
+	if (control_is_set_up(line)) {
 		if (state != IDLE)
-			return fail(-EBUSY, "too late for this: %s", line);
-		return set_up(line);
+			return control_fail(-EBUSY, "too late for this: %s", line);
+		return control_set_up(line);
 	}
 	if (strcmp(line, "check") && strcmp(line, "stop"))
-		return fail(-EINVAL, "not a command: %s", line);
+		return control_fail(-EINVAL, "not a command: %s", line);
 	if (state != RECORDING)
-		return fail(-EBUSY, "no recording is under way");
+		return control_fail(-EBUSY, "no recording is under way");
 	if (!strcmp(line, "check"))
-		return check();
-	stop_recording();
+		return control_check();
+	control_stop_recording();
 	return 0;
 }
 
@@ -290,14 +291,14 @@ static ssize_t control_write(struct file *file, const char __user *buffer,
 	if (line[length - 1] == '\n')
 		line[--length] = '\0';
 	mutex_lock(&control);
-	/* what is behind a NUL or a second line would be taken without
-	 * having been looked at, and said again in the status */
+	/* text after a NUL or in a second line would go unchecked, and would
+	 * be repeated in the status */
 	if (strlen(line) != length || memchr(line, '\n', length))
-		error = fail(-EINVAL, "a command is one line of text");
+		error = control_fail(-EINVAL, "a command is one line of text");
 	else
-		error = execute(line, !(file->f_mode & FMODE_READ));
+		error = control_execute(line, !(file->f_mode & FMODE_READ));
 	if (!error)
-		fail(0, "-");
+		control_fail(0, "-");
 	mutex_unlock(&control);
 	kfree(line);
 	return error ? error : size;
@@ -305,7 +306,7 @@ static ssize_t control_write(struct file *file, const char __user *buffer,
 
 /* ---- Status ---- */
 
-static char *describe(void)
+static char *control_describe(void)
 {
 	char *text = kvmalloc(STATUS_BYTES_MAX, GFP_KERNEL);
 	size_t length;
@@ -336,9 +337,9 @@ static char *describe(void)
 	return text;
 }
 
-/* ---- The three ways to open it ---- */
+/* ---- The three ways to open the device ---- */
 
-static int open_recorder(void)
+static int control_open_recorder(void)
 {
 	if (atomic_cmpxchg(&recorders, 0, 1))
 		return -EBUSY;
@@ -349,27 +350,27 @@ static int open_recorder(void)
 	mms_clean_room = false;
 	fenced = false;
 	ring_bytes = RING_BYTES_DEFAULT;
-	fail(0, "-");
+	control_fail(0, "-");
 	mutex_unlock(&control);
 	return 0;
 }
 
 static int control_open(struct inode *inode, struct file *file)
 {
-	/* misc_open() left its own pointer there, which isn't ours to free */
+	/* misc_open() left its own pointer here, which we must not free */
 	file->private_data = NULL;
 	switch (file->f_mode & (FMODE_READ | FMODE_WRITE)) {
 	case FMODE_READ | FMODE_WRITE:
-		return open_recorder();
+		return control_open_recorder();
 	case FMODE_READ:
-		file->private_data = describe();
+		file->private_data = control_describe();
 		return file->private_data ? 0 : -ENOMEM;
 	default:
 		return 0;
 	}
 }
 
-static bool is_recorder(const struct file *file)
+static bool control_is_recorder(const struct file *file)
 {
 	return (file->f_mode & (FMODE_READ | FMODE_WRITE)) ==
 	       (FMODE_READ | FMODE_WRITE);
@@ -377,15 +378,15 @@ static bool is_recorder(const struct file *file)
 
 static int control_release(struct inode *inode, struct file *file)
 {
-	if (!is_recorder(file)) {
+	if (!control_is_recorder(file)) {
 		kvfree(file->private_data);
 		return 0;
 	}
 	mutex_lock(&control);
-	/* gone without a `stop`: what was in the ring is in no trace */
+	/* closed without a `stop`: the ring's records reach no trace */
 	fenced = false;
-	stop_recording();
-	disarm();
+	control_stop_recording();
+	control_disarm();
 	state = IDLE;
 	mutex_unlock(&control);
 	atomic_set(&recorders, 0);
@@ -393,7 +394,7 @@ static int control_release(struct inode *inode, struct file *file)
 }
 
 /* The ring is there from `start` until the recorder closes. */
-static bool has_ring(void)
+static bool control_has_ring(void)
 {
 	return READ_ONCE(state) != IDLE;
 }
@@ -404,10 +405,10 @@ static ssize_t control_read(struct file *file, char __user *buffer, size_t size,
 	const char *text = file->private_data;
 	ssize_t length;
 
-	if (!is_recorder(file))
+	if (!control_is_recorder(file))
 		return simple_read_from_buffer(buffer, size, offset, text,
 					       strlen(text));
-	if (!has_ring())
+	if (!control_has_ring())
 		return -EBUSY;
 	if (mutex_lock_interruptible(&reader))
 		return -ERESTARTSYS;
@@ -420,9 +421,9 @@ static __poll_t control_poll(struct file *file, poll_table *table)
 {
 	__poll_t events = 0;
 
-	if (!is_recorder(file))
+	if (!control_is_recorder(file))
 		return EPOLLIN;
-	if (!has_ring())
+	if (!control_has_ring())
 		return 0;
 	poll_wait(file, mms_ring_wait_queue(), table);
 	if (mms_ring_has_records())
@@ -434,9 +435,9 @@ static __poll_t control_poll(struct file *file, poll_table *table)
 
 static int control_mmap(struct file *file, struct vm_area_struct *vma)
 {
-	if (!is_recorder(file))
+	if (!control_is_recorder(file))
 		return -EPERM;
-	return has_ring() ? mms_ring_map(vma) : -EBUSY;
+	return control_has_ring() ? mms_ring_map(vma) : -EBUSY;
 }
 
 static const struct file_operations operations = {

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the parts of the kernel module share.
+ * Declarations shared by the parts of the kernel module.
  *
  *	hooks.c    ioremap and iounmap: hands out decoys
- *	mapping.c  which decoys there are
+ *	mapping.c  the table of decoys
  *	fault.c    a fault on a decoy: decode, emulate
- *	machine.c  what the emulator asks of the kernel: registers, ports
+ *	machine.c  the emulator's view of the kernel: registers, ports
  *	access.c   accesses, their order and their records
  *	memory.c   the ordinary memory on an instruction's other side
  *	vector.c   vector registers
- *	step.c     what isn't emulated: one native step
+ *	step.c     instructions that aren't emulated: one native step
  *	kasan.c    kernels whose compiler checks each access
  *	user.c     user memory on an instruction's other side
- *	ring.c     records on their way to the recorder
+ *	ring.c     records waiting for the recorder
  *	control.c  /dev/mmiostrider
  */
 #ifndef MMIOSTRIDER_CORE_H
@@ -55,18 +55,18 @@ struct mms_mapping {
 #define MMS_MAPPINGS_MAX 4096
 
 void mms_mapping_init(void);
-/* Adds a mapping and a reference to the module. 0, or -ENOSPC when there are
- * MMS_MAPPINGS_MAX already. From any context but an NMI. */
+/* Adds a mapping and a reference to the module. Returns 0, or -ENOSPC when
+ * there are MMS_MAPPINGS_MAX already. Not for NMI context. */
 int mms_mapping_add(u64 decoy, u64 physical, u64 bytes, u64 caller,
 		    enum mms_memory_type type, bool silent);
-/* Removes the mapping that holds the decoy; false when there is none. */
+/* Removes the mapping that holds the decoy. Returns false if there is none. */
 bool mms_mapping_remove(u64 decoy);
-/* The mapping that holds these bytes. The caller has interrupts off, and
- * doesn't keep it when it turns them on. */
+/* Returns the mapping that holds these bytes. The caller has interrupts off,
+ * and must not use the result after it has turned them on. */
 const struct mms_mapping *mms_mapping_find(u64 decoy, unsigned int bytes);
 bool mms_mapping_any(void);
-/* Puts a MAP record in for every living mapping and has `start` start recording,
- * while none comes or goes and no access is made. */
+/* Writes a MAP record for every living mapping, then calls `start`, which starts
+ * recording. Meanwhile no mapping comes or goes and no access is made. */
 void mms_mapping_start_recording(void (*start)(void));
 u32 mms_mapping_count(void);
 u32 mms_mapping_total(void);
@@ -141,47 +141,48 @@ static inline struct mms_cpu *mms_cpu_of(struct mms_machine *machine)
 
 extern const uint16_t mms_pt_regs_at[MMS_REGISTER_COUNT];
 
-/* Fills `cpu` from `regs`; the caller has interrupts off. `nmis_of_ours` of
- * those that preempt_count() shows are exceptions on the way to us. */
+/* Fills `cpu` from `regs`; the caller has interrupts off. preempt_count() counts
+ * `nmis_of_ours` NMIs too many: the exceptions by which we were called. */
 void mms_cpu_enter(struct mms_cpu *cpu, struct pt_regs *regs,
 		   unsigned int nmis_of_ours);
-/* Puts what the emulator changed back into the registers. */
+/* Copies the emulator's changes back into the registers. */
 void mms_cpu_leave(struct mms_cpu *cpu);
 
 /* ---- access.c ---- */
 
 extern bool mms_relaxed;
-/* Does `work` while no CPU is amid an access: every other one is made, and
- * recorded or not, before it or after it. But for an NMI's, on this CPU. */
+/* Calls `work` while no CPU is making an access: each access comes, with its
+ * record if any, before the call or after it. Exception: an NMI on this CPU. */
 void mms_access_hold(void (*work)(void));
 
 /* ---- step.c ---- */
 
 /*
- * Lets the CPU execute the instruction: on a copy of its operand where its
- * extent is known, else on the real mapping (an escape). False when that
- * can't be done either.
+ * Has the CPU execute the instruction: on a copy of its operand if the
+ * operand's extent is known, else on the real mapping (an escape). Returns
+ * false if neither is possible.
  */
 bool mms_step(struct mms_cpu *cpu, const struct mms_instruction *instruction);
-/* A debug exception: true when it was only the end of a step of ours. */
+/* Handles a debug exception. Returns true if it was only the end of our step. */
 bool mms_step_end(struct pt_regs *regs, unsigned long *dr6);
-/* Lets the instruction run on the real mapping, and what follows it, too, as
- * far as it uses the same register: an escape. False like mms_step()'s. */
+/* Aims the register at the real mapping for good: the instruction escapes, and
+ * so do later ones that use the same register. False as for mms_step(). */
 bool mms_step_not(struct mms_cpu *cpu, const struct mms_instruction *instruction);
-/* A fault: if it is of the instruction being stepped, the step is taken back.
- * True when it ran on a copy: then it is for mms_step_not(). */
+/* Handles a fault: undoes the step if the stepped instruction raised it. Returns
+ * true if that step ran on a copy; the caller then uses mms_step_not(). */
 bool mms_step_abort(struct pt_regs *regs);
 
 /* ---- user.c ---- */
 
 /*
- * Sends the interrupted context to fault a page of user memory in and come
- * back to its instruction. False: that has failed, or can't be tried, and the
- * fault is the instruction's. `first`: the first of those who are asked about
- * this fault (fault.c).
+ * Sends the interrupted context to fault in a page of user memory and to come
+ * back to its instruction. Returns false if that has failed or can't be tried:
+ * then the fault is the instruction's. `first`: this is the first of the two
+ * callers for this fault (struct asker in fault.c).
  */
 bool mms_user_touch(struct mms_cpu *cpu, bool first);
-/* The instruction was executed: a page that couldn't be had isn't needed. */
+/* To be called after the instruction was executed: forgets a page that
+ * couldn't be faulted in. */
 void mms_user_done(struct mms_cpu *cpu);
 extern char mms_user_entry[];
 extern char mms_return[];	/* a lone RET */
@@ -193,7 +194,7 @@ void mms_ring_free(void);		/* after a grace period */
 bool mms_ring_recording(void);
 void mms_ring_start(void);
 void mms_ring_stop(void);
-/* After the stop: returns when nobody puts a record in any more. */
+/* After the stop: waits until no writer is putting a record in any more. */
 void mms_ring_settle(void);
 ssize_t mms_ring_read(char __user *buffer, size_t size, bool wait);
 bool mms_ring_has_records(void);
@@ -204,25 +205,26 @@ u64 mms_ring_lost(void);
 u64 mms_ring_escaped(void);
 
 /*
- * Claims places for `count` records that belong together. True: publish them
- * at `*at` and behind, then call mms_ring_end() with the place after the last.
- * False: nobody records, or there was no room, and they were counted as lost.
- * In between, the ring can't be freed, and records that interrupt us come later.
+ * Claims places for `count` records that belong together. If it returns true,
+ * publish them from `*at` on, then call mms_ring_end() with the place after the
+ * last. It returns false when nothing is recorded, or when there was no room
+ * and the records were counted as lost. Between the two calls the ring can't be
+ * freed, and the records of code that interrupts us come later.
  */
 bool mms_ring_begin(unsigned int count, u64 *at);
 void mms_ring_publish(u64 at, const struct mms_record *record);
 void mms_ring_end(u64 at);
-/* Puts `count` records in that belong together; fills in their sequence. */
+/* Writes `count` records that belong together; fills in their sequence. */
 void mms_ring_put(const struct mms_record *records, unsigned int count);
-/* Before recording starts, when nobody else puts records in. */
+/* Writes a record before recording starts, when there is no other writer. */
 void mms_ring_put_early(const struct mms_record *record);
-/* A record of this kind with time, CPU and process filled in. */
+/* Makes a record of this kind with time, CPU and process filled in. */
 void mms_record_init(struct mms_record *record, enum mms_kind kind);
-/* Puts text in: as many records as it takes. */
+/* Writes a text as one record or several. */
 void mms_ring_put_text(enum mms_kind kind, u64 site, u32 mapping, u32 flags,
 		       const char *text, size_t length);
 void mms_ring_count_escape(void);
-/* Sees to it that the ring says what the kernel calls this address. */
+/* Writes the kernel's symbol for this address, unless it did so before. */
 void mms_ring_put_symbol(u64 site);
 void mms_ring_forget_symbols(void);
 extern bool mms_clean_room;

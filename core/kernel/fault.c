@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A fault on a decoy: which exception it comes as, and what becomes of it.
+ * Faults on decoys: the exceptions they come as, and their handling.
  *
- * #GP asks fixup_exception() first, which a hook sees before it looks for an
- * exception-table entry; then the die notifiers are called. #SS does it the
- * other way round. Whichever of the two comes first does the work, so that a
- * disarmed hook costs nothing but the instructions that have an entry.
+ * For a #GP the kernel first calls fixup_exception(), which looks for an
+ * exception-table entry; our hook runs before that. Then the kernel calls the
+ * die notifiers. For a #SS the order is reversed. The first of the two does
+ * the work. So if the hook is disarmed, only instructions that have an
+ * exception-table entry are affected.
  */
 #include <linux/ftrace.h>
 #include <linux/kdebug.h>
@@ -21,10 +22,11 @@
 #include "core.h"
 
 /*
- * The bytes at `ip`; fewer than asked for where a page ends that has no next.
- * After a bad return or jump `ip` itself may be what faulted.
+ * Copies the instruction's bytes at `ip`; fewer than the maximum where the
+ * next page isn't mapped. Returns their number, which is 0 after a jump or
+ * return to a bad address: then the fetch itself faulted.
  */
-static size_t fetch(u64 ip, u8 *bytes)
+static size_t fault_fetch(u64 ip, u8 *bytes)
 {
 	size_t first = min_t(size_t, PAGE_SIZE - offset_in_page(ip),
 			     MMS_INSTRUCTION_BYTES_MAX);
@@ -37,12 +39,12 @@ static size_t fetch(u64 ip, u8 *bytes)
 		return MMS_INSTRUCTION_BYTES_MAX;
 	return first;
 }
-NOKPROBE_SYMBOL(fetch);
+NOKPROBE_SYMBOL(fault_fetch);
 
 /*
- * Who asks about a fault. #GP: the hook on fixup_exception(), then the
- * notifier. #SS: the notifier, then the hook. The second is asked when the
- * first didn't deal with it, and must come to the same answer.
+ * The caller who asks about a fault. #GP: the hook on fixup_exception(), then
+ * the notifier. #SS: the notifier, then the hook. The second one asks only if
+ * the first one didn't deal with the fault, and must get the same answer.
  */
 struct asker {
 	bool first;
@@ -55,21 +57,21 @@ struct asker {
 enum answer {
 	NOT_OURS,
 	DEALT_WITH,
-	/* ours, but its exception-table entry is to have it, as after a page
-	 * fault; without an entry it is a bug of the driver's */
+	/* ours, but left to the exception-table entry, as after a page fault;
+	 * without an entry it is a bug in the driver */
 	GIVE_UP,
 };
 
-static enum answer handle(struct pt_regs *regs, const struct asker *asker,
-			  bool aborted)
+static enum answer fault_emulate(struct pt_regs *regs, const struct asker *asker,
+				 bool aborted)
 {
 	struct mms_instruction instruction;
 	u8 bytes[MMS_INSTRUCTION_BYTES_MAX];
 	struct mms_cpu cpu;
-	size_t available = fetch(regs->ip, bytes);
+	size_t available = fault_fetch(regs->ip, bytes);
 
-	/* It wasn't a breakpoint that faulted: somebody is patching the code,
-	 * and has it executed anew. */
+	/* A breakpoint can't have faulted: somebody is patching this code.
+	 * Execute it again. */
 	if (available && bytes[0] == INT3_INSN_OPCODE)
 		return asker->first ? DEALT_WITH : NOT_OURS;
 	if (!mms_decode(bytes, available, &instruction))
@@ -88,8 +90,7 @@ static enum answer handle(struct pt_regs *regs, const struct asker *asker,
 	case MMS_MEMORY_FAULT:
 		if (mms_user_touch(&cpu, asker->first))
 			return DEALT_WITH;
-		/* a bug of the driver's, to be reported as the page fault
-		 * that it is */
+		/* a bug in the driver: let it be reported as a page fault */
 		if (asker->no_entry && mms_step_not(&cpu, &instruction))
 			return DEALT_WITH;
 		return GIVE_UP;
@@ -100,9 +101,9 @@ static enum answer handle(struct pt_regs *regs, const struct asker *asker,
 	}
 	return NOT_OURS;
 }
-NOKPROBE_SYMBOL(handle);
+NOKPROBE_SYMBOL(fault_emulate);
 
-static enum answer handle_fault(struct pt_regs *regs, struct asker asker)
+static enum answer fault_handle(struct pt_regs *regs, struct asker asker)
 {
 	unsigned long flags;
 	enum answer answer;
@@ -110,21 +111,22 @@ static enum answer handle_fault(struct pt_regs *regs, struct asker asker)
 	if (user_mode(regs) || !mms_mapping_any())
 		return NOT_OURS;
 	local_irq_save(flags);
-	answer = handle(regs, &asker, mms_step_abort(regs));
+	answer = fault_emulate(regs, &asker, mms_step_abort(regs));
 	/*
-	 * Dealt with, interrupts stay off until the exception returns, to what
-	 * the context's flags say. Those that wait find the driver then, where it
-	 * may be preempted; here they would find a hook, where nothing may. Of
-	 * string instructions on end nearly all the time goes by in here: RCU
-	 * would wait for the driver in vain, and call it a stall.
+	 * If the fault was dealt with, interrupts stay off until the exception
+	 * returns to the flags of its context. Pending interrupts then arrive in
+	 * the driver, which may be preempted; here they would arrive in a hook,
+	 * which may not. A driver that runs one string instruction after another
+	 * spends nearly all its time in here: RCU would wait for it in vain and
+	 * report a stall.
 	 */
 	if (answer != DEALT_WITH)
 		local_irq_restore(flags);
 	return answer;
 }
-NOKPROBE_SYMBOL(handle_fault);
+NOKPROBE_SYMBOL(fault_handle);
 
-static int on_die(struct notifier_block *block, unsigned long value, void *data)
+static int fault_on_die(struct notifier_block *block, unsigned long value, void *data)
 {
 	struct die_args *args = data;
 	struct asker asker = {
@@ -147,20 +149,20 @@ static int on_die(struct notifier_block *block, unsigned long value, void *data)
 	default:
 		return NOTIFY_DONE;
 	}
-	return handle_fault(args->regs, asker) == DEALT_WITH ? NOTIFY_STOP :
-							       NOTIFY_DONE;
+	return fault_handle(args->regs, asker) == DEALT_WITH ?
+		       NOTIFY_STOP : NOTIFY_DONE;
 }
-NOKPROBE_SYMBOL(on_die);
+NOKPROBE_SYMBOL(fault_on_die);
 
 static struct notifier_block die_block = {
-	.notifier_call = on_die,
+	.notifier_call = fault_on_die,
 	.priority = INT_MAX,
 };
 
 /* ---- The hook on fixup_exception() ---- */
 
 /* bool fixup_exception(regs, trap, …). True: go to mms_return instead. */
-static bool on_fixup(struct pt_regs *regs, unsigned int nmis)
+static bool fault_on_fixup(struct pt_regs *regs, unsigned int nmis)
 {
 	struct pt_regs *fault_regs = (struct pt_regs *)regs->di;
 	unsigned long trap = regs->si;
@@ -168,7 +170,7 @@ static bool on_fixup(struct pt_regs *regs, unsigned int nmis)
 
 	if (trap != X86_TRAP_GP && trap != X86_TRAP_SS)
 		return false;
-	switch (handle_fault(fault_regs, asker)) {
+	switch (fault_handle(fault_regs, asker)) {
 	case DEALT_WITH:
 		if (irqs_disabled())
 			regs->flags &= ~X86_EFLAGS_IF;
@@ -184,56 +186,57 @@ static bool on_fixup(struct pt_regs *regs, unsigned int nmis)
 		return false;
 	}
 }
-NOKPROBE_SYMBOL(on_fixup);
+NOKPROBE_SYMBOL(fault_on_fixup);
 
 /*
- * A kprobe: where there is no ftrace. It isn't called while another kprobe's
- * handler or step is under way. With a post_handler it isn't optimised into a
- * jump, which couldn't go anywhere else.
+ * The hook as a kprobe, where there is no ftrace. The kernel doesn't call it
+ * during another kprobe's handler or step. The post_handler keeps the kernel
+ * from optimising the probe into a jump, which couldn't change `ip`.
  */
-static int on_fixup_kprobe(struct kprobe *probe, struct pt_regs *regs)
+static int fault_on_fixup_kprobe(struct kprobe *probe, struct pt_regs *regs)
 {
 	/* the breakpoint counts as an NMI */
-	return on_fixup(regs, kprobe_ftrace(probe) ? 0 : 1);
+	return fault_on_fixup(regs, kprobe_ftrace(probe) ? 0 : 1);
 }
-NOKPROBE_SYMBOL(on_fixup_kprobe);
+NOKPROBE_SYMBOL(fault_on_fixup_kprobe);
 
-static void after_fixup_kprobe(struct kprobe *probe, struct pt_regs *regs,
-			       unsigned long flags)
+static void fault_after_fixup_kprobe(struct kprobe *probe, struct pt_regs *regs,
+				     unsigned long flags)
 {
 }
-NOKPROBE_SYMBOL(after_fixup_kprobe);
+NOKPROBE_SYMBOL(fault_after_fixup_kprobe);
 
 static struct kprobe fixup_kprobe = {
 	.symbol_name = "fixup_exception",
-	.pre_handler = on_fixup_kprobe,
-	.post_handler = after_fixup_kprobe,
+	.pre_handler = fault_on_fixup_kprobe,
+	.post_handler = fault_after_fixup_kprobe,
 };
 
 #ifdef CONFIG_DYNAMIC_FTRACE_WITH_REGS
-static void on_fixup_ftrace(unsigned long ip, unsigned long parent,
-			    struct ftrace_ops *ops, struct ftrace_regs *fregs)
+static void fault_on_fixup_ftrace(unsigned long ip, unsigned long parent,
+				  struct ftrace_ops *ops, struct ftrace_regs *fregs)
 {
 	struct pt_regs *regs = ftrace_get_regs(fregs);
 
 	if (regs)
-		on_fixup(regs, 0);
+		fault_on_fixup(regs, 0);
 }
-NOKPROBE_SYMBOL(on_fixup_ftrace);
+NOKPROBE_SYMBOL(fault_on_fixup_ftrace);
 
 /*
- * RECURSION: it may be called while it runs, and comes to an end. PERMANENT:
- * nobody may switch ftrace off meanwhile, the hooks on ioremap() with it.
+ * RECURSION: it may be called while it runs, and the recursion ends.
+ * PERMANENT: nobody may switch ftrace off meanwhile, and with it the hooks on
+ * ioremap().
  */
 static struct ftrace_ops fixup_ops = {
-	.func = on_fixup_ftrace,
+	.func = fault_on_fixup_ftrace,
 	.flags = FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_IPMODIFY |
 		 FTRACE_OPS_FL_RECURSION | FTRACE_OPS_FL_PERMANENT,
 };
 static bool hooked_by_ftrace;
 
-/* A kprobe, registered for a moment, knows the function's address. */
-static int hook_by_ftrace(void)
+/* Finds the function's address by registering a kprobe for a moment. */
+static int fault_hook_by_ftrace(void)
 {
 	struct kprobe probe = { .symbol_name = "fixup_exception" };
 	unsigned long address;
@@ -253,7 +256,7 @@ static int hook_by_ftrace(void)
 	return error;
 }
 
-static bool unhook_from_ftrace(void)
+static bool fault_unhook_from_ftrace(void)
 {
 	if (!hooked_by_ftrace)
 		return false;
@@ -262,12 +265,12 @@ static bool unhook_from_ftrace(void)
 	return true;
 }
 #else
-static int hook_by_ftrace(void)
+static int fault_hook_by_ftrace(void)
 {
 	return -EOPNOTSUPP;
 }
 
-static bool unhook_from_ftrace(void)
+static bool fault_unhook_from_ftrace(void)
 {
 	return false;
 }
@@ -279,7 +282,7 @@ int mms_fault_init(void)
 
 	if (error)
 		return error;
-	error = hook_by_ftrace();
+	error = fault_hook_by_ftrace();
 	if (error)
 		error = register_kprobe(&fixup_kprobe);
 	if (error)
@@ -289,13 +292,13 @@ int mms_fault_init(void)
 
 void mms_fault_exit(void)
 {
-	if (!unhook_from_ftrace())
+	if (!fault_unhook_from_ftrace())
 		unregister_kprobe(&fixup_kprobe);
 	unregister_die_notifier(&die_block);
 }
 
-/* A load that yields a wrong value instead of an oops when it faults. */
-static u32 load_or_zero(const void *address)
+/* Loads a number; if the load faults, returns 0 instead of an oops. */
+static u32 fault_load_or_zero(const void *address)
 {
 	u32 value = 0;
 
@@ -320,7 +323,7 @@ int mms_fault_check(void)
 	error = mms_mapping_add(decoy, __pa(page), PAGE_SIZE, 0, MMS_WRITE_BACK,
 				true);
 	if (!error) {
-		value = load_or_zero((const void *)decoy);
+		value = fault_load_or_zero((const void *)decoy);
 		mms_mapping_remove(decoy);
 		error = value == *page ? 0 : -EIO;
 	}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Where decoys come from and go to: return probes on the ioremap family put
- * the decoy in the result's place, probes on iounmap and memunmap take it out
- * of the argument again.
+ * The hooks that hand out decoys and take them back: return probes on the
+ * ioremap family replace the result by the decoy, probes on iounmap and
+ * memunmap replace the decoy in the argument by the real address.
  */
 #include <linux/io.h>
 #include <linux/kprobes.h>
@@ -14,7 +14,7 @@
 
 struct mms_filter mms_filter;
 
-/* A call of the family: what was asked for. */
+/* The arguments of a call of the ioremap family. */
 struct call {
 	u64 physical;
 	u64 bytes;
@@ -30,8 +30,8 @@ static atomic64_t failures;	/* mappings that got no decoy for want of memory */
 static struct task_struct *checker;	/* runs mms_hooks_check() */
 static atomic_t check_hits;
 
-static bool touches(const struct mms_range *range, unsigned int count,
-		    const struct call *call)
+static bool hooks_touches(const struct mms_range *range, unsigned int count,
+			  const struct call *call)
 {
 	u64 last = call->physical + call->bytes - 1;
 	unsigned int n;
@@ -42,18 +42,18 @@ static bool touches(const struct mms_range *range, unsigned int count,
 	return false;
 }
 
-static bool wanted(const struct call *call, enum mms_memory_type type)
+static bool hooks_wanted(const struct call *call, enum mms_memory_type type)
 {
 	const struct mms_filter *f = &mms_filter;
 
-	if (!call->bytes || touches(f->exclude, f->excludes, call))
+	if (!call->bytes || hooks_touches(f->exclude, f->excludes, call))
 		return false;
 	if (f->exclude_write_combining && type == MMS_WRITE_COMBINING)
 		return false;
-	return f->all || touches(f->range, f->ranges, call);
+	return f->all || hooks_touches(f->range, f->ranges, call);
 }
 
-static int on_call(struct kretprobe_instance *instance, struct pt_regs *regs)
+static int hooks_on_call(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
 	struct call *call = (struct call *)instance->data;
 
@@ -61,9 +61,9 @@ static int on_call(struct kretprobe_instance *instance, struct pt_regs *regs)
 	call->bytes = regs->si;
 	return 0;
 }
-NOKPROBE_SYMBOL(on_call);
+NOKPROBE_SYMBOL(hooks_on_call);
 
-static int on_return(struct kretprobe_instance *instance, struct pt_regs *regs)
+static int hooks_on_return(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
 	struct kretprobe *probe = get_kretprobe(instance);
 	const struct call *call = (const struct call *)instance->data;
@@ -77,7 +77,7 @@ static int on_return(struct kretprobe_instance *instance, struct pt_regs *regs)
 		return 0;
 	}
 	hook = container_of(probe, struct hook, probe);
-	if (!mms_ring_recording() || !wanted(call, hook->type))
+	if (!mms_ring_recording() || !hooks_wanted(call, hook->type))
 		return 0;
 	if (mms_mapping_add(real ^ MMS_DECOY_BIT, call->physical, call->bytes,
 			    get_kretprobe_retaddr(instance), hook->type, false)) {
@@ -87,20 +87,20 @@ static int on_return(struct kretprobe_instance *instance, struct pt_regs *regs)
 	regs->ax = real ^ MMS_DECOY_BIT;
 	return 0;
 }
-NOKPROBE_SYMBOL(on_return);
+NOKPROBE_SYMBOL(hooks_on_return);
 
 #define HOOK(name, memory_type) { \
 	.probe = { \
 		.kp.symbol_name = name, \
-		.entry_handler = on_call, \
-		.handler = on_return, \
+		.entry_handler = hooks_on_call, \
+		.handler = hooks_on_return, \
 		.data_size = sizeof(struct call), \
 		.maxactive = CALLS_AT_ONCE_MAX, \
 	}, \
 	.type = memory_type, \
 }
 
-/* What io.h declares for x86; not every kernel has them all. */
+/* The functions that io.h declares for x86; not every kernel has them all. */
 static struct hook hooks[] = {
 	HOOK("ioremap", MMS_UNCACHED),
 	HOOK("ioremap_uc", MMS_UNCACHED),
@@ -111,7 +111,7 @@ static struct hook hooks[] = {
 	HOOK("ioremap_prot", MMS_OTHER_TYPE),
 };
 
-static int on_unmap(struct kprobe *probe, struct pt_regs *regs)
+static int hooks_on_unmap(struct kprobe *probe, struct pt_regs *regs)
 {
 	if (READ_ONCE(checker) == current)
 		atomic_inc(&check_hits);
@@ -121,17 +121,17 @@ static int on_unmap(struct kprobe *probe, struct pt_regs *regs)
 	regs->di ^= MMS_DECOY_BIT;
 	return 0;
 }
-NOKPROBE_SYMBOL(on_unmap);
+NOKPROBE_SYMBOL(hooks_on_unmap);
 
 static struct kprobe unmap_probe = {
 	.symbol_name = "iounmap",
-	.pre_handler = on_unmap,
+	.pre_handler = hooks_on_unmap,
 };
 
-/* memremap() of device memory ends in ioremap_cache(), and is undone here. */
+/* memremap() of device memory calls ioremap_cache(), and memunmap() undoes it. */
 static struct kprobe memunmap_probe = {
 	.symbol_name = "memunmap",
-	.pre_handler = on_unmap,
+	.pre_handler = hooks_on_unmap,
 };
 
 int mms_hooks_init(void)
@@ -201,7 +201,7 @@ u64 mms_hooks_missed(void)
 	return missed;
 }
 
-/* Where x86 has its I/O APIC: device memory in every machine. Not touched. */
+/* The I/O APIC of x86: device memory in every machine. It is mapped only. */
 #define CHECK_PHYSICAL 0xfec00000
 
 int mms_hooks_check(void)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The core's spinlocks. Kernels built to find locking mistakes don't watch
- * them: they are also taken in exceptions that count as NMIs (a probe's
- * breakpoint, the debug exception at the end of a step, an NMI proper), where
- * a lock that is used elsewhere, too, is taken for a mistake. Here it is none.
- * The exceptions that an instruction itself makes don't interrupt a holder,
- * none of whose instructions makes one; and what an NMI does with a lock that
- * the CPU it interrupted holds or waits for is said at each.
+ * The core's spinlocks. Kernels built to find locking mistakes don't check
+ * them. The reason: they are also taken in exceptions that count as NMIs (a
+ * probe's breakpoint, the debug exception at the end of a step, a real NMI), and
+ * such a kernel reports every lock that is used both there and elsewhere. Here
+ * that is no mistake. An instruction's own exception can't interrupt a holder of
+ * a lock, because no instruction of a holder raises one. A real NMI can: a
+ * comment at each lock says what the NMI then does.
  *
  * Interrupts are off while one is held.
  */

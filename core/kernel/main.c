@@ -7,7 +7,7 @@
 
 #include "core.h"
 
-static void record_module(const struct module *module, u32 flags)
+static void main_record_module(const struct module *module, u32 flags)
 {
 #ifdef MMS_MODULE_HAS_MEM
 	u64 base = (u64)module->mem[MOD_TEXT].base;
@@ -21,22 +21,22 @@ static void record_module(const struct module *module, u32 flags)
 			  strlen(module->name));
 }
 
-static int on_module(struct notifier_block *block, unsigned long event,
-		     void *data)
+static int main_on_module(struct notifier_block *block, unsigned long event,
+			  void *data)
 {
 	if (mms_clean_room || !mms_ring_recording())
 		return NOTIFY_DONE;
 	if (event == MODULE_STATE_COMING) {
-		record_module(data, 0);
+		main_record_module(data, 0);
 	} else if (event == MODULE_STATE_GOING) {
-		record_module(data, MMS_F_GONE);
+		main_record_module(data, MMS_F_GONE);
 		/* its addresses will be another module's */
 		mms_ring_forget_symbols();
 	}
 	return NOTIFY_DONE;
 }
 
-static struct notifier_block module_block = { .notifier_call = on_module };
+static struct notifier_block module_block = { .notifier_call = main_on_module };
 
 static int __init mms_init(void)
 {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Which decoys there are: a sorted table that a fault, in whatever context,
- * can search without a lock, and a probe change without allocating memory,
- * which it may not do on a PREEMPT_RT kernel.
+ * The table of decoys, sorted. A fault in any context can search it without a
+ * lock. A probe can change it without allocating memory, which a PREEMPT_RT
+ * kernel forbids in a probe.
  *
- * There are two copies. Whoever changes them changes first the one and then
- * the other, and says in `sequence` which of them readers are to use
- * meanwhile; a reader looks again when that has changed under it.
+ * There are two copies. A writer changes first the one, then the other;
+ * `sequence` tells the readers which of them to use meanwhile. A reader
+ * searches again if `sequence` changed during its search.
  */
 #include <linux/kernel.h>
 #include <linux/mm.h>
@@ -25,12 +25,12 @@ static struct table tables[2];
 static unsigned int sequence;	/* odd: readers use the second copy */
 
 static struct mms_mapping pool[MMS_MAPPINGS_MAX];
-/* Those not in use, as a queue: a reader that still has one in its hands when
- * it is removed is long gone when it is used again. */
+/* The unused entries of the pool, as a queue. A reader may still be using an
+ * entry when it is removed; long before it is used again, that reader is done. */
 static struct mms_mapping *spare[MMS_MAPPINGS_MAX];
 static unsigned int spare_first, spare_count;
 
-/* For those who change them: no NMI does. */
+/* For writers only. An NMI never writes. */
 static struct mms_spinlock table_lock = MMS_SPINLOCK_FREE;
 static u32 last_id;
 static u32 total;
@@ -41,7 +41,7 @@ void mms_mapping_init(void)
 		spare[spare_count] = &pool[spare_count];
 }
 
-static struct mms_mapping *take_spare(void)
+static struct mms_mapping *mapping_take_spare(void)
 {
 	struct mms_mapping *m = spare[spare_first];
 
@@ -52,14 +52,14 @@ static struct mms_mapping *take_spare(void)
 	return m;
 }
 
-static void give_back(struct mms_mapping *m)
+static void mapping_give_back(struct mms_mapping *m)
 {
 	spare[(spare_first + spare_count) % MMS_MAPPINGS_MAX] = m;
 	spare_count++;
 }
 
-/* The first mapping whose end lies behind the address. */
-static unsigned int lower_bound(const struct table *t, u64 decoy)
+/* Returns the index of the first mapping that ends after the address. */
+static unsigned int mapping_lower_bound(const struct table *t, u64 decoy)
 {
 	unsigned int low = 0, high = READ_ONCE(t->count);
 
@@ -75,7 +75,7 @@ static unsigned int lower_bound(const struct table *t, u64 decoy)
 	return low;
 }
 
-static void insert(struct table *t, unsigned int at, struct mms_mapping *m)
+static void mapping_insert(struct table *t, unsigned int at, struct mms_mapping *m)
 {
 	memmove(t->mapping + at + 1, t->mapping + at,
 		(t->count - at) * sizeof(m));
@@ -83,23 +83,23 @@ static void insert(struct table *t, unsigned int at, struct mms_mapping *m)
 	smp_store_release(&t->count, t->count + 1);
 }
 
-static void delete(struct table *t, unsigned int at)
+static void mapping_delete(struct table *t, unsigned int at)
 {
 	WRITE_ONCE(t->count, t->count - 1);
 	memmove(t->mapping + at, t->mapping + at + 1,
 		(t->count - at) * sizeof(t->mapping[0]));
 }
 
-/* Sends the readers to the other copy; what was written before is there. */
-static void next_copy(void)
+/* Sends the readers to the other copy. They see all that was written before. */
+static void mapping_next_copy(void)
 {
 	smp_wmb();
 	WRITE_ONCE(sequence, sequence + 1);
 	smp_wmb();
 }
 
-static void describe_mapping(struct mms_record *record,
-			     const struct mms_mapping *m, enum mms_kind kind)
+static void mapping_fill_record(struct mms_record *record,
+				const struct mms_mapping *m, enum mms_kind kind)
 {
 	mms_record_init(record, kind);
 	record->address = m->asked_physical;
@@ -110,13 +110,13 @@ static void describe_mapping(struct mms_record *record,
 	record->width = m->memory_type;
 }
 
-static void record_mapping(const struct mms_mapping *m, enum mms_kind kind)
+static void mapping_record(const struct mms_mapping *m, enum mms_kind kind)
 {
 	struct mms_record record;
 
 	if (m->silent)
 		return;
-	describe_mapping(&record, m, kind);
+	mapping_fill_record(&record, m, kind);
 	mms_ring_put(&record, 1);
 }
 
@@ -130,7 +130,7 @@ int mms_mapping_add(u64 decoy, u64 physical, u64 bytes, u64 caller,
 	if (!silent && !mms_clean_room)
 		mms_ring_put_symbol(caller);
 	flags = mms_spin_lock_irqsave(&table_lock);
-	m = take_spare();
+	m = mapping_take_spare();
 	if (!m) {
 		mms_spin_unlock_irqrestore(&table_lock, flags);
 		return -ENOSPC;
@@ -150,12 +150,12 @@ int mms_mapping_add(u64 decoy, u64 physical, u64 bytes, u64 caller,
 		total += mms_ring_recording();
 	}
 	/* before anybody can use the decoy */
-	record_mapping(m, MMS_MAP);
-	at = lower_bound(&tables[0], m->decoy);
-	next_copy();
-	insert(&tables[0], at, m);
-	next_copy();
-	insert(&tables[1], at, m);
+	mapping_record(m, MMS_MAP);
+	at = mapping_lower_bound(&tables[0], m->decoy);
+	mapping_next_copy();
+	mapping_insert(&tables[0], at, m);
+	mapping_next_copy();
+	mapping_insert(&tables[1], at, m);
 	mms_spin_unlock_irqrestore(&table_lock, flags);
 	__module_get(THIS_MODULE);
 	return 0;
@@ -169,15 +169,15 @@ bool mms_mapping_remove(u64 decoy)
 	unsigned int at;
 
 	flags = mms_spin_lock_irqsave(&table_lock);
-	at = lower_bound(t, decoy);
+	at = mapping_lower_bound(t, decoy);
 	if (at < t->count && t->mapping[at]->decoy <= decoy) {
 		m = t->mapping[at];
-		record_mapping(m, MMS_UNMAP);
-		next_copy();
-		delete(&tables[0], at);
-		next_copy();
-		delete(&tables[1], at);
-		give_back(m);
+		mapping_record(m, MMS_UNMAP);
+		mapping_next_copy();
+		mapping_delete(&tables[0], at);
+		mapping_next_copy();
+		mapping_delete(&tables[1], at);
+		mapping_give_back(m);
 	}
 	mms_spin_unlock_irqrestore(&table_lock, flags);
 	if (m)
@@ -195,7 +195,7 @@ const struct mms_mapping *mms_mapping_find(u64 decoy, unsigned int bytes)
 		seen = READ_ONCE(sequence);
 		smp_rmb();
 		t = &tables[seen & 1];
-		at = lower_bound(t, decoy);
+		at = mapping_lower_bound(t, decoy);
 		m = at < READ_ONCE(t->count) ? READ_ONCE(t->mapping[at]) : NULL;
 		smp_rmb();
 	} while (READ_ONCE(sequence) != seen);
@@ -224,7 +224,7 @@ void mms_mapping_start_recording(void (*start)(void))
 	unsigned long flags;
 	unsigned int n;
 
-	/* none of them comes or goes meanwhile */
+	/* no mapping comes or goes meanwhile */
 	flags = mms_spin_lock_irqsave(&table_lock);
 	WRITE_ONCE(total, 0);
 	for (n = 0; n < tables[0].count; n++) {
@@ -233,11 +233,11 @@ void mms_mapping_start_recording(void (*start)(void))
 
 		if (m->silent)
 			continue;
-		describe_mapping(&record, m, MMS_MAP);
+		mapping_fill_record(&record, m, MMS_MAP);
 		mms_ring_put_early(&record);
 	}
-	/* inside this lock, for an NMI that interrupts a holder of it may wait
-	 * for those of accesses */
+	/* take the access locks inside this one: an NMI that interrupts a holder
+	 * of this lock may wait for them */
 	mms_access_hold(start);
 	mms_spin_unlock_irqrestore(&table_lock, flags);
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The ordinary memory on an instruction's other side: kernel memory, good or
- * bad, and user memory that happens to be there.
+ * The ordinary memory on an instruction's other side: kernel memory, whether
+ * the pointer is good or bad, and user memory that is present.
  */
 #include <linux/uaccess.h>
 #include <asm/asm.h>
 
 #include "core.h"
 
-static bool is_user(u64 address, unsigned int bytes)
+static bool memory_is_user(u64 address, unsigned int bytes)
 {
 	return address + bytes <= TASK_SIZE_MAX;
 }
@@ -21,7 +21,7 @@ static bool is_user(u64 address, unsigned int bytes)
 		     : "+&r" (failed), to : from : "memory", "cc")
 
 /* The driver's own pointers, good or bad. */
-static int kernel_load(void *value, u64 address, unsigned int bytes)
+static int memory_load_kernel(void *value, u64 address, unsigned int bytes)
 {
 	unsigned long failed = 1;
 
@@ -37,7 +37,7 @@ static int kernel_load(void *value, u64 address, unsigned int bytes)
 	return failed ? -1 : 0;
 }
 
-static int kernel_store(u64 address, const void *value, unsigned int bytes)
+static int memory_store_kernel(u64 address, const void *value, unsigned int bytes)
 {
 	unsigned long failed = 1;
 
@@ -63,7 +63,7 @@ int mms_machine_memory_load(struct mms_machine *machine, uint64_t address,
 {
 	bool failed;
 
-	if (is_user(address, bytes)) {
+	if (memory_is_user(address, bytes)) {
 		mms_cpu_of(machine)->instruction_flags |= MMS_F_USER;
 		pagefault_disable();
 		failed = __copy_from_user_inatomic(value,
@@ -71,7 +71,7 @@ int mms_machine_memory_load(struct mms_machine *machine, uint64_t address,
 						   bytes);
 		pagefault_enable();
 	} else {
-		failed = kernel_load(value, address, bytes);
+		failed = memory_load_kernel(value, address, bytes);
 	}
 	return failed ? memory_fault(machine, address, false) : 0;
 }
@@ -81,25 +81,25 @@ int mms_machine_memory_store(struct mms_machine *machine, uint64_t address,
 {
 	bool failed;
 
-	if (is_user(address, bytes)) {
+	if (memory_is_user(address, bytes)) {
 		mms_cpu_of(machine)->instruction_flags |= MMS_F_USER;
 		pagefault_disable();
 		failed = __copy_to_user_inatomic((void __user *)address, value,
 						 bytes);
 		pagefault_enable();
 	} else {
-		failed = kernel_store(address, value, bytes);
+		failed = memory_store_kernel(address, value, bytes);
 	}
 	return failed ? memory_fault(machine, address, true) : 0;
 }
 
-static int user_writable(u64 address)
+static int memory_user_writable(u64 address)
 {
 	unsigned long failed = 1;
 
 	if (!user_access_begin((void __user *)address, 1))
 		return -1;
-	/* writes, so that a page is asked for that may be written, but nothing */
+	/* a write that changes nothing: it needs a writable page */
 	asm volatile("1: lock orb $0, %1\n"
 		     "   xorl %k0, %k0\n"
 		     "2:\n"
@@ -109,20 +109,20 @@ static int user_writable(u64 address)
 	return failed ? -1 : 0;
 }
 
-/* A bad kernel address is a bug of the driver's, whatever the device says. */
+/* A bad kernel address is a bug in the driver, whatever value the device gives. */
 int mms_machine_memory_writable(struct mms_machine *machine, uint64_t address,
 				unsigned int bytes)
 {
 	u64 last = address + bytes - 1;
 	bool failed;
 
-	if (!is_user(address, bytes))
+	if (!memory_is_user(address, bytes))
 		return 0;
 	pagefault_disable();
-	failed = user_writable(address);
+	failed = memory_user_writable(address);
 	if (!failed && (address ^ last) & PAGE_MASK) {
 		address = last;
-		failed = user_writable(address);
+		failed = memory_user_writable(address);
 	}
 	pagefault_enable();
 	return failed ? memory_fault(machine, address, true) : 0;

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Records on their way from any context of any CPU to the recorder.
+ * The ring: carries records from any context of any CPU to the recorder.
  *
  * Writers claim places by compare-and-exchange on `written`, so that an NMI
- * can put a record in while it interrupts another writer; a record is complete
- * when its sequence number is there. When the ring is full, records are
- * dropped and counted, and the next one that fits is preceded by a LOST record
- * that says how many.
+ * which interrupts a writer can write a record, too. A record is complete when
+ * its sequence number is there. When the ring is full, records are dropped and
+ * counted; a LOST record with their number precedes the next one that fits.
  */
 #include <linux/irq_work.h>
 #include <linux/kallsyms.h>
@@ -21,10 +20,10 @@
 
 #include "core.h"
 
-/* How long a reader sleeps when nobody wakes it: writers only do so when the
- * ring is a quarter full, for they may hold any lock. */
+/* A reader's sleep before it looks for itself. Writers wake it only when the ring
+ * is a quarter full, because they may hold any lock. */
 #define POLL_MS 10
-#define SYMBOLS_MAX 8192	/* sites that are known to have their symbol */
+#define SYMBOLS_MAX 8192	/* sites remembered as having their symbol */
 
 static_assert(sizeof(struct mms_record) == 64);
 static_assert(sizeof(struct mms_ring_head) == 48);
@@ -46,11 +45,11 @@ static DECLARE_WAIT_QUEUE_HEAD(readers);
 
 bool mms_clean_room;
 
-static void wake_readers(struct irq_work *work)
+static void ring_wake_readers(struct irq_work *work)
 {
 	wake_up_interruptible(&readers);
 }
-static DEFINE_IRQ_WORK(wake_work, wake_readers);
+static DEFINE_IRQ_WORK(wake_work, ring_wake_readers);
 
 int mms_ring_allocate(u64 bytes)
 {
@@ -75,7 +74,7 @@ int mms_ring_allocate(u64 bytes)
 	return 0;
 }
 
-/* Whoever was putting a record in when recording ended must be through. */
+/* Waits for the writers that were busy when recording ended. */
 void mms_ring_free(void)
 {
 	if (!ring.head)
@@ -93,7 +92,7 @@ bool mms_ring_recording(void)
 
 void mms_ring_start(void)
 {
-	/* what was put in early comes first */
+	/* the early records come first */
 	smp_store_release(&recording, true);
 }
 
@@ -129,8 +128,8 @@ void mms_ring_publish(u64 at, const struct mms_record *record)
 {
 	struct mms_record *slot = &ring.records[at & (ring.records_max - 1)];
 
-	/* the slot's old sequence can't be mistaken for the new one, so the
-	 * rest may be written over it in any order */
+	/* the slot's old sequence number can't be mistaken for the new one, so
+	 * the other fields may be overwritten in any order */
 	slot->tsc = record->tsc;
 	slot->address = record->address;
 	slot->value[0] = record->value[0];
@@ -145,9 +144,10 @@ void mms_ring_publish(u64 at, const struct mms_record *record)
 	smp_store_release(&slot->sequence, at + 1);
 }
 
-/* What others say of it may overtake us: it never goes back. The recorder may
- * write here too, so there is a limit to how often we try. */
-static void raise(u64 *shown, u64 value)
+/* Raises a number shown to the recorder. Another writer may have shown a higher
+ * one: it never goes down. The recorder may write here too, hence the limit on
+ * the tries. */
+static void ring_raise(u64 *shown, u64 value)
 {
 	u64 old = READ_ONCE(*shown);
 	unsigned int tries;
@@ -157,26 +157,26 @@ static void raise(u64 *shown, u64 value)
 			return;
 }
 
-static void count_lost(unsigned int count)
+static void ring_count_lost(unsigned int count)
 {
 	atomic64_add(count, &ring.lost_unsaid);
-	raise(&ring.head->lost, atomic64_add_return(count, &ring.lost));
+	ring_raise(&ring.head->lost, atomic64_add_return(count, &ring.lost));
 }
 
-/* Claims `count` places in a row; false when there is no room. */
-static bool claim(unsigned int count, u64 *at)
+/* Claims `count` places in a row. Returns false if there is no room. */
+static bool ring_claim(unsigned int count, u64 *at)
 {
 	u64 written = atomic64_read(&ring.written);
 
 	do {
 		u64 read = READ_ONCE(ring.head->read);
 
-		/* the recorder may have scribbled on `read`: then it's full */
+		/* if the recorder has scribbled on `read`, the ring is full */
 		if (written - read + count > ring.records_max)
 			return false;
 	} while (!atomic64_try_cmpxchg(&ring.written, (s64 *)&written,
 				       written + count));
-	raise(&ring.head->written, written + count);
+	ring_raise(&ring.head->written, written + count);
 	*at = written;
 	return true;
 }
@@ -191,13 +191,14 @@ void mms_record_init(struct mms_record *record, enum mms_kind kind)
 	};
 }
 
-/* Claims them, or counts them as lost. Where a LOST record is due, it comes first. */
-static bool claim_or_lose(unsigned int count, u64 *at)
+/* Claims places, or counts the records as lost. A LOST record that is due goes
+ * in first. */
+static bool ring_claim_or_lose(unsigned int count, u64 *at)
 {
 	unsigned int extra = atomic64_read(&ring.lost_unsaid) ? 1 : 0;
 
-	if (!claim(count + extra, at)) {
-		count_lost(count);
+	if (!ring_claim(count + extra, at)) {
+		ring_count_lost(count);
 		return false;
 	}
 	if (extra) {
@@ -213,7 +214,7 @@ static bool claim_or_lose(unsigned int count, u64 *at)
 bool mms_ring_begin(unsigned int count, u64 *at)
 {
 	rcu_read_lock_sched_notrace();
-	if (READ_ONCE(recording) && claim_or_lose(count, at))
+	if (READ_ONCE(recording) && ring_claim_or_lose(count, at))
 		return true;
 	rcu_read_unlock_sched_notrace();
 	return false;
@@ -242,7 +243,7 @@ void mms_ring_put_early(const struct mms_record *record)
 {
 	u64 at;
 
-	if (claim_or_lose(1, &at))
+	if (ring_claim_or_lose(1, &at))
 		mms_ring_publish(at, record);
 }
 
@@ -275,17 +276,17 @@ void mms_ring_count_escape(void)
 {
 	rcu_read_lock_sched_notrace();
 	if (READ_ONCE(recording))
-		raise(&ring.head->escaped, atomic64_inc_return(&ring.escaped));
+		ring_raise(&ring.head->escaped, atomic64_inc_return(&ring.escaped));
 	rcu_read_unlock_sched_notrace();
 }
 
 /* ---- Symbols: each site's name, once, just before its first access ---- */
 
-/* An NMI may come while a symbol is being looked up: it has its own. */
+/* An NMI may come while a symbol is being looked up: it has its own buffer. */
 static DEFINE_PER_CPU(char[2][KSYM_SYMBOL_LEN], symbol_text);
 
-/* True when the site is new; it is known from now on. */
-static bool remember(u64 site)
+/* Remembers the site. Returns true if it is new. */
+static bool ring_remember_site(u64 site)
 {
 	unsigned int slot = (site * 0x9e3779b97f4a7c15ull) >> 51;
 	unsigned int probe;
@@ -299,7 +300,7 @@ static bool remember(u64 site)
 		if (!READ_ONCE(*known))
 			return cmpxchg64(known, 0, site) == 0;
 	}
-	/* crowded: somebody else's place; his symbol is just said again */
+	/* crowded: take another site's place; its symbol is written again */
 	WRITE_ONCE(symbols[slot], site);
 	return true;
 }
@@ -309,7 +310,7 @@ void mms_ring_put_symbol(u64 site)
 	unsigned long flags;
 	char *text;
 
-	if (!mms_ring_recording() || mms_clean_room || !remember(site))
+	if (!mms_ring_recording() || mms_clean_room || !ring_remember_site(site))
 		return;
 	local_irq_save(flags);
 	text = (*this_cpu_ptr(&symbol_text))[in_nmi() ? 1 : 0];
@@ -341,8 +342,8 @@ struct wait_queue_head *mms_ring_wait_queue(void)
 	return &readers;
 }
 
-/* How many records lie complete and in a row in memory from `at` on. */
-static u64 complete_run(u64 at, u64 most)
+/* Returns the number of complete records in a row in memory from `at` on. */
+static u64 ring_complete_run(u64 at, u64 most)
 {
 	u64 slot = at & (ring.records_max - 1), n;
 
@@ -355,24 +356,25 @@ static u64 complete_run(u64 at, u64 most)
 	return n;
 }
 
-/* Records dropped at the very end have no later one to announce them. */
-static void say_last_loss(void)
+/* Writes the LOST record for losses at the very end, which no later record
+ * announces. */
+static void ring_put_last_loss(void)
 {
 	struct mms_record lost;
 	u64 at;
 
-	if (!atomic64_read(&ring.lost_unsaid) || !claim(1, &at))
+	if (!atomic64_read(&ring.lost_unsaid) || !ring_claim(1, &at))
 		return;
 	mms_record_init(&lost, MMS_LOST);
 	lost.value[0] = atomic64_xchg(&ring.lost_unsaid, 0);
 	mms_ring_publish(at, &lost);
 }
 
-static int wait_for_records(bool wait)
+static int ring_wait_for_records(bool wait)
 {
 	while (!mms_ring_has_records()) {
 		if (!mms_ring_recording()) {
-			say_last_loss();
+			ring_put_last_loss();
 			return mms_ring_has_records() ? 1 : 0;
 		}
 		if (!wait)
@@ -387,7 +389,7 @@ static int wait_for_records(bool wait)
 	return 1;
 }
 
-/* The control device lets one reader in at a time. */
+/* Reads complete records. The control device lets one reader in at a time. */
 ssize_t mms_ring_read(char __user *buffer, size_t size, bool wait)
 {
 	u64 most = size / sizeof(struct mms_record), copied = 0;
@@ -395,12 +397,12 @@ ssize_t mms_ring_read(char __user *buffer, size_t size, bool wait)
 
 	if (!most)
 		return -EINVAL;
-	ready = wait_for_records(wait);
+	ready = ring_wait_for_records(wait);
 	if (ready <= 0)
 		return ready;
 	while (copied < most) {
 		u64 at = READ_ONCE(ring.head->read);
-		u64 run = complete_run(at, most - copied);
+		u64 run = ring_complete_run(at, most - copied);
 
 		if (!run)
 			break;

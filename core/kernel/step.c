@@ -3,21 +3,22 @@
  * Instructions on device memory that the emulator doesn't do: the CPU executes
  * them itself, one single step with interrupts off.
  *
- * Where the operand's extent is known, the step runs on a copy of it: the
- * device is read into a buffer before the step, or written from it after, with
- * records as for any access, and a register is re-aimed so that the operand's
- * address is the buffer's. Otherwise the step runs on the real mapping, by
- * lifting the decoy out of the register, and its accesses are unknown: an
- * ESCAPE record says so. In both cases the register is put back afterwards.
+ * If the operand's extent is known, the step runs on a copy of the operand: the
+ * device is read into a buffer before the step, or written from it after the
+ * step, with records as for any access, and a register is aimed at the buffer.
+ * Otherwise the step runs on the real mapping, after the decoy in the register
+ * was replaced by the real address. Its accesses are unknown: an ESCAPE record
+ * says so. In both cases the register is restored afterwards.
  *
- * Between here and the end of the step nothing may move the context to
- * another CPU, so the caller leaves interrupts off (fault.c).
+ * Until the end of the step nothing may move the context to another CPU, so
+ * the caller leaves interrupts off (fault.c).
  *
- * An NMI makes no steps: it may have interrupted a debug exception's handler,
- * whose stack a second debug exception would use from the top again. There the
- * decoy is lifted out of the register for good, which is an escape, too. The
- * same is done with an instruction that faults on the copy of its operand: it
- * is to fault on the device's memory, and the kernel to report that.
+ * An NMI makes no steps: it may have interrupted the handler of a debug
+ * exception, and a second debug exception would overwrite that handler's stack
+ * from the top. In an NMI the decoy in the register is replaced for good, which
+ * is an escape, too. The same is done with an instruction that faults on the
+ * copy of its operand: it shall fault on the device's memory, so that the
+ * kernel reports that address.
  */
 #include <linux/irqflags.h>
 #include <linux/kprobes.h>
@@ -30,7 +31,7 @@
 #include "../operand.h"
 #include "../stepping.h"
 
-#define ALIGNMENT_BYTES 64	/* the most that an instruction asks for */
+#define ALIGNMENT_BYTES 64	/* the highest that an instruction requires */
 
 struct step {
 	bool active;
@@ -54,8 +55,8 @@ struct buffer {
 static DEFINE_PER_CPU(struct step, steps);
 static DEFINE_PER_CPU(struct buffer, buffers);
 
-static void arm(struct step *step, struct pt_regs *regs, unsigned int number,
-		u64 value)
+static void step_arm(struct step *step, struct pt_regs *regs, unsigned int number,
+		     u64 value)
 {
 	u64 *r = mms_register(&step->cpu.machine, number);
 
@@ -69,8 +70,8 @@ static void arm(struct step *step, struct pt_regs *regs, unsigned int number,
 	step->active = true;
 }
 
-/* Puts back what arm() changed, in the registers as they are now. */
-static void disarm(struct step *step, struct pt_regs *regs)
+/* Puts back what step_arm() changed, in the registers as they are now. */
+static void step_disarm(struct step *step, struct pt_regs *regs)
 {
 	u64 *r;
 
@@ -99,20 +100,21 @@ static bool step_on_copy(struct step *step, const struct mms_instruction *i)
 		return false;
 	step->cpu.instruction_flags |= MMS_F_STEPPED;
 	step->store = i->access & MMS_ACCESS_WRITE;
-	/* what asks for alignment is to find the operand aligned as it is */
+	/* for instructions that require alignment: the copy is aligned as the
+	 * operand is */
 	step->operand = this_cpu_ptr(&buffers)->byte + step->address % ALIGNMENT_BYTES;
 	if (i->access & MMS_ACCESS_READ) {
 		mms_machine_begin(m, step->address);
 		mms_machine_load(m, step->address, step->operand, step->bytes);
 		mms_machine_end(m);
 	}
-	arm(step, step->cpu.regs, number,
-	    *mms_register(m, number) + ((u64)step->operand - step->address));
+	step_arm(step, step->cpu.regs, number,
+		 *mms_register(m, number) + ((u64)step->operand - step->address));
 	return true;
 }
 
-static void put_escape(struct mms_cpu *cpu, const struct mms_instruction *i,
-		       u64 decoy)
+static void step_put_escape(struct mms_cpu *cpu, const struct mms_instruction *i,
+			    u64 decoy)
 {
 	const struct mms_mapping *m = mms_mapping_find(decoy, 1);
 	struct mms_record record;
@@ -132,8 +134,8 @@ static void put_escape(struct mms_cpu *cpu, const struct mms_instruction *i,
 	mms_ring_put(&record, 1);
 }
 
-/* The register whose decoy makes the address one. */
-static int register_to_lift(struct mms_machine *m, const struct mms_instruction *i)
+/* Returns the register whose decoy makes the address a decoy, or -1. */
+static int step_register_to_lift(struct mms_machine *m, const struct mms_instruction *i)
 {
 	unsigned int registers[3], count = mms_lift_registers(i, registers), n;
 
@@ -143,44 +145,44 @@ static int register_to_lift(struct mms_machine *m, const struct mms_instruction 
 	return -1;
 }
 
-/* The register to lift, whose instruction is recorded as escaped; or -1. */
-static int escape(struct mms_cpu *cpu, const struct mms_instruction *i)
+/* Records the instruction as escaped. Returns the register to lift, or -1. */
+static int step_escape(struct mms_cpu *cpu, const struct mms_instruction *i)
 {
 	struct mms_machine *m = &cpu->machine;
-	int number = register_to_lift(m, i);
+	int number = step_register_to_lift(m, i);
 	u64 decoy;
 
 	if (number < 0)
 		return -1;
 	decoy = *mms_register(m, number);
-	/* the register may point before or behind the mapping; for the
-	 * operand itself we trust the address, if there is one */
+	/* the register may point before or behind the mapping; the operand's
+	 * address, if there is one, is certain */
 	if (i->memory == MMS_MEMORY_MODRM &&
 	    mms_is_decoy(mms_effective_address(m, i)))
 		decoy = mms_effective_address(m, i);
 	if (!mms_mapping_find(decoy, 1))
 		return -1;
-	put_escape(cpu, i, decoy);
+	step_put_escape(cpu, i, decoy);
 	return number;
 }
 
 static bool step_lifted(struct step *step, const struct mms_instruction *i)
 {
-	int number = escape(&step->cpu, i);
+	int number = step_escape(&step->cpu, i);
 
 	if (number < 0)
 		return false;
 	step->store = false;
 	step->always_restore = i->memory >= MMS_MEMORY_RSI &&
 			       i->memory <= MMS_MEMORY_RSI_RDI;
-	arm(step, step->cpu.regs, number,
-	    *mms_register(&step->cpu.machine, number) ^ MMS_DECOY_BIT);
+	step_arm(step, step->cpu.regs, number,
+		 *mms_register(&step->cpu.machine, number) ^ MMS_DECOY_BIT);
 	return true;
 }
 
 bool mms_step_not(struct mms_cpu *cpu, const struct mms_instruction *i)
 {
-	int number = escape(cpu, i);
+	int number = step_escape(cpu, i);
 
 	if (number < 0)
 		return false;
@@ -207,12 +209,13 @@ bool mms_step_abort(struct pt_regs *regs)
 	if (!step->active || regs->ip != step->ip ||
 	    !(regs->flags & X86_EFLAGS_TF))
 		return false;
-	/* on the real mapping the fault is what it would have been anyway */
+	/* a step on the real mapping raised the fault that it would have raised
+	 * without us */
 	if (!step->operand) {
 		step->always_restore = false;
 		step->original = step->changed_to;
 	}
-	disarm(step, regs);
+	step_disarm(step, regs);
 	return step->operand;
 }
 NOKPROBE_SYMBOL(mms_step_abort);
@@ -223,10 +226,10 @@ bool mms_step_end(struct pt_regs *regs, unsigned long *dr6)
 
 	if (!step->active || user_mode(regs) || !(*dr6 & DR_STEP))
 		return false;
-	/* whoever steps the driver, a debugger, wants the exception as well */
+	/* a debugger that steps the driver needs the exception, too */
 	if (!(step->flags & X86_EFLAGS_TF))
 		*dr6 &= ~DR_STEP;
-	disarm(step, regs);
+	step_disarm(step, regs);
 	if (step->store) {
 		struct mms_machine *m = &step->cpu.machine;
 
@@ -238,8 +241,8 @@ bool mms_step_end(struct pt_regs *regs, unsigned long *dr6)
 			mms_machine_end(m);
 		}
 	}
-	/* Lockdep saw interrupts go off in the fault, but won't see them come on
-	 * with the flags that we go back with. */
+	/* Lockdep saw interrupts go off in the fault, but won't see the flags
+	 * of the return turn them on. */
 	if (step->flags & X86_EFLAGS_IF)
 		lockdep_hardirqs_on(step->ip);
 	/* a watchpoint may have been hit at the same time */

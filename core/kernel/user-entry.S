@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Two places to send an interrupted context to.
+ * Two pieces of code that an interrupted context is sent to.
  */
 #include <linux/linkage.h>
 #include <asm/asm.h>
@@ -9,25 +9,25 @@
 	.text
 
 /*
- * What a probe on a function goes to instead of the function: back to the
- * caller, with the probe's rax.
+ * A probe goes here instead of to the probed function: returns to the
+ * function's caller, with the probe's rax.
  */
 SYM_FUNC_START(mms_return)
 	RET
 SYM_FUNC_END(mms_return)
 
 /*
- * A context whose instruction found a page of user memory missing comes here
- * as if it had called us, with all its registers. It has the page faulted in,
- * as far as it may, and goes back to the instruction.
+ * A context comes here, as if it had called us, with all its registers, after
+ * its instruction found a page of user memory missing. It faults in the page, if
+ * it may, and returns to the instruction.
  *
- *	rsp + 0x80	where to go back to, filled in by mms_user_resume()
+ *	rsp + 0x80	return address, filled in by mms_user_resume()
  *	rsp + 0x78	flags
  *	rsp + 0x00	the general registers
  */
 SYM_FUNC_START(mms_user_entry)
 	pushfq
-	/* the instruction may stand behind a STAC, or a STD */
+	/* a STAC or a STD may precede the instruction */
 	pushfq
 	andl	$~(X86_EFLAGS_AC | X86_EFLAGS_DF), (%rsp)
 	popfq

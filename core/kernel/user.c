@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * User memory on the other side of an instruction, as in a copy straight from
- * a device to a process: its pages may not be there yet, and a fault handler
- * can't wait for them. So the interrupted context is sent to do it itself
- * (user-entry.S), and then executes its instruction again.
+ * a device to a process: its pages may not be present yet, and a fault handler
+ * can't wait for them. So the interrupted context is sent to fault them in
+ * itself (user-entry.S), and then executes its instruction again.
  */
 #include <linux/kprobes.h>
 #include <linux/mm.h>
@@ -14,19 +14,19 @@
 #include "core.h"
 #include "lock.h"
 
-/* Contexts on their way to a page, or back from it, at once. */
+/* Contexts that fault in a page at the same time. */
 #define TOUCHES_MAX 64
 
 enum touch_state {
 	FREE,
 	UNDER_WAY,	/* between the fault and the instruction's next try */
-	FAILED,		/* the page can't be had; the instruction tries again,
-			 * for it may be there by now, and then gives up */
+	FAILED,		/* the page can't be faulted in; the instruction tries
+			 * once more, since the page may be there by now */
 };
 
 /*
- * There is one for a context, known by its task and stack pointer: a context
- * nested in it lies deeper in the stack, or on another.
+ * There is one touch a context, identified by task and stack pointer: a nested
+ * context lies deeper in the stack, or on another stack.
  */
 struct touch {
 	enum touch_state state;
@@ -38,12 +38,13 @@ struct touch {
 };
 
 static struct touch touches[TOUCHES_MAX];
-/* Not for an NMI, which can't wait for a page. */
+/* An NMI never takes it: it can't wait for a page. */
 static struct mms_spinlock touches_lock = MMS_SPINLOCK_FREE;
-/* Those that aren't free: so that an instruction needn't look for its own. */
+/* The number of touches that aren't free. While it is 0, an instruction needn't
+ * search for its own. */
 static atomic_t in_use;
 
-static struct touch *find(u64 sp)
+static struct touch *user_find_touch(u64 sp)
 {
 	unsigned int n;
 
@@ -54,14 +55,15 @@ static struct touch *find(u64 sp)
 	return NULL;
 }
 
-static void release(struct touch *touch)
+static void user_release_touch(struct touch *touch)
 {
 	touch->state = FREE;
 	atomic_dec(&in_use);
 }
 
-/* One that failed may be left from a context that died: others need it more. */
-static struct touch *find_free(void)
+/* Returns a free touch, else one that failed, which may belong to a context
+ * that died; NULL if there is neither. */
+static struct touch *user_find_free_touch(void)
 {
 	struct touch *failed = NULL;
 	unsigned int n;
@@ -77,18 +79,18 @@ static struct touch *find_free(void)
 	return failed;
 }
 
-static bool begin(struct mms_cpu *cpu)
+static bool user_begin_touch(struct mms_cpu *cpu)
 {
 	struct pt_regs *regs = cpu->regs;
-	struct touch *touch = find(regs->sp);
+	struct touch *touch = user_find_touch(regs->sp);
 
 	if (touch && touch->state == FAILED && touch->ip == regs->ip &&
 	    touch->address == cpu->machine.fault_address) {
-		release(touch);
+		user_release_touch(touch);
 		return false;
 	}
-	/* what is left of an earlier fault of this context is of no use */
-	touch = touch ?: find_free();
+	/* reuse the touch of an earlier fault of this context */
+	touch = touch ?: user_find_free_touch();
 	if (!touch)
 		return false;
 	*touch = (struct touch){
@@ -99,7 +101,7 @@ static bool begin(struct mms_cpu *cpu)
 		.address = cpu->machine.fault_address,
 		.write = cpu->machine.fault_write,
 	};
-	/* as if called: room for where to go back to */
+	/* as if called: room for the return address */
 	regs->sp -= sizeof(u64);
 	regs->ip = (unsigned long)mms_user_entry;
 	return true;
@@ -110,11 +112,11 @@ bool mms_user_touch(struct mms_cpu *cpu, bool first)
 	unsigned long flags;
 	bool begun;
 
-	/* kernel memory that isn't there is a bug; and an NMI can't wait */
+	/* missing kernel memory is a bug; and an NMI can't wait */
 	if (!first || cpu->machine.fault_address >= TASK_SIZE_MAX || cpu->in_nmi)
 		return false;
 	flags = mms_spin_lock_irqsave(&touches_lock);
-	begun = begin(cpu);
+	begun = user_begin_touch(cpu);
 	mms_spin_unlock_irqrestore(&touches_lock, flags);
 	return begun;
 }
@@ -128,30 +130,30 @@ void mms_user_done(struct mms_cpu *cpu)
 	if (!atomic_read(&in_use) || cpu->in_nmi)
 		return;
 	flags = mms_spin_lock_irqsave(&touches_lock);
-	touch = find(cpu->regs->sp);
+	touch = user_find_touch(cpu->regs->sp);
 	if (touch && touch->state != UNDER_WAY)
-		release(touch);
+		user_release_touch(touch);
 	mms_spin_unlock_irqrestore(&touches_lock, flags);
 }
 NOKPROBE_SYMBOL(mms_user_done);
 
-/* Takes the page in, where the context may sleep. True when it is there. */
-static bool fault_in(u64 address, bool write)
+/* Faults in the page if the context may sleep. Returns true if it is present. */
+static bool user_fault_in(u64 address, bool write)
 {
 	char __user *byte = (char __user *)address;
 
-	/* where a page fault wouldn't be answered either: not in an atomic
-	 * context, nor in a kernel thread, which has no user memory */
+	/* contexts in which a page fault would fail, too: atomic ones, and
+	 * kernel threads, which have no user memory */
 	if (faulthandler_disabled() || !current->mm)
 		return false;
-	/* the one that changes nothing in the page */
+	/* neither changes the page */
 	return !(write ? fault_in_safe_writeable(byte, 1) :
 			 fault_in_readable(byte, 1));
 }
 
 /*
- * Called by mms_user_entry in the interrupted context. `back` is where the
- * address to go back to belongs; the stack pointer was right behind it.
+ * Called by mms_user_entry in the interrupted context. `back` is the place for
+ * the return address; the stack pointer was right behind it.
  */
 asmlinkage __visible void mms_user_resume(u64 *back);
 asmlinkage __visible void mms_user_resume(u64 *back)
@@ -161,19 +163,19 @@ asmlinkage __visible void mms_user_resume(u64 *back)
 	bool there;
 
 	flags = mms_spin_lock_irqsave(&touches_lock);
-	touch = find((u64)(back + 1));
-	/* nobody takes one away that is under way, and without it there is
-	 * nowhere to go */
+	touch = user_find_touch((u64)(back + 1));
+	/* nobody removes a touch that is under way; without it there is no
+	 * address to return to */
 	BUG_ON(!touch || touch->state != UNDER_WAY);
 	copy = *touch;
 	mms_spin_unlock_irqrestore(&touches_lock, flags);
 
 	*back = copy.ip;
-	there = fault_in(copy.address, copy.write);
+	there = user_fault_in(copy.address, copy.write);
 
 	flags = mms_spin_lock_irqsave(&touches_lock);
 	if (there)
-		release(touch);
+		user_release_touch(touch);
 	else
 		touch->state = FAILED;
 	mms_spin_unlock_irqrestore(&touches_lock, flags);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The vector registers of the interrupted context: they are live, for nothing
- * here uses them.
+ * The vector registers of the interrupted context: still in the CPU, because no
+ * code of ours uses them.
  */
 #include <linux/string.h>
 
@@ -33,16 +33,16 @@
 #define SET_YMM(n) asm volatile("vmovdqu %0, %%ymm" #n : : "m" (*(const struct bytes32 *)value))
 #define SET_ZMM(n) asm volatile("vmovdqu64 %0, %%zmm" #n : : "m" (*(const struct bytes64 *)value))
 
-/* Registers 16 to 31 exist with AVX-512 only, in EVEX instructions: all 64
- * bytes are read, the rest is the caller's to ignore. */
-static void get_high(unsigned int number, void *value)
+/* Reads all 64 bytes; the caller ignores those it doesn't need. Registers 16 to
+ * 31 exist only with AVX-512, in EVEX instructions. */
+static void vector_get_high(unsigned int number, void *value)
 {
 	switch (number) {
 	VECTOR_CASES_32(GET_ZMM)
 	}
 }
 
-static void set_high(unsigned int number, const void *value)
+static void vector_set_high(unsigned int number, const void *value)
 {
 	switch (number) {
 	VECTOR_CASES_32(SET_ZMM)
@@ -55,7 +55,7 @@ void mms_machine_vector_load(struct mms_machine *machine, unsigned int number,
 	if (number >= 16 || bytes == 64) {
 		u8 whole[64];
 
-		get_high(number, whole);
+		vector_get_high(number, whole);
 		memcpy(value, whole, bytes);
 	} else if (bytes == 32) {
 		switch (number) {
@@ -76,7 +76,7 @@ void mms_machine_vector_store(struct mms_machine *machine, unsigned int number,
 		u8 whole[64] = { 0 };
 
 		memcpy(whole, value, bytes);
-		set_high(number, whole);
+		vector_set_high(number, whole);
 	} else if (bytes == 32) {
 		switch (number) {
 		VECTOR_CASES_16(SET_YMM)

@@ -1,11 +1,11 @@
 // Renders the decoder's opcode tables, core/*.gen.h, from the rows of opcode-rows.ts. `npm run generate` writes the
-// files; a test checks that what is committed is current.
+// files; a test checks that the committed ones are current.
 import { Mnemonic, OpCodeOperandKind, TupleType } from "iced-x86";
 import { assert } from "../../src/base/assert.js";
 import { enumMembers, enumName } from "./iced-names.js";
 import { collectRows, opcodeMaps, type Row, slotsOf } from "./opcode-rows.js";
 
-/** The generated files below core/ and their content. */
+/** Renders the generated files of core/: name → content. */
 export function renderOpcodeFiles(): Record<string, string> {
   const rows = collectRows();
   return { "opcodes.gen.h": renderNames(rows), "opcode-rows.gen.h": renderTables(rows) };
@@ -22,12 +22,12 @@ function banner(what: string): string[] {
   ];
 }
 
-/** Mnemonics, operand kinds and opcode opcodeMaps: what everyone who asks about an instruction needs. */
+/** Renders the names of mnemonics, operand kinds and opcode maps, which every part of the core includes. */
 function renderNames(rows: Row[]): string {
   const mnemonics = [...new Set(rows.map((row) => row.mnemonic))].sort((a, b) => a - b);
   const kinds = [...new Set(rows.flatMap((row) => row.operands))].sort((a, b) => a - b);
   return [
-    ...banner("Names of mnemonics, operand kinds and opcode opcodeMaps."),
+    ...banner("Names of mnemonics, operand kinds and opcode maps."),
     "#ifndef MMIOSTRIDER_OPCODES_GEN_H",
     "#define MMIOSTRIDER_OPCODES_GEN_H",
     "",
@@ -54,7 +54,7 @@ function renderNames(rows: Row[]): string {
   ].join("\n");
 }
 
-/** The rows themselves, and where each opcode's rows begin: decode.c alone includes them. */
+/** Renders the rows, and the place where each opcode's rows begin; only decode.c includes them. */
 function renderTables(rows: Row[]): string {
   const lines = banner("The instruction forms, sorted by opcode map and opcode.");
 
@@ -76,7 +76,7 @@ function renderTables(rows: Row[]): string {
   }
   lines.push("\t{ 0 },", "};", "");
   assert(next < 65536, "row numbers fit 16 bits");
-  lines.push("/* Where in mms_opcodes the rows of an opcode begin; those of the next opcode end them. */");
+  lines.push("/* Place in mms_opcodes of an opcode's first row. The next opcode's rows follow its last. */");
   lines.push(`static const uint16_t mms_opcode_start[MMS_MAP_COUNT][257] = {`);
   for (const [index, mapStarts] of starts.entries()) {
     lines.push(`\t[MMS_MAP_${opcodeMaps[index]}] = {`);
@@ -87,7 +87,7 @@ function renderTables(rows: Row[]): string {
   return lines.join("\n");
 }
 
-/** Of forms that differ in size only, that for 32 bits is the most frequent, then that for 64. */
+/** Order of forms that differ in size only: 32 bits is the most frequent, then 64. */
 function commonness(row: Row): number {
   return row.sizes & 2 ? 2 : row.sizes & 4 ? 1 : 0;
 }
