@@ -12,7 +12,7 @@ export class Random {
   #c: number;
   #count = 1;
 
-  /** `seed` is any integer below 2^53; `stream` tells apart what runs at the same time with one seed. */
+  /** `seed` is any integer below 2^53; generators with one seed and different `stream`s give different numbers. */
   constructor(seed: number, stream = 0) {
     assert(Number.isSafeInteger(seed) && seed >= 0, "a seed is a whole number");
     this.#a = seed >>> 0;
@@ -64,7 +64,7 @@ const mapLead: Record<OpcodeMap, readonly number[] | number> = {
   XOP_MAP10: 10,
 };
 
-/** Fills buffers with strings. Half of them follow a row of the opcode table, others are more and more random. */
+/** Fills buffers with strings. Half of them follow a row of the opcode table; the others are more and more random. */
 export class ByteStrings {
   readonly #random: Random;
   readonly #rows: Row[];
@@ -125,7 +125,7 @@ export class ByteStrings {
     }
   }
 
-  /** An instruction of this form, with everything that the form leaves open chosen at random. */
+  /** Makes an instruction of this form; everything that the form leaves open is random. */
   #rowString(row: Row): void {
     const random = this.#random;
     const lead = mapLead[row.map];
@@ -196,7 +196,7 @@ export class ByteStrings {
     return row.vector & 4 ? 2 : row.vector & 2 ? 1 : 0;
   }
 
-  /** A ModRM byte that the form accepts; memory more often than registers, and SIB bytes often. */
+  /** Makes a ModRM byte that the form accepts: memory more often than registers, SIB bytes often. */
   #modrm(row: Row): void {
     const random = this.#random;
     let modrm = random.below(256);
@@ -218,7 +218,7 @@ export class ByteStrings {
     }
   }
 
-  /** Flips a bit, replaces a byte, takes one out or puts a prefix in front. */
+  /** Flips a bit, replaces a byte, removes one, or adds a prefix. */
   #mutate(): void {
     const random = this.#random;
     const at = random.below(8);

@@ -1,5 +1,5 @@
-// One piece of a decoder comparison, run in a worker thread: made-up strings, or the code in files. What to do comes as
-// a message, what came out goes back as one.
+// One piece of a decoder comparison, run in a worker thread: made-up strings, or the code in files. The job comes as a
+// message, and so does the outcome.
 import { parentPort } from "node:worker_threads";
 import { ByteStrings, Random, stringStride } from "./byte-strings.js";
 import { DecoderComparison, type Mismatch } from "./decoder-comparison.js";
@@ -10,7 +10,7 @@ export type ComparisonJob =
   | { kind: "strings"; seed: number; stream: number; count: number }
   | { kind: "files"; files: string[] };
 
-/** What a job found. */
+/** A job's findings. */
 export interface ComparisonOutcome {
   compared: number;
   valid: number;

@@ -91,7 +91,7 @@ export const Field = {
   access: 40,
 } as const;
 
-/** The decoder in a shared library of its own. */
+/** The decoder in its own shared library. */
 export class CoreDecoder {
   readonly #batch: (
     bytes: Uint8Array,
@@ -103,7 +103,7 @@ export class CoreDecoder {
   readonly #stream: (bytes: Uint8Array, count: number, rounds: number) => number | bigint;
   readonly #starts: (bytes: Uint8Array, count: number, starts: Uint32Array, startsMax: number) => number;
 
-  /** Builds the library where it isn't built yet; other sources than core/'s are for tests of the tests. */
+  /** Builds the library unless it is built already. Tests of the tests give other sources than core/'s. */
   constructor(options: Partial<NativeLibrary> = {}) {
     const library = loadNativeLibrary({
       name: "decode-batch",
@@ -133,7 +133,7 @@ export class CoreDecoder {
     return Number(this.#stream(bytes, bytes.length, rounds));
   }
 
-  /** The offsets at which instructions begin when `bytes` are decoded from end to end; what can't be is stepped over. */
+  /** Decodes `bytes` from end to end; returns the offsets of the instructions. A byte that begins none is skipped. */
   starts(bytes: Uint8Array): Uint32Array {
     const starts = new Uint32Array(bytes.length);
     return starts.subarray(0, this.#starts(bytes, bytes.length, starts, starts.length));
@@ -142,7 +142,7 @@ export class CoreDecoder {
 
 let shared: CoreDecoder | undefined;
 
-/** The decoder of core/ as it is, loaded once. */
+/** The decoder of core/, loaded once. */
 export function coreDecoder(): CoreDecoder {
   shared ??= new CoreDecoder();
   return shared;

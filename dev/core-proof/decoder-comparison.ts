@@ -1,4 +1,4 @@
-// Compares the core's decoder with iced-x86 on the same bytes, field by field. Where the bytes come from: elsewhere.
+// Compares the core's decoder with iced-x86 on the same bytes, field by field. The callers choose the bytes.
 import {
   Code,
   Decoder,
@@ -29,7 +29,7 @@ import { accessBits } from "./iced-names.js";
 export interface Mismatch {
   /** The instruction's bytes, up to 15. */
   bytes: Uint8Array;
-  /** What differs: "length", "base", … */
+  /** The field that differs: "length", "base", … */
   field: string;
   ours: string;
   iced: string;
@@ -41,7 +41,7 @@ const sweepChunk = 32768;
 /** More than iced has forms. */
 const codesMax = 8192;
 
-/** What iced's tables say about a form, looked up once. */
+/** The facts in iced's tables about a form, looked up once. */
 interface Form {
   /** Names of its operand kinds. */
   kinds: string[];
@@ -55,7 +55,7 @@ const kindNames = enumNames(OpCodeOperandKind);
 const codeNames = enumNames(Code);
 const registerNames = enumNames(Register);
 
-/** The number that stands in the encoding of each register: 0 to 31. iced counts AH to BH as if they were 4 to 7 of 20. */
+/** Each register's number in the encoding: 0 to 31. iced numbers AH to BH 4 to 7 among 20 byte registers. */
 const registerNumbers = Array.from({ length: 256 }, (_, register) => {
   const name = registerNames.get(register);
   if (name === undefined || name.startsWith("DontUse")) return 0;
@@ -65,17 +65,17 @@ const registerNumbers = Array.from({ length: 256 }, (_, register) => {
 const memoryBytesOf = Array.from({ length: 256 }, (_, size) =>
   MemorySize[size] === undefined || size === MemorySize.Unknown ? 0 : MemorySizeExt.size(size),
 );
-/** Registers of eight: higher bits of their number in the encoding are ignored by the CPU. */
+/** Registers of which there are eight: the CPU ignores higher bits of their number in the encoding. */
 const isOfEight = Array.from({ length: 256 }, (_, register) =>
   /^(ES|CS|SS|DS|FS|GS|ST\d|MM\d|K\d|TMM\d)$/.test(registerNames.get(register) ?? ""),
 );
 
-/** The least register number of a run of 4 (XMM+3, ZMM+3) or 2 (K+1) that begins at it. */
+/** Mask for the first register of a run of 4 (XMM+3, ZMM+3) or 2 (K+1). */
 function blockMask(kind: string): number {
   return /P3_/.test(kind) ? ~3 : /^kp1/.test(kind) ? ~1 : ~0;
 }
 
-/** The operands of string instructions: an address in RSI or RDI. */
+/** Tells the operands of string instructions: an address in RSI or RDI. */
 function isStringKind(kind: OpKind): boolean {
   return kind >= OpKind.MemorySegSI && kind <= OpKind.MemoryESRDI;
 }
@@ -90,10 +90,10 @@ export class DecoderComparison {
   readonly #infoFactory = new InstructionInfoFactory();
   readonly #forms = new Map<number, Form>();
   readonly #accesses = new Map<number, number>();
-  /** Decoded without error, and not, so far. */
+  /** Strings decoded without error so far, and with an error. */
   valid = 0;
   invalid = 0;
-  /** How often each form was met, by its iced code number; and how often with a memory operand. */
+  /** Occurrences of each form by its iced code number; and those with a memory operand. */
   readonly met = new Uint32Array(codesMax);
   readonly metWithMemory = new Uint32Array(codesMax);
 
@@ -107,8 +107,8 @@ export class DecoderComparison {
   }
 
   /**
-   * Compares `count` strings: the n-th begins at `bytes[offsets[n]]`; what lies behind `bytes`' end is not there for
-   * either decoder.
+   * Compares `count` strings: the n-th begins at `bytes[offsets[n]]`; neither decoder sees anything behind the end of
+   * `bytes`.
    *
    * @returns the strings that differ, at most `mismatchesMax`.
    */
@@ -136,7 +136,7 @@ export class DecoderComparison {
   }
 
   /**
-   * Compares the instructions of `code` one behind the other, from its first byte to its last.
+   * Compares the instructions of `code` one after the other, from its first byte to its last.
    *
    * @returns the places that differ, at most `mismatchesMax`.
    */
@@ -314,7 +314,7 @@ export class DecoderComparison {
 
     const access = results.byte(n, Field.access);
     const icedAccess = this.#access(memory);
-    // iced takes a load under an opmask for unconditional; elements that are masked out are not read: Intel's manual,
+    // iced says that a load under an opmask is unconditional; but masked-out elements are not read: Intel's manual,
     // volume 1, 15.6.1
     const masked = icedAccess === 1 && access === 5 && results.byte(n, Field.opmask) !== 0;
     if (access !== icedAccess && !masked) return ["access", access, icedAccess];
@@ -340,7 +340,7 @@ export class DecoderComparison {
     return this.#addressDifference(results, n, addressBytes);
   }
 
-  /** Base, index, scale, displacement. Register classes tell the address size. */
+  /** Compares base, index, scale and displacement. Register classes tell the address size. */
   #addressDifference(results: DecodeResults, n: number, addressBytes: number): [string, unknown, unknown] | undefined {
     const iced = this.#instruction;
     const first = addressBytes === 4 ? Register.EAX : Register.RAX;
@@ -379,7 +379,7 @@ export class DecoderComparison {
     return ours === theirs ? undefined : ["displacement", ours.toString(16), theirs.toString(16)];
   }
 
-  /** The access to operand `memory` as iced's instruction information states it; asked once per form and masking. */
+  /** Returns the access to operand `memory` from iced's instruction information; asked once per form and masking. */
   #access(memory: number): number {
     const iced = this.#instruction;
     const key =

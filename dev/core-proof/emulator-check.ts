@@ -1,4 +1,4 @@
-// Compares the emulator with the CPU: builds harness/emulate-check.c, feeds it byte strings, reads what it found.
+// Compares the emulator with the CPU: builds harness/emulate-check.c, feeds it byte strings, reads its findings.
 import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
@@ -10,7 +10,7 @@ import { cacheDirectory, projectDirectory } from "../../src/base/paths.js";
 import { ByteStrings, Random, stringStride } from "./byte-strings.js";
 import { headersBeside, sourcePath, warningFlags } from "./native.js";
 
-/** The emulator as the core has it, and the program that compares it. */
+/** The core's emulator, and the program that compares it. */
 export const emulatorSources = [
   "decode.c",
   "emulate.c",
@@ -30,7 +30,7 @@ export interface EmulatorMismatch {
   form: string;
   bytes: string;
   disassembly: string;
-  /** What differs, and the shrunk state that it differs from. */
+  /** The difference, and the shrunk state that shows it. */
   what: string;
 }
 
@@ -40,15 +40,14 @@ export interface EmulatorOutcome {
   mismatchCount: number;
   /** The first few. */
   mismatches: EmulatorMismatch[];
-  /** By iced-x86's Code: how often the emulator executed the form, and how often it refused to. */
+  /** By iced-x86's Code: the times that the emulator executed the form, and the times that it refused. */
   forms: Map<Code, { executed: number; refused: number }>;
 }
 
 /**
- * Runs about `count` cases (strings that are no instruction with a memory operand don't count).
+ * Runs about `count` cases. Only instructions with a memory operand count.
  *
- * `sourceDirectory` is core/ unless a changed copy of it is to be checked. Throws UserError when there is no compiler, or
- * the program fails.
+ * `sourceDirectory` is core/ or a changed copy of it. Throws UserError when there is no compiler, or the program fails.
  */
 export async function checkEmulator(
   count: number,
@@ -62,7 +61,7 @@ export async function checkEmulator(
     output += chunk.toString();
   });
   const ended = once(child, "close") as Promise<[number | null, string | null]>;
-  child.stdin.on("error", () => {}); // its end is told by `ended`
+  child.stdin.on("error", () => {}); // `ended` reports the program's end
   child.stdin.write(undefinedFlags());
   const strings = new ByteStrings(new Random(seed));
   // nearly a seventh of all strings and states are cases
@@ -114,7 +113,7 @@ function buildProgram(directory: string): string {
   return path;
 }
 
-/** The flags that each form leaves undefined, as the CPU's flag bits: what needn't be equal. */
+/** Returns the flags that each form leaves undefined, as the CPU's flag bits: these needn't be equal. */
 function undefinedFlags(): Buffer {
   const bits: [iced: number, cpu: number][] = [
     [RflagsBits.CF, 1 << 0],

@@ -20,9 +20,9 @@ const sectionTypeProgbits = 1;
 const sectionFlagExecutable = 4n;
 
 /**
- * The executable sections of a 64-bit little-endian ELF file that have bytes in the file.
+ * Finds the executable sections of a 64-bit little-endian ELF file that have bytes in the file.
  *
- * `file` is its name in errors. Throws FormatError when the headers don't fit together.
+ * Errors name it `file`. Throws FormatError when the headers contradict each other.
  */
 export function executableSections(file: string, content: Buffer): CodeSection[] {
   const need = (condition: boolean, what: string, offset: number) => {
@@ -64,7 +64,7 @@ export function executableSections(file: string, content: Buffer): CodeSection[]
   return sections;
 }
 
-/** What is behind a compression, told by its first bytes. */
+/** Decompresses the content; its first bytes tell the compression. */
 function decompress(file: string, content: Buffer): Buffer {
   if (content.readUInt16BE(0) === 0x1f8b) return gunzipSync(content);
   if (content.readUInt32BE(0) === 0xfd377a58)
@@ -88,11 +88,11 @@ function runFilter(file: string, program: string, debianPackage: string, options
 }
 
 /**
- * The ELF kernel inside a boot image (bzImage).
+ * Extracts the ELF kernel from a boot image (bzImage).
  *
  * The payload's place is in the setup header, Documentation/arch/x86/boot.rst of the kernel: setup_sects at 0x1f1, the
  * magic "HdrS" at 0x202, payload_offset at 0x248 (from the start of protected-mode code), payload_length at 0x24c; the
- * payload ends in the four bytes of its decompressed size. Throws FormatError when it is no such image.
+ * payload ends with the four bytes of its decompressed size. Throws FormatError when it is no such image.
  */
 export function kernelOfBootImage(file: string, image: Buffer): Buffer {
   if (image.length < 0x250 || image.toString("latin1", 0x202, 0x206) !== "HdrS") {
@@ -105,7 +105,7 @@ export function kernelOfBootImage(file: string, image: Buffer): Buffer {
   return decompress(file, image.subarray(start, end));
 }
 
-/** The executable sections of one file: a boot image, or an ELF file that may be compressed (`.ko.xz`, `.ko.zst`). */
+/** Finds the executable sections of a file: a boot image, or an ELF file, perhaps compressed (`.ko.xz`, `.ko.zst`). */
 export function codeOfFile(file: string): CodeSection[] {
   const content = readFileSync(file);
   if (content.length < 64) throw new FormatError(file, "too short to hold code");
@@ -115,7 +115,7 @@ export function codeOfFile(file: string): CodeSection[] {
   return executableSections(file, decompress(file, content));
 }
 
-/** The files of a kernel that hold code: its boot image, and every module below a directory. */
+/** Lists the files of a kernel that hold code: its boot image, and every module below a directory. */
 export function kernelFiles(imagePath: string, modulesDirectory: string): string[] {
   const modules = readdirSync(modulesDirectory, { recursive: true, encoding: "utf8" })
     .filter((name) => /\.ko(\.xz|\.zst|\.gz)?$/.test(name))

@@ -1,4 +1,4 @@
-// The fuzzing targets of harness/, how they are built, and their corpora. `npm run check:fuzz` is check-fuzz.ts.
+// The fuzzing targets of harness/, their build, and their corpora. `npm run check:fuzz` is check-fuzz.ts.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -13,9 +13,9 @@ export interface FuzzTarget {
   name: string;
   /** See sourcePath. */
   sources: string[];
-  /** Inputs worth starting from, one a line in hexadecimal: a path below the project. */
+  /** Path, below the project, of the inputs to start from: one a line in hexadecimal. */
   corpus: string;
-  /** Bytes of an input, at most. */
+  /** Most bytes of an input. */
   inputBytesMax: number;
 }
 
@@ -34,7 +34,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   },
 ];
 
-/** Debian's packages that building with clang and libFuzzer takes. */
+/** Debian's packages needed to build with clang and libFuzzer. */
 export const clangPackages = [
   { tool: "clang", debianPackage: "clang" },
   { tool: "clang", debianPackage: "libclang-rt-14-dev" },
@@ -82,7 +82,7 @@ export function buildFuzzTarget(
   return program;
 }
 
-/** The inputs of a corpus file. Throws FormatError at a line that is no hexadecimal string. */
+/** Reads the inputs of a corpus file. Throws FormatError at a line that is no hexadecimal string. */
 export function readCorpus(target: FuzzTarget): Buffer[] {
   const file = join(projectDirectory, target.corpus);
   return readFileSync(file, "utf8")
@@ -94,20 +94,20 @@ export function readCorpus(target: FuzzTarget): Buffer[] {
     });
 }
 
-/** Writes a corpus file: shortest first, no input twice. */
+/** Writes a corpus file: shortest input first, none twice. */
 export function writeCorpus(target: FuzzTarget, inputs: Buffer[]): void {
   const lines = [...new Set(inputs.map((input) => input.toString("hex")))];
   lines.sort((a, b) => a.length - b.length || (a < b ? -1 : 1));
   writeFileSync(join(projectDirectory, target.corpus), `${lines.join("\n")}\n`);
 }
 
-/** Puts inputs into a directory, a file each, as libFuzzer wants them. */
+/** Writes inputs into a directory, a file each, as libFuzzer expects them. */
 export function spreadCorpus(inputs: Buffer[], directory: string): void {
   mkdirSync(directory, { recursive: true });
   for (const input of inputs) writeFileSync(join(directory, createHash("sha1").update(input).digest("hex")), input);
 }
 
-/** The inputs in a directory of libFuzzer's. */
+/** Reads the inputs in a directory of libFuzzer's. */
 export function gatherCorpus(directory: string): Buffer[] {
   return readdirSync(directory).map((name) => readFileSync(join(directory, name)));
 }

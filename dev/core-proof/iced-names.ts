@@ -1,4 +1,4 @@
-// What iced-x86's enumerations are called, and some of them in the terms of core/decode.h.
+// Names of iced-x86's enumerations; translates some of them into the terms of core/decode.h.
 import { OpAccess } from "iced-x86";
 import { assert } from "../../src/base/assert.js";
 

@@ -13,7 +13,7 @@ function twoByteForm(info: OpCodeInfo, low: number): Uint8Array {
   return Uint8Array.of(...sizes, ...mandatory, ...escapes, ...opcode, ...immediate);
 }
 
-/** Whether iced's decoder takes these bytes for the form: it has rules that its tables don't show. */
+/** Returns true if iced's decoder takes these bytes for the form: it has rules that its tables don't show. */
 function decodesTo(bytes: Uint8Array, code: Code): boolean {
   const decoder = new Decoder(64, bytes, DecoderOptions.None);
   const instruction = decoder.decode();
@@ -23,12 +23,12 @@ function decodesTo(bytes: Uint8Array, code: Code): boolean {
   return same;
 }
 
-/** The low bits of the last opcode byte mean nothing in some of VIA's and Zhaoxin's instructions. */
+/** Returns true if the low bits of the last opcode byte mean nothing: some of VIA's and Zhaoxin's instructions. */
 export function isRmIgnored(info: OpCodeInfo): boolean {
   return info.encoding === EncodingKind.Legacy && lowBits.every((low) => decodesTo(twoByteForm(info, low), info.code));
 }
 
-/** Whether the form is there in 64-bit mode at all: MONTMUL with 64-bit addresses, for one, is not. */
+/** Returns true if the form exists in 64-bit mode at all: MONTMUL with 64-bit addresses, for one, doesn't. */
 export function isDecodable(info: OpCodeInfo): boolean {
   if (info.opCodeLength !== 2 || info.encoding !== EncodingKind.Legacy) return true;
   return lowBits.some((low) => decodesTo(twoByteForm(info, low), info.code));

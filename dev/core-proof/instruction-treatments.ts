@@ -1,4 +1,4 @@
-// What becomes of each instruction form on device memory, asked of the core's own C; renders docs/instructions.md.
+// Asks the core's own C for its treatment of each instruction form on device memory; renders docs/instructions.md.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Code } from "iced-x86";
@@ -16,12 +16,12 @@ export type Treatment = (typeof treatments)[number];
 
 const answer_bytes = 4;
 const stringsABatch = 65_536;
-/** Every form turns up long before; see the assertion. */
+/** Limit of batches. Every form turns up long before; see the assertion. */
 const batchesMax = 100;
-/** The table mustn't depend on chance: the same strings each time. */
+/** Fixed, so that the table doesn't depend on chance. */
 const seed = 1;
 
-/** The core's check library: decoder, emulator, the rules of stepping, and a machine to try them on. */
+/** Loads the core's check library: decoder, emulator, rules of stepping, and a machine to try them on. */
 export function loadTreatmentLibrary() {
   return loadNativeLibrary({
     name: "treatment",
@@ -30,13 +30,13 @@ export function loadTreatmentLibrary() {
   });
 }
 
-/** By iced-x86's Code: how the plain form is treated, and how with an opmask, where it can have one. */
+/** A form's treatment without an opmask, and with one if it can have one. */
 export interface FormTreatment {
   plain: Treatment;
   masked: Treatment;
 }
 
-/** Asks about every form with a memory operand. */
+/** Returns the treatment of every form with a memory operand. */
 export function treatForms(): Map<Code, FormTreatment> {
   const ask = loadTreatmentLibrary().func(
     "void mms_treatments(_Inout_ uint8_t *strings, uint32_t count, _Out_ uint8_t *answers)",
@@ -61,7 +61,7 @@ export function treatForms(): Map<Code, FormTreatment> {
   return forms;
 }
 
-/** Which registers an instruction happens to use may keep it from being stepped: a form is what it is as a rule. */
+/** Returns the better treatment of two: some registers keep an instruction from being stepped; the rule counts. */
 function better(one: Treatment, other: Treatment): Treatment {
   if (one === "") return other;
   return treatments.indexOf(one) <= treatments.indexOf(other) ? one : other;
@@ -77,7 +77,7 @@ const reasons: Record<Treatment, string> = {
   rejected: "faults as without mmiostrider: its address can't be a decoy",
 };
 
-/** The whole document. `kernelForms` is test/data/kernel-forms.tsv: what Debian's kernels and their modules contain. */
+/** Renders the whole document. `kernelForms` is test/data/kernel-forms.tsv: the forms in Debian's kernels and modules. */
 export function renderInstructions(): string {
   const forms = treatForms();
   const inKernels = readKernelForms();
@@ -118,7 +118,7 @@ export function renderInstructions(): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** How often each form (iced-x86's name of its Code) occurs in Debian's kernels. */
+/** Reads the occurrences in Debian's kernels of each form (iced-x86's name of its Code). */
 export function readKernelForms(): Map<string, number> {
   const text = readFileSync(join(projectDirectory, "test/data/kernel-forms.tsv"), "utf8");
   return new Map(

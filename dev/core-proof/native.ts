@@ -1,4 +1,4 @@
-// Builds the C of core/ as shared libraries for Node. What is called in them is declared by whoever loads them.
+// Builds the C of core/ as shared libraries for Node. Their callers declare the functions that they call.
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
@@ -8,28 +8,28 @@ import koffi, { type LibraryHandle } from "koffi";
 import { UserError } from "../../src/base/errors.js";
 import { cacheDirectory, projectDirectory } from "../../src/base/paths.js";
 
-/** Warnings are errors in everything we compile: the same list wherever core/ is built outside the kernel. */
+/** Warnings are errors: the same list everywhere that core/ is built outside the kernel. */
 export const warningFlags = ["-Wall", "-Wextra", "-Werror"] as const;
 
 const harnessDirectory = join(projectDirectory, "dev/core-proof/harness");
 
-/** The path of a source: `harness/…` lies beside this file, everything else in core/ or a changed copy of it. */
+/** Returns a source's path: `harness/…` lies beside this file, everything else in core/ or a changed copy of it. */
 export function sourcePath(core: string, name: string): string {
   return name.startsWith("harness/") ? join(harnessDirectory, name.slice("harness/".length)) : join(core, name);
 }
 
-/** The headers that the sources can include: the core's own, and the harness's. */
+/** Lists the headers that the sources can include: the core's own, and the harness's. */
 export function headersBeside(core: string): string[] {
   const headersIn = (directory: string) => readdirSync(directory).filter((name) => name.endsWith(".h"));
   return [...headersIn(core), ...headersIn(harnessDirectory).map((name) => `harness/${name}`)].sort();
 }
 
-/** What a shared library is made of. Every header in `directory` counts as used. */
+/** A shared library's ingredients. Every header in `directory` counts as used. */
 export interface NativeLibrary {
   name: string;
   /** See sourcePath. */
   sources: string[];
-  /** Default: the project's core/. Anything else keeps its library to itself, out of the cache. */
+  /** Default: the project's core/. The library of another directory is built there, not in the cache. */
   directory?: string;
   /** Extra compiler flags, after `-O2 -std=gnu11` and the warnings. */
   flags?: string[];
@@ -37,9 +37,9 @@ export interface NativeLibrary {
 }
 
 /**
- * Compiles a shared library into the cache unless one made of the same sources with the same flags lies there.
+ * Compiles a shared library into the cache, unless one from the same sources with the same flags is there.
  *
- * @returns its path. Throws UserError when there is no compiler, or it refuses.
+ * @returns its path. Throws UserError when there is no compiler, or it fails.
  */
 export function buildNativeLibrary(library: NativeLibrary): string {
   const core = library.directory ?? join(projectDirectory, "core");

@@ -1,4 +1,4 @@
-// What iced-x86 says of a form's operands and properties, in the terms of core/decode.h.
+// Translates iced-x86's facts about a form's operands and properties into the terms of core/decode.h.
 import {
   EncodingKind,
   type Instruction,
@@ -12,7 +12,7 @@ import {
 } from "iced-x86";
 import { accessBits } from "./iced-names.js";
 
-/** Bytes that an operand of this kind takes behind ModRM, SIB and displacement. */
+/** Returns the bytes of an operand of this kind after ModRM, SIB and displacement. */
 export function immediateBytesOf(name: string, info: OpCodeInfo): number {
   if (name === "IMM8_CONST_1" || name === "IMM4_M2Z") return 0;
   if (name === "MEM_OFFS") return info.addressSize === 32 ? 4 : 8;
@@ -24,7 +24,7 @@ export function immediateBytesOf(name: string, info: OpCodeInfo): number {
   return branch === null ? 0 : Number(branch[1]);
 }
 
-/** Where a form's memory operand is, told by its operand kinds: a member of enum mms_memory. */
+/** Derives the place of a form's memory operand from its operand kinds: a member of enum mms_memory. */
 export function memoryPlace(names: string[]): string {
   const has = (pattern: RegExp) => names.findIndex((name) => pattern.test(name));
   const source = has(/^SEG_RSI$/);
@@ -38,7 +38,7 @@ export function memoryPlace(names: string[]): string {
   return has(/^MEM$|^MEM_|^SIBMEM$|_OR_MEM/) >= 0 ? "MODRM" : "NONE";
 }
 
-/** The class of the registers that one field of the encoding chooses from: a member of enum mms_register_class. */
+/** Returns the class of the registers that a field of the encoding chooses from: a member of enum mms_register_class. */
 export function registerClass(info: OpCodeInfo, names: string[], field: RegExp): string {
   const at = names.findIndex((name) => field.test(name));
   switch (at < 0 ? "" : field.exec(names[at]!)![1]) {
@@ -61,12 +61,12 @@ export function registerClass(info: OpCodeInfo, names: string[], field: RegExp):
   }
 }
 
-/** Whether an operand of this kind is in a ModRM byte. */
+/** Returns true if an operand of this kind is in a ModRM byte. */
 export function needsModrm(name: string): boolean {
   return /_REG$|_REG_MEM$|_OR_MEM|_RM$|^MEM$|^MEM_(?!OFFS)|^SIBMEM$/.test(name);
 }
 
-/** A form's properties: names of enum mms_opcode_flags. */
+/** Returns a form's properties: names of enum mms_opcode_flags. */
 export function formFlags(info: OpCodeInfo, names: string[]): Set<string> {
   const flags = new Set<string>();
   const add = (condition: boolean, flag: string) => {
@@ -107,13 +107,13 @@ export function formFlags(info: OpCodeInfo, names: string[]): Set<string> {
   return flags;
 }
 
-/** Bytes of a memory operand; 0 where they aren't fixed. */
+/** Returns the bytes of a memory operand; 0 if they aren't fixed. */
 export function memoryBytesOf(size: MemorySize): number {
   // Extents that depend on the state of the CPU have no fixed size: 0, and the emulator never guesses one.
   return size === MemorySize.Unknown ? 0 : MemorySizeExt.size(size);
 }
 
-/** Bit 0 read, bit 1 written, bit 2 conditionally: of the first memory operand; 0 when memory isn't touched (LEA, NOP). */
+/** Returns the access to the first memory operand: bit 0 read, bit 1 written, bit 2 conditional; 0 for LEA, NOP. */
 export function memoryAccess(instruction: Instruction, names: string[], factory: InstructionInfoFactory): number {
   const memory = names.findIndex((name) => /MEM|RSI$|RDI$|RBX_AL$/.test(name));
   if (memory < 0) return 0;

@@ -1,5 +1,5 @@
-// The instruction forms as rows, gathered from iced-x86's own tables: no opcode is typed by hand. How they become C is
-// in opcode-table.ts.
+// The instruction forms as rows, gathered from iced-x86's own tables: no opcode is typed by hand. opcode-table.ts
+// turns them into C.
 import {
   Code,
   EncodingKind,
@@ -47,7 +47,7 @@ export type OpcodeMap = (typeof opcodeMaps)[number];
 
 const operandsMax = 5;
 
-/** One instruction form: what it takes to recognise it, and what the decoder then knows. */
+/** One instruction form: the facts that recognise it, and the decoder's knowledge about it. */
 export interface Row {
   map: OpcodeMap;
   opcode: number;
@@ -68,7 +68,7 @@ export interface Row {
   /** The classes of the registers that ModRM.reg and VEX.vvvv choose from: members of enum mms_register_class. */
   regClass: string;
   vvvvClass: string;
-  /** The same of ModRM.rm where mod is 3. */
+  /** The class for ModRM.rm if mod is 3. */
   rmClass: string;
   /** Name of the place of the memory operand, if there is one: enum mms_memory. */
   memory: string;
@@ -79,14 +79,14 @@ export interface Row {
   tuple: number;
   flags: string[];
   specificity: number;
-  /** What of a situation the form accepts: bits of enum mms_situation. */
+  /** The situations that the form accepts: bits of enum mms_situation. */
   accepts: number;
   /** The opcode's low three bits are a register's number. */
   registerInOpcode: boolean;
   text: string;
 }
 
-/** Every form that a 64-bit CPU may decode with iced-x86's default options, which are its users' too. */
+/** Collects every form that a 64-bit CPU may decode, with iced-x86's default options. */
 export function collectRows(): Row[] {
   const rows: Row[] = [];
   const factory = new InstructionInfoFactory();
@@ -188,7 +188,7 @@ function rowsOf(instruction: Instruction, info: OpCodeInfo, factory: Instruction
   return [row];
 }
 
-/** Rows by opcode map and opcode. */
+/** Groups rows by opcode map and opcode. */
 export function slotsOf(rows: Row[]): Map<string, Row[]> {
   const slots = new Map<string, Row[]>();
   for (const row of rows) {
@@ -200,7 +200,7 @@ export function slotsOf(rows: Row[]): Map<string, Row[]> {
   return slots;
 }
 
-/** Properties of a form that follow from what else there is in its slot of the opcode map. */
+/** Sets the properties of a form that follow from the other forms in its slot of the opcode map. */
 function relateToSlots(rows: Row[]): void {
   for (const slot of slotsOf(rows).values()) {
     for (const row of slot) {
@@ -226,7 +226,7 @@ const situation = {
   rexB: 1 << 17,
 } as const;
 
-/** Prefixes, sizes, vector lengths and kinds of operand in one mask, so that the decoder compares them all at once. */
+/** Puts prefixes, sizes, vector lengths and kinds of operand into one mask: the decoder compares them all at once. */
 function acceptsOf(row: Row): number {
   const has = (flag: string) => row.flags.includes(`MMS_O_${flag}`);
   const isLegacy = row.map.startsWith("LEGACY") || row.map === "D3NOW";
@@ -252,7 +252,7 @@ function acceptsOf(row: Row): number {
   return accepts;
 }
 
-/** Whether the same prefixes and ModRM byte may fit both forms. */
+/** Returns true if the same prefixes and ModRM byte may fit both forms. */
 function overlap(a: Row, b: Row): boolean {
   const mask = a.modrmMask & b.modrmMask;
   const apart = (one: Row, other: Row) =>

@@ -1,10 +1,10 @@
-// Makes a string on which two decoders disagree as short and plain as it gets while they still do, in the same field.
+// Shortens and simplifies a string on which two decoders disagree, as far as they still disagree in the same field.
 import { DecoderComparison, type Mismatch } from "./decoder-comparison.js";
 
-/** Steps after which a mismatch counts as shrunk, come what may. */
+/** Limit of steps: then a mismatch counts as shrunk. */
 const stepsMax = 5000;
 
-/** A smaller string with a mismatch in the same field. */
+/** Finds a smaller string with a mismatch in the same field. */
 export function shrinkMismatch(mismatch: Mismatch): Mismatch {
   const comparison = new DecoderComparison();
   try {
@@ -31,7 +31,7 @@ function shrinkWith(mismatch: Mismatch, compare: (bytes: Uint8Array) => Mismatch
   return best;
 }
 
-/** Strings that are a step simpler: a byte fewer, a byte zero, a bit fewer. */
+/** Yields strings that are a step simpler: a byte fewer, a byte zero, a bit fewer. */
 function* simpler(bytes: Uint8Array): Generator<Uint8Array> {
   for (let at = bytes.length - 1; at >= 0; at--) yield Uint8Array.from([...bytes.slice(0, at), ...bytes.slice(at + 1)]);
   for (let at = bytes.length - 1; at >= 0; at--) {

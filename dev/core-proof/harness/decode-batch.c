@@ -87,10 +87,9 @@ void mms_decode_batch(const uint8_t *bytes, const uint32_t *offsets,
 }
 
 /*
- * Decodes the whole of `bytes`, one instruction behind the other, `rounds`
- * times over, and returns how many instructions there were: what a benchmark
- * measures, with nothing else in the loop. A byte that begins no instruction
- * is stepped over.
+ * Decodes all of `bytes`, one instruction after the other, `rounds` times, and
+ * returns the number of instructions. For benchmarks: the loop does nothing
+ * else. A byte that begins no instruction is skipped.
  */
 uint64_t mms_decode_stream(const uint8_t *bytes, size_t count, uint32_t rounds);
 
@@ -112,9 +111,9 @@ uint64_t mms_decode_stream(const uint8_t *bytes, size_t count, uint32_t rounds)
 }
 
 /*
- * The offsets in `bytes` at which instructions begin, one behind the other from
- * 0 on, into `starts`, at most `starts_max`; returns how many. A byte that
- * begins no instruction is a start by itself.
+ * Stores the offsets in `bytes` at which instructions begin, one after the other
+ * from 0 on, into `starts`, at most `starts_max`; returns their number. A byte
+ * that begins no instruction counts as a start, too.
  */
 uint32_t mms_decode_starts(const uint8_t *bytes, uint32_t count,
 			   uint32_t *starts, uint32_t starts_max);

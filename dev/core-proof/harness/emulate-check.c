@@ -4,7 +4,7 @@
  * ordinary memory and through mms_emulate() with the same memory as a device,
  * from the same random state, and compares everything afterwards.
  *
- * A program of its own, for native code may fault. Standard input: a table of
+ * A separate program, because native code may fault. Standard input: a table of
  * 8192 uint32_t, the flags that each of iced-x86's forms leaves undefined, then
  * byte strings of 16 bytes each until the end. Arguments: the seed, states a
  * string. Standard output: a line a mismatch, then lines of counts.
@@ -30,15 +30,15 @@
 #define MISMATCHES_MAX 20
 
 /* Fixed places below 2 GiB, so that every form of address reaches them. */
-#define CODE 0x10000000ul	/* the instruction, ending where a page may */
+#define CODE 0x10000000ul	/* the instruction */
 #define DEVICE 0x10100000ul	/* device memory: two pages */
 #define ORDINARY 0x10200000ul	/* ordinary memory: two pages */
 #define CPU_STATE 0x10300000ul
 #define AREA_BYTES MMS_PLAIN_AREA_BYTES
 #define AT_CODE (CODE + 0x800)
-#define AT_TARGET (CODE + 0x900)	/* where CALL and JMP go to */
+#define AT_TARGET (CODE + 0x900)	/* target of CALL and JMP */
 
-/* What a CPU holds. Lies at CPU_STATE for the native run. */
+/* A CPU's registers. At CPU_STATE for the native run. */
 struct state {
 	uint64_t gpr[16];	/* 0x000 */
 	uint64_t flags;		/* 0x080 */
@@ -82,7 +82,7 @@ static uint64_t below(uint64_t limit)
 	return random64() % limit;
 }
 
-/* Values at the edges of widths are likelier than chance would have them. */
+/* Values at the edges of widths are more frequent than by chance. */
 static uint64_t random_value(void)
 {
 	static const uint64_t edges[] = {
@@ -127,8 +127,8 @@ static void on_fault(int number, siginfo_t *info, void *context)
 }
 
 /*
- * Loads all of the state, jumps to the instruction, and stores all of the
- * state when that jumps back. Absolute addresses: no register is free.
+ * Loads the whole state, jumps to the instruction, and stores the whole state
+ * after the jump back. Uses absolute addresses: no register is free.
  */
 void run_native(void);
 extern char native_return[], native_return_target[];
@@ -211,7 +211,7 @@ static int execute_natively(void)
 	return 0;
 }
 
-/* The instruction, and behind it and at CALL's target the way back. */
+/* Places the instruction, and behind it and at CALL's target a jump back. */
 static void place_code(const uint8_t *bytes, unsigned int length)
 {
 	static const uint8_t jump_back[] = { 0xff, 0x24, 0x25 };	/* jmp *disp32 */
@@ -255,7 +255,7 @@ static bool is_string(const struct mms_instruction *i)
 	       i->memory == MMS_MEMORY_RDI_RSI || i->memory == MMS_MEMORY_RSI_RDI;
 }
 
-/* An address in an area's middle: often across its pages, often not aligned. */
+/* Returns an address in an area's middle: often across its pages, often unaligned. */
 static uint64_t place_in(uint64_t area, unsigned int bytes)
 {
 	uint64_t at = area + AREA_BYTES / 2 - 2048 + below(4096);
@@ -293,7 +293,7 @@ static void random_registers(struct state *s)
 	random_bytes(s->vector, sizeof(s->vector));
 }
 
-/* Comparisons and divisions need operands that now and then fit together. */
+/* Gives comparisons and divisions operands that fit together now and then. */
 static void make_operand_likely(struct state *s, uint64_t target)
 {
 	uint64_t value = random_value();
@@ -313,7 +313,7 @@ static void make_operand_likely(struct state *s, uint64_t target)
 	}
 }
 
-/* What the case under way shows; empty while it shows nothing. */
+/* The mismatch of the current case; empty while there is none. */
 static char complaint[256];
 
 static __attribute__((format(printf, 1, 2))) void complain(const char *format, ...)
@@ -349,7 +349,7 @@ static void print_mismatch(const struct mms_instruction *i, const uint8_t *bytes
 	printf("\n");
 }
 
-/* The accesses that the form makes, in their order. */
+/* Checks the form's accesses and their order. */
 static bool accesses_fit(const struct mms_instruction *i, uint64_t target)
 {
 	struct mms_plain_access expected[2];
@@ -368,7 +368,7 @@ static bool accesses_fit(const struct mms_instruction *i, uint64_t target)
 	if (i->opcode->mnemonic == MMS_MN_POP && i->base == MMS_RSP)
 		target += i->memory_bytes;
 	if (is_string(i))
-		return true;	/* their registers and memory say it all */
+		return true;	/* their registers and memory suffice */
 	if (i->access & MMS_ACCESS_READ)
 		expected[count++] = (struct mms_plain_access){ false, target, i->memory_bytes };
 	if (i->access & MMS_ACCESS_WRITE)
@@ -447,7 +447,7 @@ static void load_areas(void)
 	memcpy((void *)ORDINARY, ordinary_before, AREA_BYTES);
 }
 
-/* Runs the case both ways; what differs is in `complaint` then. */
+/* Runs the case both ways; on a mismatch describes it in `complaint`. */
 static bool shows_mismatch(const struct mms_instruction *i, const uint8_t *bytes,
 			   const struct state *before, uint64_t target)
 {
@@ -475,7 +475,7 @@ static bool shows_mismatch(const struct mms_instruction *i, const uint8_t *bytes
 	place_code(bytes, i->length);
 	signal_number = execute_natively();
 	if (signal_number == SIGILL)
-		return false;	/* not on this CPU: nothing can be said */
+		return false;	/* this CPU can't execute it: no verdict */
 	cases++;
 	done_by_form[i->opcode->code]++;
 	if (signal_number)
@@ -486,7 +486,7 @@ static bool shows_mismatch(const struct mms_instruction *i, const uint8_t *bytes
 	return complaint[0];
 }
 
-/* Makes a case that shows a mismatch as plain as it can be and still show one. */
+/* Simplifies a case as far as it still shows a mismatch. */
 static void shrink(const struct mms_instruction *i, const uint8_t *bytes,
 		   struct state *before, uint64_t target)
 {

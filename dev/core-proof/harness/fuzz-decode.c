@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * libFuzzer's way into the decoder: any bytes, as many as may be read and not
- * one more. What must hold of every answer is asserted here; whether it is the
- * right one is what the comparison with iced-x86 says.
+ * libFuzzer's entry into the decoder: any bytes, and exactly as many as may be
+ * read. Asserts what holds for every answer; the comparison with iced-x86 checks
+ * that the answer is right.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct mms_instruction i, again;
-	/* a copy of exactly this size, so that a byte too far is noticed */
+	/* a copy of exactly this size, so that a read beyond it is noticed */
 	uint8_t *bytes = malloc(size ? size : 1);
 	int length;
 
@@ -54,8 +54,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	length = mms_decode(bytes, size, &i);
 	if (length) {
 		check(&i, length, size);
-		/* what lies behind an instruction doesn't matter, and all
-		 * of it does */
+		/* the bytes behind an instruction don't matter; all of its own
+		 * bytes do */
 		MUST(mms_decode(bytes, (size_t)length, &again) == length);
 		MUST(!memcmp(&i, &again, sizeof(i)));
 		MUST(!mms_decode(bytes, (size_t)length - 1, &again));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * libFuzzer's way into the emulator: an instruction, then registers. What must
- * hold whatever they are is asserted here: nothing outside the two areas is
- * touched, and what isn't done leaves everything as it was. Whether what is
- * done is right, the comparison with the CPU says.
+ * libFuzzer's entry into the emulator: an instruction, then registers. Asserts
+ * what holds for all of them: nothing outside the two areas is touched, and a
+ * refused instruction changes nothing. The comparison with the CPU checks that
+ * the result is right.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(bytes, data, size < INSTRUCTION_BYTES ? size : INSTRUCTION_BYTES);
 	if (!mms_decode(bytes, INSTRUCTION_BYTES, &i))
 		return 0;
-	/* of its own for each input, so that the sanitizer knows its ends */
+	/* new for each input, so that the sanitizer knows their ends */
 	areas = calloc(2, MMS_PLAIN_AREA_BYTES);
 	MUST(areas);
 	machine.device = (uint64_t)areas;
@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST(machine.machine.ip == 0x1000);
 		break;
 	case MMS_UNSUPPORTED:
-		/* a division that would fault has read its operand */
+		/* a division that would fault has already read its operand */
 		if (i.opcode->mnemonic == MMS_MN_DIV ||
 		    i.opcode->mnemonic == MMS_MN_IDIV)
 			break;

@@ -82,7 +82,7 @@ bool mms_plain_aim(const struct mms_plain_machine *machine, uint64_t gpr[16],
 		if (i->index != MMS_NO_REGISTER)
 			rest -= gpr[i->index] * i->scale;
 		gpr[i->base] = rest;
-		/* what a 32-bit address doesn't see may be anything */
+		/* the upper half doesn't matter for a 32-bit address */
 		if (i->address_bytes == 4)
 			gpr[i->base] = (uint32_t)rest | 0xa5a5a5a500000000;
 		break;
@@ -244,7 +244,7 @@ void mms_machine_flush(struct mms_machine *machine, uint64_t address,
 	(void)mnemonic;
 }
 
-/* Ports are the kernel's: the strings that use them aren't run here. */
+/* Only the kernel has ports: strings that use them aren't run here. */
 uint32_t mms_machine_port_in(struct mms_machine *machine, uint16_t port,
 			     unsigned int bytes)
 {

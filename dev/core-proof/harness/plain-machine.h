@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * A machine for the emulator outside any kernel: its registers are in a
- * structure, its device and its ordinary memory are two areas of the process,
- * at their own addresses. Everything that checks or measures the emulator
- * defines its surroundings by linking plain-machine.c.
+ * structure, its device and its ordinary memory are two areas of the process.
+ * All programs that check or measure the emulator link plain-machine.c.
  */
 #ifndef MMIOSTRIDER_PLAIN_MACHINE_H
 #define MMIOSTRIDER_PLAIN_MACHINE_H
@@ -40,9 +39,9 @@ void mms_plain_reset(struct mms_plain_machine *machine, uint64_t ip,
 		     uint64_t flags);
 
 /*
- * Gives the registers that make the address, or the instruction's own bytes,
- * such values that the operand lies at `target`. False where that can't be, or
- * only by chance, and for strings.
+ * Changes the registers that make the address, or the instruction's own bytes,
+ * so that the operand lies at `target`. Returns false if that isn't possible, or
+ * only by chance, and for string instructions.
  */
 bool mms_plain_aim(const struct mms_plain_machine *machine, uint64_t gpr[16],
 		   uint8_t *bytes, const struct mms_instruction *instruction,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What becomes of each instruction on device memory, as the core's own code
- * decides it; and the emulator's speed. A shared library for Node.
+ * The core's treatment of each instruction on device memory, as its own code
+ * decides; and the emulator's speed. A shared library for Node.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -28,8 +28,8 @@ static struct mms_plain_machine machine;
 static _Alignas(64) uint8_t device[MMS_PLAIN_AREA_BYTES];
 static _Alignas(64) uint8_t ordinary[MMS_PLAIN_AREA_BYTES];
 
-/* Registers and memory by which every emulated form gets through: aligned,
- * nothing divided by 0 or into too much. */
+/* Prepares registers and memory so that every emulated form succeeds: aligned, no
+ * division by 0 or with too large a quotient. */
 static bool set_up(uint8_t *bytes, const struct mms_instruction *i)
 {
 	uint64_t at = (uint64_t)device + MMS_PLAIN_AREA_BYTES / 2;
@@ -104,8 +104,8 @@ void mms_treatments(uint8_t *strings, uint32_t count, struct answer *answers)
 			a->treatment = NO_ACCESS;
 			continue;
 		}
-		/* addresses of 32 bits don't reach a decoy, nor do those that
-		 * are in the instruction: no driver has them */
+		/* 32-bit addresses, and those in the instruction itself, don't
+		 * reach a decoy: no driver has them */
 		if (i.address_bytes == 4 || i.segment || i.base == MMS_RSP ||
 		    (i.memory == MMS_MEMORY_MODRM && i.base >= MMS_REGISTER_COUNT))
 			continue;
