@@ -1,6 +1,5 @@
-// Puts the compiled program together in few files, dist/program/: a command has up to a hundred modules, and Node's finding,
-// opening and linking each of them was half of the time that a command took to start. Libraries, checks and tests take the
-// modules as they are.
+// Bundles the compiled program into few files, dist/program/: a command has up to a hundred modules, and Node needed half of a
+// command's start to find, open and link each of them. Libraries, checks and tests use the modules themselves.
 import { rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
@@ -12,7 +11,7 @@ const program = project("dist/program");
 const bundle = await rolldown({
   input: {
     mmiostrider: project("dist/src/cli/main.js"),
-    // a process of its own, src/capture/drain-process.ts
+    // a separate process, see src/capture/feed/drain-process.ts
     "drain-worker": project("dist/src/capture/feed/drain-worker.js"),
   },
   platform: "node",

@@ -1,5 +1,5 @@
-// Makes a fresh checkout runnable: npm's packages, then the compiled program. Does only what isn't done yet.
-// Plain JavaScript: Node 20 runs nothing else before the compiler is there.
+// Makes a fresh checkout runnable: installs npm's packages, then compiles the program. Skips finished steps.
+// Plain JavaScript: without the compiler Node 20 runs nothing else.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -8,7 +8,7 @@ const checkout = fileURLToPath(new URL("..", import.meta.url));
 process.chdir(checkout);
 
 /**
- * Runs a program with our output; ends the process with its exit code when it fails.
+ * Runs a program with our output; if it fails, ends the process with its exit code.
  *
  * @param {string} program
  * @param {string[]} parameters
@@ -23,7 +23,7 @@ export function run(program, parameters, environment = {}) {
   if (result.status !== 0) process.exit(result.status ?? 1);
 }
 
-/** Installs and compiles. `npm ci` runs when package-lock.json is newer than what is installed. */
+/** Installs and compiles. `npm ci` runs if the installed packages don't match package-lock.json. */
 export function setUp() {
   const [major] = process.versions.node.split(".");
   if (Number(major) < 20) {
@@ -41,7 +41,7 @@ function isInstalled() {
   const installed = "node_modules/.package-lock.json";
   if (!existsSync(installed) || !existsSync("node_modules/typescript")) return false;
   if (statSync(installed).mtimeMs >= statSync("package-lock.json").mtimeMs) return true;
-  // a checkout has new times: compare what is wanted with what is there
+  // a checkout has new times: compare the wanted versions with the installed ones
   /** @param {string} path */
   const versions = (path) =>
     Object.entries(

@@ -9,7 +9,7 @@ import { run, setUp } from "./setup.mjs";
 const total = { passed: 0, failed: 0, skipped: 0 };
 /** @type {string[]} */
 const skipped = [];
-// whatever ends this run early, the counting line comes, and counts that
+// even if this run ends early, the counting line comes, and counts that
 process.once("exit", printTotal);
 
 setUp();
@@ -38,7 +38,7 @@ for (const projects of [["unit", "whole"], ["lab"]]) {
 rmSync(reports, { recursive: true, force: true });
 
 /**
- * The last line: all tests, and what they came to. Sets the exit code.
+ * Prints the last line: the number of tests by result. Sets the exit code.
  *
  * @param {number} exitCode
  */
@@ -56,7 +56,7 @@ function printTotal(exitCode) {
 }
 
 /**
- * Adds a vitest run's report. A file that doesn't load counts as a failed test, and so does a run that fails as a whole.
+ * Adds a vitest run's report. A file that doesn't load counts as a failed test, as does a run that fails as a whole.
  *
  * @param {string} report
  * @param {boolean} succeeded

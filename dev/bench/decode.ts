@@ -5,14 +5,14 @@ import { coreDecoder } from "../core-proof/decode-batch.js";
 import { codeOfFile } from "../core-proof/executable-code.js";
 import { type Contender, measure, printMeasured } from "./measure.js";
 
-/** Instructions of the kernel in the stream: enough not to fit the processor's caches with their rows. */
+/** Instructions of the kernel in the stream: too many for their rows to fit into the processor's caches. */
 const streamInstructions = 1_000_000;
 const plainInstructions = 200_000;
 
-/** What fills the space between functions is no instruction that runs. */
+/** The filler between functions, which never runs. */
 const int3 = 0xcc;
 
-/** A kernel's instructions, one behind the other, without the padding between functions. */
+/** Collects a kernel's instructions, one after the other, without the padding between functions. */
 async function kernelStream(): Promise<Uint8Array> {
   const kernel = await prepareKernel("debian:6.1", (line) => process.stderr.write(`${line}\n`));
   const text = codeOfFile(kernel.imagePath).find((section) => section.name === ".text")!.bytes;
@@ -28,7 +28,7 @@ async function kernelStream(): Promise<Uint8Array> {
   return stream.subarray(0, bytes);
 }
 
-/** One instruction, again and again. */
+/** Repeats one instruction. */
 function repeated(instruction: number[]): Uint8Array {
   const bytes = new Uint8Array(instruction.length * plainInstructions);
   for (let n = 0; n < plainInstructions; n++) bytes.set(instruction, n * instruction.length);

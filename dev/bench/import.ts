@@ -1,6 +1,6 @@
-// How fast mmiotrace's text comes in: lines a second, read from memory, parsed alone and made into a whole trace; and the same
-// text through the regular expressions that a reader of such lines is usually made of. Inputs: a recorded e1000 log again and again, and a
-// log with the mix of a GPU's driver.
+// Speed of importing mmiotrace's text: lines a second, read from memory, only parsed, and made into a whole trace; and of the
+// regular expressions that a reader of such lines usually has. Inputs: a recorded e1000 log, repeated, and a log with the mix of
+// a GPU's driver.
 
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ const linesWanted = 1_000_000;
 const chunk_bytes = 1 << 20;
 const rounds = 3;
 
-/** The recorded log's accesses, again and again. */
+/** Makes a log that repeats the recorded log's accesses. */
 function recordedLog(): Buffer {
   const text = gunzipSync(readFileSync(join(projectDirectory, "test/data/e1000-mmiotrace.txt.gz"))).toString();
   const events = text.slice(text.indexOf("\nR ") + 1, text.lastIndexOf("UNMAP"));
@@ -24,7 +24,7 @@ function recordedLog(): Buffer {
   return Buffer.from(text.slice(0, text.indexOf("\nR ") + 1) + events.repeat(times));
 }
 
-/** Few hot registers, pushes of commands and data with new values, times that go on. */
+/** Makes a log with few hot registers, pushes of commands and data with new values, and rising times. */
 function gpuLog(): Buffer {
   const random = randomNumbers(7);
   const hex = (value: number) => `0x${value.toString(16)}`;
@@ -49,7 +49,7 @@ async function* pieces(bytes: Buffer): AsyncGenerator<Buffer> {
   for (let at = 0; at < bytes.length; at += chunk_bytes) yield bytes.subarray(at, at + chunk_bytes);
 }
 
-/** One access a line, as a script would read it. */
+/** Reads one access a line, as a script would. */
 function withExpressions(bytes: Buffer): void {
   const access = /^([RW]) (\d+) (\d+\.\d+) (\d+) 0x([0-9a-f]+) 0x([0-9a-f]+) 0x([0-9a-f]+) (\d+)$/;
   let sum = 0;
@@ -93,7 +93,7 @@ export async function run(): Promise<void> {
       const best = contenders.map(() => Number.POSITIVE_INFINITY);
       for (let round = 0; round < rounds; round += 1) {
         for (const [index, [, work]] of contenders.entries()) {
-          // The process's own time: what else the machine does isn't in it.
+          // The process's own time: the machine's other work doesn't count.
           const before = process.cpuUsage();
           await work();
           const { user, system } = process.cpuUsage(before);

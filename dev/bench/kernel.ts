@@ -1,4 +1,4 @@
-// Cycles an access takes in the kernel, in one lab boot: bare, under the core (strict and relaxed), under the kernel's own
+// Cycles of an access in the kernel, in one lab boot: bare, under the core (strict and relaxed), under the kernel's own
 // mmiotrace; on one CPU and on two at once (mmiotrace switches the second off). The register lies in an ivshmem BAR.
 
 import { cpSync, rmSync, writeFileSync } from "node:fs";
@@ -17,7 +17,7 @@ import { workFolder } from "../checks/run-check.js";
 const loops = 20_000;
 const rounds = 3;
 
-/** What the guest runs. Every insmod fails on purpose, having measured. */
+/** The guest's script. Every insmod measures, then fails on purpose. */
 const script = `
 device=$(grep -l 0x1110 /sys/bus/pci/devices/*/device | head -1 | xargs dirname)
 bar=$(sed -n 3p $device/resource | cut -d' ' -f1)

@@ -1,4 +1,4 @@
-// `npm run bench -- NAME…`: runs dev/bench/NAME.ts, one after the other; all of them when none is named.
+// `npm run bench -- NAME…`: runs dev/bench/NAME.ts, one after the other; without a name, all of them.
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../../src/base/errors.js";

@@ -1,6 +1,6 @@
-// Ring records with the mix of a GPU's driver, made up, as many as wanted and always the same: what bench/trace.ts writes and
-// reads. The mix is what a GPU's driver may be expected to do, not one that was measured: few hot registers, interrupt
-// handlers, polls for idleness, page-table writes, firmware words, command pushes, and pixels written as strings.
+// Makes up ring records with the mix of a GPU's driver, as many as wanted and always the same, for bench/trace.ts. The mix is
+// expected of a GPU's driver, not measured: few hot registers, interrupt handlers, polls for idleness, page-table writes,
+// firmware words, command pushes, and pixels written as strings.
 import type { TraceHeader } from "../../src/trace/header.js";
 import { RecordFlag, RecordKind, record_bytes } from "../../src/trace/record.js";
 import { madeUpHeader, randomNumbers } from "../test-support/made-up-records.js";
@@ -8,16 +8,16 @@ import { madeUpHeader, randomNumbers } from "../test-support/made-up-records.js"
 const registers = 0xf4000000;
 const framebuffer = 0xe0000000;
 const instanceMemory = 0xf2000000;
-/** Kernel text of a driver: sites are so many bytes from here. */
+/** Kernel text of a driver: sites are offsets from here. */
 const textLow = 0xc0a00000;
 const textHigh = 0xffffffff;
 const stride = record_bytes / 4;
 
-/** Cycles from one access to the next on the same CPU: a trap and an access, with the noise that real ones have. */
+/** Cycles from one access to the next on the same CPU: a trap and an access, plus noise. */
 const access_cycles = 5_200;
 const noise_cycles = 700;
 
-/** Who is running: a process on a CPU, or an interrupt of whoever it was. */
+/** A process that runs on a CPU, or an interrupt. */
 interface Task {
   cpu: number;
   pid: number;
@@ -32,7 +32,7 @@ const tasks: readonly Task[] = [
   { cpu: 2, pid: 311 },
 ];
 
-/** A header with the device that the mix is of, and a clock that began before it. */
+/** Makes a header with the mix's device, and a clock that began before it. */
 export function gpuHeader(): TraceHeader {
   const [device] = madeUpHeader().pciFunctions;
   const bar = (index: number, start: number, length: number) => ({
@@ -67,11 +67,11 @@ export class GpuMix {
   private pixels = 0;
   private color = 0x00204080;
 
-  /** The next records, about as many as `buffer` holds; returns the part of it that was filled. */
+  /** Fills `buffer` with about as many records as it holds; returns the filled part. */
   fill(buffer: Uint8Array): Uint8Array {
     this.words = new Uint32Array(buffer.buffer, buffer.byteOffset, buffer.length / 4);
     this.at = 0;
-    // No episode is longer than this.
+    // Longest episode.
     const last = this.words.length - 300 * stride;
     while (this.at <= last) this.episode();
     return buffer.subarray(0, this.at * 4);
@@ -83,7 +83,7 @@ export class GpuMix {
 
   private access(kind: number, width: number, address: number, value: number, site: number, mapping = 1): void {
     const { words, at } = this;
-    // Two numbers added: a bell of sorts. Now and then something else took the CPU.
+    // The sum of two numbers is distributed roughly like a bell. Now and then something else took the CPU.
     let cycles = access_cycles + this.below(noise_cycles) + this.below(noise_cycles);
     if (this.below(64) === 0) cycles += this.below(400_000);
     this.tscLow += cycles;
@@ -130,7 +130,7 @@ export class GpuMix {
     else this.firmware();
   }
 
-  /** Commands for a channel: headers and their words, then the place up to which the channel may read. */
+  /** Pushes commands for a channel: headers and their words, then the place up to which the channel may read. */
   private push(): void {
     const channel = this.below(6);
     const base = framebuffer + 0x100_0000 + channel * 0x1_0000;
@@ -144,7 +144,7 @@ export class GpuMix {
     this.write(0xc0_008c + channel * 0x2000, this.put >>> 3, 0x41b8);
   }
 
-  /** What commands are given: small numbers, flags, addresses of buffers, sometimes a float. */
+  /** Makes a command's parameter: a small number, flags, the address of a buffer, sometimes a float. */
   private parameter(): number {
     const kind = this.below(10);
     if (kind < 5) return this.below(16);
@@ -178,7 +178,7 @@ export class GpuMix {
     this.flags = 0;
   }
 
-  /** The same register until it says so. */
+  /** Reads the same register until it is ready. */
   private poll(): void {
     const [offset, busy, site] = (
       [
@@ -194,7 +194,7 @@ export class GpuMix {
     this.read(offset, 0, site);
   }
 
-  /** Entries of eight bytes, one page after the other, then a flush. */
+  /** Writes entries of eight bytes, one page after the other, then a flush. */
   private pageTables(): void {
     const count = 8 + this.below(56);
     let page = 0x8_0000 + this.below(0x8_0000);
@@ -209,7 +209,7 @@ export class GpuMix {
     this.read(0x7_0000, 0, 0x2230);
   }
 
-  /** The device's clock: high, low, high again. */
+  /** Reads the device's clock: high, low, high again. */
   private time(): void {
     const low = (this.tscLow & ~31) >>> 0;
     this.read(0x9410, this.tscHigh, 0x3010);
@@ -217,7 +217,7 @@ export class GpuMix {
     this.read(0x9410, this.tscHigh, 0x3028);
   }
 
-  /** A line of pixels, four bytes each, as a string instruction writes them. */
+  /** Writes a line of pixels, four bytes each, as a string instruction does. */
   private paint(): void {
     this.flags = RecordFlag.string;
     const count = 16 + this.below(112);
@@ -229,7 +229,7 @@ export class GpuMix {
     this.flags = 0;
   }
 
-  /** A context's values through the window, mostly the same ones at the same places. */
+  /** Writes a context's values through the window, mostly the same ones at the same places. */
   private context(): void {
     this.write(0x1700, 0x200 + this.below(4), 0x3104);
     for (let word = 0; word < 48; word += 1)
@@ -237,12 +237,12 @@ export class GpuMix {
     for (let word = 0; word < 24; word += 1) this.write(0x40_4000 + 16 * word, word * 0x0808, 0x5508);
   }
 
-  /** Code for one of the chip's own processors, a word at a time into one register. */
+  /** Writes code for one of the chip's own processors, a word at a time into one register. */
   private firmware(): void {
     this.write(0x40_9180, 0x0100_0000, 0x5804);
     for (let word = 0; word < 64; word += 1) this.write(0x40_9184, code[(word + 64 * this.below(16)) & 1023]!, 0x5830);
   }
 }
 
-/** The same few pages of code are loaded again and again. */
+/** The few pages of code that are loaded again and again. */
 const code = Uint32Array.from({ length: 1_024 }, randomNumbers(99));

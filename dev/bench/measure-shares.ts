@@ -1,13 +1,13 @@
-// What a benchmark's time goes to: V8's own profiler, samples put together by what the code is for.
+// Shares of a benchmark's time: samples of V8's own profiler, grouped by the purpose of the code.
 import { Session } from "node:inspector/promises";
 
 export interface Profile {
   what: string;
-  /** Part of the whole by what it is for, the largest first. */
+  /** Parts of the whole by purpose, the largest first. */
   shares: { name: string; share: number }[];
 }
 
-/** By file name, or by the function's where it is Node's. The first that fits counts. */
+/** Purposes by file name, or by function name for Node's own. The first that fits counts. */
 const purposes: [name: string, fits: RegExp][] = [
   ["garbage collection", /^\(garbage collector\)/],
   ["deflate and inflate", /zlib|processChunkSync|writeSync|(in|de)flate/i],
@@ -19,7 +19,7 @@ const purposes: [name: string, fits: RegExp][] = [
   ["idle", /^\((idle|program|root)\)/],
 ];
 
-/** Profiles `work`; without what the benchmark itself and waiting take. */
+/** Profiles `work`, without the time of the benchmark itself and of waiting. */
 export async function profiled(what: string, work: () => Promise<unknown>): Promise<Profile> {
   const session = new Session();
   session.connect();
@@ -41,7 +41,7 @@ export async function profiled(what: string, work: () => Promise<unknown>): Prom
   return { what, shares: shares.sort((a, b) => b.share - a.share) };
 }
 
-/** The largest shares in words. */
+/** Describes the largest shares. */
 export function sharesText({ shares }: Profile): string {
   const largest = shares.filter(({ share }) => share >= 0.03);
   return largest.map(({ name, share }) => `${name} ${(100 * share).toFixed(0)} %`).join(", ");

@@ -1,6 +1,6 @@
-// How the benchmarks measure: the same work several times, the median counts, and what is compared takes turns.
+// Measures for the benchmarks: does the same work several times, takes the median, and lets contenders take turns.
 
-/** One thing that is measured: `work` does `units` of it. */
+/** One thing to measure: `work` does `units` of it. */
 export interface Contender {
   name: string;
   units: number;
@@ -16,7 +16,7 @@ export interface Measured {
 
 const roundsDefault = 7;
 
-/** Measures contenders in turns, so that what else the machine does hits all of them; the first turn only warms up. */
+/** Measures contenders in turns, so that the machine's other work hits all of them; the first turn only warms up. */
 export function measure(contenders: Contender[], rounds = roundsDefault): Measured[] {
   const times = contenders.map((): number[] => []);
   for (let round = 0; round <= rounds; round++) {
@@ -33,7 +33,7 @@ export function measure(contenders: Contender[], rounds = roundsDefault): Measur
   });
 }
 
-/** One line a contender: nanoseconds a unit, and how that compares with the first. */
+/** Prints a line a contender: nanoseconds a unit, and the ratio to the first one. */
 export function printMeasured(title: string, unit: string, results: Measured[]): void {
   process.stdout.write(`${title}\n`);
   const first = results[0]!;

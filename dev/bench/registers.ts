@@ -1,6 +1,6 @@
-// Nanoseconds to name an access's register and to put its value into words, in envytools' database, which is the
-// largest there is; and in a built-in one. `$MMIOSTRIDER_RNNDB` says where envytools' database is.
-// demmio, envytools' own decoder of mmiotrace logs, is measured too where it is on the path.
+// Nanoseconds to name an access's register and to put its value into words, in envytools' database, the largest one,
+// and in a built-in one. `$MMIOSTRIDER_RNNDB` is the folder of envytools' database. demmio, envytools' own decoder of
+// mmiotrace logs, is measured, too, if it is on the path.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, rmSync, writeFileSync } from "node:fs";
@@ -24,10 +24,10 @@ import { rnndbDirectory } from "../test-support/rnndb.js";
 import { type Contender, measure, printMeasured } from "./measure.js";
 
 const accesses = 500_000;
-/** Different registers that a driver touches again and again: about what a GPU's driver does between two mode sets. */
+/** Different registers that a driver touches again and again: about as many as a GPU's driver between two mode sets. */
 const hotRegisters = 4_000;
 
-/** Accesses of a driver: few registers get most of them, half of the values have been there before. */
+/** Makes up a driver's accesses: few registers get most of them, half of the values are repeated ones. */
 function makeAccesses(database: RegisterDatabase): { offsets: Float64Array; values: BigUint64Array } {
   const random = seededRandom(12345);
   const domain = database.domains()[0] as string;
@@ -103,11 +103,11 @@ export function run(): void {
   againstDemmio();
 }
 
-/** Lines of a log such as a GPU's driver makes: few registers get most of the accesses. */
+/** Lines of the GPU driver's log: few registers get most of the accesses. */
 const logLines = 1_000_000;
 const logRounds = 2;
 
-/** envytools' demmio and we ourselves turn the same log into text, each as a process, from the start to the last line. */
+/** Compares us with envytools' demmio: both turn the same log into text, each as a process, from start to last line. */
 function againstDemmio(): void {
   const missing = whyNoDemmio();
   if (missing !== undefined) {
@@ -127,7 +127,7 @@ function againstDemmio(): void {
     const trace = join(folder, "gpu.mmt");
     const text = gpuLog([identification as GpuAccess, ...accesses]);
     writeFileSync(log, text);
-    // Of another vendor's card demmio reads the lines and leaves it at that: what it takes more for ours is decoding.
+    // demmio only reads the lines of another vendor's card: the extra time for this one is decoding.
     const foreign = join(folder, "foreign.txt");
     writeFileSync(foreign, text.replace(" 10de", " 8086"));
     const decode = () => {

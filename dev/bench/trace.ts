@@ -1,7 +1,7 @@
-// The trace file: bytes an event beside mmiotrace's text (as it is, and under `zstd -19`), events a second written and scanned, and
-// how long it takes to open a large trace in the middle. Inputs: e1000 as recorded, in the pieces that the recorder flushed; and
-// made-up events with the mix of a GPU's driver, as many as $MMIOSTRIDER_BENCH_EVENTS (default: 10 million) says, ten times
-// as many for the large trace.
+// The trace file: bytes an event beside mmiotrace's text (plain, and under `zstd -19`), events a second written and scanned, and
+// the time to open a large trace in the middle. Inputs: e1000 as recorded, in the pieces that the recorder flushed; and
+// $MMIOSTRIDER_BENCH_EVENTS (default: 10 million) made-up events with the mix of a GPU's driver, ten times as many for the
+// large trace.
 
 import { spawnSync } from "node:child_process";
 import { rmSync, statSync } from "node:fs";
@@ -19,12 +19,12 @@ import { GpuMix, gpuHeader } from "./measure-gpu-mix.js";
 import { type Profile, profiled, sharesText } from "./measure-shares.js";
 
 const buffer_bytes = 1 << 20;
-/** What `zstd -19` is given: it takes a second for two megabytes. */
+/** Events whose text `zstd -19` compresses: it takes a second for two megabytes. */
 const textEvents = 300_000;
 const profiledEvents = 3_000_000;
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
-/** The process's own time in seconds: what else the machine does isn't in it. */
+/** Measures the process's own time in seconds: the machine's other work doesn't count. */
 async function cpuTime_s(work: () => Promise<unknown>): Promise<number> {
   const before = process.cpuUsage();
   await work();
@@ -32,7 +32,7 @@ async function cpuTime_s(work: () => Promise<unknown>): Promise<number> {
   return (user + system) / 1e6;
 }
 
-/** Writes about `events` of the GPU's mix; returns how many, and the time that writing alone took. */
+/** Writes about `events` of the GPU's mix; returns their number, and the time of writing alone. */
 async function writeGpu(path: string, events: number): Promise<{ events: number; time_s: number }> {
   const mix = new GpuMix();
   const buffer = new Uint8Array(buffer_bytes);
@@ -46,7 +46,7 @@ async function writeGpu(path: string, events: number): Promise<{ events: number;
   return { events: mix.count, time_s };
 }
 
-/** Decodes every column of every row, and looks at some of them. */
+/** Decodes every column of every row, and reads some of them. */
 async function scan(path: string): Promise<number> {
   const reader = await openTrace(path);
   let rows = 0;
@@ -67,7 +67,7 @@ async function scan(path: string): Promise<number> {
   return rows;
 }
 
-/** The recorded trace, flushed where its recorder flushed. */
+/** Writes the recorded trace again, flushed at the places where its recorder flushed. */
 async function recordAgain(path: string): Promise<void> {
   const reader = await openTrace(join(projectDirectory, "test/data/e1000.mmt"));
   const writer = await createTrace(path, reader.header);
@@ -124,7 +124,7 @@ export async function run(): Promise<void> {
     let best_s = Number.POSITIVE_INFINITY;
     for (let round = 0; round < 3; round += 1) best_s = Math.min(best_s, await cpuTime_s(() => scan(path)));
     say(`  scanned: ${rate(written.events, best_s)} million events a second of CPU time (bar: 15)`);
-    // What limits both: once more, of a smaller trace, for a profiler makes everything slower.
+    // Find what limits both: once more with a smaller trace, because a profiler makes everything slower.
     const some = Math.min(wanted, profiledEvents);
     const limit = (profile: Profile) => say(`    limited by: ${sharesText(profile)}`);
     limit(await profiled("writing", () => writeGpu(join(folder, "some.mmt"), some)));

@@ -1,5 +1,5 @@
-// `npm run check:debug-kernel`: records in the lab on a kernel that checks itself (KASAN, lockdep and the like), which is built from
-// Debian's source first. The tests are in test/debug/; the kernel must have nothing to say.
+// `npm run check:debug-kernel`: builds a kernel that checks itself (KASAN, lockdep and the like) from Debian's source, then records
+// on it in the lab. The tests are in test/debug/; the kernel must not complain.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -12,7 +12,7 @@ import { kernelBuildTools, labTools } from "../../src/lab/needs.js";
 import { runCheck } from "./run-check.js";
 
 const usage = `usage: npm run check:debug-kernel -- [--kernel FOLDER] [--test TEXT] [--build]
-  --kernel FOLDER  one that is built already, with boot/vmlinuz-*, lib/modules/* and what modules are built with
+  --kernel FOLDER  a kernel that is built already, with boot/vmlinuz-*, lib/modules/* and the files to build modules with
   --test TEXT      only the tests whose names have it
   --build          only build the kernel and print its folder, which \`mmiostrider lab --kernel\` takes`;
 
@@ -37,8 +37,8 @@ async function main(): Promise<void> {
     env: { ...process.env, MMIOSTRIDER_DEBUG_KERNEL: folder },
   });
   process.exitCode = status === 0 ? ExitCode.done : ExitCode.failed;
-  const came = status === 0 ? "recorded identically, and the kernel had nothing to say" : "failed, see above";
-  process.stdout.write(`${release} (${folder}): ${came}\n`);
+  const verdict = status === 0 ? "recorded identically, and the kernel didn't complain" : "failed, see above";
+  process.stdout.write(`${release} (${folder}): ${verdict}\n`);
 }
 
 await runCheck("check-debug-kernel", usage, main);

@@ -60,7 +60,7 @@ function parseOptions(): Options {
   };
 }
 
-/** Adds up what the jobs of one part found. */
+/** Adds up the findings of the jobs of one part. */
 class Totals {
   compared = 0;
   valid = 0;
@@ -81,7 +81,7 @@ class Totals {
   }
 }
 
-/** Runs all jobs on some threads. Stops early when there are mismatches enough to show. */
+/** Runs all jobs on some threads. Stops early when there are enough mismatches to show. */
 async function runJobs(jobs: ComparisonJob[], threads: number, what: string): Promise<Totals> {
   const totals = new Totals();
   const waiting = jobs.slice();

@@ -1,5 +1,5 @@
-// `npm run check:drivers`: records Debian's drivers at work in the lab, compares every trace with QEMU's log of what the devices
-// received, and prints a table; the kernel's own mmiotrace is measured the same way beside it.
+// `npm run check:drivers`: records Debian's drivers at work in the lab, compares every trace with QEMU's log of the devices'
+// accesses, and prints a table, with the kernel's own mmiotrace measured the same way beside it.
 import { mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -28,7 +28,7 @@ const usage = `usage: npm run check:drivers -- [--driver NAME]... [--kernel KERN
   --keep DIR       keep traces, logs and QEMU's truth of what isn't identical there
   --list           print the drivers' names`;
 
-/** A machine may be silent for so long beyond what a run may take: it boots, or writes a trace. */
+/** A machine may be silent for this long in addition to a run's limit: it boots, or writes a trace. */
 const silence_s = 300;
 
 interface Options {
@@ -82,13 +82,13 @@ function caseNamed(name: string): DriverCase {
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
-/** Whether the case was run, or the machine died of it. Where it never came up, or came to its end, there is no next turn. */
+/** Returns true if the case was run, or the machine died of it. A machine that didn't boot, or ended, has no next turn. */
 function hadTurn({ runs, died }: Boot, name: string, phase: string): boolean {
   if (died === undefined || died.during === theBoot) return true;
   return runs.has(`${name}.${phase}`) || died.during.split(" ").includes(name);
 }
 
-/** One machine's worth: its rows, in the cases' order. */
+/** Measures the cases; its rows are in the cases' order. */
 class Measurement {
   private readonly options: Options;
   private readonly kernelName: string;
@@ -102,7 +102,7 @@ class Measurement {
     this.cpus = cpus;
   }
 
-  /** Measures the cases in one machine; those that a dying machine leaves over, in further ones. */
+  /** Measures the cases in one machine. If that dies, measures the rest in further ones. */
   async rows(cases: readonly DriverCase[]): Promise<Row[]> {
     const emulated = new Map<string, Row>();
     for (let left = [...cases]; left.length > 0; ) {
@@ -120,7 +120,7 @@ class Measurement {
     return cases.map(({ name }) => emulated.get(name)!);
   }
 
-  /** All cases at once, one recording. */
+  /** Measures all cases at once, in one recording. */
   async together(cases: readonly DriverCase[]): Promise<Row> {
     return await this.inMachine(cases, togetherScript, together_s, 2, async (boot, placed) => {
       const row = await this.emulatedRow(boot, "together", boot.problems);
@@ -173,7 +173,7 @@ class Measurement {
     };
   }
 
-  /** What was played must have come out, without recording and with it. */
+  /** Checks that the played sound came out, without recording and with it. */
   private checkWave(boot: Boot, driver: DriverCase, row: Row): void {
     if (driver.wave === undefined || boot.died !== undefined) return;
     let fault = "";
@@ -241,7 +241,7 @@ async function main(): Promise<void> {
   if (options === undefined) return;
   await installTools(labTools, say);
   const withMmiotrace = options.mmiotrace && !options.all;
-  // the rows are one table: what they can't say goes below
+  // the rows are one table: further notes go below
   for (const line of headLines(withMmiotrace)) process.stdout.write(`${line}\n`);
   const rows: Row[] = [];
   const print = (row: Row) => {

@@ -23,10 +23,10 @@ const usage = `usage: npm run check:fuzz -- [--minutes N] [--target NAME] [--kee
   --target NAME  ${fuzzTargets.map((target) => target.name).join(", ")} (default: all, one after the other)
   --keep         puts the inputs that reached new code into the target's corpus in test/corpus/`;
 
-/** An input's run takes longer than this only when something hangs. */
+/** Limit for one input: only a hang takes longer. */
 const inputSecondsMax = 5;
 
-/** Fuzzes one target. Returns whether nothing was found. */
+/** Fuzzes one target. Returns true if nothing was found. */
 function fuzz(target: FuzzTarget, seconds: number, keep: boolean): boolean {
   const directory = workFolder(`fuzz-${target.name}`);
   try {

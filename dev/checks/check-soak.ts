@@ -1,5 +1,5 @@
-// `npm run check:soak`: machine after machine, each with other drivers at random work, CPUs that come and go, recorders that are
-// interrupted and killed; every trace is compared with QEMU's log. What failed can be run again by its seed.
+// `npm run check:soak`: boots machine after machine, each with other drivers at random work, CPUs that come and go, recorders that
+// are interrupted and killed; compares every trace with QEMU's log. A failed machine can be run again by its seed.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -22,14 +22,14 @@ const usage = `usage: npm run check:soak -- [--minutes N] [--seed N] [--keep DIR
   --seed N     of the first machine; each further one has the next (default: from the clock)
   --keep DIR   keep traces, messages and QEMU's log of what fails there`;
 
-/** What a recorder exits with: in order, incomplete because it came late, or killed. */
+/** Exit code of a killed recorder. */
 const killedCode = 128 + 9;
 
 interface SessionResult {
   session: SoakSession;
   accesses: number;
   laps: number;
-  /** What is wrong, a sentence each. */
+  /** The faults found, a sentence each. */
   faults: string[];
 }
 
@@ -62,7 +62,7 @@ async function judge(boot: Boot, session: SoakSession): Promise<SessionResult> {
   try {
     const reader = await openTrace(path("mmt"));
     try {
-      // on a busy host its time may be over before a driver has mapped anything
+      // on a busy host its time may end before a driver has mapped anything
       if (session.end === "duration" && reader.summary?.mappings === 0) return result;
       const compared = await verify(reader, boot.truthFile, {
         cut: session.end === "kill",
@@ -85,7 +85,7 @@ async function judge(boot: Boot, session: SoakSession): Promise<SessionResult> {
   return result;
 }
 
-/** One machine. Returns what its sessions came to. */
+/** Runs one machine. Returns the results of its sessions. */
 async function soak(plan: SoakPlan, keep: string | undefined): Promise<SessionResult[]> {
   const work = workFolder("soak");
   try {

@@ -1,4 +1,4 @@
-// One machine of `npm run check:drivers`: its devices and files, the boot, and what every run in it left.
+// One machine of `npm run check:drivers`: its devices and files, the boot, and the results of every run in it.
 import type { ChildProcess } from "node:child_process";
 import {
   closeSync,
@@ -23,14 +23,14 @@ import { type PlacedCase, signalPrefix, workloadScript } from "./driver-guest.js
 import { DriverHost } from "./driver-host.js";
 import { startTpm } from "./swtpm.js";
 
-/** The first slot that neither the lab nor QEMU's board has; above the last one is the board's own function. */
+/** The first slot that neither the lab nor QEMU's board uses; above the last one is the board's own function. */
 const firstSlot = 5;
 const lastSlot = 0x1e;
 const MB = 1024 * 1024;
-/** Of which the ring may take 1 GiB. */
+/** The machine's memory; the ring may take 1 GiB of it. */
 const memory_MB = 3072;
 
-/** What a machine is in before its first run. */
+/** A machine's phase before its first run. */
 export const theBoot = "the boot";
 
 /** One run of a workload: bare, recorded, or under mmiotrace. */
@@ -39,24 +39,24 @@ export interface Run {
   output: string;
   /** The kernel's messages, without their times. */
   messages: string[];
-  /** As /sys/devices/system/cpu/online says it just behind the run. */
+  /** The content of /sys/devices/system/cpu/online just after the run. */
   cpusOnline: string;
 }
 
 export interface Boot {
   share: string;
   truthFile: string;
-  /** Of those that ended, by `NAME.PHASE`. */
+  /** The runs that ended, by `NAME.PHASE`. */
   runs: Map<string, Run>;
-  /** `NAME PHASE` of the run that the machine did not come back from, and why; undefined when it ended well. */
+  /** `NAME PHASE` of the run in which the machine died, and the reason; undefined if it ended well. */
   died: { during: string; why: string } | undefined;
-  /** What the kernel complained of on its console. */
+  /** The kernel's complaint on its console. */
   complaint: string | undefined;
-  /** What the host could not do for a workload, or saw that was wrong, and at which device: `screen8`. */
+  /** Requests of a workload that the host could not serve, and faults that it saw, with the device: `screen8`. */
   problems: { where: string; what: string }[];
 }
 
-/** Gives each case its slot. Throws UserError where there are too many. */
+/** Gives each case its slot. Throws UserError if there are too many. */
 export function placeCases(cases: readonly DriverCase[]): PlacedCase[] {
   if (cases.length > lastSlot - firstSlot + 1)
     throw new UserError(`${cases.length} devices don't fit into one machine`);
@@ -67,15 +67,15 @@ export function placeCases(cases: readonly DriverCase[]): PlacedCase[] {
   });
 }
 
-/** The folder of a case's own files, which QEMU reads and writes. */
+/** Returns the folder of a case's own files, which QEMU reads and writes. */
 export function filesOf(work: string, name: string): string {
   return join(work, "files", name);
 }
 
 /**
- * Boots a machine with the cases' devices and runs `script` in it. `work` is an empty folder of its own. A machine of
- * which nothing is heard for `silence_s` is taken for dead, well before `timeout_s`.
- * A machine that dies is told in the result; throws UserError when it can't even be started.
+ * Boots a machine with the cases' devices and runs `script` in it. `work` is an empty folder for it alone. A machine that
+ * is silent for `silence_s` is taken for dead, well before `timeout_s`.
+ * The result tells of a machine that died; throws UserError if it can't even be started.
  */
 export async function bootDrivers(
   work: string,
@@ -159,7 +159,7 @@ export async function bootDrivers(
   return boot;
 }
 
-/** Aborts its signal when nothing has been heard for so long. */
+/** Aborts its signal after a time of silence. */
 class Silence {
   private readonly limit_s: number;
   private readonly controller = new AbortController();
@@ -207,7 +207,7 @@ function deviceArguments(work: string, { driver, slot }: PlacedCase): string[] {
 /** Compiles one of the programs that run in the machine. */
 async function buildProgram(name: string, kernel: LabKernel, path: string): Promise<void> {
   const source = join(projectDirectory, "test/guest", `${name}.c`);
-  // libdrm's headers need not be installed: the kernel's own are at hand, with annotations that user programs don't have
+  // instead of libdrm's headers use the kernel's own, which have annotations that user programs lack
   const sources = kernel.headersDirectory === undefined ? "/usr/src" : dirname(kernel.headersDirectory);
   const common = readdirSync(sources).filter((found) => /^linux-headers-.*common/.test(found));
   const include = common.flatMap((found) => ["-idirafter", join(sources, found, "include/uapi")]);
@@ -234,7 +234,7 @@ function collectRuns(share: string, runs: Map<string, Run>): void {
   }
 }
 
-/** Keeps what a failure needs to be looked into. */
+/** Keeps the files needed to investigate a failure. */
 export function keepFiles(from: string, to: string, names: readonly string[]): void {
   mkdirSync(to, { recursive: true });
   for (const name of names)

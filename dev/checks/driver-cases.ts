@@ -1,30 +1,30 @@
 // The drivers of `npm run check:drivers`: for each, QEMU's device, and a workload in the machine that drives it and checks
-// what comes back. Data only: driver-guest.ts has the shell functions that the workloads call, driver-boot.ts runs them.
+// the results. Data only: driver-guest.ts has the shell functions that the workloads call, driver-boot.ts runs them.
 
 export interface DriverCase {
-  /** The driver, as the kernel names it. */
+  /** The kernel's name of the driver. */
   name: string;
   /** QEMU's arguments. `@S` is the device's PCI slot, `@D` the slot in decimal, `@F` the folder for its files. */
   qemu: string;
-  /** Where the device is, when it isn't in a slot of the check's choosing. */
+  /** The device's place, if the check can't choose its slot. */
   place?: string;
-  /** What `mmiostrider record` is told to record, when it isn't the PCI device: `--range …`. */
+  /** The option of `mmiostrider record` that selects the device, if it isn't a PCI device: `--range …`. */
   record?: string;
-  /** The ring's size, as `--ring-size` takes it, where a driver writes faster than the default holds. */
+  /** Argument of `--ring-size`, for a driver that overflows the default ring. */
   ring?: string;
-  /** MB of the disk image that `@F/disk` is. */
+  /** MB of the disk image `@F/disk`. */
   disk_MB?: number;
-  /** Run once before everything: takes the device from a driver that has it since boot. */
+  /** Script that runs once before everything: takes the device from a driver that has had it since boot. */
   prepare?: string;
-  /** Loads the driver, drives it, unloads it. Run with `sh -e` behind the functions; ends with 0 only where all is right. */
+  /** Script that loads the driver, drives it, unloads it. Run with `sh -e` after the functions; ends with 0 only if all is right. */
   workload: string;
-  /** A file that QEMU writes and that must hold what was played. */
+  /** A file that QEMU writes, and that must hold the played sound. */
   wave?: string;
   /** A program outside the machine that the device needs. */
   needs?: "swtpm";
 }
 
-/** A driver that was asked for, but has nothing to record here, and why. */
+/** A driver that has nothing to record here, and the reason. */
 export interface LeftOutDriver {
   name: string;
   why: string;
@@ -55,7 +55,7 @@ const usb = (name: string, qemu: string): DriverCase => ({
   workload: `modprobe -a ext4 sd_mod evdev usbhid hid_generic usb_storage ${name}; files; keys usb@D; modprobe -r ${name}`,
 });
 
-/** virtio-pci has had the device since boot: it is taken from it before anything is recorded, and given back by the workload. */
+/** virtio-pci has had the device since boot: it is taken away before recording, and the workload gives it back. */
 const virtio = (name: string, qemu: string, module: string, work: string): DriverCase => ({
   name,
   qemu,

@@ -1,5 +1,5 @@
-// What `npm run check:drivers` runs inside the machine: the shell functions that workloads call, and the script that runs
-// each case bare, recorded, and under the kernel's own mmiotrace.
+// The scripts that `npm run check:drivers` runs inside the machine: the shell functions that workloads call, and the script
+// that runs each case bare, recorded, and under the kernel's own mmiotrace.
 import { fenceBytes } from "../../src/base/fence-bytes.js";
 import { shellQuoted } from "../../src/base/shell-quote.js";
 import type { DriverCase } from "./driver-cases.js";
@@ -9,18 +9,18 @@ export interface PlacedCase {
   driver: DriverCase;
   /** `00:08.0` */
   place: string;
-  /** Its slot: names its network, and the devices behind it. */
+  /** Its slot, which is part of the names of its network and of the devices behind it. */
   slot: number;
   /** Eight hexadecimal digits: the fence around its run under mmiotrace. */
   fence: string;
 }
 
-/** No run takes longer; then it is ended, and has failed. As all bounds here: for a host that is busy with other things. */
+/** Limit of a run: one that takes longer is ended, and has failed. Like all limits here it fits a busy host. */
 export const run_s = 400;
-/** Nor any of all at once. */
+/** Limit of a run of all cases at once. */
 export const together_s = 1800;
 
-/** A line that begins with this, on the machine's output, asks the host for something or tells where the machine is. */
+/** Prefix of the lines in the machine's output that ask the host for something or report progress. */
 export const signalPrefix = "@@";
 
 /** Shell functions. $PLACE is the device's PCI address, $SLOT its slot, $SCRATCH an empty folder. */
@@ -153,7 +153,7 @@ extend() {
 }
 `;
 
-/** A workload as a script of its own. */
+/** Makes a script of a workload. */
 export function workloadScript({ driver, place, slot }: PlacedCase, shell: string): string {
   const text = shell.replaceAll("@S", slot.toString(16)).replaceAll("@D", String(slot));
   return `PLACE=${place} SLOT=${slot} SCRATCH=/tmp/scratch/${driver.name}
@@ -164,20 +164,20 @@ ${text}
 `;
 }
 
-/** What the recorder is told. */
+/** Returns the recorder's options. */
 function recorded({ driver, place }: PlacedCase): string {
   return `${driver.record ?? `--device ${place}`} --ring-size ${driver.ring ?? "16M"}`;
 }
 
 const octal = (byte: number) => `\\${byte.toString(8).padStart(3, "0")}`;
 
-/** Writes the fence's bytes to port 0x80. */
+/** Returns a command that writes the fence's bytes to port 0x80. */
 function fence(kind: 1 | 2, id: string): string {
   const bytes = fenceBytes(kind, id).map(octal).join(" ");
   return `for byte in '${bytes.replaceAll(" ", "' '")}'; do printf "$byte" | dd of=/dev/port bs=1 seek=128 conv=notrunc 2> /dev/null; done`;
 }
 
-/** What comes before all cases of a machine: `run`, and the way of its signals to the host. */
+/** Returns the beginning of a machine's script: `run`, and the channel for its signals to the host. */
 export function opening(cases: readonly PlacedCase[], limit_s = run_s): string {
   return `mkdir -p /tmp/scratch
 # the kernel asks for modules in the first root, where there is no modprobe
@@ -236,7 +236,7 @@ cd /
 echo "${signalPrefix}end ${name} all" > /tmp/signals`;
 }
 
-/** The machine's script: every case bare and recorded; then, where asked for, every case under mmiotrace. */
+/** Makes the machine's script: every case bare and recorded; then, on request, every case under mmiotrace. */
 export function machineScript(cases: readonly PlacedCase[], phases: { emulate: boolean; mmiotrace: boolean }): string {
   const parts = [opening(cases)];
   if (phases.emulate) for (const placed of cases) parts.push(bare(placed), emulated(placed));
@@ -244,7 +244,7 @@ export function machineScript(cases: readonly PlacedCase[], phases: { emulate: b
   return `${parts.join("\n")}\nsleep 0.3\nexit 0\n`;
 }
 
-/** The machine's script for all cases at once: all bare, then all recorded by one recorder. */
+/** Makes the machine's script for all cases at once: all bare, then all recorded by one recorder. */
 export function togetherScript(cases: readonly PlacedCase[]): string {
   const all = cases
     .map(({ driver: { name } }) => `/bin/sh /share/${name}.sh > /share/${name}.part 2>&1 & jobs="$jobs $!:${name}"`)

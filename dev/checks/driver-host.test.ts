@@ -1,4 +1,4 @@
-// The judges of picture and sound must see what is wrong: they are given the right thing, and it with one mistake.
+// The judges of picture and sound must notice mistakes: they get the right data, and the same with one mistake.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ test("a picture with one wrong pixel is told", () => {
 });
 
 test("sound counts when most of it came in order, and none of it is wrong", () => {
-  // by play.c's words: the low 16 bits of the product's upper half, and the frame's number
+  // as play.c describes them: the low 16 bits of the product's upper half, and the frame's number
   const sound = Buffer.alloc(4 * 44_100);
   for (let frame = 0; frame < 44_100; frame += 1) {
     sound.writeUInt16LE(Number(((BigInt(frame) * 2_654_435_761n) >> 16n) & 0xffffn), 4 * frame);

@@ -1,11 +1,11 @@
-// What the host does while workloads of `npm run check:drivers` run, when they ask for it: plugs in a keyboard and types, looks
-// at the screen; and what it checks afterwards: the sound that was played.
+// The host's part in the workloads of `npm run check:drivers`: on request it plugs in a keyboard and types, or looks at the
+// screen; afterwards it checks the played sound.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, UserError } from "../../src/base/errors.js";
 import { Qmp } from "./qmp.js";
 
-/** Keys that are typed, and their numbers in Linux, which the workload expects: a b c d e. */
+/** The typed keys; the workload expects their numbers in Linux. */
 const typed = ["a", "b", "c", "d", "e"];
 const screenWidth = 800;
 const screenHeight = 600;
@@ -18,7 +18,7 @@ export class DriverHost {
   private readonly share: string;
   private qmp: Promise<Qmp> | undefined;
   private queue: Promise<void> = Promise.resolve();
-  /** What went wrong, and at which device: `screen8`. */
+  /** The problems, with the device: `screen8`. */
   readonly problems: { where: string; what: string }[] = [];
 
   constructor(socketPath: string, share: string) {
@@ -63,7 +63,7 @@ export class DriverHost {
     }
   }
 
-  /** Looks until the picture is there: a driver may take its time. Tells the workload either way. */
+  /** Looks until the picture is there, which may take a while. Tells the workload in either case. */
   private async look(qmp: Qmp, device: string): Promise<void> {
     const file = join(this.share, `${device}.ppm`);
     let wrong = "";
@@ -82,7 +82,7 @@ function pause(time_ms: number): Promise<void> {
   return new Promise((done) => setTimeout(done, time_ms));
 }
 
-/** What is wrong with the screen (a PPM file) where mode-set.c's picture should be; "" when nothing is. */
+/** Returns the fault of the screen (a PPM file), which should show mode-set.c's picture; "" if there is none. */
 export function pictureFault(ppm: Buffer): string {
   const head = /^P6\s+(\d+)\s+(\d+)\s+255\s/.exec(ppm.toString("latin1", 0, 64));
   if (head === null) return "QEMU's screendump is no picture";
@@ -101,12 +101,12 @@ export function pictureFault(ppm: Buffer): string {
 
 const wavHead_bytes = 44;
 const frames = 44_100;
-/** QEMU's sound card drops pieces of 2,048 frames when the host is busy, recorded or not; most must have come. */
+/** Fewest frames that must have come: QEMU's sound card drops pieces of 2,048 frames on a busy host, recorded or not. */
 const framesMin = frames / 2;
 
 /**
- * How often play.c's samples are in a WAV file: most of them, in their order. Throws UserError where something else was played:
- * a frame that is neither silent nor one of them.
+ * Counts play.c's samples in a WAV file: most of them, in their order. Throws UserError if something else was played: a frame
+ * that is neither silent nor one of them.
  */
 export function playedTimes(path: string): number {
   if (!existsSync(path)) return 0;
@@ -117,7 +117,7 @@ export function playedTimes(path: string): number {
   for (let at = wavHead_bytes; at + 4 <= bytes.length; at += 4) {
     const frame = frameOf(bytes.readUInt16LE(at), bytes.readUInt16LE(at + 2));
     if (frame === undefined) throw new UserError(`frame ${(at - wavHead_bytes) / 4} of the sound was never played`);
-    // the first frame is silent, as is everything between
+    // the first frame is silent, like the time between
     if (frame === 0) continue;
     if (frame <= last) played = 0;
     played += 1;
@@ -127,7 +127,7 @@ export function playedTimes(path: string): number {
   return times;
 }
 
-/** Which of play.c's frames has these two samples, as unsigned numbers; undefined where none has. */
+/** Returns the number of play.c's frame with these two samples (unsigned numbers); undefined if there is none. */
 function frameOf(left: number, right: number): number | undefined {
   for (const frame of [right, right + 0x8000]) {
     if (frame < frames && Math.imul(frame, 0x9e3779b1) >>> 16 === left) return frame;

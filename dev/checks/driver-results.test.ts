@@ -1,4 +1,4 @@
-// The table's rows: what is called a new kernel message, and a machine that did not come back.
+// The table's rows: new kernel messages, and a machine that died.
 import { expect, test } from "vitest";
 import type { Boot, Run } from "./driver-boot.js";
 import { judgeEmulated, judgeMmiotraced, newMessages } from "./driver-results.js";

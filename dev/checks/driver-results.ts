@@ -1,4 +1,5 @@
-// From what a machine of `npm run check:drivers` left to the table's rows: traces against QEMU's log, workloads, messages.
+// Makes the table's rows from the files that a machine of `npm run check:drivers` left: traces against QEMU's log, workloads,
+// messages.
 import { createReadStream, existsSync } from "node:fs";
 import { join } from "node:path";
 import { verify } from "../../src/analysis/verify/verify.js";
@@ -14,16 +15,16 @@ import type { PlacedCase } from "./driver-guest.js";
 export interface Judged {
   events: number;
   truth: number;
-  /** Accesses to regions of which QEMU logs nothing. */
+  /** Accesses to regions that QEMU doesn't log. */
   unlogged: number;
   lost: number;
   escaped: number;
   identical: boolean;
   workload: boolean;
   cpusOnline: string;
-  /** The machine didn't come back from the run. */
+  /** The machine died in the run. */
   gone: boolean;
-  /** Why not, a sentence each. */
+  /** The reasons against it, a sentence each. */
   reasons: string[];
 }
 
@@ -57,7 +58,7 @@ function counted(result: VerifyResult): Omit<Judged, "workload" | "cpusOnline" |
   };
 }
 
-/** The run `NAME.emulate` against the truth. Reading errors are reasons, too. */
+/** Judges the run `NAME.emulate` by the truth. Reading errors are reasons, too. */
 export async function judgeEmulated(boot: Boot, name: string): Promise<Judged> {
   const run = boot.runs.get(`${name}.emulate`);
   const trace = join(boot.share, `${name}.mmt`);
@@ -76,7 +77,7 @@ export async function judgeEmulated(boot: Boot, name: string): Promise<Judged> {
   }
 }
 
-/** The run `NAME.mmiotrace`: what the kernel's tracer printed, imported, against the same truth. */
+/** Judges the run `NAME.mmiotrace`: imports the kernel tracer's text and compares it with the same truth. */
 export async function judgeMmiotraced(boot: Boot, placed: PlacedCase): Promise<Judged> {
   const { name } = placed.driver;
   const run = boot.runs.get(`${name}.mmiotrace`);
@@ -117,34 +118,34 @@ function whyNoRun({ died }: Boot): string {
   return died === undefined ? "it was not run" : `the machine died (${died.during}): ${died.why}`;
 }
 
-/** What a workload failed of, or its last words. */
+/** Returns the workload's FAILED line, else its last line. */
 export function lastLine(text: string): string {
   const lines = text.trimEnd().split("\n");
   return lines.find((line) => line.startsWith("FAILED")) ?? lines.at(-1) ?? "";
 }
 
 /**
- * What a message says, whatever its numbers: addresses, times and counts differ from run to run, and of several disks that come
- * at once one is sda today and sdb tomorrow.
+ * Returns a message without its numbers: addresses, times and counts differ from run to run, and of several disks that come at
+ * once one is sda today and sdb tomorrow.
  */
 function gist(message: string): string {
   return message.replace(/\bsd[a-z]\d*\b/g, "sd#").replace(/0x[0-9a-f]+|\b[0-9a-f]{4,}\b|\d+/gi, "#");
 }
 
-/** What the core says, what loading it makes the kernel say, what only tells how busy the host is, and what the lab's own root makes it say. */
+/** Messages of the core, of the kernel when it loads the core, of a busy host, and those caused by the lab's own root. */
 const expected =
   /^mmiostrider\b|module verification failed|^Disabling lock debugging|^hrtimer: interrupt took|^clocksource: |^evm: overlay not supported/;
-/** What a driver says by itself now and then on a busy machine: loaded 25 times without a recorder, megaraid_sas did so 24 times. */
+/** A driver's own messages on a busy machine: megaraid_sas, loaded 25 times without a recorder, printed this 24 times. */
 const byItself = /^megaraid_sas \S+ Unknown command completed! \[0x0\]$/;
 
-/** Kernel messages of the recorded run that the bare run doesn't have. */
+/** Returns the kernel messages of the recorded run that the bare run doesn't have. */
 export function newMessages(boot: Boot, name: string): string[] {
   const recorded = withoutDumps(boot.runs.get(`${name}.emulate`)?.messages ?? []);
   const bare = new Set(withoutDumps(boot.runs.get(`${name}.bare`)?.messages ?? []).map(gist));
   return recorded.filter((message) => !expected.test(message) && !byItself.test(message) && !bare.has(gist(message)));
 }
 
-/** Of a warning only its first line: stack and registers differ from one to the next. */
+/** Keeps only the first line of a warning: stack and registers differ from one to the next. */
 function withoutDumps(messages: readonly string[]): string[] {
   const kept: string[] = [];
   let inDump = false;

@@ -1,4 +1,4 @@
-// The table of `npm run check:drivers`, a row a line, so that rows can be printed as they come.
+// The table of `npm run check:drivers`, one line a row, so that each row can be printed as soon as it is known.
 import { countText } from "../../src/base/units.js";
 import type { Judged } from "./driver-results.js";
 
@@ -37,7 +37,7 @@ function line(cells: readonly string[], cellWidths: readonly number[]): string {
     .join(" | ");
 }
 
-/** The table's first lines, in Markdown. */
+/** Returns the table's first lines, in Markdown. */
 export function headLines(withMmiotrace: boolean): string[] {
   const rule = (cellWidths: readonly number[]) => cellWidths.map((width) => "-".repeat(width));
   const names = withMmiotrace
@@ -47,7 +47,7 @@ export function headLines(withMmiotrace: boolean): string[] {
   return [`| ${line(names, all)} |`, `| ${line(rule(all), all)} |`];
 }
 
-/** A row as a line; `withMmiotrace`: whether the table has the kernel's own mmiotrace beside. */
+/** Returns a row as a line; `withMmiotrace`: the table also has the kernel's own mmiotrace. */
 export function rowLine({ driver, kernel, cpus, emulate, messages, mmiotrace }: Row, withMmiotrace: boolean): string {
   const head = [driver, kernel, String(cpus)];
   const ourCells = emulate.gone ? gone(ours.length - head.length) : emulatedCells(emulate, messages);
@@ -57,7 +57,7 @@ export function rowLine({ driver, kernel, cpus, emulate, messages, mmiotrace }: 
   return `| ${line([...cells, ...theirCells], [...widths, 17, ...theirWidths.slice(1)])} |`;
 }
 
-/** The machine didn't come back: said in the first cell. */
+/** Returns the cells for a machine that died: the first one says so. */
 function gone(cells: number): string[] {
   return ["machine gone", ...Array<string>(cells - 1).fill("—")];
 }
@@ -95,7 +95,7 @@ function countCpus(list: string): number {
   }, 0);
 }
 
-/** What a row can't say in its cells. */
+/** Returns the notes that don't fit into a row's cells. */
 export function footnotes({ emulate, messages, mmiotrace }: Row): string[] {
   const notes = emulate.reasons.map((reason) => `! ${reason}`);
   if (emulate.unlogged > 0) notes.push(`${countText(emulate.unlogged)} accesses more to regions QEMU logs nothing of`);

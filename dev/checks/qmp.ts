@@ -1,4 +1,4 @@
-// Talks to QEMU's machine protocol (QMP) on a Unix socket: a command, its answer, one at a time.
+// Speaks QEMU's machine protocol (QMP) on a Unix socket: a command, its answer, one at a time.
 import { createConnection, type Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { UserError } from "../../src/base/errors.js";
@@ -32,7 +32,7 @@ export class Qmp {
 
   private constructor(socket: Socket) {
     this.socket = socket;
-    // the machine going down takes the socket with it: what waits then fails by its time limit
+    // a machine that goes down closes the socket: a waiting command then fails by its time limit
     socket.on("error", () => {});
     createInterface(socket).on("line", (line) => {
       const answer = JSON.parse(line) as Answer;
@@ -40,7 +40,7 @@ export class Qmp {
     });
   }
 
-  /** Runs one command behind those before it. Throws UserError with QEMU's own words. */
+  /** Runs one command after the earlier ones. Throws UserError with QEMU's own message. */
   command(execute: string, parameters: Record<string, unknown>): Promise<unknown> {
     const mine = this.last.catch(() => {}).then(() => this.ask(execute, parameters));
     this.last = mine;

@@ -1,4 +1,4 @@
-// What the programs behind `npm run check:*` share: how they print errors and what they exit with.
+// Shared by the programs behind `npm run check:*`: printing of errors, and exit codes.
 import { mkdtempSync, rmSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ export async function runCheck(name: string, usage: string, main: () => void | P
     process.stdout.write(`${usage}\n`);
     return;
   }
-  // leaving this way ends the lab's machines and removes what lies in work folders
+  // this exit ends the lab's machines and removes the work folders
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.once(signal, () => {
       process.stderr.write(`${name}: interrupted\n`);
@@ -29,12 +29,12 @@ export async function runCheck(name: string, usage: string, main: () => void | P
   }
 }
 
-/** What node:util's parseArgs throws. */
+/** Recognises the errors of node:util's parseArgs. */
 function isArgumentError(error: unknown): boolean {
   return String((error as { code?: unknown }).code).startsWith("ERR_PARSE_ARGS");
 }
 
-/** A whole number from the command line. Throws UsageError naming the option. */
+/** Parses a whole number from the command line. Throws UsageError with the option's name. */
 export function wholeNumber(option: string, text: string, least: number): number {
   const value = Number(text);
   if (text === "" || !Number.isSafeInteger(value) || value < least) {
@@ -45,7 +45,7 @@ export function wholeNumber(option: string, text: string, least: number): number
 
 const workFolders: string[] = [];
 
-/** A new folder for a check's files, which is gone when the program is, if not before. */
+/** Makes a new folder for a check's files, which is removed when the program ends, if not before. */
 export function workFolder(what: string): string {
   if (workFolders.length === 0) process.once("exit", removeWorkFolders);
   const folder = mkdtempSync(join(tmpdir(), `mmiostrider-${what}-`));

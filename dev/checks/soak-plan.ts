@@ -1,19 +1,19 @@
-// What one machine of `npm run check:soak` does, drawn from a seed: which drivers, which recordings one after the other, how each
-// begins and ends, and what else happens meanwhile. The same seed is the same plan.
+// The plan of one machine of `npm run check:soak`, drawn from a seed: its drivers, its recordings one after the other, their
+// beginnings and ends, and the events meanwhile. The same seed gives the same plan.
 import { randomNumbers } from "../test-support/made-up-records.js";
 import type { DriverCase } from "./driver-cases.js";
 import { opening, type PlacedCase } from "./driver-guest.js";
 
 export interface SoakSession {
-  /** `s1`: its trace is /share/s1.mmt. */
+  /** For example `s1`, whose trace is /share/s1.mmt. */
   name: string;
-  /** The drivers are at work already when recording begins: what they have mapped is real and not recorded. */
+  /** The drivers are already at work when recording begins: their mappings are real and not recorded. */
   late: boolean;
-  /** How the recorder ends: Ctrl-C, kill -9, or by itself when its time is over. */
+  /** The recorder's end: by Ctrl-C, by kill -9, or by itself after its duration. */
   end: "interrupt" | "kill" | "duration";
   duration_s: number;
   relaxed: boolean;
-  /** A second recorder is tried, and must be refused. */
+  /** A second recorder is started, and must be refused. */
   second: boolean;
 }
 
@@ -30,10 +30,10 @@ const sessionsPerMachine = 5;
 const driversMin = 3;
 const driversMax = 5;
 
-/** Its driver frees memory with interrupts off when it is unloaded, and the kernel warns of that, recorded or not. */
+/** This driver frees memory with interrupts off when it is unloaded; the kernel warns of that, recorded or not. */
 const warnsByItself = "sym53c8xx";
 
-/** The cases that a soak draws from: not those with a framebuffer, of which QEMU logs nothing and which fill any ring. */
+/** Returns the cases for a soak: not those with a framebuffer, which QEMU doesn't log and which fills any ring. */
 export function soakDrivers(cases: readonly DriverCase[]): DriverCase[] {
   return cases.filter(({ name, workload }) => name !== warnsByItself && !/\bpicture\b/.test(workload));
 }
@@ -60,12 +60,12 @@ export function planSoak(seed: number, cases: readonly DriverCase[]): SoakPlan {
   return { seed, kernel: kernels[below(kernels.length)]!, cpus: below(2) === 0 ? 2 : 4, drivers, sessions };
 }
 
-/** No machine takes longer, other work on the host included. */
+/** Returns a machine's time limit, generous enough for a busy host. */
 export function soakTimeout_s({ sessions }: SoakPlan): number {
   return 90 + sessions.reduce((sum, { duration_s }) => sum + duration_s + 600, 0);
 }
 
-/** The machine's script. Leaves NAME.mmt, NAME.out, NAME.code, NAME.state in /share, and what failed as failed.*. */
+/** Makes the machine's script. It leaves NAME.mmt, NAME.out, NAME.code, NAME.state in /share, and failures as failed.*. */
 export function soakScript(plan: SoakPlan, placed: readonly PlacedCase[]): string {
   const names = placed.map(({ driver }) => driver.name).join(" ");
   return `${opening(placed)}

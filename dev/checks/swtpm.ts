@@ -1,4 +1,4 @@
-// The TPM behind QEMU's tpm-tis: Debian's swtpm, unpacked into the cache, a process of its own for each machine.
+// The TPM behind QEMU's tpm-tis: Debian's swtpm, unpacked into the cache, one process for each machine.
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { publishDirectory } from "../../src/lab/publish.js";
 const startTries = 100;
 const startPause_ms = 50;
 
-/** Starts a TPM that listens on `folder`/tpm, keeps its state in `folder`, and lives at most `timeout_s`. Throws UserError. */
+/** Starts a TPM that listens on `folder`/tpm, keeps its state in `folder`, and runs at most `timeout_s`. Throws UserError. */
 export async function startTpm(folder: string, timeout_s: number): Promise<ChildProcess> {
   const place = join(cacheDirectory(), "swtpm");
   await publishDirectory(place, (work) => unpackPackages(["swtpm", "swtpm-libs", "libtpms0"], work));

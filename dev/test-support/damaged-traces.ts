@@ -1,5 +1,5 @@
-// For tests: takes a trace apart into blocks and columns, and puts it together again with every checksum right, so that
-// what a reader finds wrong is what a test changed, not a checksum.
+// For tests: takes a trace apart into blocks and columns, and puts it together again with every checksum right, so that a
+// reader reports the test's change, not a wrong checksum.
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { crc32 } from "../../src/trace/file/crc32.js";
 import {
@@ -14,37 +14,37 @@ import {
 export interface Column {
   number: number;
   method: number;
-  /** As they are before compression. */
+  /** The bytes before compression. */
   raw: Uint8Array;
-  /** What the table says instead of the true number of bytes. */
+  /** A number for the table instead of the true number of bytes. */
   storedClaim?: number;
   rawClaim?: number;
 }
 
-/** A block's content, taken apart as far as its type lets it. */
+/** A block's content, taken apart as far as its type allows. */
 export type Content =
   | { kind: "events"; prelude: Uint8Array; columns: Column[] }
   | { kind: "packed"; raw: Uint8Array; rawClaim?: number }
   | { kind: "other"; bytes: Uint8Array };
 
 export interface Block {
-  /** All 64 bytes; length and checksums are filled in when the trace is put together. */
+  /** All 64 bytes; putTogether() fills in length and checksums. */
   header: Uint8Array;
   content: Content;
-  /** What the header says instead of the payload's true length. */
+  /** A length for the header instead of the payload's true length. */
   payloadClaim?: number;
 }
 
 export interface TraceParts {
   head: Uint8Array;
   blocks: Block[];
-  /** Whether a trailer with the index block's place ends the file. */
+  /** The trailer at the file's end, with the index block's place. */
   trailer: Uint8Array;
 }
 
 const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-/** A sound trace's parts. */
+/** Takes a sound trace apart. */
 export function takeApart(bytes: Uint8Array): TraceParts {
   const blocks: Block[] = [];
   let at = 16;
@@ -74,7 +74,7 @@ function contentOf(type: number, payload: Uint8Array): Content {
   return { kind: "events", prelude: payload.slice(0, eventsPrelude_bytes), columns };
 }
 
-/** The trace's bytes again, with lengths and checksums that fit, but for what the parts claim otherwise. */
+/** Makes a trace's bytes, with lengths and checksums that fit, except where the parts claim other lengths. */
 export function putTogether(parts: TraceParts): Uint8Array {
   const pieces = [parts.head];
   let indexOffset = 0;
@@ -114,7 +114,7 @@ function payloadOf(content: Content): Uint8Array {
   return Buffer.concat([content.prelude, table, ...stored]);
 }
 
-/** Writes the index block's entries anew from the blocks before it, so that it says of them what they say. */
+/** Makes the index block's entries anew from the blocks before it, so that they agree. */
 export function indexAnew(parts: TraceParts): void {
   const index = parts.blocks.at(-1)!;
   const pieces: Uint8Array[] = [];

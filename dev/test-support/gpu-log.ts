@@ -1,14 +1,14 @@
-// For tests and benchmarks: a mmiotrace log such as a GPU's driver would make, from envytools' own database: accesses to
-// registers of every array and stripe, and to addresses where there are none; and envytools' demmio, which decodes it.
+// For tests and benchmarks: makes a mmiotrace log like a GPU driver's from envytools' own database: accesses to registers
+// of every array and stripe, and to addresses without registers; and runs envytools' demmio, which decodes it.
 import { spawnSync } from "node:child_process";
 import type { Node } from "../../src/registers/compile.js";
 import { builtInDirectory, loadDatabase } from "../../src/registers/files/load.js";
 
-/** Where the made-up GPU's BARs are. */
+/** Addresses of the made-up GPU's BARs. */
 export const gpuBar0 = 0xf200_0000;
 const bar0_bytes = 0x100_0000;
 
-/** Numbers from 0 up to, but without, 1: the same for the same seed (Numerical Recipes' linear congruential generator). */
+/** Makes numbers from 0 up to, but without, 1: the same for the same seed (Numerical Recipes' linear congruential generator). */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -17,7 +17,7 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-/** Each register's offset, of a copy somewhere in its arrays. */
+/** Returns an offset for each register: of one copy somewhere in its arrays. */
 export function registerOffsets(nodes: readonly Node[], random: () => number, base = 0): number[] {
   return nodes.flatMap((node) => {
     const copies = Math.min(node.offsets?.length ?? node.length, 64);
@@ -36,8 +36,8 @@ export interface GpuAccess {
 }
 
 /**
- * What of BAR 0 demmio doesn't name register by register, but decodes as something else: I²C buses, scripts, indexed
- * registers of other domains, RAM.
+ * Returns true for the parts of BAR 0 that demmio doesn't name register by register, but decodes otherwise: I²C buses,
+ * scripts, indexed registers of other domains, RAM.
  */
 function isDecodedOtherwise(offset: number): boolean {
   const ranges = [
@@ -53,7 +53,7 @@ function isDecodedOtherwise(offset: number): boolean {
   return ranges.some(([first, end]) => offset + 7 >= first && offset < end);
 }
 
-/** Accesses of a GPU of this chipset (its number): to all of its registers in turn, and to `others` other addresses. */
+/** Makes accesses of a GPU of this chipset (a number): to all of its registers in turn, and to `others` other addresses. */
 export function gpuAccesses(rnndb: string, chipset: number, others: number, seed = 1): GpuAccess[] {
   const random = seededRandom(seed);
   const domain = "NV_MMIO";
@@ -63,7 +63,7 @@ export function gpuAccesses(rnndb: string, chipset: number, others: number, seed
   const accesses = offsets
     .filter((offset) => offset > 0 && offset < bar0_bytes - 8 && !isDecodedOtherwise(offset))
     .map((offset) => {
-      // A byte register is accessed as what it is, or as a part of four.
+      // A byte register is accessed as one byte, or as part of four.
       const width_bytes =
         offset % 4 !== 0 || (database.lookup(0, offset, 1)?.parts[0]?.register?.width_bits === 8 && random() < 0.5)
           ? 1
@@ -75,7 +75,7 @@ export function gpuAccesses(rnndb: string, chipset: number, others: number, seed
   return [{ write: false, width_bytes: 4, offset: 0, value: chipset * 2 ** 20 + 0xa1 }, ...accesses];
 }
 
-/** The accesses as the kernel's mmiotrace prints them, with the GPU's devices and mapping before. */
+/** Formats the accesses as the kernel's mmiotrace does, after the GPU's devices and mapping. */
 export function gpuLog(accesses: readonly GpuAccess[]): string {
   const hex = (value: number): string => `0x${value.toString(16)}`;
   const lines = accesses.map(({ write, width_bytes, offset, value }, n) => {
@@ -94,17 +94,17 @@ export function gpuLog(accesses: readonly GpuAccess[]): string {
 
 const demmio = process.env.MMIOSTRIDER_DEMMIO ?? "demmio";
 
-/** Why envytools' demmio can't be asked, or undefined where it can: `$MMIOSTRIDER_DEMMIO`, or `demmio` on the path. */
+/** Returns the reason why envytools' demmio can't be run, else undefined: `$MMIOSTRIDER_DEMMIO`, or `demmio` on the path. */
 export function whyNoDemmio(): string | undefined {
   const found = spawnSync(demmio, ["-h"]).error === undefined;
   return found ? undefined : `no demmio: build envytools' and put it on the path, or set MMIOSTRIDER_DEMMIO to it`;
 }
 
-/** What demmio makes of the log in the file `log`, with the database in the folder `rnndb`; `keep`: whether that is wanted. */
+/** Runs demmio on the file `log`, with the database in the folder `rnndb`; returns its output if `keep`. */
 export function runDemmio(log: string, rnndb: string, keep = true): string {
   const { status, stdout, stderr } = spawnSync(demmio, ["-c", "-f", log], {
     stdio: ["ignore", keep ? "pipe" : "ignore", "pipe"],
-    // rnndb's list of chipsets is made when envytools is built; ours is the same enum.
+    // Building envytools makes rnndb's list of chipsets; ours is the same enum.
     env: { ...process.env, RNN_PATH: `${rnndb}:${builtInDirectory}` },
     encoding: "utf8",
     maxBuffer: 1 << 30,

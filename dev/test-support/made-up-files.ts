@@ -6,14 +6,14 @@ import { afterAll } from "vitest";
 import type { RegisterDatabase } from "../../src/registers/database.js";
 import { loadDatabase } from "../../src/registers/files/load.js";
 
-/** A folder that is gone after the test file's last test. */
+/** Makes a folder that is removed after the test file's last test. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "mmiostrider-registers-"));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 
-/** Writes files by their path below `folder`; what isn't a whole file is put inside <database>. */
+/** Writes files by their path below `folder`; puts content that isn't a whole file inside <database>. */
 export function writeFiles(folder: string, files: Record<string, string | Uint8Array>): void {
   for (const [name, content] of Object.entries(files)) {
     const path = join(folder, name);
@@ -29,7 +29,7 @@ function wrap(inside: string): string {
 
 let count = 0;
 
-/** A database of one file whose <database> holds `inside`. */
+/** Makes a database of one file whose <database> holds `inside`. */
 export function databaseOf(folder: string, inside: string, domain?: string): RegisterDatabase {
   const name = `made-up-${count++}.xml`;
   writeFiles(folder, { [name]: inside });

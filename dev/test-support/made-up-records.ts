@@ -1,5 +1,5 @@
 // Ring records made up from a seed, for tests: every kind, odd values, several parts, several CPUs. No real driver
-// behaves like this; bench/ has the mixes that do.
+// behaves like this; dev/bench/ has realistic mixes.
 import type { TraceHeader, TraceSummary } from "../../src/trace/header.js";
 import {
   RecordFlag,
@@ -10,7 +10,7 @@ import {
   writeRecord,
 } from "../../src/trace/record.js";
 
-/** Numbers from 0 to 2^32 - 1, the same ones for the same seed (xorshift32). */
+/** Makes numbers from 0 to 2^32 - 1, the same ones for the same seed (xorshift32). */
 export function randomNumbers(seed: number): () => number {
   let state = seed | 0 || 1;
   return () => {
@@ -40,7 +40,7 @@ export class RecordList {
     return this;
   }
 
-  /** A record with a text, or as many as the text needs. */
+  /** Adds the record or records of a text. */
   addText(record: Partial<RingRecord>, text: string): this {
     const bytes = new TextEncoder().encode(text);
     let from = 0;
@@ -66,7 +66,7 @@ export class RecordList {
   }
 }
 
-/** About `count` records of all kinds. */
+/** Makes about `count` records of all kinds. */
 export function madeUpRecords(count: number, seed: number): Uint8Array {
   const random = randomNumbers(seed);
   const below = (limit: number) => random() % limit;
@@ -145,7 +145,7 @@ export function madeUpRecords(count: number, seed: number): Uint8Array {
   return list.records;
 }
 
-/** A header with one PCI function, whose BAR 0 is where madeUpRecords' accesses lie. */
+/** Makes a header with one PCI function, whose BAR 0 holds madeUpRecords' accesses. */
 export function madeUpHeader(changes: Partial<TraceHeader> = {}): TraceHeader {
   return {
     engine: "emulate",

@@ -1,4 +1,4 @@
-// What the tests of verify share: made-up recordings with the log that QEMU would have written, and verify on them.
+// Shared by the tests of verify: made-up recordings with the log that QEMU would have written, and verify on them.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -41,7 +41,7 @@ export const fence = (kind: number) => [0x4d, 0x4d, 0x53, kind, 1, 2, 3, 4].map(
 
 export const bar = 0xfebc0000n;
 
-/** A recording of one mapping and what is put into it. */
+/** A recording of one mapping, and the log beside it. */
 export class Recording {
   readonly list = new RecordList();
   readonly log: string[] = [];

@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 const program = "qemu-system-x86_64";
 const answer_ms = 20_000;
 
-/** Why tests with QEMU can't run, or undefined when they can. In CI they must. */
+/** Returns the reason why tests with QEMU can't run, else undefined. In CI they must run. */
 export function whyNoQemu(): string | undefined {
   if (spawnSync(program, ["--version"]).error === undefined) return undefined;
   const why = "no qemu-system-x86_64: install Debian's package qemu-system-x86";
@@ -13,7 +13,7 @@ export function whyNoQemu(): string | undefined {
   return why;
 }
 
-/** Where BARs are put, 16 MiB each; clear of what the machine itself has there. */
+/** Address of the first BAR; each gets 16 MiB. The machine itself has nothing there. */
 const firstBar = 0xa000_0000;
 
 export class QtestMachine {
@@ -21,7 +21,7 @@ export class QtestMachine {
   readonly #answers: AsyncIterator<string>;
   #barsPlaced = 0;
 
-  /** A PC (q35) with `devices`, as `-device` takes them, on its bus from slot 4 on. */
+  /** Starts a PC (q35) with `devices`, arguments of `-device`, on its bus from slot 4 on. */
   constructor(devices: readonly string[]) {
     const placed = devices.flatMap((device, index) => ["-device", `${device},addr=0x${(index + 4).toString(16)}`]);
     this.#process = spawn(program, [
@@ -38,7 +38,7 @@ export class QtestMachine {
     });
   }
 
-  /** The number in the answer to one command; 0 where it has none. */
+  /** Sends one command; returns the number in the answer, 0 if it has none. */
   async command(text: string): Promise<bigint> {
     this.#process.stdin.write(`${text}\n`);
     for (;;) {
@@ -82,7 +82,7 @@ export class QtestMachine {
   async placeBar(slot: number, bar: number): Promise<number> {
     const address = firstBar + 0x100_0000 * this.#barsPlaced++;
     await this.writeConfig(slot, 0x10 + bar * 4, address);
-    // A 64-bit BAR's upper half; the next BAR's register otherwise, which then is placed later, if at all.
+    // The next register is a 64-bit BAR's upper half, or else the next BAR, which is placed later, if at all.
     if (((await this.readConfig(slot, 0x10 + bar * 4)) & 0x4) !== 0) await this.writeConfig(slot, 0x14 + bar * 4, 0);
     await this.writeConfig(slot, 0x04, 0x6);
     return address;

@@ -1,11 +1,11 @@
-// For tests: a reader's events as what they say, apart from where they are remembered.
+// For tests: a reader's events without their place in the reader's tables.
 import { assert } from "../../src/base/assert.js";
 import type { TraceEvent } from "../../src/trace/events.js";
 import type { TraceReader } from "../../src/trace/file/reader.js";
 
 /**
- * The events from block `fromBlock` on, with -1 for the accesses' targets. Throws where two accesses have one target and
- * differ in more than time, task and value.
+ * Reads the events from block `fromBlock` on, with -1 for the accesses' targets. Throws if two accesses have one target
+ * and differ in more than time, task and value.
  */
 export async function eventsOf(reader: TraceReader, fromBlock = 0): Promise<TraceEvent[]> {
   const events: TraceEvent[] = [];

@@ -16,7 +16,7 @@ import { madeUpHeader, madeUpSummary } from "./made-up-records.js";
 
 const data = (name: string) => new URL(`../../test/data/${name}`, import.meta.url);
 
-/** What the kernel's mmiotrace printed of e1000, as text. */
+/** Returns the text that the kernel's mmiotrace printed for e1000. */
 export function recordedText(): string {
   return gunzipSync(readFileSync(data("e1000-mmiotrace.txt.gz"))).toString();
 }
@@ -24,7 +24,7 @@ export function recordedText(): string {
 /** The trace that mmiostrider recorded of e1000 on two CPUs. */
 export const recordedTrace = fileURLToPath(data("e1000.mmt"));
 
-/** A trace of these records in a file of its own, which vanishes with its reader's descriptor. */
+/** Makes a trace of these records, in a file that vanishes with its reader's descriptor. */
 export async function traceOf(records: Uint8Array, header: TraceHeader = madeUpHeader()): Promise<TraceReader> {
   const directory = mkdtempSync(join(tmpdir(), "mmiostrider-test-"));
   try {
@@ -38,13 +38,13 @@ export async function traceOf(records: Uint8Array, header: TraceHeader = madeUpH
   }
 }
 
-/** The kernel's text as a trace. */
+/** Makes a trace of the kernel's text. */
 export async function importedTrace(text = recordedText()): Promise<TraceReader> {
   const imported = importMmiotrace(text);
   return traceOf(imported.records, imported.header);
 }
 
-/** What `take` makes of each selected event. */
+/** Returns the result of `take` for each selected event. */
 export async function mapSelected<T>(
   reader: TraceReader,
   selection: Selection,

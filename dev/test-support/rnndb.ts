@@ -7,7 +7,7 @@ import { projectDirectory } from "../../src/base/paths.js";
 /** `$MMIOSTRIDER_RNNDB`, else `../shared/rnndb` beside the checkout. */
 export const rnndbDirectory = resolve(process.env.MMIOSTRIDER_RNNDB ?? join(projectDirectory, "..", "shared", "rnndb"));
 
-/** Why tests against that database can't run, or undefined when they can. In CI they must: there it is an error. */
+/** Returns the reason why tests against that database can't run, else undefined. In CI such a reason is an error. */
 export function whyNoRnndb(): string | undefined {
   return whyNot(
     existsSync(join(rnndbDirectory, "nv_mmio.xml")),
@@ -15,7 +15,7 @@ export function whyNoRnndb(): string | undefined {
   );
 }
 
-/** As whyNoRnndb(), for xmllint. */
+/** Does the same as whyNoRnndb(), for xmllint. */
 export function whyNoXmllint(): string | undefined {
   const found = spawnSync("xmllint", ["--version"]).error === undefined;
   return whyNot(found, "no xmllint: install Debian's package libxml2-utils");

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Reads and writes one register of a mapping in a tight loop, on one CPU or on
- * all at once, and says how many cycles an access took. Loads, measures, and
- * fails to load on purpose, so that nothing has to be unloaded.
+ * all at once, and prints the cycles of an access. It measures while it is being
+ * loaded, and then fails to load on purpose, so that nothing has to be unloaded.
  */
 #include <linux/completion.h>
 #include <linux/cpu.h>

@@ -1,5 +1,5 @@
-// The module in test/kernel/, which accesses device memory in every way: built for a kernel, and run in a machine that has its
-// devices, recorded or not.
+// Builds the module in test/kernel/, which accesses device memory in every way, and runs it in a machine that has its devices,
+// recorded or not.
 import { cpSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
@@ -7,26 +7,26 @@ import { projectDirectory } from "../../../src/base/paths.js";
 import { runTool } from "../../../src/base/run-tool.js";
 import { inLab, type LabOptions, type LabOutcome, labKernel, temporaryDirectory } from "./in-lab.js";
 
-/** ivshmem's memory is recorded and compared with what the module says; edu's registers with QEMU's log, too. */
+/** ivshmem's memory is compared with the module's expectations, edu's registers with QEMU's log, too. */
 export const accessDevices = "-object memory-backend-ram,size=8M,id=bar -device ivshmem-plain,memdev=bar -device edu";
 
 export interface AccessRecording {
   trace: string;
-  /** What the module says a tracer must have seen, a line an access. */
+  /** The accesses that a tracer must have seen, according to the module, one a line. */
   expected: string[];
 }
 
 export interface AccessRun extends LabOutcome, AccessRecording {
-  /** The folder that was the machine's /share. */
+  /** The machine's /share. */
   share: string;
 }
 
 export interface AccessOptions extends Pick<LabOptions, "kernel" | "cpus" | "truth" | "timeout_s"> {
-  /** Of `mmiostrider record`. */
+  /** Options of `mmiostrider record`. */
   recordOptions?: string;
 }
 
-/** Builds a module of test/ into a new folder. The compiler must have nothing to say. */
+/** Builds a module of test/ into a new folder, without any warning. */
 export async function buildTestModule(name: "kernel" | "livepatch", kernelName: string | undefined): Promise<string> {
   const folder = temporaryDirectory();
   const kernel = await labKernel(kernelName);
@@ -39,15 +39,15 @@ export async function buildTestModule(name: "kernel" | "livepatch", kernelName: 
   return folder;
 }
 
-/** Records everything while the module is loaded, runs these groups, and is unloaded: see recordInTurn. */
+/** Records everything while the module is loaded, runs these groups, and unloads it: see recordInTurn. */
 export async function recordGroups(groups: readonly string[], options: AccessOptions = {}): Promise<AccessRun> {
   const { recordings, ...outcome } = await recordInTurn([groups], options);
   return { ...outcome, ...recordings[0]! };
 }
 
 /**
- * A recording for each of these lists of groups, one after the other in one machine. Fails where a group did, or records were
- * lost; `record` may end with 3, for what escapes is counted.
+ * Makes a recording for each of these lists of groups, one after the other in one machine. Fails if a group fails, or records
+ * are lost; `record` may end with 3, because escapes are counted.
  */
 export async function recordInTurn(
   lists: readonly (readonly string[])[],
@@ -87,7 +87,7 @@ ${lists.map(record).join("\n")}`,
   return { ...outcome, share, recordings };
 }
 
-/** Runs shell commands while everything is recorded and the module is loaded; they find `run` in the current folder. */
+/** Runs shell commands while everything is recorded and the module is loaded; `run` is in the current folder. */
 export async function recordCommands(commands: string, options: AccessOptions = {}): Promise<LabOutcome> {
   const share = await buildTestModule("kernel", options.kernel);
   return await inLab(

@@ -1,4 +1,4 @@
-// A recording of the test module's groups "contexts" and "nmi": edu's registers as QEMU saw them, from all CPUs and contexts.
+// Records the test module's groups "contexts" and "nmi": edu's registers must be as QEMU saw them, from all CPUs and contexts.
 import { expect } from "vitest";
 import { verify } from "../../../src/analysis/verify/verify.js";
 import { openTrace } from "../../../src/trace/node/file-source.js";

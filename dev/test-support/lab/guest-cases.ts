@@ -1,25 +1,25 @@
-// Many checks in one boot: each case is a shell script in the machine, with what it said and left behind kept apart.
+// Many checks in one boot: each case is a shell script in the machine; its output and leftovers are kept apart.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { projectDirectory } from "../../../src/base/paths.js";
 import { expectQuietKernel, inLab, type LabOptions, labCore, patience } from "./in-lab.js";
 
-/** Case name → what `sh` runs, in an empty folder of its own. In order. */
+/** Case name → its script for `sh`, which runs in its own empty folder. In order. */
 export type GuestCases = Record<string, string>;
 
 export interface CaseOutcome {
   exitCode: number;
   stdout: string;
   stderr: string;
-  /** What the case left in its folder and in the kernel, a line each: files, a loaded core, its device, its probes. */
+  /** The case's leftovers in its folder and in the kernel, a line each: files, a loaded core, its device, its probes. */
   left: string[];
 }
 
-/** What a case may take; then it is ended, with exit code 124. */
+/** Time limit of a case; then it is ended, with exit code 124. */
 const case_s = 150 * patience;
 
-/** What every case has at hand. */
+/** Shell functions at every case's disposal. */
 const tools = `
 # what a case waited for in vain, or missed: fails the test
 complain() { echo "$*" | tee -a /share/cases/complaints >&2; return 1; }
@@ -60,7 +60,7 @@ as_nobody() { /usr/bin/setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; 
 truth_mark() { for i in 1 2 3; do printf '%s' "$1" | dd of=/dev/port bs=1 seek=128 2>/dev/null; done; }
 `;
 
-/** What a case that ends in an error must not leave. A core that stays for living decoys is left, and is told. */
+/** Prints the leftovers that a failed case must not have. A core that stays for living decoys is listed, too. */
 const whatIsLeft = `
 find . -type f | sort
 lsmod | grep -o '^mmiostrider '
@@ -70,7 +70,7 @@ grep -o '^fixup_exception ' /sys/kernel/tracing/enabled_functions
 find /tmp/no-cache -name '.build-*'
 `;
 
-/** Runs all cases in one machine. What they write to /share is in \`share\`. The kernel must have nothing to complain of. */
+/** Runs all cases in one machine, whose /share is \`share\`. The kernel must not complain. */
 export async function runCases(
   cases: GuestCases,
   options: LabOptions & { share: string },

@@ -1,4 +1,4 @@
-// What tests of the lab, and tests in it, share: boots a machine around a command and hands back all it said.
+// Shared by tests of the lab and tests in it: boots a machine around a command and returns its output.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,24 +12,24 @@ import { splitWords } from "../../../src/lab/split-words.js";
 import { complaintIn, LabError, runInLab, type Threads } from "../../../src/lab/virtual-machine.js";
 
 export interface LabOptions {
-  /** As `mmiostrider lab --kernel` takes it; debian:6.1 unless given. */
+  /** Argument of `mmiostrider lab --kernel`; default: debian:6.1. */
   kernel?: string;
   cpus?: number;
-  /** As `--threads`. */
+  /** Argument of `--threads`. */
   threads?: Threads;
-  /** More of QEMU's arguments, as `--qemu` takes them. */
+  /** Further arguments for QEMU, as for `--qemu`. */
   qemu?: string;
-  /** More words for the kernel's command line. */
+  /** Further words for the kernel's command line. */
   append?: string;
-  /** As `--suspendable`. */
+  /** The option `--suspendable`. */
   suspendable?: boolean;
   /** A folder that the machine sees as /share. */
   share?: string;
-  /** Whether to keep QEMU's log of what the devices received; the file where a name is given. */
+  /** Keep QEMU's log of the devices' accesses, in the file if a name is given. */
   truth?: boolean | string;
   timeout_s?: number;
   signal?: AbortSignal;
-  /** The machine is to fail: what its console said isn't shown. */
+  /** The machine shall fail: its console isn't shown. */
   fails?: boolean;
   /** Hears the command's output as it comes. */
   onOutput?: (chunk: Buffer) => void;
@@ -40,14 +40,14 @@ export interface LabOutcome {
   /** Standard output and error, as one. */
   output: string;
   consoleLog: string;
-  /** QEMU's log, where it was asked for; one that wasn't named lives as long as the test. */
+  /** QEMU's log, if requested; a log without a given name lives as long as the test. */
   truthFile: string;
 }
 
-/** On a machine that is slow, or busy with other things, every limit of time can be stretched. */
+/** Factor for every time limit, for a slow or busy machine. */
 export const patience = Number(process.env.MMIOSTRIDER_TEST_PATIENCE ?? 1);
 
-/** The kernel's own limits, for CPUs that the host doesn't let run: seconds, of which a soft lockup takes twice the first. */
+/** The kernel's own limits, for CPUs that get no time on the host: seconds; a soft lockup is twice the first. */
 const kernelPatience =
   patience > 1
     ? [
@@ -58,7 +58,7 @@ const kernelPatience =
 
 const prepared = new Map<string, Promise<LabKernel>>();
 
-/** A kernel that is ready to boot, with the core built for it. Made on first use. */
+/** Returns a kernel that is ready to boot, with the core built for it. Made on first use. */
 export function labKernel(kernel = "debian:6.1"): Promise<LabKernel> {
   let found = prepared.get(kernel);
   if (found === undefined) {
@@ -76,7 +76,7 @@ async function prepare(kernel: string): Promise<LabKernel> {
   return ready;
 }
 
-/** The core's file for it, in the cache, which the machine sees by the same path. */
+/** Returns the core's file for the kernel, in the cache; the machine has it at the same path. */
 export async function labCore(kernel?: string): Promise<string> {
   const { release, headersDirectory } = await labKernel(kernel);
   return (await buildCore({ release, headersDirectory: headersDirectory! })).path;
@@ -107,7 +107,7 @@ export async function inLab(command: string, options: LabOptions = {}): Promise<
     },
     ...(options.signal === undefined ? {} : { signal: options.signal }),
   }).catch((error) => {
-    // the runner shows an error's message alone
+    // the runner shows only an error's message
     if (error instanceof LabError && options.fails !== true) process.stderr.write(`${error.advice ?? ""}\n`);
     throw error;
   });
@@ -119,7 +119,7 @@ export async function inLab(command: string, options: LabOptions = {}): Promise<
   };
 }
 
-/** Fails unless the command ended with 0 and the kernel had nothing to complain of; returns the command's output. */
+/** Runs a command, which must end with 0 and without a complaint of the kernel; returns its output. */
 export async function succeedInLab(command: string, options: LabOptions = {}): Promise<string> {
   const { exitCode, output, consoleLog } = await inLab(command, options);
   expect(exitCode, output).toBe(0);
@@ -131,14 +131,14 @@ export function expectQuietKernel(consoleLog: string): void {
   expect(complaintIn(consoleLog)).toBeUndefined();
 }
 
-/** An empty folder that goes when all of the file's tests have ended. For the top of a file. */
+/** Makes an empty folder that is removed after the file's last test. For the top of a file. */
 export function sharedDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), "mmiostrider-test-"));
   afterAll(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
 }
 
-/** An empty folder that goes when the test ends. */
+/** Makes an empty folder that is removed after the test. */
 export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), "mmiostrider-test-"));
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
@@ -155,7 +155,7 @@ export interface TruthAccess {
   region: string;
 }
 
-/** The accesses in QEMU's log, in its order. */
+/** Reads the accesses in QEMU's log, in order. */
 export function truthAccesses(truthFile: string): TruthAccess[] {
   const line =
     /memory_region_ops_(read|write) cpu -?\d+ mr \S+ addr (0x[\da-f]+) value (0x[\da-f]+) size (\d+) name '([^']*)'/g;

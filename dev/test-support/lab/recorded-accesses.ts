@@ -1,8 +1,8 @@
-// The accesses in a trace to the test module's device, and their comparison with what the module says it made.
+// The accesses in a trace to the test module's device, and their comparison with the module's expectations.
 import { expect } from "vitest";
 import { openTrace } from "../../../src/trace/node/file-source.js";
 
-/** MMS_UNCHECKED of test/kernel/access-test.h: above it lie accesses whose number depends on time. */
+/** MMS_UNCHECKED of test/kernel/access-test.h: above it the number of accesses depends on time. */
 const unchecked = 0x600000n;
 const barBytes = 8n << 20n;
 const ivshmemBar = 2;
@@ -10,11 +10,11 @@ const ivshmemBar = 2;
 export interface Recorded {
   direction: string;
   offset: bigint;
-  /** The value's bytes as they lie in memory. */
+  /** The value's bytes in memory order. */
   bytes: string;
 }
 
-/** The trace's accesses to the module's BAR, and its escapes, in order. */
+/** Reads the trace's accesses to the module's BAR, and its escapes, in order. */
 export async function recordedAccesses(path: string): Promise<Recorded[]> {
   const reader = await openTrace(path);
   const recorded: Recorded[] = [];
@@ -42,8 +42,8 @@ export async function recordedAccesses(path: string): Promise<Recorded[]> {
 }
 
 /**
- * Lines of `expected`: `R 4 0x1000 78563412` is one access; RR and WW are accesses of any widths that rise, leave no gap and
- * may overlap; `E` is an escape.
+ * Compares with the lines of `expected`: `R 4 0x1000 78563412` is one access; RR and WW are accesses of any widths that rise,
+ * leave no gap and may overlap; `E` is an escape.
  */
 export function expectSameAccesses(recorded: readonly Recorded[], expected: readonly string[]): void {
   let at = 0;
@@ -67,7 +67,7 @@ export function expectSameAccesses(recorded: readonly Recorded[], expected: read
         from <= covered &&
         found.bytes === bytes!.slice(from, from + found.bytes.length) &&
         (how!.length === 2 || found.bytes.length === digits);
-      // only now: half a million comparisons by expect() would take minutes
+      // only on failure: half a million comparisons by expect() would take minutes
       if (!fits) expect(found, where).toBeUndefined();
       covered = Math.max(covered, from + found!.bytes.length);
     }

@@ -1,4 +1,4 @@
-// Holds a trace against QEMU's log where `verify` has nothing to say: recordings that were cut, and those with holes.
+// Compares a trace with QEMU's log in cases that `verify` refuses: recordings that were cut, and those with holes.
 import { expect } from "vitest";
 import { verify } from "../../../src/analysis/verify/verify.js";
 import type { VerifyOptions } from "../../../src/analysis/verify/verify-result.js";
@@ -10,7 +10,7 @@ import { type TruthAccess, truthAccesses } from "./in-lab.js";
 export interface WholeTrace {
   header: TraceHeader;
   summary: TraceSummary | null;
-  /** Why the trace ends before its summary. */
+  /** The reason why the trace ends before its summary. */
   damage: string | undefined;
   events: TraceEvent[];
 }
@@ -27,7 +27,7 @@ export async function readTrace(path: string): Promise<WholeTrace> {
   }
 }
 
-/** The trace has exactly what QEMU's log has of this recording, and at least so many accesses. */
+/** Expects the trace to have exactly the accesses in QEMU's log of this recording, and at least so many. */
 export async function expectIdentical(
   trace: string,
   truthFile: string,
@@ -47,14 +47,14 @@ export async function expectIdentical(
 
 export const isAccess = (event: TraceEvent) => event.kind === "read" || event.kind === "write";
 
-/** What a device received, and where `truth_mark` wrote to port 0x80 meanwhile. */
+/** A device's accesses, and the places among them where `truth_mark` wrote to port 0x80. */
 export interface Truth {
   accesses: TruthAccess[];
-  /** Each byte that was written to port 0x80 three times in a row, and how many of `accesses` come before it. */
+  /** Each byte that was written to port 0x80 three times in a row, and the number of `accesses` before it. */
   notes: { byte: number; at: number }[];
 }
 
-/** The accesses to one of QEMU's memory regions, to the log's end: since the fence of a recording began, if one is given. */
+/** Reads the accesses to one of QEMU's memory regions from the log, from the beginning of a recording's fence if one is given. */
 export function truthSince(truthFile: string, fence: string | null, region: string): Truth {
   const wanted = fence === null ? [] : [0x4d, 0x4d, 0x53, 0x01, ...Buffer.from(fence, "hex")];
   const truth: Truth = { accesses: [], notes: [] };
@@ -75,7 +75,7 @@ export function truthSince(truthFile: string, fence: string | null, region: stri
   return truth;
 }
 
-/** How many accesses the device had got when `letter` was written to port 0x80. */
+/** Returns the number of the device's accesses before `letter` was written to port 0x80. */
 export function accessesBefore(truth: Truth, letter: string): number {
   const note = truth.notes.find(({ byte }) => byte === letter.charCodeAt(0));
   expect(note, `the note ${letter}`).toBeDefined();
@@ -83,8 +83,8 @@ export function accessesBefore(truth: Truth, letter: string): number {
 }
 
 /**
- * Walks the events along the truth, a LOST event skipping as many accesses as it says: each access must be the next one
- * that the device got. Every lost record must have been an access. Returns how many accesses of the truth were passed.
+ * Walks the events along the truth: each access must be the device's next one, and a LOST event skips as many accesses as it
+ * says. Every lost record must have been an access. Returns the number of accesses of the truth that were passed.
  */
 export function walkAlong(events: readonly TraceEvent[], truth: Truth): number {
   let at = 0;
@@ -93,7 +93,7 @@ export function walkAlong(events: readonly TraceEvent[], truth: Truth): number {
     if (event.kind !== "read" && event.kind !== "write") continue;
     const { direction, address, value, width } = truth.accesses[at++] ?? {};
     const seen = [event.kind, event.address, event.value, event.width_bytes];
-    // made by hand: an expectation for each of a million accesses would take minutes
+    // without expect(): a million of its comparisons would take minutes
     if (seen[0] === direction && seen[1] === address && seen[2] === value && seen[3] === width) continue;
     expect({ at, seen }).toEqual({ at, seen: [direction, address, value, width] });
   }
