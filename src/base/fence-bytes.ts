@@ -2,5 +2,5 @@
 
 /** `kind`: 1 where the recording begins, 2 where it ends. `id`: eight hexadecimal digits. */
 export function fenceBytes(kind: 1 | 2, id: string): number[] {
-  return [0x4d, 0x4d, 0x53, kind, ...Buffer.from(id, "hex")];
+  return [0x4d, 0x4d, 0x53, kind, ...id.match(/../g)!.map((digits) => Number.parseInt(digits, 16))];
 }

@@ -1,5 +1,5 @@
 // A part of a trace as a trace of its own. Times stay those of the whole: since recording began.
-import { setImmediate } from "node:timers/promises";
+import { letOthersRun } from "../../base/turns.js";
 import type { PlacedUpdate, TraceReader } from "../../trace/file/reader.js";
 import type { TraceWriter } from "../../trace/file/writer.js";
 import type { TraceHeader } from "../../trace/header.js";
@@ -51,7 +51,7 @@ export async function cutTrace(reader: TraceReader, options: CutOptions): Promis
       if (written !== undefined) await written;
     }
     options.progress?.(block.firstEvent + block.events);
-    await setImmediate();
+    await letOthersRun();
   }
   const made = copy ?? (await start()).copy;
   await made.close({ missed: reader.summary?.missed ?? 0, incomplete: incompleteness(reader, options.leftOut) });

@@ -1,6 +1,7 @@
 // Several traces as one, in the order of time: of one machine, recorded one after the other or at once.
-import { setImmediate } from "node:timers/promises";
+
 import { UserError } from "../../base/errors.js";
+import { letOthersRun } from "../../base/turns.js";
 import type { TraceEvent } from "../../trace/events.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import type { TraceWriter } from "../../trace/file/writer.js";
@@ -93,7 +94,7 @@ class Source {
 
   private async nextBatch(note: (source: Source, update: number) => Promise<void>): Promise<void> {
     const { done, value: batch } = await this.batches.next();
-    await setImmediate();
+    await letOthersRun();
     if (done === true || batch === undefined) {
       this.event = undefined;
       return;

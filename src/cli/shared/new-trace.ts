@@ -1,10 +1,10 @@
 // A new trace that is there whole or not at all: it gets its name once it is finished.
 import { renameSync, rmSync, statSync } from "node:fs";
 import { messageOf, UsageError, UserError } from "../../base/errors.js";
+import { cutSentence } from "../../trace/file/incomplete.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import type { TraceWriter } from "../../trace/file/writer.js";
 import type { TraceHeader } from "../../trace/header.js";
-import { cutSentence } from "../../trace/incomplete.js";
 import { createTrace } from "../../trace/node/create-trace.js";
 import { writeJson } from "./json-output.js";
 import { StopSignals } from "./stop-signals.js";

@@ -3,16 +3,13 @@
 //
 // What its lines can't say is left out (CPU, process, symbols, modules), or said as it would: an access of more than
 // eight bytes becomes one line for every eight, an escape becomes UNKNOWN, lost records become its "Lost N events." mark.
+import { concatBytes, utf8Bytes } from "../../base/bytes.js";
 import type { TraceEvent } from "../events.js";
 import type { PciFunction, TraceHeader } from "../header.js";
-import { pciLine } from "../import/mmiotrace-pcidev.js";
+import { mmiotraceHead, mmiotraceProducer } from "../mmiotrace-head.js";
 import { RecordFlag } from "../record.js";
 import { TraceState } from "../state.js";
 
-/** What an imported trace's header says wrote it. */
-export const mmiotraceProducer = "mmiotrace";
-
-const version = "VERSION 20070824";
 const lineValueMax_bytes = 8;
 const newline = 0x0a;
 
@@ -78,7 +75,7 @@ export class MmiotraceWriter {
     if (event.kind !== "mark" || event.raw === undefined) return this.lines(event);
     const isLine = (event.flags & RecordFlag.verbatim) !== 0;
     const text = event.raw.filter((byte) => byte !== newline);
-    return Buffer.concat([Buffer.from(isLine ? "" : `MARK ${this.time(event.tsc)} `), text, Buffer.of(newline)]);
+    return concatBytes([utf8Bytes(isLine ? "" : `MARK ${this.time(event.tsc)} `), text, Uint8Array.of(newline)]);
   }
 
   /** Seconds with six decimals, since the TSC was 0: about since boot, as in the kernel. */
@@ -86,11 +83,6 @@ export class MmiotraceWriter {
     const time_us = (tsc * 1_000_000n) / this.tscFrequency_hz;
     return `${time_us / 1_000_000n}.${(time_us % 1_000_000n).toString().padStart(6, "0")}`;
   }
-}
-
-/** The lines that the kernel prints before the first event. */
-export function mmiotraceHead(functions: readonly PciFunction[]): string {
-  return [version, ...functions.map(pciLine)].map((line) => `${line}\n`).join("");
 }
 
 const hex = (value: bigint) => `0x${value.toString(16)}`;

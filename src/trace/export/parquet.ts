@@ -1,9 +1,8 @@
 // A trace as Parquet, for DuckDB, Spark, Trino, ClickHouse, pandas: the columns of event-rows.ts, nullable but for those that every
 // event has. Numbers of 64 bits are INT64, signed, since not all of those know others: the bits are right, the sign is the top
 // bit's. An access wider than 8 bytes has its upper half in `value_high`.
-import { gzipSync } from "node:zlib";
 import { ByteWriter, ParquetWriter, type SchemaElement } from "hyparquet-writer";
-import type { Output } from "../node/output.js";
+import type { ByteSink } from "../file/sink.js";
 import { type Cell, CellColumn, type CellKind } from "./cell-columns.js";
 import { type ColumnKind, columns, type EventRow } from "./event-rows.js";
 
@@ -14,7 +13,6 @@ import { type ColumnKind, columns, type EventRow } from "./event-rows.js";
 export const rowGroupRows = 65_536;
 /** Beyond it a column of a row group is written value by value: a longer list of different values needs the memory, and saves nothing. */
 const dictionary_bytes = 65_536;
-const compressionLevel = 4;
 const always = new Set<string>(["trace", "event", "cpu", "pid", "op", "context"]);
 
 interface ParquetColumn {
@@ -67,9 +65,15 @@ const parquetColumns: readonly ParquetColumn[] = columns.flatMap(({ name, kind }
 /** The columns' names, in the files' order. */
 export const parquetColumnNames: readonly string[] = parquetColumns.map(({ name }) => name);
 
+/** The part of a sink that a file needs that is written from its beginning to its end. */
+export type FileSink = Pick<ByteSink, "append" | "close">;
+
+/** Compresses as gzip does: RFC 1952. */
+export type Gzip = (bytes: Uint8Array) => Uint8Array;
+
 /** Writes one file, a row group at a time. */
 export class ParquetFile {
-  readonly output: Output;
+  readonly output: FileSink;
   private readonly columns: readonly ParquetColumn[];
   private readonly bytes = new ByteWriter(1 << 16);
   private readonly writer: ParquetWriter;
@@ -79,7 +83,7 @@ export class ParquetFile {
   pending = 0;
 
   /** `without`: columns that the file doesn't have, because its path says them. */
-  constructor(output: Output, producer: string, without: ReadonlySet<string> = new Set()) {
+  constructor(output: FileSink, gzip: Gzip, producer: string, without: ReadonlySet<string> = new Set()) {
     this.output = output;
     this.columns = parquetColumns.filter(({ name }) => !without.has(name));
     this.cells = this.columns.map(({ kind }) => new CellColumn(kind));
@@ -87,7 +91,7 @@ export class ParquetFile {
       writer: this.bytes,
       schema: [{ name: "root", num_children: this.columns.length }, ...this.columns.map(({ element }) => element)],
       codec: "GZIP",
-      compressors: { GZIP: (bytes) => gzipSync(bytes, { level: compressionLevel }) },
+      compressors: { GZIP: gzip },
       createdBy: producer,
     });
   }
@@ -146,7 +150,7 @@ export class ParquetFile {
     this.cells = [];
     await this.writer.finish();
     await this.drain();
-    this.output.close();
+    await this.output.close();
   }
 
   private async drain(): Promise<void> {

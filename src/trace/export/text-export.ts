@@ -1,4 +1,5 @@
 // What the text formats have in common: text before, for, and after a trace's events.
+import { utf8Bytes } from "../../base/bytes.js";
 import type { TraceEvent } from "../events.js";
 import type { TraceReader } from "../file/reader.js";
 import type { TraceState } from "../state.js";
@@ -24,16 +25,16 @@ export async function* exportText(
       const lines = format.event(event, state);
       if (typeof lines === "string") text += lines;
       else {
-        yield Buffer.from(text);
+        yield utf8Bytes(text);
         yield lines;
         text = "";
       }
       if (text.length > piece_bytes) {
-        yield Buffer.from(text);
+        yield utf8Bytes(text);
         text = "";
       }
     }
     onProgress?.(block.firstEvent + block.events, reader.events);
   }
-  yield Buffer.from(text + format.end());
+  yield utf8Bytes(text + format.end());
 }

@@ -1,4 +1,5 @@
 // Tells the formats: of what is read by its content, of what is written by its name.
+import { latin1 } from "../../base/bytes.js";
 import { fileMagic } from "../file/layout.js";
 
 export const inputFormats = ["mmt", "mmiotrace", "qemu", "vfio", "rwmmio"] as const;
@@ -25,7 +26,7 @@ const ftraceHead = /^# tracer: |^cpus=\d+$/m;
 /** The format of what begins with `head` (detect_bytes of it, or all there is); undefined where it is none known. */
 export function detectInput(head: Uint8Array): InputFormat | undefined {
   if (head.length >= fileMagic.length && fileMagic.every((byte, index) => head[index] === byte)) return "mmt";
-  const text = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, detect_bytes)).toString("latin1");
+  const text = latin1(head, 0, Math.min(head.length, detect_bytes));
   for (const line of text.split("\n")) {
     const found = marks.find(([, mark]) => mark.test(line));
     if (found !== undefined) return found[0];

@@ -1,6 +1,8 @@
 // Reads a line of a foreign log from left to right, as bytes: numbers, words, times. What isn't where it should be is
 // remembered (`sound`), so that a line is checked once, at its end.
 
+import { isLatin1, latin1 } from "../../base/bytes.js";
+
 const two32 = 2 ** 32;
 const notADigit = 255;
 
@@ -22,6 +24,8 @@ export class LineFields {
   /** The last number read, in halves. */
   low = 0;
   high = 0;
+  /** The word that upTo() gave last: most lines have the same there as the line before. */
+  private lastWord = "";
 
   begin(bytes: Uint8Array, from: number, end: number): void {
     this.bytes = bytes;
@@ -164,18 +168,15 @@ export class LineFields {
 
   /** The bytes from here up to `byte`, one character each; nothing where it isn't there. */
   upTo(byte: number): string {
-    const from = this.at;
-    const found = this.bytes.indexOf(byte, from);
-    if (found < 0 || found >= this.end) {
+    const { bytes, at: from, end } = this;
+    let found = from;
+    while (found < end && bytes[found] !== byte) found += 1;
+    if (found >= end) {
       this.sound = false;
       return "";
     }
     this.at = found;
-    return latin1(this.bytes, from, found);
+    if (!isLatin1(bytes, from, found, this.lastWord)) this.lastWord = latin1(bytes, from, found);
+    return this.lastWord;
   }
-}
-
-/** Bytes as a text of one character each: nothing is lost, whatever the encoding. */
-export function latin1(bytes: Uint8Array, from = 0, end = bytes.length): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1", from, end);
 }

@@ -1,5 +1,6 @@
 // What importing a foreign log has in common, whatever its format: cutting bytes into lines, limits, counting, and
 // getting records and updates into a trace in their order. Bounded memory: a chunk of text and its records.
+import { latin1 } from "../../base/bytes.js";
 import { FormatError, messageOf, UserError } from "../../base/errors.js";
 import type { TraceWriter } from "../file/writer.js";
 import type { TraceHeader, TraceSummary, TraceUpdate } from "../header.js";
@@ -81,7 +82,7 @@ export abstract class TextImport {
       this.takeLine(bytes, from, next);
       from = next + 1;
     }
-    // a copy: a Buffer's slice() is none
+    // a copy, even of Node's Buffer, whose slice() is none
     this.carried = new Uint8Array(bytes.subarray(from));
     if (this.carried.length > lineMax_bytes) {
       this.totals.lines += 1;
@@ -127,7 +128,7 @@ export abstract class TextImport {
 
   /** The line's first characters, for a message. */
   protected shown(bytes: Uint8Array, from: number, end: number): string {
-    const text = Buffer.from(bytes.subarray(from, Math.min(end, from + shownMax_chars))).toString("latin1");
+    const text = latin1(bytes, from, Math.min(end, from + shownMax_chars));
     return `"${text.replaceAll(/[^\u0020-\u007e]/g, "·")}${end - from > shownMax_chars ? "…" : ""}"`;
   }
 

@@ -3,13 +3,12 @@
 //
 // Imported time stamps are microseconds: the trace's clock has a frequency of 1 MHz, and 0 is what the text counts from.
 
-import { mmiotraceHead, mmiotraceProducer } from "../export/mmiotrace.js";
+import { concatBytes, latin1, latin1Bytes, utf8Bytes } from "../../base/bytes.js";
 import type { PciFunction, TraceHeader } from "../header.js";
+import { mmiotraceHead, mmiotraceProducer, pciFunctionOfLine } from "../mmiotrace-head.js";
 import { RecordFlag, RecordKind } from "../record.js";
 import { TraceState } from "../state.js";
-import { latin1 } from "./line-fields.js";
 import { importedHeader, livingMappingsMax, TextImport } from "./log-import.js";
-import { pciFunctionOfLine } from "./mmiotrace-pcidev.js";
 
 /** What stands before the first event is kept until then. */
 const headMax_bytes = 8 << 20;
@@ -137,7 +136,7 @@ export class MmiotraceImport extends TextImport {
     for (const line of head) if (isLost(line)) this.addLost(line, RecordFlag.verbatim);
     this.totals.unknownLines += head.filter((line) => line !== "" && !isHead(line) && !isLost(line)).length;
     for (const line of lines.slice(count)) {
-      const bytes = Buffer.from(line, "latin1");
+      const bytes = latin1Bytes(line);
       this.takeOther(bytes, 0, bytes.length);
     }
     this.totals.lines = lineNow;
@@ -174,7 +173,7 @@ export class MmiotraceImport extends TextImport {
     fields.gap();
     const width = fields.decimal();
     fields.gap();
-    const tsc = BigInt(this.time_us());
+    const time_us = BigInt(this.time_us());
     fields.gap();
     const mapping = this.mappingId();
     fields.gap();
@@ -187,7 +186,7 @@ export class MmiotraceImport extends TextImport {
     this.check("an access");
     if (width > lineWidthMax_bytes) throw this.broken(`an access of ${width} bytes, which mmiotrace can't record`);
     const kind = bytes[from] === R ? RecordKind.read : RecordKind.write;
-    this.records.add({ kind, tsc, mapping: mapping >>> 0, address, value: [value, 0n], width, site });
+    this.records.add({ kind, tsc: time_us, mapping: mapping >>> 0, address, value: [value, 0n], width, site });
     this.totals.accesses += 1;
     this.totals.unusualLines += 1;
   }
@@ -196,7 +195,7 @@ export class MmiotraceImport extends TextImport {
     const { fields } = this;
     fields.begin(bytes, from + "MAP".length, this.withoutReturn(bytes, from, end));
     fields.gap();
-    const tsc = BigInt(this.time_us());
+    const time_us = BigInt(this.time_us());
     fields.gap();
     const id = this.mappingId();
     fields.gap();
@@ -215,7 +214,14 @@ export class MmiotraceImport extends TextImport {
       throw this.broken(`more than ${livingMappingsMax} mappings at the same time`);
     }
     this.mappings.set(id, { address, length, virtual });
-    this.records.add({ kind: RecordKind.map, tsc, mapping: id >>> 0, address, value: [length, virtual], site });
+    this.records.add({
+      kind: RecordKind.map,
+      tsc: time_us,
+      mapping: id >>> 0,
+      address,
+      value: [length, virtual],
+      site,
+    });
     this.totals.mappings += 1;
   }
 
@@ -223,7 +229,7 @@ export class MmiotraceImport extends TextImport {
     const { fields } = this;
     fields.begin(bytes, from + "UNMAP".length, this.withoutReturn(bytes, from, end));
     fields.gap();
-    const tsc = BigInt(this.time_us());
+    const time_us = BigInt(this.time_us());
     fields.gap();
     const id = this.mappingId();
     this.tail();
@@ -232,14 +238,14 @@ export class MmiotraceImport extends TextImport {
     this.mappings.delete(id);
     const address = known?.address ?? 0n;
     const value: [bigint, bigint] = [known?.length ?? 0n, known?.virtual ?? 0n];
-    this.records.add({ kind: RecordKind.unmap, tsc, mapping: id >>> 0, address, value });
+    this.records.add({ kind: RecordKind.unmap, tsc: time_us, mapping: id >>> 0, address, value });
   }
 
   private takeUnknown(bytes: Uint8Array, from: number, end: number): void {
     const { fields } = this;
     fields.begin(bytes, from + "UNKNOWN".length, this.withoutReturn(bytes, from, end));
     fields.gap();
-    const tsc = BigInt(this.time_us());
+    const time_us = BigInt(this.time_us());
     fields.gap();
     const mapping = this.mappingId();
     fields.gap();
@@ -260,7 +266,7 @@ export class MmiotraceImport extends TextImport {
     this.check("an unknown instruction", end);
     this.records.add({
       kind: RecordKind.escape,
-      tsc,
+      tsc: time_us,
       mapping: mapping >>> 0,
       address,
       value: [value, 0n],
@@ -278,11 +284,11 @@ export class MmiotraceImport extends TextImport {
     }
     const { fields } = this;
     fields.begin(bytes, from + "MARK ".length, end);
-    const tsc = BigInt(this.time_us());
+    const time_us = BigInt(this.time_us());
     if (!fields.atEnd) fields.skip(blank);
     if (!fields.sound) throw this.broken(`a mark without a time: ${this.shown(bytes, from, end)}`);
     if (!fields.canonical) this.totals.unusualLines += 1;
-    this.records.addText({ kind: RecordKind.mark, tsc }, bytes.subarray(fields.at, end));
+    this.records.addText({ kind: RecordKind.mark, tsc: time_us }, bytes.subarray(fields.at, end));
   }
 
   private addLost(line: string, flags: number): void {
@@ -373,9 +379,9 @@ export interface ImportedText {
 /** Reads a text that is all in memory, and has no devices behind its first event. Throws FormatError. */
 export function importMmiotrace(text: string): ImportedText {
   const reader = new MmiotraceImport("the text");
-  reader.push(Buffer.from(text, "utf8"));
+  reader.push(utf8Bytes(text));
   reader.finish();
   const parts = reader.pieces().flatMap((piece) => ("records" in piece ? [piece.records] : []));
   const { accesses, lost, escaped, mappings } = reader.totals;
-  return { header: reader.header!, records: new Uint8Array(Buffer.concat(parts)), accesses, lost, escaped, mappings };
+  return { header: reader.header!, records: concatBytes(parts), accesses, lost, escaped, mappings };
 }

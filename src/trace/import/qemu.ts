@@ -3,6 +3,7 @@
 // What the log has no word for: the log's accesses are those that the device saw, so a wide one may be in pieces. A region
 // is a mapping here, told by a mark where it is first seen. Ports are left out: they are no memory. A device's own accesses
 // come from CPU 65535. Without `-msg timestamp` or a log made with PID@TIME there is no time: every time stamp is 0.
+import { isLatin1, latin1, latin1Bytes, startsWithLatin1 } from "../../base/bytes.js";
 import type { TraceHeader } from "../header.js";
 import { RecordFlag, RecordKind } from "../record.js";
 import { importClock_hz, importedHeader, TextImport } from "./log-import.js";
@@ -13,7 +14,7 @@ export const deviceCpu = 0xffff;
 const regionsMax = 65_536;
 const accessWidthMax_bytes = 8;
 const two32 = 2 ** 32;
-const marker = Buffer.from("memory_region_");
+const marker = "memory_region_";
 const quote = 0x27;
 const colon = 0x3a;
 const at = 0x40;
@@ -24,7 +25,7 @@ export class LogClock {
   private timed = false;
 
   /** Microseconds since the first line, counted from 1, given the wall clock's time; 0 where the line has none. */
-  tsc(time_us: number | undefined): number {
+  sinceFirst_us(time_us: number | undefined): number {
     this.first_us ??= time_us ?? 0;
     if (time_us === undefined) return 0;
     this.timed = true;
@@ -46,8 +47,8 @@ export class LogClock {
 export class QemuImport extends TextImport {
   private readonly clock = new LogClock();
   private readonly regions = new Map<string, number>();
-  private lastRegion = "";
-  private lastRegionNumber = 0;
+  /** The region of the line before: most lines are about the same. */
+  private last = { pointer: 0, name: "", number: 0 };
   private ports = 0;
   private byDevices = 0;
   private ended = false;
@@ -79,7 +80,7 @@ export class QemuImport extends TextImport {
     const { fields } = this;
     let start = from;
     let time_us: number | undefined;
-    if (bytes[from] !== marker[0]) {
+    if (bytes[from] !== marker.charCodeAt(0)) {
       // PID@SECONDS.MICROSECONDS:
       fields.begin(bytes, from, end);
       fields.decimal();
@@ -93,11 +94,9 @@ export class QemuImport extends TextImport {
       time_us = time;
       start = fields.at;
     }
-    for (let index = 0; index < marker.length; index += 1) {
-      if (bytes[start + index] !== marker[index]) {
-        this.totals.unknownLines += 1;
-        return;
-      }
+    if (!startsWithLatin1(bytes, start, end, marker)) {
+      this.totals.unknownLines += 1;
+      return;
     }
     this.takeAccess(bytes, start + marker.length, end, time_us);
   }
@@ -128,13 +127,13 @@ export class QemuImport extends TextImport {
     const valueHigh = fields.high;
     fields.text(" size ");
     const width = fields.decimal();
-    let name = "";
+    let nameFrom = end;
+    let nameEnd = end;
     if (!fields.atEnd) {
       fields.text(" name '");
-      const nameFrom = fields.at;
-      fields.at = end - 1;
-      if (end - 1 < nameFrom) fields.sound = false;
-      else name = Buffer.from(bytes.subarray(nameFrom, end - 1)).toString("latin1");
+      nameFrom = fields.at;
+      nameEnd = fields.at = end - 1;
+      if (nameEnd < nameFrom) fields.sound = false;
       fields.skip(quote);
     }
     if (!fields.sound || !fields.atEnd || cpu < -1 || cpu > 0xfffe) {
@@ -142,17 +141,17 @@ export class QemuImport extends TextImport {
     }
     if (width < 1 || width > accessWidthMax_bytes)
       throw this.broken(`an access of ${width} bytes, which no region takes`);
-    const tsc = this.clock.tsc(time_us);
+    const sinceFirst_us = this.clock.sinceFirst_us(time_us);
     if (address < portLimit) {
       this.ports += 1;
       return;
     }
-    const region = this.region(pointer, name, tsc);
+    const region = this.region(pointer, nameFrom, nameEnd, sinceFirst_us);
     if (cpu < 0) this.byDevices += 1;
     const place = this.records.next();
     const { words } = this.records;
-    words[place + 2] = tsc >>> 0;
-    words[place + 3] = tsc / two32;
+    words[place + 2] = sinceFirst_us >>> 0;
+    words[place + 3] = sinceFirst_us / two32;
     words[place + 4] = addressLow;
     words[place + 5] = addressHigh;
     words[place + 6] = valueLow;
@@ -163,10 +162,14 @@ export class QemuImport extends TextImport {
     this.totals.accesses += 1;
   }
 
-  /** The region's number, counted from 1. A new one is told by a mark. */
-  private region(pointer: number, name: string, tsc: number): number {
+  /** The number, counted from 1, of the region whose name is there in the line. A new one is told by a mark. */
+  private region(pointer: number, nameFrom: number, nameEnd: number, sinceFirst_us: number): number {
+    const { last } = this;
+    const { bytes } = this.fields;
+    if (last.number > 0 && pointer === last.pointer && isLatin1(bytes, nameFrom, nameEnd, last.name))
+      return last.number;
+    const name = latin1(bytes, nameFrom, nameEnd);
     const key = `${pointer} ${name}`;
-    if (key === this.lastRegion) return this.lastRegionNumber;
     let number = this.regions.get(key);
     if (number === undefined) {
       if (this.regions.size === regionsMax) throw this.broken(`more than ${regionsMax} memory regions`);
@@ -174,11 +177,10 @@ export class QemuImport extends TextImport {
       this.regions.set(key, number);
       const text = `region ${number} is ${name === "" ? `0x${pointer.toString(16)}` : name}`;
       const flags = RecordFlag.verbatim;
-      this.records.addText({ kind: RecordKind.mark, tsc: BigInt(tsc), flags }, Buffer.from(text, "latin1"));
+      this.records.addText({ kind: RecordKind.mark, tsc: BigInt(sinceFirst_us), flags }, latin1Bytes(text));
       this.totals.mappings += 1;
     }
-    this.lastRegion = key;
-    this.lastRegionNumber = number;
+    this.last = { pointer, name, number };
     return number;
   }
 }

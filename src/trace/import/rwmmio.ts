@@ -6,16 +6,18 @@
 //
 // The events have the kernel's virtual address. Where /proc/vmallocinfo of the same boot is given, it becomes the physical
 // one; else it stays what it is. They name the caller, not its address: each name gets a made-up site.
+import { findLatin1, latin1 } from "../../base/bytes.js";
 import type { FormatError } from "../../base/errors.js";
 import type { TraceHeader } from "../header.js";
 import { RecordFlag, RecordKind } from "../record.js";
-import { latin1 } from "./line-fields.js";
 import { importedHeader, TextImport } from "./log-import.js";
 
 const sitesMax = 16_384;
 const siteNameMax_chars = 160;
 const two32 = 2 ** 32;
-const eventName = Buffer.from(": rwmmio_");
+const colon = 0x3a;
+const hash = 0x23;
+const eventName = ": rwmmio_";
 
 /** A piece of the kernel's address space that device memory was mapped to; `end` isn't part of it. */
 export interface VirtualRange {
@@ -59,25 +61,24 @@ export class RwmmioImport extends TextImport {
 
   protected takeLine(bytes: Uint8Array, from: number, lineEnd: number): void {
     const end = this.withoutReturn(bytes, from, lineEnd);
-    const line = Buffer.from(bytes.buffer, bytes.byteOffset + from, end - from);
-    const name = line.indexOf(eventName);
-    if (name < 0) {
-      this.takeOther(line);
+    const nameFrom = findLatin1(bytes, from, end, eventName);
+    if (nameFrom < 0) {
+      this.takeOther(bytes, from, end);
       return;
     }
-    const bodyFrom = line.indexOf(0x3a, name + eventName.length);
-    if (bodyFrom < 0) throw this.wrong();
-    const event = line.toString("latin1", name + eventName.length, bodyFrom);
+    const { fields } = this;
+    fields.begin(bytes, nameFrom + eventName.length, end);
+    const event = fields.upTo(colon);
     if (event === "read" || event === "post_write") return;
     if (event !== "post_read" && event !== "write") throw this.wrong();
-    const task = this.task(latin1(line, 0, name));
-    this.takeAccess(event === "post_read", task, latin1(line, bodyFrom + 1));
+    const task = this.task(latin1(bytes, from, nameFrom));
+    this.takeAccess(event === "post_read", task, latin1(bytes, fields.at + 1, end));
   }
 
   /** Comments, blank lines, other events; ftrace tells in a line of its own how many it dropped. */
-  private takeOther(line: Buffer): void {
-    if (line.length === 0 || line[0] === 0x23) return;
-    const dropped = /^CPU:(\d+) \[(?:LOST )?(\d{1,15}) EVENTS(?: DROPPED)?\]$/.exec(line.toString("latin1"));
+  private takeOther(bytes: Uint8Array, from: number, end: number): void {
+    if (from === end || bytes[from] === hash) return;
+    const dropped = /^CPU:(\d+) \[(?:LOST )?(\d{1,15}) EVENTS(?: DROPPED)?\]$/.exec(latin1(bytes, from, end));
     if (dropped !== null) {
       const count = Number(dropped[2]);
       this.records.add({ kind: RecordKind.lost, cpu: Number(dropped[1]) & 0xffff, value: [BigInt(count), 0n] });

@@ -4,6 +4,7 @@
 // The log names device, region and offset, not the physical address. Each device gets a range of made-up addresses, each of
 // its regions a part of that, so that device, BAR and offset come out right; only the addresses themselves mean nothing.
 // Regions 0 to 5 are the BARs, 6 the expansion ROM, others (7 configuration space, 8 VGA, 9 and more) are left out and counted.
+import { latin1 } from "../../base/bytes.js";
 import type { Bar, Hex, PciFunction, TraceHeader } from "../header.js";
 import { RecordKind } from "../record.js";
 import { importedHeader, TextImport } from "./log-import.js";
@@ -57,7 +58,7 @@ export class VfioImport extends TextImport {
 
   protected takeLastLine(bytes: Uint8Array, from: number, end: number): void {
     // A write's line ends in `)`; a read's in its value, which may lack digits.
-    const text = Buffer.from(bytes.subarray(from, end)).toString("latin1");
+    const text = latin1(bytes, from, end);
     if (/vfio_region_write .*\)$/.test(text)) this.takeLine(bytes, from, end);
     else this.incomplete.push(`the log is cut within its last line, ${this.totals.lines}`);
   }
@@ -109,7 +110,7 @@ export class VfioImport extends TextImport {
     if (!fields.sound || !fields.atEnd) throw this.broken("this isn't how QEMU writes a vfio_region line");
     if (width < 1 || width > accessWidthMax_bytes)
       throw this.broken(`an access of ${width} bytes, which VFIO doesn't make`);
-    const tsc = this.clock.tsc(time_us);
+    const sinceFirst_us = this.clock.sinceFirst_us(time_us);
     if (region >= regions) {
       this.otherRegions += 1;
       return;
@@ -119,8 +120,8 @@ export class VfioImport extends TextImport {
     const address = this.addressOf(name, region) + offset;
     const place = this.records.next();
     const { words } = this.records;
-    words[place + 2] = tsc >>> 0;
-    words[place + 3] = tsc / two32;
+    words[place + 2] = sinceFirst_us >>> 0;
+    words[place + 3] = sinceFirst_us / two32;
     words[place + 4] = address >>> 0;
     words[place + 5] = address / two32;
     words[place + 6] = low;

@@ -29,3 +29,10 @@ export const nodeCodec: Codec = {
     return zlib.deflateRawSync(bytes, { memLevel: 9, chunkSize, ...efforts[effort] });
   },
 };
+
+const gzipLevel = 4;
+
+/** The compression of Parquet's pages. */
+export function gzip(bytes: Uint8Array): Uint8Array {
+  return zlib.gzipSync(bytes, { level: gzipLevel });
+}

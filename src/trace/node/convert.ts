@@ -11,12 +11,13 @@ import { MmiotraceWriter } from "../export/mmiotrace.js";
 import { ParquetFile } from "../export/parquet.js";
 import { csvHead, csvLine, jsonLine } from "../export/row-text.js";
 import { exportText, type TextExport } from "../export/text-export.js";
+import { incompleteOf } from "../file/incomplete.js";
 import type { TraceReader } from "../file/reader.js";
 import type { TraceHeader } from "../header.js";
 import type { OutputFormat } from "../import/formats.js";
-import { incompleteOf } from "../incomplete.js";
 import { TraceState } from "../state.js";
 import type { TellRegister } from "../text.js";
+import { gzip } from "./codec.js";
 import { type Input, type InputOptions, importInto, openAsTrace, openInput } from "./open-log.js";
 import { Output } from "./output.js";
 import { PartitionedTrace, type PartitionKey } from "./partitions.js";
@@ -73,7 +74,7 @@ async function exportTrace(
   try {
     if (options.to === "parquet") {
       const rows = new EventRows(reader.header, name, options.makeTell?.());
-      const file = new ParquetFile(output, options.producer);
+      const file = new ParquetFile(output, gzip, options.producer);
       await addRows(reader, rows, (row) => file.add(row), options.onProgress);
       await file.finish();
       return;

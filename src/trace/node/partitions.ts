@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { messageOf, UserError } from "../../base/errors.js";
 import type { EventRow } from "../export/event-rows.js";
 import { ParquetFile, rowGroupRows } from "../export/parquet.js";
+import { gzip } from "./codec.js";
 import { Output } from "./output.js";
 
 /** What a data set can be partitioned by. */
@@ -79,7 +80,7 @@ export class PartitionedTrace {
       throw new UserError(`making ${this.shownAs}/${path} failed: ${messageOf(error)}`, { cause: error });
     }
     const output = Output.create(join(folder, this.fileName), `${this.shownAs}/${path}/${this.fileName}`);
-    return new ParquetFile(output, this.producer, new Set<string>(this.keys));
+    return new ParquetFile(output, gzip, this.producer, new Set<string>(this.keys));
   }
 }
 

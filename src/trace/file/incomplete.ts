@@ -1,6 +1,6 @@
 // What a trace lacks, in sentences.
-import type { Damage } from "./file/block-finder.js";
-import type { TraceReader } from "./file/reader.js";
+import type { Damage } from "./block-finder.js";
+import type { TraceReader } from "./reader.js";
 
 export function cutSentence({ offset, what }: Damage): string {
   return `the trace is cut at byte ${offset}: ${what}`;

@@ -1,6 +1,11 @@
-// mmiotrace's line about a PCI function: `PCIDEV BBDD VVVVDDDD IRQ b0 … b6 l0 … l6 DRIVER`, all hexadecimal without 0x. The PCI
-// domain isn't in it. Both directions.
-import type { Hex, PciFunction } from "../header.js";
+// The lines before the first event of mmiotrace's text, written and read: the version, then for each PCI function
+// `PCIDEV BBDD VVVVDDDD IRQ b0 … b6 l0 … l6 DRIVER`, all hexadecimal without 0x. The PCI domain isn't in it.
+import type { Hex, PciFunction } from "./header.js";
+
+/** What an imported trace's header says wrote it. */
+export const mmiotraceProducer = "mmiotrace";
+
+const version = "VERSION 20070824";
 
 /** The resource flags that the kernel prints along with a BAR's start. */
 const barFlagsShown = 0xfn;
@@ -12,8 +17,13 @@ const memoryResource = 0x200n;
 const hex = (value: bigint): Hex => `0x${value.toString(16)}`;
 const bare = (text: string) => BigInt(text).toString(16);
 
-/** The line, without its end. */
-export function pciLine(found: PciFunction): string {
+/** The lines that the kernel prints before the first event. */
+export function mmiotraceHead(functions: readonly PciFunction[]): string {
+  return [version, ...functions.map(pciLine)].map((line) => `${line}\n`).join("");
+}
+
+/** A PCI function's line, without its end. */
+function pciLine(found: PciFunction): string {
   const place = /([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])$/i.exec(found.address);
   const bus = place === null ? 0 : Number.parseInt(place[1]!, 16);
   const devfn = place === null ? 0 : (Number.parseInt(place[2]!, 16) << 3) | Number(place[3]);
