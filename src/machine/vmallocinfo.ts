@@ -1,7 +1,7 @@
 // The kernel's list of the ranges that it has mapped into its own address space, /proc/vmallocinfo: those of device memory.
 // A line of one: `0xFIRST-0xEND BYTES CALLER phys=0xADDRESS ioremap`.
 import { FormatError } from "../base/errors.js";
-import type { VirtualRange } from "../trace/import/rwmmio.js";
+import type { VirtualRange } from "../trace/virtual-range.js";
 
 const page_bytes = 4096n;
 /** Digits of a 64-bit address; older kernels print none in front of them. */

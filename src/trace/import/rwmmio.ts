@@ -10,6 +10,7 @@ import { findLatin1, latin1 } from "../../base/bytes.js";
 import type { FormatError } from "../../base/errors.js";
 import type { TraceHeader } from "../header.js";
 import { RecordFlag, RecordKind } from "../record.js";
+import type { VirtualRange } from "../virtual-range.js";
 import { importedHeader, TextImport } from "./log-import.js";
 
 const sitesMax = 16_384;
@@ -18,13 +19,6 @@ const two32 = 2 ** 32;
 const colon = 0x3a;
 const hash = 0x23;
 const eventName = ": rwmmio_";
-
-/** A piece of the kernel's address space that device memory was mapped to; `end` isn't part of it. */
-export interface VirtualRange {
-  start: bigint;
-  end: bigint;
-  physical: bigint;
-}
 
 export class RwmmioImport extends TextImport {
   private readonly ranges: readonly VirtualRange[];

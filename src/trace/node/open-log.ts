@@ -12,8 +12,9 @@ import { detect_bytes, detectInput, type InputFormat } from "../import/formats.j
 import { importText, type TextImport } from "../import/log-import.js";
 import { MmiotraceImport } from "../import/mmiotrace.js";
 import { QemuImport } from "../import/qemu.js";
-import { RwmmioImport, type VirtualRange } from "../import/rwmmio.js";
+import { RwmmioImport } from "../import/rwmmio.js";
 import { VfioImport } from "../import/vfio.js";
+import type { VirtualRange } from "../virtual-range.js";
 import { createTrace } from "./create-trace.js";
 import { openTrace } from "./file-source.js";
 import { Output } from "./output.js";
