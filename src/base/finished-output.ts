@@ -1,60 +1,147 @@
-// Output that is there whole or not at all: written under another name beside its place, and given its own when it is done.
-// What fails, or is stopped by a signal, leaves nothing behind.
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, renameSync, rmSync, statSync } from "node:fs";
+// Output that is there whole or not at all: written under another name beside its place, and given its own name when it is done.
+// Work that fails, or is stopped by a signal, leaves nothing behind; a process that is killed leaves the other name at most.
+import {
+  accessSync,
+  chmodSync,
+  chownSync,
+  constants,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  type Stats,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { messageOf, UserError } from "./errors.js";
 
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+/** Characters of a file's name that its temporary name has, too: both must fit a folder's limit of 255 bytes. */
+const shownName_chars = 40;
 let made = 0;
 
 /**
- * Runs `work` with the path of a file that doesn't exist yet; when it settles well, the file is renamed to `path`. What is no
- * regular file (a pipe, a device, `-`) is given to `work` as it is. Throws UserError, and what `work` throws.
+ * Runs `work` with the path of an empty file; when it settles well, the file gets the name `path`. A symbolic link
+ * stays, and the file that it leads to is replaced; a file that was there gives the new one its owner and its mode.
+ *
+ * A FIFO, a device, an open descriptor (`-`, `/dev/stdout`, `/dev/fd/3`) can't be replaced: `work` gets `path` itself.
+ * Throws UserError, and the errors of `work`.
  */
 export async function finishedFile<T>(path: string, work: (temporary: string) => Promise<T>): Promise<T> {
-  if (path === "-") return work(path);
-  const target = existsSync(path) ? realpathSync(path) : resolve(path);
-  if (existsSync(target)) {
-    const status = statSync(target);
-    if (status.isDirectory()) throw new UserError(`${path} is a folder`);
-    if (!status.isFile()) return work(target);
-  }
-  return withTemporary(target, path, work);
+  if (openDescriptor(path) !== undefined) return work(path);
+  const place = attempt(`making ${path}`, () => placeOf(path));
+  if (path.endsWith("/") || place.status?.isDirectory() === true) throw new UserError(`${path} is a folder`);
+  if (place.status?.isFile() === false) return work(path);
+  if (place.status !== undefined) attempt(`making ${path}`, () => accessSync(place.path, constants.W_OK));
+  return withTemporary(place, path, (temporary) => {
+    // a name that somebody else has taken, for a link to lead us elsewhere, is an error
+    attempt(`making ${path}`, () => writeFileSync(temporary, "", { flag: "wx", mode: 0o600 }));
+    return work(temporary);
+  });
 }
 
 /**
  * As `finishedFile`, for a folder: `work` gets one that is empty. Nothing, or an empty folder, may be at `path` before.
  */
 export async function finishedFolder<T>(path: string, work: (temporary: string) => Promise<T>): Promise<T> {
-  const target = resolve(path);
-  if (existsSync(target) && !(statSync(target).isDirectory() && readdirSync(target).length === 0)) {
+  const place = attempt(`making ${path}`, () => placeOf(path));
+  if (place.status !== undefined && !(place.status.isDirectory() && readdirSync(place.path).length === 0)) {
     throw new UserError(`${path} is there already, and isn't an empty folder`, {
       advice: "choose another, or remove it",
     });
   }
-  return withTemporary(target, path, async (temporary) => {
+  return withTemporary(place, path, async (temporary) => {
     attempt(`making ${path}`, () => mkdirSync(temporary));
     return work(temporary);
   });
 }
 
-async function withTemporary<T>(target: string, path: string, work: (temporary: string) => Promise<T>): Promise<T> {
+/** The number of the open descriptor that `path` is a name of, by way of links or at once; undefined for any other path. */
+export function openDescriptor(path: string): number | undefined {
+  if (path === "-") return 1;
+  for (const step of steps(path)) {
+    const digits = /^\/(?:dev|proc\/self)\/fd\/(\d{1,9})$/.exec(step)?.[1];
+    if (digits !== undefined) return Number(digits);
+  }
+  return undefined;
+}
+
+interface Place {
+  /** Where symbolic links lead in the end. */
+  path: string;
+  /** Undefined where nothing is there yet. */
+  status: Stats | undefined;
+}
+
+/** Throws the system's errors. */
+function placeOf(path: string): Place {
+  // asked first: it reports links that lead in a circle
+  const status = statSync(path, { throwIfNoEntry: false });
+  return { path: [...steps(path)].at(-1)!.replace(/(?<=.)\/+$/, ""), status };
+}
+
+/** The path, and each one that a symbolic link at its end leads to. */
+function* steps(path: string): Generator<string> {
+  const linksMax = 40;
+  let place = path;
+  for (let links = 0; links <= linksMax; links += 1) {
+    yield place;
+    try {
+      if (!lstatSync(place).isSymbolicLink()) return;
+      const target = readlinkSync(place);
+      place = target.startsWith("/") ? target : `${realpathSync(dirname(place))}/${target}`;
+    } catch {
+      // nothing is there: the place of a file to be made
+      return;
+    }
+  }
+}
+
+async function withTemporary<T>(place: Place, path: string, work: (temporary: string) => Promise<T>): Promise<T> {
   made += 1;
-  const temporary = join(dirname(target), `.${basename(target)}.part-${process.pid}-${made}`);
+  const shown = basename(place.path).slice(0, shownName_chars);
+  const temporary = join(dirname(place.path), `.${shown}.part-${process.pid}-${made}`);
   return removedOnFailure(temporary, async () => {
     const result = await work(temporary);
-    attempt(`putting ${path} in its place`, () => renameSync(temporary, target));
+    attempt(`putting ${path} in its place`, () => {
+      if (place.status !== undefined) inherit(temporary, place.status);
+      renameSync(temporary, place.path);
+    });
     return result;
   });
 }
 
-/** Runs `work` with a folder for what is needed only as long as it runs. Throws UserError, and what `work` throws. */
+/** Gives the owner and the mode of the file that is to be replaced to the new one, as far as this user may. */
+function inherit(path: string, { uid, gid, mode }: Stats): void {
+  const ours = statSync(path);
+  let permissions = mode & 0o7777;
+  if (uid !== ours.uid || gid !== ours.gid) {
+    if (!changesOwner(path, uid, gid) && !changesOwner(path, ours.uid, gid)) {
+      // its rights were another group's
+      permissions &= 0o7707;
+    }
+  }
+  chmodSync(path, permissions);
+}
+
+function changesOwner(path: string, uid: number, gid: number): boolean {
+  try {
+    chownSync(path, uid, gid);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Runs `work` with a folder for files that are needed only as long as it runs. Throws UserError, and the errors of `work`. */
 export async function temporaryFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
-  let folder = "";
-  attempt(`making a temporary folder in ${tmpdir()}`, () => {
-    folder = mkdtempSync(join(tmpdir(), "mmiostrider-"));
-  });
+  const folder = attempt(`making a temporary folder in ${tmpdir()}`, () => mkdtempSync(join(tmpdir(), "mmiostrider-")));
   return removedOnFailure(folder, async () => {
     const result = await work(folder);
     rmSync(folder, { recursive: true, force: true });
@@ -83,9 +170,9 @@ async function removedOnFailure<T>(path: string, work: () => Promise<T>): Promis
   }
 }
 
-function attempt(what: string, work: () => void): void {
+function attempt<T>(what: string, work: () => T): T {
   try {
-    work();
+    return work();
   } catch (error) {
     throw new UserError(`${what} failed: ${messageOf(error)}`, { cause: error });
   }

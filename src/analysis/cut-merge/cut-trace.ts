@@ -15,7 +15,7 @@ export interface CutOptions {
   commandLine: string[];
   /** A sentence for the summary where a filter left things out, since they are missing then. */
   leftOut?: string | undefined;
-  /** Hears how far it has come, in events of the source; may throw to end it. */
+  /** Hears how far it has come, in events of the source. */
   progress?: (events: number) => void;
   /** Starts the new trace. */
   create: (header: TraceHeader) => Promise<TraceWriter>;

@@ -9,9 +9,9 @@ export const inherited = { messages: 3, records: 4, trace: 5 } as const;
 /** Where records come from: the core's ring, or mmiotrace's text; ranges as formatRange writes them. */
 export type RecordsFrom = { kind: "ring" } | { kind: "mmiotrace"; ranges: string[] | "all" };
 
-/** The first message. */
+/** The first message. `name` and `regular` are the trace's Output's. */
 export interface BeginOrder {
-  begin: { from: RecordsFrom; name: string; header: TraceHeader };
+  begin: { from: RecordsFrom; name: string; regular: boolean; header: TraceHeader };
 }
 
 /** Each is answered by its number when it is done. */

@@ -53,7 +53,7 @@ export class DrainProcess {
     const ready = new Promise<void>((settle) => {
       started.onReady = settle;
     });
-    started.send({ begin: { from, name: file.name, header } } satisfies BeginOrder);
+    started.send({ begin: { from, name: file.name, regular: file.regular, header } } satisfies BeginOrder);
     await Promise.race([ready, started.exited]);
     if (started.failed === undefined) {
       file.close();

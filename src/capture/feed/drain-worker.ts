@@ -132,8 +132,8 @@ class DrainWorker {
   }
 }
 
-async function begin({ begin: { from, name, header } }: BeginOrder): Promise<DrainWorker> {
-  const output = Output.inherited(inherited.trace, name);
+async function begin({ begin: { from, name, regular, header } }: BeginOrder): Promise<DrainWorker> {
+  const output = Output.inherited(inherited.trace, name, regular);
   const made = new DrainWorker(from, await TraceWriter.into(output, header, nodeCodec));
   tell({ told: "ready" });
   return made;

@@ -10,10 +10,17 @@ import {
   outputFormatOf,
   outputFormats,
 } from "../../trace/import/formats.js";
-import { convert, convertPartitioned, isFolder } from "../../trace/node/convert.js";
+import {
+  type Converted,
+  type ConvertOptions,
+  convert,
+  convertPartitioned,
+  isFolder,
+} from "../../trace/node/convert.js";
 import { type PartitionKey, partitionKeys } from "../../trace/node/partitions.js";
 import { Progress } from "../shared/progress.js";
 import { addRegisterOptions, type RegisterOptions, registersOf } from "../shared/selection-options.js";
+import { untilReaderIsGone } from "../shared/text-output.js";
 
 interface Options extends RegisterOptions {
   from?: InputFormat;
@@ -88,36 +95,49 @@ async function run(from: string, out: string | undefined, options: Options): Pro
     onProgress: (done_bytes: number, whole_bytes: number) => progress.update(done_bytes, whole_bytes),
   };
   try {
-    let result: Awaited<ReturnType<typeof convert>>;
-    if (keys !== undefined) {
-      if (options.to !== undefined && options.to !== "parquet") {
-        throw new UsageError(`--partition makes Parquet, not ${options.to}`);
-      }
-      const to = out ?? (from === "-" ? undefined : `${from.replace(/\/+$/, "")}.parquet`);
-      if (to === undefined || to === "-") throw new UsageError("--partition needs a folder to write to");
-      result = await convertPartitioned(from, to, keys, { ...shared, to: "parquet" });
-    } else {
-      if (out === undefined) throw new UsageError("convert needs IN and OUT; - is standard input or output");
-      if (isFolder(from)) throw new UsageError(`${from} is a folder: --partition makes a data set of it`);
-      const to = options.to ?? outputFormatOf(out);
-      if (to === undefined) {
-        throw new UsageError(`what ${out === "-" ? "standard output" : out} should become isn't told by its name`, {
-          advice: `--to says it: ${outputFormats.join(", ")}`,
-        });
-      }
-      result = await convert(from, out, { ...shared, to });
-    }
+    const result = await untilReaderIsGone(() =>
+      keys === undefined ? convertOne(from, out, options, shared) : convertSet(from, out, keys, options, shared),
+    );
     progress.end();
+    if (result === undefined) return;
     for (const note of result.notes) process.stderr.write(`mmiostrider: note: ${note}\n`);
     for (const what of result.incomplete) process.stderr.write(`mmiostrider: incomplete: ${what}\n`);
     if (result.incomplete.length > 0) process.exitCode = ExitCode.incomplete;
-  } catch (error) {
-    // `| head` has seen enough.
-    if (error instanceof UserError && (error.cause as NodeJS.ErrnoException | undefined)?.code === "EPIPE") return;
-    throw error;
   } finally {
     progress.end();
   }
+}
+
+type SharedOptions = Omit<ConvertOptions, "to">;
+
+function convertOne(
+  from: string,
+  out: string | undefined,
+  options: Options,
+  shared: SharedOptions,
+): Promise<Converted> {
+  if (out === undefined) throw new UsageError("convert needs IN and OUT; - is standard input or output");
+  if (isFolder(from)) throw new UsageError(`${from} is a folder: --partition makes a data set of it`);
+  const to = options.to ?? outputFormatOf(out);
+  if (to === undefined) {
+    throw new UsageError(`what ${out === "-" ? "standard output" : out} should become isn't told by its name`, {
+      advice: `--to says it: ${outputFormats.join(", ")}`,
+    });
+  }
+  return convert(from, out, { ...shared, to });
+}
+
+function convertSet(
+  from: string,
+  out: string | undefined,
+  keys: readonly PartitionKey[],
+  { to: format }: Options,
+  shared: SharedOptions,
+): Promise<Converted> {
+  if (format !== undefined && format !== "parquet") throw new UsageError(`--partition makes Parquet, not ${format}`);
+  const to = out ?? (from === "-" ? undefined : `${from.replace(/\/+$/, "")}.parquet`);
+  if (to === undefined || to === "-") throw new UsageError("--partition needs a folder to write to");
+  return convertPartitioned(from, to, keys, { ...shared, to: "parquet" });
 }
 
 function partitionKeysOf(text: string): PartitionKey[] {

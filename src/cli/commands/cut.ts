@@ -59,20 +59,18 @@ Exit codes: 0 done, 1 failed (nothing is left behind then), 2 wrong usage.`,
       const reader = await openReadable(file);
       const progress = new Progress("cutting");
       try {
-        const events = await makeTrace(options.output, ({ create, check }) =>
+        const events = await makeTrace(options.output, (create) =>
           cutTrace(reader, {
             selection,
             registers: makeRegisters(),
             commandLine: ["mmiostrider", ...process.argv.slice(2)],
             leftOut: options.filter === undefined ? undefined : `only what fits the filter ${options.filter} was kept`,
-            progress: (done) => {
-              check();
-              progress.update(done, reader.events);
-            },
+            progress: (done) => progress.update(done, reader.events),
             create,
           }),
         );
         progress.end();
+        if (events === undefined) return;
         await tellMade(options, { events, inputs: [reader] }, `${countText(events)} events`);
       } finally {
         progress.end();

@@ -1,10 +1,14 @@
 // `mmiostrider grep`: the lines of reports that a regular expression is found in.
 import type { Command } from "commander";
-import { selectedViews } from "../../analysis/view/selection.js";
+import type { AccessRegisters } from "../../analysis/view/access-registers.js";
+import { type Selection, selectedViews } from "../../analysis/view/selection.js";
 import { ExitCode, UsageError } from "../../base/errors.js";
+import type { TraceEvent } from "../../trace/events.js";
 import { EventRows, traceName } from "../../trace/export/event-rows.js";
 import { jsonLine } from "../../trace/export/row-text.js";
-import { TextWriter } from "../../trace/text.js";
+import type { TraceReader } from "../../trace/file/reader.js";
+import type { TraceState } from "../../trace/state.js";
+import { type TellRegister, TextWriter } from "../../trace/text.js";
 import { openReadable } from "../shared/open-input.js";
 import { type ColorChoice, colorChoices, paintFor } from "../shared/paint.js";
 import { Progress } from "../shared/progress.js";
@@ -17,7 +21,7 @@ import {
   type SelectionOptions,
   selectionOf,
 } from "../shared/selection-options.js";
-import { OutputClosed, TextOutput } from "../shared/text-output.js";
+import { TextOutput, untilReaderIsGone } from "../shared/text-output.js";
 import { tellIncomplete } from "./report.js";
 
 interface GrepOptions extends SelectionOptions, RegisterOptions {
@@ -66,62 +70,99 @@ Examples:
 Exit codes: 0 found, 1 not found (or failed, with a message), 2 wrong usage, 3 not found, but a trace is incomplete.`,
     )
     .action(async (expression: string, files: string[], options: GrepOptions) => {
-      const selection = selectionOf(options);
-      const makeRegisters = registersOf(options);
-      const withLines = options.afterContext ?? options.beforeContext ?? options.context;
-      if (options.json === true && (withLines !== undefined || options.count || options.filesWithMatches)) {
-        throw new UsageError("--json prints events: it doesn't go with -c, -l, -A, -B or -C");
-      }
-      const pattern = patternOf(expression, options.ignoreCase === true);
-      const output = new TextOutput();
-      let found = false;
-      let incomplete = false;
-      try {
-        for (const file of files) {
-          const reader = await openReadable(file);
-          const progress = new Progress(`searching ${file}`, { whilePrinting: true });
-          try {
-            const prefix = files.length > 1 && options.json !== true ? `${file}:` : "";
-            const matches = new Matches(output, prefix, options);
-            const registers = makeRegisters();
-            const plain = new TextWriter(reader.header, (event, place) => registers.see(event, place));
-            const paint = paintFor(options.color);
-            const painted =
-              paint && new TextWriter(reader.header, (event, place) => registers.see(event, place), paint);
-            const rows = options.json
-              ? new EventRows(reader.header, traceName(reader.source.name), (event, place) =>
-                  registers.see(event, place),
-                )
-              : undefined;
-            search: for await (const { block, views } of selectedViews(reader, registers, selection)) {
-              for (const { event, state } of views) {
-                const line = plain.line(event, state);
-                if (line === "") continue;
-                const isMatch = pattern.test(line.trimEnd()) !== (options.invertMatch === true);
-                const row = isMatch ? rows?.row(event, state) : undefined;
-                const shown = row === undefined ? (painted?.line(event, state) ?? line) : jsonLine(row);
-                const written = matches.take(shown, isMatch);
-                if (written !== undefined) await written;
-                if (isMatch && options.filesWithMatches === true) break search;
-              }
-              progress.update(block.firstEvent + block.events, reader.events);
-            }
-            if (options.count === true) await output.write(`${prefix}${matches.count}\n`);
-            else if (options.filesWithMatches === true && matches.count > 0) await output.write(`${file}\n`);
-            found ||= matches.count > 0;
-            incomplete = tellIncomplete(reader) || incomplete;
-          } finally {
-            progress.end();
-            await reader.close();
-          }
-        }
-        await output.flush();
-      } catch (error) {
-        if (!(error instanceof OutputClosed)) throw error;
-        return;
-      }
-      if (!found) process.exitCode = incomplete ? ExitCode.incomplete : ExitCode.failed;
+      const search = searchFor(expression, files, options);
+      const found = await untilReaderIsGone(async () => {
+        const results: Searched[] = [];
+        for (const file of files) results.push(await searchFile(file, search));
+        await search.output.flush();
+        return results;
+      });
+      if (found === undefined || found.some(({ matches }) => matches > 0)) return;
+      process.exitCode = found.some(({ incomplete }) => incomplete) ? ExitCode.incomplete : ExitCode.failed;
     });
+}
+
+/** What is looked for, and how it is shown. */
+interface Search {
+  options: GrepOptions;
+  pattern: RegExp;
+  selection: Selection;
+  makeRegisters: () => AccessRegisters;
+  output: TextOutput;
+  /** Whether lines begin with their file's name. */
+  named: boolean;
+}
+
+/** Throws UsageError. */
+function searchFor(expression: string, files: readonly string[], options: GrepOptions): Search {
+  const selection = selectionOf(options);
+  const makeRegisters = registersOf(options);
+  const withLines = options.afterContext ?? options.beforeContext ?? options.context;
+  if (options.json === true && (withLines !== undefined || options.count || options.filesWithMatches)) {
+    throw new UsageError("--json prints events: it doesn't go with -c, -l, -A, -B or -C");
+  }
+  const pattern = patternOf(expression, options.ignoreCase === true);
+  const named = files.length > 1 && options.json !== true;
+  return { options, pattern, selection, makeRegisters, output: new TextOutput(), named };
+}
+
+interface Searched {
+  matches: number;
+  incomplete: boolean;
+}
+
+async function searchFile(file: string, { options, output, named, ...search }: Search): Promise<Searched> {
+  const reader = await openReadable(file);
+  const progress = new Progress(`searching ${file}`, { whilePrinting: true });
+  try {
+    const prefix = named ? `${file}:` : "";
+    const matches = new Matches(output, prefix, options);
+    const registers = search.makeRegisters();
+    const lines = new EventLines(reader, registers, options);
+    walk: for await (const { block, views } of selectedViews(reader, registers, search.selection)) {
+      for (const { event, state } of views) {
+        const line = lines.searched(event, state);
+        if (line === "") continue;
+        const isMatch = search.pattern.test(line.trimEnd()) !== (options.invertMatch === true);
+        const written = matches.take(lines.shown(event, state, isMatch) ?? line, isMatch);
+        if (written !== undefined) await written;
+        if (isMatch && options.filesWithMatches === true) break walk;
+      }
+      progress.update(block.firstEvent + block.events, reader.events);
+    }
+    if (options.count === true) await output.write(`${prefix}${matches.count}\n`);
+    else if (options.filesWithMatches === true && matches.count > 0) await output.write(`${file}\n`);
+    return { matches: matches.count, incomplete: tellIncomplete(reader) };
+  } finally {
+    progress.end();
+    await reader.close();
+  }
+}
+
+/** An event's line: as it is searched, and as it is shown. */
+class EventLines {
+  private readonly plain: TextWriter;
+  private readonly painted: TextWriter | undefined;
+  private readonly rows: EventRows | undefined;
+
+  constructor({ header, source }: TraceReader, registers: AccessRegisters, options: GrepOptions) {
+    const tell: TellRegister = (event, place) => registers.see(event, place);
+    const paint = paintFor(options.color);
+    this.plain = new TextWriter(header, tell);
+    this.painted = paint && new TextWriter(header, tell, paint);
+    this.rows = options.json ? new EventRows(header, traceName(source.name), tell) : undefined;
+  }
+
+  /** Empty for what isn't shown. */
+  searched(event: TraceEvent, state: TraceState): string {
+    return this.plain.line(event, state);
+  }
+
+  /** Undefined where it is shown as it is searched. */
+  shown(event: TraceEvent, state: TraceState, isMatch: boolean): string | undefined {
+    const row = isMatch ? this.rows?.row(event, state) : undefined;
+    return row === undefined ? this.painted?.line(event, state) : jsonLine(row);
+  }
 }
 
 function patternOf(expression: string, ignoreCase: boolean): RegExp {

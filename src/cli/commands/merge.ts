@@ -40,17 +40,15 @@ Exit codes: 0 done, 1 failed (nothing is left behind then), 2 wrong usage.`,
       const progress = new Progress("merging");
       try {
         for (const file of files) readers.push(await openReadable(file));
-        const events = await makeTrace(options.output, ({ create, check }) =>
+        const events = await makeTrace(options.output, (create) =>
           mergeTraces(readers, {
             commandLine: ["mmiostrider", ...process.argv.slice(2)],
-            progress: (done, all) => {
-              check();
-              progress.update(done, all);
-            },
+            progress: (done, all) => progress.update(done, all),
             create,
           }),
         );
         progress.end();
+        if (events === undefined) return;
         await tellMade(options, { events, inputs: readers }, `${countText(events)} events of ${files.length} traces`);
       } finally {
         progress.end();

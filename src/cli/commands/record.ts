@@ -1,16 +1,17 @@
 // `mmiostrider record`: records the MMIO accesses of kernel drivers into a trace.
-import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, Option } from "commander";
 import { formatRange } from "../../base/address-range.js";
 import { ExitCode, UsageError, UserError } from "../../base/errors.js";
+import { openDescriptor } from "../../base/finished-output.js";
 import { countText } from "../../base/units.js";
 import { findUser, type UnprivilegedUser } from "../../capture/feed/unprivileged-user.js";
 import type { CommonRecordingOptions, Recording, RecordingResult } from "../../capture/recording.js";
 import { type RecordingScope, resolveScope } from "../../capture/recording-scope.js";
 import { writeJson } from "../shared/json-output.js";
 import { LiveLine } from "../shared/live-line.js";
+import { requireFileForJson, sizeOfFile } from "../shared/new-trace.js";
 import {
   parseDuration,
   parseRingSize,
@@ -107,9 +108,7 @@ async function record(command: string[], asked: RecordOptions): Promise<ExitCode
   if (options.rebind === true && scope.functions.length === 0) {
     throw new UsageError("--rebind needs --device or --driver: there is nothing else that could be unbound");
   }
-  if (options.json === true && options.output === stdout) {
-    throw new UsageError("--json and -o - both want standard output");
-  }
+  requireFileForJson(options);
   requireEmulate(options);
   signingKey(options);
   requireRoot("recording");
@@ -186,7 +185,7 @@ async function start(
 
 /** Where the trace goes. Not commander's to ask for: it would hide a misspelt option, which ends its search for options. */
 function outputOf(command: readonly string[], options: RecordOptions): string {
-  if (options.output !== undefined) return options.output;
+  if (options.output !== undefined) return openDescriptor(options.output) === 1 ? stdout : options.output;
   throw new UsageError("no trace to write to: -o FILE is missing", {
     advice: command.length === 0 ? "-o - is standard output" : "options come before COMMAND",
   });
@@ -273,7 +272,8 @@ function tellEarly(recording: Recording, scope: RecordingScope, options: RecordO
 /** The end, in plain lines on standard error. */
 function printSummary(result: RecordingResult, failure: string | undefined, output: string, seconds: number): void {
   const where = output === stdout ? "standard output" : output;
-  const size = output === stdout ? "" : ` (${countText(sizeOf(output) ?? 0)} bytes)`;
+  const bytes = sizeOfFile(output);
+  const size = bytes === null ? "" : ` (${countText(bytes)} bytes)`;
   say(
     `${countText(result.accesses)} events in ${seconds.toFixed(1)} s, ${countText(result.lost)} lost, ` +
       `${countText(result.escaped)} escaped, ${countText(result.mappings)} mappings: ${where}${size}`,
@@ -292,14 +292,10 @@ async function printJson(
   const problems = [...result.problems, ...(end.failure === undefined ? [] : [end.failure])];
   if (result.failure !== undefined) problems.push(result.failure.message);
   const { output, exitCode } = end;
-  const bytes = sizeOf(output) ?? null;
+  const bytes = sizeOfFile(output);
   const duration_s = Number(end.seconds.toFixed(3));
   const counts = { accesses, lost, escaped, missed, mappings };
   await writeJson(new TextOutput(), { output, bytes, duration_s, ...counts, incomplete, problems, exitCode });
-}
-
-function sizeOf(output: string): number | undefined {
-  return statSync(output, { throwIfNoEntry: false })?.size;
 }
 
 function exitCodeOf(result: RecordingResult, failure: string | undefined): ExitCode {

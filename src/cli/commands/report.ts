@@ -30,7 +30,7 @@ import {
   selectionOf,
 } from "../shared/selection-options.js";
 import { StopSignals } from "../shared/stop-signals.js";
-import { OutputClosed, TextOutput } from "../shared/text-output.js";
+import { TextOutput, untilReaderIsGone } from "../shared/text-output.js";
 
 const formats = ["text", "mmiotrace", "jsonl", "csv"] as const;
 type Format = (typeof formats)[number];
@@ -92,18 +92,19 @@ escaped records.`,
       const live = options.follow === true || reader.source.coming === true;
       const pager = options.pager && options.follow !== true ? Pager.start() : undefined;
       const output = pager === undefined ? new TextOutput() : new TextOutput(pager.input);
+      let printed: true | undefined;
       try {
-        const walk = new Walk(reader, makeRegisters(), selection, live ? output : undefined);
-        await print(walk, output, options);
-        await output.flush();
-      } catch (error) {
-        if (!(error instanceof OutputClosed)) throw error;
-        return;
+        printed = await untilReaderIsGone(async () => {
+          const walk = new Walk(reader, makeRegisters(), selection, live ? output : undefined);
+          await print(walk, output, options);
+          await output.flush();
+          return true as const;
+        });
       } finally {
         await pager?.end();
         await reader.close();
       }
-      if (tellIncomplete(reader)) process.exitCode = ExitCode.incomplete;
+      if (printed && tellIncomplete(reader)) process.exitCode = ExitCode.incomplete;
     });
 }
 

@@ -13,6 +13,21 @@ export class OutputClosed extends UserError {
   }
 }
 
+/**
+ * Runs `work` to its end, or until nobody reads what it writes any more (`| head`): that is no failure, and the result is
+ * undefined then.
+ */
+export async function untilReaderIsGone<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    const { cause } = error as { cause?: unknown };
+    const isGone = error instanceof OutputClosed || (cause as NodeJS.ErrnoException | undefined)?.code === "EPIPE";
+    if (isGone) return undefined;
+    throw error;
+  }
+}
+
 export class TextOutput {
   private readonly stream: Writable;
   private pending = "";

@@ -47,7 +47,7 @@ export async function convert(from: string, to: string, options: ConvertOptions)
     if (options.to === "mmt") {
       if (input.format === "mmt") throw new UsageError(`${input.name} is a trace already`);
       if (to.endsWith(".gz")) throw new UsageError("a trace is packed already: .mmt.gz isn't written");
-      return await finishedFile(to, (path) => importInto(input, path, { ...options, shownAs: nameOf(to) }));
+      return await finishedFile(to, (path) => importInto(input, path, { ...options, shownAs: to }));
     }
     const { reader, notes } = await openAsTrace(input, options);
     try {
@@ -61,8 +61,6 @@ export async function convert(from: string, to: string, options: ConvertOptions)
   }
 }
 
-const nameOf = (path: string) => (path === "-" ? undefined : path);
-
 async function exportTrace(
   reader: TraceReader,
   input: Input,
@@ -70,7 +68,7 @@ async function exportTrace(
   options: ConvertOptions,
 ): Promise<void> {
   const name = traceName(input.name);
-  const output = Output.create(to.path, nameOf(to.shownAs));
+  const output = Output.create(to.path, to.shownAs);
   try {
     if (options.to === "parquet") {
       const rows = new EventRows(reader.header, name, options.makeTell?.());

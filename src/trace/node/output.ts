@@ -14,20 +14,20 @@ import {
 import { promisify } from "node:util";
 import { assert } from "../../base/assert.js";
 import { messageOf, UserError } from "../../base/errors.js";
+import { openDescriptor } from "../../base/finished-output.js";
 import { blockHeader_bytes, encodePaddingHeader } from "../file/layout.js";
 import type { ByteSink } from "../file/sink.js";
 
 const writeSome = promisify(write);
 const synchronize = promisify(fdatasync);
 const truncate = promisify(ftruncate);
-const stdoutDescriptor = 1;
 const againAfter_ms = 5;
 
 export class Output implements ByteSink {
   readonly name: string;
   /** What is written to; another process may inherit it. */
   readonly descriptor: number;
-  /** Whether it is a file, in which what was written can be replaced. */
+  /** Whether it is a file of our making, in which what was written can be replaced. */
   readonly regular: boolean;
   /** End of what was written whole. */
   length = 0;
@@ -36,27 +36,33 @@ export class Output implements ByteSink {
   private worthKeeping = false;
   /** Whether a file that can't be finished is ours to mend or remove. */
   private readonly ours: boolean;
+  /** Whether the descriptor was open before, and stays so. */
+  private readonly lent: boolean;
 
-  private constructor(name: string, descriptor: number, ours: boolean) {
+  private constructor(name: string, descriptor: number, { regular = false, ours = false, lent = false }) {
     this.name = name;
     this.descriptor = descriptor;
-    this.regular = fstatSync(descriptor).isFile();
+    this.regular = regular;
     this.ours = ours;
+    this.lent = lent;
   }
 
   /**
-   * `-` is standard output. A file is made, or emptied, for its owner alone. Throws UserError.
+   * `-` is standard output; names of other open descriptors (/dev/fd/3) work, too: what is written there comes behind what
+   * others wrote. A file is made, or emptied, for its owner alone. Throws UserError.
    * `shownAs`: the name that a file will have once it is finished; an unfinished one is thrown away.
    */
   static create(path: string, shownAs?: string): Output {
-    if (path === "-") return new Output("standard output", stdoutDescriptor, true);
+    const lent = openDescriptor(path);
+    if (lent !== undefined) return new Output(path === "-" ? "standard output" : path, lent, { lent: true });
     const name = shownAs ?? path;
     try {
       const descriptor = openSync(path, "w", 0o600);
       // an older file may have been anybody's to read
-      if (fstatSync(descriptor).isFile()) fchmodSync(descriptor, 0o600);
-      // written under another name, it is for whoever gave that one to throw away
-      return new Output(name, descriptor, shownAs === undefined);
+      const regular = fstatSync(descriptor).isFile();
+      if (regular) fchmodSync(descriptor, 0o600);
+      // who gave it another name throws it away
+      return new Output(name, descriptor, { regular, ours: shownAs === undefined });
     } catch (error) {
       throw new UserError(`making ${name} failed: ${messageOf(error)}`, { cause: error });
     }
@@ -66,9 +72,9 @@ export class Output implements ByteSink {
     return this.regular;
   }
 
-  /** One that another process made and handed on; `name` is for messages. */
-  static inherited(descriptor: number, name: string): Output {
-    return new Output(name, descriptor, true);
+  /** One that another process made and handed on; `name` is for messages, `regular` is that one's. */
+  static inherited(descriptor: number, name: string, regular: boolean): Output {
+    return new Output(name, descriptor, { regular, ours: true });
   }
 
   /** What has been written is of use by itself. Before that, a file that can't be written any further is removed. */
@@ -167,6 +173,6 @@ export class Output implements ByteSink {
   close(): void {
     if (!this.open) return;
     this.open = false;
-    if (this.descriptor !== stdoutDescriptor) closeSync(this.descriptor);
+    if (!this.lent) closeSync(this.descriptor);
   }
 }
