@@ -1,24 +1,93 @@
-// Bundles the compiled program into few files, dist/program/: a command has up to a hundred modules, and Node needed half of a
-// command's start to find, open and link each of them. Libraries, checks and tests use the modules themselves.
-import { rmSync } from "node:fs";
+// Bundles the compiled program into dist/program/, one file a process: a command has up to a hundred modules, and Node needed
+// half of a command's start to find, open and link each of them. Keeps V8's code of the functions that commands run beside it
+// (bin/mmiostrider.js). Libraries, checks and tests use the modules themselves.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { builtinModules, createRequire } from "node:module";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
 
 /** @param {string} path */
 const project = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
-const program = project("dist/program");
+const folder = project("dist/program");
+const require = createRequire(import.meta.url);
 
-const bundle = await rolldown({
-  input: {
-    mmiostrider: project("dist/src/cli/main.js"),
-    // a separate process, see src/capture/feed/drain-process.ts
-    "drain-worker": project("dist/src/capture/feed/drain-worker.js"),
+/** Node has loaded these of its modules before a program starts; each of the others takes time. */
+const alwaysLoaded = ["node:fs", "node:path", "node:process", "node:events", "node:url", "node:util"];
+
+/**
+ * Puts a stand-in into the place of Node's own modules, which loads the module when something of it is used first.
+ *
+ * @type {import("rolldown").Plugin}
+ */
+const loadsLate = {
+  name: "loads-late",
+  resolveId(source) {
+    if (!source.startsWith("node:") || alwaysLoaded.includes(source)) return null;
+    const name = source.slice("node:".length);
+    if (!builtinModules.includes(name)) throw new Error(`Node has no module ${name}`);
+    return `\0late:${name}`;
   },
-  platform: "node",
-  onLog: (level, log) => {
-    if (level !== "debug" && level !== "info") throw new Error(`bundling: ${log.message}`);
+  load(id) {
+    if (!id.startsWith("\0late:")) return null;
+    const name = id.slice("\0late:".length);
+    const properties = Object.keys(require(name)).map(
+      (key) =>
+        `${JSON.stringify(key)}: { enumerable: true, get: () => require(${JSON.stringify(name)})[${JSON.stringify(key)}] }`,
+    );
+    return { code: `Object.defineProperties(exports, {\n${properties.join(",\n")}\n});`, moduleType: "js" };
   },
-});
-rmSync(program, { recursive: true, force: true });
-await bundle.write({ dir: program, format: "esm", chunkFileNames: "[name].js" });
-await bundle.close();
+};
+
+rmSync(folder, { recursive: true, force: true });
+mkdirSync(folder);
+await bundle("dist/src/cli/main.js", "mmiostrider.js", "cjs");
+// a separate process, see src/capture/feed/drain-process.ts
+await bundle("dist/src/capture/feed/drain-worker.js", "drain-worker.js", "esm");
+keepCode();
+
+/**
+ * @param {string} input
+ * @param {string} output
+ * @param {"cjs" | "esm"} format
+ */
+async function bundle(input, output, format) {
+  const bundled = await rolldown({
+    input: project(input),
+    platform: "node",
+    plugins: [loadsLate],
+    onLog: (level, log) => {
+      if (level !== "debug" && level !== "info") throw new Error(`bundling: ${log.message}`);
+    },
+  });
+  const { output: made } = await bundled.generate({ format, codeSplitting: false });
+  if (made.length !== 1) throw new Error(`bundling ${input}: ${made.length} files`);
+  writeFileSync(join(folder, output), inAscii(made[0].code));
+  await bundled.close();
+}
+
+/**
+ * Escapes letters that aren't ASCII: a single one would double the program's size in memory, and the time to read it.
+ *
+ * @param {string} code
+ */
+function inAscii(code) {
+  return code.replace(/[^\0-\x7f]/g, (letter) => `\\u${letter.charCodeAt(0).toString(16).padStart(4, "0")}`);
+}
+
+/** Runs some of the commands, each of which adds the code of the functions that it used. */
+function keepCode() {
+  const trace = project("test/data/e1000.mmt");
+  const warmUps = [["--version"], ["mark", "--help"], ["record", "--help"], ["doctor", "--help"], ["lab", "--help"]];
+  if (existsSync(trace)) {
+    warmUps.push(["cut", "--from", "@9", trace, "-o", "-"], ["stat", trace], ["report", trace]);
+  }
+  for (const words of warmUps) {
+    const { status, stderr } = spawnSync(process.execPath, [project("scripts/keep-code.cjs"), ...words], {
+      encoding: "utf8",
+      maxBuffer: 1 << 30,
+    });
+    if (status !== 0) throw new Error(`keeping the code of ${words.join(" ")}: ${stderr}`);
+  }
+}

@@ -1,18 +1,16 @@
 // Commands that walk through a trace need as much memory for a large one as for a small one, and less than 200 MB: measured as the most
 // that the kernel ever saw them have.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { GpuMix, gpuHeader } from "../dev/bench/measure-gpu-mix.js";
 import { madeUpSummary } from "../dev/test-support/made-up-records.js";
+import { programFile } from "../dev/test-support/program.js";
 import { registersMax } from "../src/analysis/statistics/statistics.js";
 import { createTrace } from "../src/trace/node/create-trace.js";
 
-const project = fileURLToPath(new URL("..", import.meta.url));
-const program = join(project, "bin/mmiostrider.js");
 const directory = mkdtempSync(join(tmpdir(), "mmiostrider-memory-"));
 afterAll(() => rmSync(directory, { recursive: true }));
 
@@ -37,7 +35,6 @@ async function makeTrace(events: number): Promise<void> {
 }
 
 beforeAll(async () => {
-  if (!existsSync(join(project, "dist/program/mmiostrider.js"))) throw new Error("run `npm run build` first");
   for (const events of [small, full, large]) await makeTrace(events);
   writeFileSync(
     note,
@@ -50,7 +47,7 @@ process.on("exit", () => writeFileSync(${JSON.stringify(join(directory, "rss"))}
 /** Runs a command, and returns the most memory that it had. */
 function peak_bytes(parameters: string[]): number {
   rmSync(join(directory, "rss"), { force: true });
-  const { status, stderr } = spawnSync(process.execPath, ["--import", note, program, ...parameters], {
+  const { status, stderr } = spawnSync(process.execPath, ["--import", note, programFile, ...parameters], {
     stdio: ["ignore", "ignore", "pipe"],
     encoding: "utf8",
     timeout: 580_000,
@@ -77,7 +74,7 @@ const commands: [name: string, parameters: (trace: string, events: number) => st
 ];
 
 test("stat's table of registers is full", () => {
-  const { stdout } = spawnSync(process.execPath, [program, "stat", "--json", path(full, "mmt")], {
+  const { stdout } = spawnSync(process.execPath, [programFile, "stat", "--json", path(full, "mmt")], {
     encoding: "utf8",
     maxBuffer: 256 << 20,
   });

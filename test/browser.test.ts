@@ -4,15 +4,15 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { type BrowserContext, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { testData } from "../dev/test-support/test-data.js";
+import { projectDirectory } from "../src/base/paths.js";
 import { findTool } from "../src/base/run-tool.js";
 import { type Codec, MemorySource, TraceReader } from "../src/browser.js";
 import { nodeCodec } from "../src/trace/node/codec.js";
 
-const project = fileURLToPath(new URL("..", import.meta.url));
-const trace = readFileSync(join(project, "test/data/e1000.mmt"));
+const trace = readFileSync(testData("e1000.mmt"));
 const launch_ms = 240_000;
 const flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"];
 const moreFlags = ["--disable-component-update", "--disable-sync"];
@@ -29,13 +29,13 @@ let context: BrowserContext;
 let page: Page;
 
 beforeAll(async () => {
-  if (!existsSync(join(project, "dist/src/browser.js"))) throw new Error("run `npm run build` first");
+  if (!existsSync(join(projectDirectory, "dist/src/browser.js"))) throw new Error("run `npm run build` first");
   const executablePath = findTool("chromium");
   if (executablePath === undefined)
     throw new Error("run `mmiostrider install --tests` first: chromium isn't installed");
   server = createServer(({ url = "/" }, response) => {
     asked.push(url);
-    const path = join(project, "dist/src", url);
+    const path = join(projectDirectory, "dist/src", url);
     const known = files.get(url) ?? (extname(url) === ".js" && existsSync(path) ? readFileSync(path) : undefined);
     const types: Record<string, string> = { ".js": "text/javascript", "": "text/html" };
     response.writeHead(known === undefined ? 404 : 200, {

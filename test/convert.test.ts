@@ -1,20 +1,21 @@
 // `convert` as a command: every format out, what it leaves behind where it fails, and the documented query of a data set, asked of
 // DuckDB and compared with `stat`.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { gunzipSync, gzipSync } from "node:zlib";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { asyncBufferFromFile, parquetReadObjects } from "hyparquet";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { madeUpHeader, madeUpRecords, madeUpSummary } from "../dev/test-support/made-up-records.js";
+import { programFile } from "../dev/test-support/program.js";
+import { testData } from "../dev/test-support/test-data.js";
+import { projectDirectory } from "../src/base/paths.js";
 import { type ColumnKind, columns } from "../src/trace/export/event-rows.js";
 import { createTrace } from "../src/trace/node/create-trace.js";
 
-const project = fileURLToPath(new URL("..", import.meta.url));
-const packed = join(project, "test/data/e1000-mmiotrace.txt.gz");
+const packed = testData("e1000-mmiotrace.txt.gz");
 const text = gunzipSync(readFileSync(packed));
 const directory = mkdtempSync(join(tmpdir(), "mmiostrider-convert-"));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -23,16 +24,11 @@ const madeUp = join(directory, "made-up.mmt");
 
 function mmiostrider(args: string[], input?: Uint8Array, cwd = directory) {
   const options = { cwd, ...(input === undefined ? {} : { input }), timeout: 120_000, maxBuffer: 256 << 20 };
-  const { stdout, stderr, status } = spawnSync(
-    process.execPath,
-    [join(project, "bin/mmiostrider.js"), ...args],
-    options,
-  );
+  const { stdout, stderr, status } = spawnSync(process.execPath, [programFile, ...args], options);
   return { stdout, stderr: stderr.toString(), status };
 }
 
 beforeAll(async () => {
-  if (!existsSync(join(project, "dist/program/mmiostrider.js"))) throw new Error("run `npm run build` first");
   expect(mmiostrider(["convert", packed, trace])).toMatchObject({ stderr: "", status: 0 });
   const wall_ns = BigInt(Date.UTC(2026, 10, 23, 23, 59, 59)) * 1_000_000n;
   const clock = { ...madeUpHeader().clock, wall_ns: `0x${wall_ns.toString(16)}` as const };
@@ -139,7 +135,7 @@ describe("tables", () => {
 
 describe("a data set", () => {
   const folder = join(directory, "traces");
-  const query = /```sql\n([^`]+)```/.exec(readFileSync(join(project, "docs/convert.md"), "utf8"))![1]!;
+  const query = /```sql\n([^`]+)```/.exec(readFileSync(join(projectDirectory, "docs/convert.md"), "utf8"))![1]!;
 
   async function ask(sql: string): Promise<Record<string, unknown>[]> {
     const database = await DuckDBInstance.create(":memory:");
@@ -267,7 +263,7 @@ describe("what can't be done is one line, and nothing is left", () => {
   });
 
   test("a full disk", () => {
-    const command = `mkdir small && mount -t tmpfs -o size=64k none small && ${process.execPath} ${join(project, "bin/mmiostrider.js")} convert e1000.mmt small/o.csv; echo $?; ls -A small`;
+    const command = `mkdir small && mount -t tmpfs -o size=64k none small && ${process.execPath} ${programFile} convert e1000.mmt small/o.csv; echo $?; ls -A small`;
     const { stdout, stderr } = spawnSync("unshare", ["--mount", "--map-root-user", "sh", "-c", command], {
       cwd: directory,
     });
@@ -278,7 +274,7 @@ describe("what can't be done is one line, and nothing is left", () => {
   });
 
   test("a reader that goes away ends it quietly", () => {
-    const command = `${process.execPath} ${join(project, "bin/mmiostrider.js")} convert --to jsonl ${madeUp} - | head -n 2`;
+    const command = `${process.execPath} ${programFile} convert --to jsonl ${madeUp} - | head -n 2`;
     const { stdout, stderr, status } = spawnSync("bash", ["-o", "pipefail", "-c", command]);
     expect([stdout.toString().split("\n").length, stderr.toString(), status]).toEqual([3, "", 0]);
   });

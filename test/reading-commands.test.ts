@@ -1,37 +1,24 @@
 // report, stat, diff, grep, cut, merge, completion and manual as commands: child processes of the compiled program.
 import { type SpawnSyncOptions, spawn, spawnSync } from "node:child_process";
-import {
-  copyFileSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  truncateSync,
-  writeFileSync,
-} from "node:fs";
+import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { madeUpHeader, madeUpRecords, madeUpSummary } from "../dev/test-support/made-up-records.js";
+import { programFile } from "../dev/test-support/program.js";
+import { testData } from "../dev/test-support/test-data.js";
+import { projectDirectory } from "../src/base/paths.js";
 import { createTrace } from "../src/trace/node/create-trace.js";
 
 const directory = mkdtempSync(join(tmpdir(), "mmiostrider-reading-"));
 afterAll(() => rmSync(directory, { recursive: true }));
-const project = fileURLToPath(new URL("..", import.meta.url));
-const program = join(project, "bin/mmiostrider.js");
-const trace = join(project, "test/data/e1000.mmt");
-
-beforeAll(() => {
-  if (!existsSync(join(project, "dist/program/mmiostrider.js"))) throw new Error("run `npm run build` first");
-});
+const trace = testData("e1000.mmt");
 
 const plain = { encoding: "utf8", timeout: 60_000, maxBuffer: 64 << 20, cwd: directory } as const;
 
 function mmiostrider(...parameters: string[]) {
-  return spawnSync(process.execPath, [program, ...parameters], plain);
+  return spawnSync(process.execPath, [programFile, ...parameters], plain);
 }
 
 /** As at a terminal: standard output and error are one. */
@@ -54,12 +41,12 @@ test.each([
 ])("%s: who reads it may have gone", (words) => {
   // a pipe that had a reader once
   const command = `rm -f pipe; mkfifo pipe; exec 3<>pipe 4>pipe 3<&-; "$0" "$1" ${words} >&4; echo "ended with $?"`;
-  const { stdout, stderr } = spawnSync("sh", ["-c", command, process.execPath, program], plain);
+  const { stdout, stderr } = spawnSync("sh", ["-c", command, process.execPath, programFile], plain);
   expect([stdout, stderr]).toEqual(["ended with 0\n", ""]);
 });
 
 describe("a log of another format is read as it is", () => {
-  const packed = join(project, "test/data/e1000-mmiotrace.txt.gz");
+  const packed = testData("e1000-mmiotrace.txt.gz");
   const log = join(directory, "e1000-mmiotrace.txt");
   const converted = join(directory, "converted.mmt");
 
@@ -75,7 +62,7 @@ describe("a log of another format is read as it is", () => {
     ["stat", "--json"],
     ["grep", "CTRL "],
     ["diff", converted],
-    ["verify", "--truth", join(project, "test/data/e1000-truth.log.gz")],
+    ["verify", "--truth", testData("e1000-truth.log.gz")],
   ])("%s %s", (...words) => {
     const { stdout, status } = mmiostrider(...words, converted);
     expect([status, stdout.length > 5]).toEqual([0, true]);
@@ -87,7 +74,7 @@ describe("a log of another format is read as it is", () => {
 
   test("through a pipe; report, which prints what comes, says what to do", () => {
     const input = readFileSync(packed);
-    const run = (...words: string[]) => spawnSync(process.execPath, [program, ...words], { ...plain, input });
+    const run = (...words: string[]) => spawnSync(process.execPath, [programFile, ...words], { ...plain, input });
     expect(run("stat", "-").stdout).toBe(mmiostrider("stat", converted).stdout);
     const { stdout, stderr, status } = run("report", "-");
     expect([stdout, status]).toEqual(["", 1]);
@@ -150,13 +137,13 @@ describe("report", () => {
     expect(bare).not.toMatch(colour);
     expect(painted).toMatch(colour);
     expect(painted.replaceAll(new RegExp(colour, "g"), "")).toBe(bare);
-    const command = `${process.execPath} ${program} report --no-pager ${trace}`;
+    const command = `${process.execPath} ${programFile} report --no-pager ${trace}`;
     expect(atTerminal(command).output).toMatch(colour);
     expect(atTerminal(command, { NO_COLOR: "1" }).output).not.toMatch(colour);
   });
 
   test("at a terminal it comes through the pager", () => {
-    const command = `${process.execPath} ${program} report ${trace}`;
+    const command = `${process.execPath} ${programFile} report ${trace}`;
     const { output, status } = atTerminal(command, { PAGER: "sed -e s/^/paged:/" });
     expect(status).toBe(0);
     const lines = output.trimEnd().split("\n");
@@ -170,7 +157,9 @@ describe("report", () => {
     const path = join(directory, "growing.mmt");
     const records = madeUpRecords(3_000, 23);
     const writer = await createTrace(path, madeUpHeader());
-    const child = spawn(process.execPath, [program, "report", "--follow", path], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(process.execPath, [programFile, "report", "--follow", path], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     let output = "";
     child.stdout.on("data", (bytes) => {
       output += bytes;
@@ -198,7 +187,7 @@ describe("report", () => {
     const half = bytes.length >> 1;
 
     const piped = () => {
-      const child = spawn(process.execPath, [program, "report", "-"], { stdio: "pipe" });
+      const child = spawn(process.execPath, [programFile, "report", "-"], { stdio: "pipe" });
       const said = { output: "", errors: "" };
       child.stdout.on("data", (chunk) => {
         said.output += chunk;
@@ -383,7 +372,7 @@ describe("cut and merge", () => {
     expect(told(whole)).toBe(told(trace));
     const piped = spawnSync(
       "sh",
-      ["-c", `"$0" "$1" cut --to @5000 "$2" -o - | "$0" "$1" report -`, process.execPath, program, trace],
+      ["-c", `"$0" "$1" cut --to @5000 "$2" -o - | "$0" "$1" report -`, process.execPath, programFile, trace],
       plain,
     );
     expect(piped.stdout).toBe(told(one));
@@ -428,7 +417,7 @@ describe("cut and merge", () => {
 describe("what is generated from the commands", () => {
   test("the manual page is current, and has every command", () => {
     const page = mmiostrider("manual").stdout;
-    expect(readFileSync(join(project, "docs/man/mmiostrider.1"), "utf8"), "run `npm run generate`").toBe(page);
+    expect(readFileSync(join(projectDirectory, "docs/man/mmiostrider.1"), "utf8"), "run `npm run generate`").toBe(page);
     for (const command of ["record", "report", "stat", "diff", "registers lookup"]) {
       expect(page).toContain(`mmiostrider ${command} `);
     }
@@ -448,7 +437,7 @@ describe("what is generated from the commands", () => {
     const complete = (...words: string[]) => {
       const list = words.map((word) => `'${word}'`).join(" ");
       const script = `source <("$0" "$1" completion bash); COMP_WORDS=(mmiostrider ${list}); COMP_CWORD=${words.length}; _mmiostrider; printf '%s\\n' "\${COMPREPLY[@]}"`;
-      const { stdout, stderr } = spawnSync("bash", ["-c", script, process.execPath, program], plain);
+      const { stdout, stderr } = spawnSync("bash", ["-c", script, process.execPath, programFile], plain);
       expect(stderr).toBe("");
       return stdout.trimEnd().split("\n").sort();
     };

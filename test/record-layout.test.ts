@@ -3,8 +3,8 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, expect, test } from "vitest";
+import { projectDirectory } from "../src/base/paths.js";
 import {
   abiVersion,
   memoryTypes,
@@ -35,7 +35,7 @@ function askCompiler(expressions: string[]): number[] {
     source,
     `#include <stdio.h>\n#include <stddef.h>\n#include "record.h"\nint main(void)\n{\n${prints.join("\n")}\n  return 0;\n}\n`,
   );
-  const core = fileURLToPath(new URL("../core", import.meta.url));
+  const core = join(projectDirectory, "core");
   execFileSync("gcc", ["-Wall", "-Wextra", "-Werror", `-I${core}`, "-o", program, source], { stdio: "pipe" });
   return execFileSync(program, { encoding: "utf8" }).trimEnd().split("\n").map(Number);
 }

@@ -4,11 +4,10 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { projectDirectory } from "../src/base/paths.js";
 import { findDatabase, type RegisterDatabase } from "../src/registers/index.js";
 
-const project = fileURLToPath(new URL("..", import.meta.url));
 const directory = mkdtempSync(join(tmpdir(), "mmiostrider-coverage-"));
 const log = join(directory, "truth.log");
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -79,7 +78,7 @@ describe("accesses of stock drivers", () => {
   beforeAll(() => {
     const qemu = devices.flatMap((device) => ["--qemu", device]);
     const lab = ["bin/mmiostrider.js", "lab", "--timeout", "300", "--truth", log, ...qemu, "--", script];
-    const run = spawnSync(process.execPath, lab, { cwd: project, encoding: "utf8", timeout: 500_000 });
+    const run = spawnSync(process.execPath, lab, { cwd: projectDirectory, encoding: "utf8", timeout: 500_000 });
     expect(run.status, `${run.stdout}\n${run.stderr}`).toBe(0);
     printed = run.stdout;
     const functions = parseFunctions(printed);

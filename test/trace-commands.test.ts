@@ -1,22 +1,23 @@
 // report and verify as commands, and a disk that really is full: child processes of the compiled program.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { madeUpSummary } from "../dev/test-support/made-up-records.js";
+import { programFile } from "../dev/test-support/program.js";
+import { testData } from "../dev/test-support/test-data.js";
+import { projectDirectory } from "../src/base/paths.js";
 import { importMmiotrace } from "../src/trace/import/mmiotrace.js";
 import { createTrace } from "../src/trace/node/create-trace.js";
 import { openTrace } from "../src/trace/node/file-source.js";
 
 const directory = mkdtempSync(join(tmpdir(), "mmiostrider-commands-"));
 afterAll(() => rmSync(directory, { recursive: true }));
-const project = fileURLToPath(new URL("..", import.meta.url));
 const trace = join(directory, "e1000.mmt");
 const log = join(directory, "truth.log");
-const recorded = gunzipSync(readFileSync(join(project, "test/data/e1000-mmiotrace.txt.gz"))).toString();
+const recorded = gunzipSync(readFileSync(testData("e1000-mmiotrace.txt.gz"))).toString();
 
 function mmiostrider(args: string[], input?: Uint8Array) {
   const options = {
@@ -25,16 +26,15 @@ function mmiostrider(args: string[], input?: Uint8Array) {
     timeout: 60_000,
     maxBuffer: 64 << 20,
   } as const;
-  return spawnSync(process.execPath, [join(project, "bin/mmiostrider.js"), ...args], options);
+  return spawnSync(process.execPath, [programFile, ...args], options);
 }
 
 beforeAll(async () => {
-  if (!existsSync(join(project, "dist/program/mmiostrider.js"))) throw new Error("run `npm run build` first");
   const imported = importMmiotrace(recorded);
   const writer = await createTrace(trace, imported.header);
   await writer.append(imported.records);
   await writer.close({ ...madeUpSummary, accesses: imported.accesses, mappings: 1 });
-  writeFileSync(log, gunzipSync(readFileSync(join(project, "test/data/e1000-truth.log.gz"))));
+  writeFileSync(log, gunzipSync(readFileSync(testData("e1000-truth.log.gz"))));
 });
 
 describe("report", () => {
@@ -99,7 +99,7 @@ describe("report", () => {
   });
 
   test("a reader that goes away ends it quietly", () => {
-    const command = `${process.execPath} ${join(project, "bin/mmiostrider.js")} report ${trace} | head -n 3`;
+    const command = `${process.execPath} ${programFile} report ${trace} | head -n 3`;
     const { stdout, stderr, status } = spawnSync("bash", ["-o", "pipefail", "-c", command], { encoding: "utf8" });
     expect([stdout.split("\n").length, stderr, status]).toEqual([4, "", 0]);
   });
@@ -127,7 +127,7 @@ describe("verify", () => {
 
 test("a full disk is told in one line, and what was written before can be read", { timeout: 60_000 }, async () => {
   const script = join(directory, "fill.mjs");
-  const module = (name: string) => JSON.stringify(join(project, "dist", name));
+  const module = (name: string) => JSON.stringify(join(projectDirectory, "dist", name));
   writeFileSync(
     script,
     `import { copyFileSync } from "node:fs";

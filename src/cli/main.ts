@@ -29,13 +29,10 @@ const program = new Command("mmiostrider")
   .enablePositionalOptions()
   .showHelpAfterError("(--help shows how it is used)")
   .exitOverride();
-// A command loads what it needs, not what all of them do: on a slow machine that is most of the time to start.
 const named = process.argv[2] ?? "";
 /** These speak of all the others. */
 const speakOfAll = ["completion", "manual"];
 const alone = Object.hasOwn(commands, named) && !speakOfAll.includes(named);
-const loads = alone ? [commands[named]!] : Object.values(commands);
-for (const load of loads) (await load())(program);
 
 // Who read our output may go before it is at its end (`--help | head`): no fault of anybody's. Not by a listener of
 // process.stdout's: to ask for that stream makes a pipe non-blocking, for the commands that we start, too.
@@ -43,10 +40,22 @@ process.on("uncaughtException", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE" || error.syscall !== "write") process.exit(report(error));
 });
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  process.exitCode = report(error);
+void run();
+
+/** Not at the top level: the program is bundled as a script, which can't wait there. */
+async function run(): Promise<void> {
+  try {
+    for (const load of wanted()) (await load())(program);
+    await program.parseAsync();
+  } catch (error) {
+    process.exitCode = report(error);
+  }
+}
+
+/** A command loads its own file alone, not those of all commands: on a slow machine that is most of the time to start. */
+function wanted(): (() => Promise<(program: Command) => void>)[] {
+  if (["--version", "-V"].includes(named)) return [];
+  return alone ? [commands[named]!] : Object.values(commands);
 }
 
 /** Prints an error as the user should see it; returns the exit code. */

@@ -4,12 +4,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { labKernel, temporaryDirectory } from "../../dev/test-support/lab/in-lab.js";
-import { projectDirectory } from "../../src/base/paths.js";
-
-const program = join(projectDirectory, "bin/mmiostrider.js");
+import { programFile } from "../../dev/test-support/program.js";
 
 function lab(parameters: string[], environment: Record<string, string> = {}) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [program, "lab", ...parameters], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [programFile, "lab", ...parameters], {
     encoding: "utf8",
     env: { ...process.env, ...environment },
     timeout: 240_000,
@@ -86,7 +84,7 @@ test("the exit code and the output are the command's; its console is kept", asyn
 test.each(["SIGINT", "SIGTERM"] as const)("%s ends the machine", async (signal) => {
   await labKernel();
   const share = temporaryDirectory();
-  const child = spawn(process.execPath, [program, "lab", "--share", share, "--", "echo > began; sleep 1000"], {
+  const child = spawn(process.execPath, [programFile, "lab", "--share", share, "--", "echo > began; sleep 1000"], {
     stdio: ["ignore", "pipe", "pipe"],
   });
   let errors = "";

@@ -6,9 +6,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type CaseOutcome, runCases } from "../../dev/test-support/lab/guest-cases.js";
 import { labKernel, sharedDirectory } from "../../dev/test-support/lab/in-lab.js";
-import { projectDirectory } from "../../src/base/paths.js";
-
-const program = join(projectDirectory, "bin/mmiostrider.js");
+import { programFile } from "../../dev/test-support/program.js";
 
 describe("wrong words", () => {
   test.each([
@@ -35,7 +33,7 @@ describe("wrong words", () => {
     [[], "nothing to record: no --device, --driver, --range or --all"],
   ] as [string[], string][])("record %j", (parameters, line) => {
     const trace = join(share, "never.mmt");
-    const end = spawnSync(process.execPath, [program, "record", ...parameters, "-o", trace, "--", "true"], {
+    const end = spawnSync(process.execPath, [programFile, "record", ...parameters, "-o", trace, "--", "true"], {
       encoding: "utf8",
       timeout: 60_000,
     });
@@ -55,7 +53,7 @@ describe("wrong words", () => {
     [["--driver", "e1000", "--fast", "-o", "x.mmt"], "error: unknown option '--fast'"],
     [["--driver", "e1000", "-o", "x.mmt", "--fast", "--", "true"], "error: unknown option '--fast'"],
   ] as [string[], string][])("record %j", (parameters, line) => {
-    const end = spawnSync(process.execPath, [program, "record", ...parameters], { encoding: "utf8", cwd: share });
+    const end = spawnSync(process.execPath, [programFile, "record", ...parameters], { encoding: "utf8", cwd: share });
     expect(end.stderr.split("\n")[0]).toBe(line);
     expect([end.status, end.stdout]).toEqual([2, ""]);
   });

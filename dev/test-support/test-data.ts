@@ -1,0 +1,6 @@
+// Where the recorded files are that tests read.
+import { join } from "node:path";
+import { projectDirectory } from "../../src/base/paths.js";
+
+/** The path of a file in test/data. */
+export const testData = (name: string) => join(projectDirectory, "test/data", name);
