@@ -11,7 +11,7 @@ import { installTools } from "../../src/lab/debian.js";
 import { prepareKernel } from "../../src/lab/kernel-package.js";
 import { labTools } from "../../src/lab/needs.js";
 import { kernelComplaint } from "../../src/lab/virtual-machine.js";
-import { openTrace } from "../../src/trace/node/file-source.js";
+import { openTrace, withFileSource } from "../../src/trace/node/file-source.js";
 import { type Boot, bootDrivers, keepFiles, placeCases } from "./driver-boot.js";
 import { driverCases } from "./driver-cases.js";
 import { runCheck, wholeNumber, workFolder } from "./run-check.js";
@@ -64,10 +64,12 @@ async function judge(boot: Boot, session: SoakSession): Promise<SessionResult> {
     try {
       // on a busy host its time may end before a driver has mapped anything
       if (session.end === "duration" && reader.summary?.mappings === 0) return result;
-      const compared = await verify(reader, boot.truthFile, {
-        cut: session.end === "kill",
-        ...(session.late ? { leaveOutUnmapped: true } : {}),
-      });
+      const compared = await withFileSource(boot.truthFile, (log) =>
+        verify(reader, log, {
+          cut: session.end === "kill",
+          ...(session.late ? { leaveOutUnmapped: true } : {}),
+        }),
+      );
       result.accesses = compared.compared;
       if (session.end !== "kill" && (reader.damage !== null || reader.summary === null)) {
         result.faults.push(`the trace has no end: ${reader.damage?.what ?? "its summary is missing"}`);

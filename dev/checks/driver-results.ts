@@ -8,7 +8,7 @@ import { messageOf } from "../../src/base/errors.js";
 import { importText } from "../../src/trace/import/log-import.js";
 import { MmiotraceImport } from "../../src/trace/import/mmiotrace.js";
 import { createTrace } from "../../src/trace/node/create-trace.js";
-import { openTrace } from "../../src/trace/node/file-source.js";
+import { openTrace, withFileSource } from "../../src/trace/node/file-source.js";
 import type { Boot } from "./driver-boot.js";
 import type { PlacedCase } from "./driver-guest.js";
 
@@ -108,7 +108,7 @@ export async function judgeMmiotraced(boot: Boot, placed: PlacedCase): Promise<J
 async function verifyTrace(trace: string, truthFile: string): Promise<VerifyResult> {
   const reader = await openTrace(trace);
   try {
-    return await verify(reader, truthFile);
+    return await withFileSource(truthFile, (log) => verify(reader, log));
   } finally {
     await reader.close();
   }

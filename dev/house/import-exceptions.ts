@@ -20,9 +20,6 @@ export const arrowExceptions: Exceptions = {
 };
 
 export const browserExceptions: Exceptions = {
-  "src/analysis/verify/device-moves.ts": ["Buffer"],
-  "src/analysis/verify/truth-line.ts": ["Buffer"],
-  "src/analysis/verify/truth-log.ts": ["node:fs", "Buffer"],
   "src/registers/files/built-in.ts": ["node:path"],
   "src/registers/files/load.ts": ["node:fs", "node:path"],
   "src/base/paths.ts": ["node:fs", "node:os", "node:path", "node:url", "process"],

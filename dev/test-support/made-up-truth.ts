@@ -7,7 +7,7 @@ import { verify } from "../../src/analysis/verify/verify.js";
 import type { VerifyOptions, VerifyResult } from "../../src/analysis/verify/verify-result.js";
 import type { TraceHeader } from "../../src/trace/header.js";
 import { createTrace } from "../../src/trace/node/create-trace.js";
-import { openTrace } from "../../src/trace/node/file-source.js";
+import { openTrace, withFileSource } from "../../src/trace/node/file-source.js";
 import { RecordKind, type RingRecord } from "../../src/trace/record.js";
 import { madeUpHeader, madeUpSummary, RecordList } from "./made-up-records.js";
 
@@ -28,7 +28,7 @@ export async function verifyRecords(
   writeFileSync(logPath, log);
   const reader = await openTrace(tracePath);
   try {
-    return await verify(reader, logPath, options);
+    return await withFileSource(logPath, (source) => verify(reader, source, options));
   } finally {
     await reader.close();
   }

@@ -15,7 +15,7 @@ import {
   truthAccesses,
 } from "../../dev/test-support/lab/in-lab.js";
 import { verify } from "../../src/analysis/verify/verify.js";
-import { openTrace } from "../../src/trace/node/file-source.js";
+import { openTrace, withFileSource } from "../../src/trace/node/file-source.js";
 
 /** A network driver from load through link up and pings to unload. */
 const network = (driver: string) => `set -e
@@ -151,7 +151,7 @@ async function expectIdentical(
 ): Promise<{ events: number; mappings: number }> {
   const reader = await openTrace(trace);
   try {
-    const result = await verify(reader, truthFile);
+    const result = await withFileSource(truthFile, (log) => verify(reader, log));
     expect(result.reasons).toEqual([]);
     expect(result.identical).toBe(true);
     const region = result.regions.find(({ name }) => name === wanted.region);

@@ -1,13 +1,13 @@
 // Records the test module's groups "contexts" and "nmi": edu's registers must be as QEMU saw them, from all CPUs and contexts.
 import { expect } from "vitest";
 import { verify } from "../../../src/analysis/verify/verify.js";
-import { openTrace } from "../../../src/trace/node/file-source.js";
+import { openTrace, withFileSource } from "../../../src/trace/node/file-source.js";
 import { RecordFlag } from "../../../src/trace/record.js";
 
 export async function expectEveryContext(trace: string, truthFile: string, cpus: number): Promise<void> {
   const reader = await openTrace(trace);
   try {
-    const result = await verify(reader, truthFile);
+    const result = await withFileSource(truthFile, (log) => verify(reader, log));
     const edu = result.regions.find(({ name }) => name === "edu-mmio");
     expect(result.differences.filter(({ region }) => region === "edu-mmio")).toEqual([]);
     expect(edu).toMatchObject({ differences: 0 });

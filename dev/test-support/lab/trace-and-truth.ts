@@ -4,7 +4,7 @@ import { verify } from "../../../src/analysis/verify/verify.js";
 import type { VerifyOptions } from "../../../src/analysis/verify/verify-result.js";
 import type { TraceEvent } from "../../../src/trace/events.js";
 import type { TraceHeader, TraceSummary } from "../../../src/trace/header.js";
-import { openTrace } from "../../../src/trace/node/file-source.js";
+import { openTrace, withFileSource } from "../../../src/trace/node/file-source.js";
 import { type TruthAccess, truthAccesses } from "./in-lab.js";
 
 export interface WholeTrace {
@@ -36,7 +36,7 @@ export async function expectIdentical(
 ): Promise<void> {
   const reader = await openTrace(trace);
   try {
-    const result = await verify(reader, truthFile, options);
+    const result = await withFileSource(truthFile, (log) => verify(reader, log, options));
     expect(result.reasons).toEqual([]);
     expect(result.identical).toBe(true);
     expect(result.compared).toBeGreaterThanOrEqual(accessesMin);

@@ -2,7 +2,11 @@
 // what they touch as if a CPU had accessed it. With `-trace lsi_memcpy` the log says before each move what it copies, so that
 // these accesses can be told from the CPU's.
 
+import { findLatin1, latin1 } from "../../base/bytes.js";
+
 const word = "lsi_memcpy ";
+/** No such line is longer. */
+const lineMax_bytes = 200;
 
 interface Piece {
   next: number;
@@ -14,10 +18,9 @@ export class DeviceMoves {
   private destination: Piece = { next: 0, end: 0 };
 
   /** Hears a line of the log, `bytes[from]` to `bytes[end - 1]`, that isn't an access. */
-  hear(bytes: Buffer, from: number, end: number): void {
-    // ordinary logs have few other lines
-    if (end - from > 200 || bytes.indexOf(word, from, "latin1") < 0) return;
-    const text = bytes.toString("latin1", from, end);
+  hear(bytes: Uint8Array, from: number, end: number): void {
+    if (end - from > lineMax_bytes || findLatin1(bytes, from, end, word) < 0) return;
+    const text = latin1(bytes, from, end);
     const move = /lsi_memcpy memcpy dest (0x[\da-f]+) src (0x[\da-f]+) count (\d+)$/.exec(text);
     if (move === null) return;
     const [, destination, source, count] = move.map(Number) as [number, number, number, number];

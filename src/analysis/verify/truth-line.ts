@@ -3,7 +3,7 @@ const space = 0x20;
 
 /** Reads one line's fields from left to right; remembers whether everything was where it should be. */
 export class LineScanner {
-  bytes: Buffer = Buffer.alloc(0);
+  bytes: Uint8Array = new Uint8Array();
   at = 0;
   end = 0;
   sound = true;

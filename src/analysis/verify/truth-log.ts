@@ -1,13 +1,17 @@
 // Reads QEMU's own log of what its devices received (`-trace memory_region_ops_*`, log backend), as the ground truth
 // that a trace is compared with. A log can have millions of lines for devices that nobody traced, so lines are read as
 // bytes, and only those that touch wanted addresses are kept.
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import type { AddressRange } from "../../base/address-range.js";
-import { FormatError, messageOf, UserError } from "../../base/errors.js";
+import { concatBytes, isLatin1, latin1, startsWithLatin1 } from "../../base/bytes.js";
+import { FormatError } from "../../base/errors.js";
+import { sleep } from "../../base/turns.js";
+import type { ByteSource } from "../../trace/file/source.js";
 import { DeviceMoves } from "./device-moves.js";
 import { LineScanner } from "./truth-line.js";
 
 const chunk_bytes = 4 << 20;
+/** Where the log comes through a pipe. */
+const lookAgainEvery_ms = 50;
 /** A line is never longer; what is, isn't QEMU's. */
 const lineMax_bytes = 64 << 10;
 /** No device's access in QEMU is wider, and no machine of its has more processors. */
@@ -108,36 +112,41 @@ class AccessList {
   }
 }
 
-const marker = Buffer.from("memory_region_ops_");
+const marker = "memory_region_ops_";
 const newline = 0x0a;
 const quote = 0x27;
+const colon = 0x3a;
 
 /**
- * Reads the log in `path` and keeps the accesses that touch one of `ranges`, and all writes to port 0x80. Accesses to the ports
+ * Reads the log and keeps the accesses that touch one of `ranges`, and all writes to port 0x80. Accesses to the ports
  * of an alias count as accesses to its memory.
  * A last line without its end is left out. `progress` hears which part of the log was read. Throws UserError, FormatError.
  */
-export function readTruthLog(
-  path: string,
+export async function readTruthLog(
+  log: ByteSource,
   ranges: readonly NumberRange[],
   aliases: readonly PortAlias[] = [],
   progress: (part: number) => void = () => {},
-): TruthLog {
-  let descriptor: number;
-  try {
-    descriptor = openSync(path, "r");
-  } catch (error) {
-    throw new UserError(`opening the truth log ${path} failed: ${messageOf(error)}`, { cause: error });
-  }
-  try {
-    return new TruthParser(path, ranges, aliases).parse(descriptor, progress);
-  } finally {
-    closeSync(descriptor);
+): Promise<TruthLog> {
+  const parser = new TruthParser(log.name, ranges, aliases);
+  for (let at = 0; ; ) {
+    // asked before: what comes in between is read in the next round
+    const { coming } = log;
+    const bytes = await log.read(at, chunk_bytes);
+    if (bytes.length === 0) {
+      if (coming !== true) return parser.result;
+      await sleep(lookAgainEvery_ms);
+      continue;
+    }
+    at += bytes.length;
+    progress(Math.min(1, at / (await log.size())));
+    parser.push(bytes);
   }
 }
 
 class TruthParser {
-  private readonly path: string;
+  /** For messages. */
+  private readonly name: string;
   private readonly ranges: readonly NumberRange[];
   private readonly aliases: readonly PortAlias[];
   private readonly first: number;
@@ -148,72 +157,57 @@ class TruthParser {
   private readonly line = new LineScanner();
   private readonly moves = new DeviceMoves();
   private lines = 0;
+  /** The beginning of a line whose end hasn't come. */
+  private carried: Uint8Array = new Uint8Array();
+  /** The region of the access before: most accesses are to the same. */
+  private lastRegion = { pointer: "", name: "", number: -1 };
 
-  constructor(path: string, ranges: readonly NumberRange[], aliases: readonly PortAlias[]) {
-    this.path = path;
+  constructor(name: string, ranges: readonly NumberRange[], aliases: readonly PortAlias[]) {
+    this.name = name;
     this.ranges = ranges;
     this.aliases = aliases;
     this.first = Math.min(...ranges.map((range) => range.first));
     this.last = Math.max(...ranges.map((range) => range.last));
   }
 
-  parse(descriptor: number, progress: (part: number) => void): TruthLog {
-    const buffer = Buffer.alloc(chunk_bytes + lineMax_bytes);
-    const size_bytes = fstatSync(descriptor).size;
-    let kept = 0;
-    let done_bytes = 0;
+  /** Takes the log's next bytes. Throws FormatError. */
+  push(chunk: Uint8Array): void {
+    const bytes = this.carried.length === 0 ? chunk : concatBytes([this.carried, chunk]);
+    let from = 0;
     for (;;) {
-      const read = this.read(descriptor, buffer, kept);
-      if (read === 0) break;
-      done_bytes += read;
-      progress(size_bytes === 0 ? 0 : Math.min(1, done_bytes / size_bytes));
-      const end = kept + read;
-      let from = 0;
-      for (;;) {
-        const next = buffer.indexOf(newline, from);
-        if (next < 0 || next >= end) break;
-        this.lines += 1;
-        this.takeLine(buffer, from, next);
-        from = next + 1;
-      }
-      kept = end - from;
-      if (kept > lineMax_bytes) {
-        this.lines += 1;
-        throw this.broken("a line longer than any of QEMU's");
-      }
-      buffer.copy(buffer, 0, from, end);
+      const next = bytes.indexOf(newline, from);
+      if (next < 0) break;
+      this.lines += 1;
+      this.takeLine(bytes, from, next);
+      from = next + 1;
     }
+    this.carried = bytes.subarray(from);
+    if (this.carried.length > lineMax_bytes) {
+      this.lines += 1;
+      throw this.broken("a line longer than any of QEMU's");
+    }
+  }
+
+  get result(): TruthLog {
     return { accesses: this.list.columns, postWrites: this.postWrites, lines: this.lines };
   }
 
-  private read(descriptor: number, buffer: Buffer, at: number): number {
-    try {
-      return readSync(descriptor, buffer, at, chunk_bytes, null);
-    } catch (error) {
-      throw new UserError(`reading the truth log ${this.path} failed: ${messageOf(error)}`, { cause: error });
-    }
-  }
-
-  /** The line is `buffer[from]` to `buffer[end - 1]`. */
-  private takeLine(buffer: Buffer, from: number, end: number): void {
+  /** The line is `bytes[from]` to `bytes[end - 1]`. */
+  private takeLine(bytes: Uint8Array, from: number, end: number): void {
     // `PID@TIME:` stands before the event's name where QEMU was asked for it.
     let at = from;
-    if (buffer[at] !== marker[0]) {
-      at = buffer.indexOf(0x3a, from) + 1;
-      if (at === 0 || at >= end) {
-        this.moves.hear(buffer, from, end);
-        return;
-      }
+    if (bytes[at] !== marker.charCodeAt(0)) {
+      while (at < end && bytes[at] !== colon) at += 1;
+      at += 1;
     }
-    for (let index = 0; index < marker.length; index += 1) {
-      if (buffer[at + index] === marker[index]) continue;
-      this.moves.hear(buffer, from, end);
+    if (!startsWithLatin1(bytes, at, end, marker)) {
+      this.moves.hear(bytes, from, end);
       return;
     }
     at += marker.length;
-    const write = buffer[at] === 0x77;
+    const write = bytes[at] === 0x77;
     const { line } = this;
-    line.bytes = buffer;
+    line.bytes = bytes;
     line.end = end;
     line.sound = true;
     line.at = at + (write ? "write".length : "read".length);
@@ -236,11 +230,12 @@ class TruthParser {
     const width_bytes = line.decimal();
     line.word("name");
     const plausible = line.sound && width_bytes > 0 && width_bytes <= widthMax_bytes && Math.abs(cpu) <= cpuMax;
-    if (!plausible || buffer[line.at] !== quote || buffer[end - 1] !== quote || end - 1 === line.at) {
+    if (!plausible || bytes[line.at] !== quote || bytes[end - 1] !== quote || end - 1 === line.at) {
       throw this.broken("this isn't how QEMU writes a memory_region_ops line");
     }
-    const name = buffer.toString("latin1", line.at + 1, end - 1);
-    if (isPost && name === postRegion) {
+    const nameFrom = line.at + 1;
+    const nameEnd = end - 1;
+    if (isPost && isLatin1(bytes, nameFrom, nameEnd, postRegion)) {
       this.postWrites.push({ byte: low & 0xff, at: this.list.columns.count });
       return;
     }
@@ -253,7 +248,13 @@ class TruthParser {
     columns.valueLow[index] = low;
     columns.valueHigh[index] = high;
     columns.cpu[index] = cpu;
-    columns.region[index] = this.region(name, buffer.toString("latin1", pointerFrom, pointerEnd));
+    const { lastRegion } = this;
+    const isLast =
+      isLatin1(bytes, nameFrom, nameEnd, lastRegion.name) &&
+      isLatin1(bytes, pointerFrom, pointerEnd, lastRegion.pointer);
+    columns.region[index] = isLast
+      ? lastRegion.number
+      : this.region(latin1(bytes, nameFrom, nameEnd), latin1(bytes, pointerFrom, pointerEnd));
     columns.line[index] = this.lines;
   }
 
@@ -272,16 +273,19 @@ class TruthParser {
 
   private region(name: string, pointer: string): number {
     const key = `${pointer} ${name}`;
-    const known = this.regionNumbers.get(key);
-    if (known !== undefined) return known;
     const { regions } = this.list.columns;
-    if (regions.length === 0xffff) throw this.broken("more memory regions than a machine can have");
-    this.regionNumbers.set(key, regions.length);
-    regions.push({ name, pointer });
-    return regions.length - 1;
+    let number = this.regionNumbers.get(key);
+    if (number === undefined) {
+      if (regions.length === 0xffff) throw this.broken("more memory regions than a machine can have");
+      number = regions.length;
+      this.regionNumbers.set(key, number);
+      regions.push({ name, pointer });
+    }
+    this.lastRegion = { pointer, name, number };
+    return number;
   }
 
   private broken(what: string): FormatError {
-    return new FormatError(this.path, what, { line: this.lines });
+    return new FormatError(this.name, what, { line: this.lines });
   }
 }

@@ -24,6 +24,7 @@
 
 import { joinRanges } from "../../base/address-range.js";
 import type { TraceReader } from "../../trace/file/reader.js";
+import type { ByteSource } from "../../trace/file/source.js";
 import { TraceState } from "../../trace/state.js";
 import { type Alignment, align, type Difference, type Movable } from "../diff/alignment.js";
 import { fenceWindow, type Window } from "./fence-window.js";
@@ -44,12 +45,12 @@ import {
 const differencesMax = 1_000;
 
 /**
- * Compares. Throws UserError and FormatError where trace or log can't be read, or the fence
+ * Compares the trace with the log that QEMU wrote at the same time, `truth`. Throws UserError and FormatError where trace or log can't be read, or the fence
  * isn't in the log.
  */
 export async function verify(
   reader: TraceReader,
-  truthPath: string,
+  truth: ByteSource,
   options: VerifyOptions = {},
 ): Promise<VerifyResult> {
   const { progress = () => {} } = options;
@@ -57,10 +58,10 @@ export async function verify(
   const traced = await collectAccesses(reader, (part) => progress(part / 2, 1));
   const mapped = joinRanges(traced.mapped);
   const hear = (part: number) => progress((1 + part) / 2, 1);
-  let log = readTruthLog(truthPath, mapped, [], hear);
+  let log = await readTruthLog(truth, mapped, [], hear);
   const aliases = findPortAliases(reader.header.pciFunctions, mapped, log.accesses);
-  if (aliases.length > 0) log = readTruthLog(truthPath, mapped, aliases, hear);
-  return new Comparison(reader, traced, log, truthPath, options).run();
+  if (aliases.length > 0) log = await readTruthLog(truth, mapped, aliases, hear);
+  return new Comparison(reader, traced, log, truth.name, options).run();
 }
 
 /** Accesses that are compared in order, as places in the trace's and the log's; `extent`: of the one region that they are all in. */
@@ -82,7 +83,7 @@ class Comparison {
   private readonly leaveOutUnmapped: boolean;
   private readonly cut: boolean;
 
-  constructor(reader: TraceReader, traced: TracedAccesses, log: TruthLog, truthPath: string, options: VerifyOptions) {
+  constructor(reader: TraceReader, traced: TracedAccesses, log: TruthLog, logName: string, options: VerifyOptions) {
     this.reader = reader;
     this.leaveOutUnmapped = options.leaveOutUnmapped ?? reader.header.fence === null;
     this.cut = options.cut ?? false;
@@ -92,7 +93,7 @@ class Comparison {
     this.window =
       fence === null
         ? { from: 0, to: count }
-        : fenceWindow(log.postWrites, fence, truthPath, this.cut ? count : undefined);
+        : fenceWindow(log.postWrites, fence, logName, this.cut ? count : undefined);
     this.state = new TraceState(reader.header);
     // A driver that is unbound by the end is still the one that the accesses are by.
     for (const { update } of reader.updates) {

@@ -4,6 +4,7 @@ import { verify } from "../../analysis/verify/verify.js";
 import type { AccessText, RegionResult, VerifyResult } from "../../analysis/verify/verify-result.js";
 import { ExitCode } from "../../base/errors.js";
 import { countText } from "../../base/units.js";
+import { withFileSource } from "../../trace/node/file-source.js";
 import { writeJson } from "../shared/json-output.js";
 import { openReadable } from "../shared/open-input.js";
 import { Progress } from "../shared/progress.js";
@@ -47,12 +48,14 @@ Exits with 0 only where trace and truth are identical: count, order, width, addr
       const reader = await openReadable(file);
       const progress = new Progress("verifying");
       try {
-        const result = await verify(reader, options.truth, {
-          progress: (part, whole) => progress.update(part, whole),
-          ...(options.leaveOutUnmapped === true ? { leaveOutUnmapped: true } : {}),
-          expectAll: options.expectAll === true,
-          cut: options.cut === true,
-        });
+        const result = await withFileSource(options.truth, (log) =>
+          verify(reader, log, {
+            progress: (part, whole) => progress.update(part, whole),
+            ...(options.leaveOutUnmapped === true ? { leaveOutUnmapped: true } : {}),
+            expectAll: options.expectAll === true,
+            cut: options.cut === true,
+          }),
+        );
         progress.end();
         const output = new TextOutput();
         if (options.json) await writeJson(output, result);

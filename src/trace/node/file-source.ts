@@ -1,4 +1,4 @@
-// A trace in a file, or coming through a pipe (spooled into a file without a name first). Node only.
+// A trace, or another file that is read in pieces, or one coming through a pipe (spooled into a file without a name first). Node only.
 import { closeSync, createReadStream, fstatSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,7 +39,7 @@ export class FileSource implements ByteSource {
     if (status.isFile()) return new FileSource(name, descriptor);
     if (status.isDirectory()) {
       closeSync(descriptor);
-      throw new UserError(`${path} is a folder, not a trace`);
+      throw new UserError(`${path} is a folder, not a file`);
     }
     return new FileSource(name, new Spool(createReadStream("", { fd: descriptor })));
   }
@@ -75,6 +75,19 @@ export class FileSource implements ByteSource {
   async close(): Promise<void> {
     this.spool?.end();
     closeSync(this.descriptor);
+  }
+}
+
+/** Opens the file `path` for `work`, and closes it afterwards. Throws UserError. */
+export async function withFileSource<Result>(
+  path: string,
+  work: (source: FileSource) => Promise<Result>,
+): Promise<Result> {
+  const source = FileSource.open(path);
+  try {
+    return await work(source);
+  } finally {
+    await source.close();
   }
 }
 
