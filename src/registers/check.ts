@@ -1,4 +1,4 @@
-// Looks at all of a schema, on every variant, and collects what is wrong with it.
+// Checks a whole schema, on every variant, and collects its faults.
 
 import type { Node } from "./compile.js";
 import { DomainView } from "./domain-view.js";
@@ -7,8 +7,8 @@ import { TypeResolver } from "./types.js";
 import { outermost, VariantResolver } from "./variants.js";
 
 /**
- * Everything that is wrong with `schema`: what parsing found, and names that don't resolve anywhere in it. In the
- * order of files and lines, each once.
+ * Collects all faults of `schema`: those that parsing found, and names that don't resolve anywhere in it. In the order
+ * of files and lines, each once.
  */
 export function checkSchema(schema: Schema): DatabaseWarning[] {
   const warnings: DatabaseWarning[] = [...schema.warnings];
@@ -30,7 +30,7 @@ function resolveTypes(view: DomainView, nodes: readonly Node[]): void {
   }
 }
 
-/** Types and groups that no domain uses are looked at by themselves, as far as they don't depend on a user. */
+/** Checks types and groups that no domain uses, as far as that is possible without a user. */
 function checkUnused(schema: Schema, warnings: DatabaseWarning[]): void {
   const variants = new VariantResolver(schema, new Map());
   const types = new TypeResolver(schema, variants, (place, message) => {

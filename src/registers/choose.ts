@@ -1,11 +1,11 @@
-// Chooses a register database from what a user says: a built-in one's name or a file, and variants.
+// Chooses a register database by a user's options: a built-in one's name or a file, and variants.
 import { UsageError } from "../base/errors.js";
 import type { RegisterDatabase } from "./database.js";
 import { builtInDatabase, builtIns } from "./files/built-in.js";
 import { loadDatabase, parseDatabaseChoice } from "./files/load.js";
 
 /**
- * The database that `--registers` and `--variant` ask for.
+ * Returns the database for `--registers` and `--variant`.
  *
  * `choice` is `NAME` of a built-in one, or `PATH[:DOMAIN[@BAR[+OFFSET]],…]`; each of `variants` is `VARIANT` or
  * `VARSET=VARIANT`. Errors as for loadDatabase(), and UsageError for a variant that doesn't exist.
@@ -30,7 +30,7 @@ function loadChosen(choice: string): RegisterDatabase {
   }
 }
 
-/** `database` for the variants as `--variant` takes them. */
+/** Returns `database` for the variants, which are arguments of `--variant`. */
 export function withVariants(database: RegisterDatabase, variants: readonly string[]): RegisterDatabase {
   let chosen = database;
   for (const text of variants) {
@@ -41,7 +41,7 @@ export function withVariants(database: RegisterDatabase, variants: readonly stri
   return chosen;
 }
 
-/** The enum that a variant given without one is of: one that decides something here and has such a value. */
+/** Finds the enum of a variant given without one: an enum that decides something here and has such a value. */
 function varsetOf(database: RegisterDatabase, variant: string): string {
   const deciding = [...new Set([...database.undecidedVarsets(), ...database.variants.keys()])];
   const wanted = variant.toLowerCase();

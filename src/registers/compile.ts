@@ -1,11 +1,11 @@
-// Turns a domain's definition into nodes that addresses are found in: groups put in place, what doesn't exist on the
-// chosen variants left out, and for every node the range of addresses that anything in it can have.
+// Compiles a domain's definition into nodes in which addresses are found: with groups put in place, without the elements
+// that don't exist on the chosen variants, and with the range of addresses inside each node.
 import { FormatError } from "../base/errors.js";
 import type { Access, DomainDefinition, ElementDefinition, Place, Schema } from "./files/schema.js";
 import { Limits } from "./files/schema.js";
 import { outermost, type Scope, type VariantResolver } from "./variants.js";
 
-/** A register as defined once; its copies in arrays share it. */
+/** A register's one definition, shared by its copies in arrays. */
 export interface RegisterDefinition {
   readonly definition: ElementDefinition;
   readonly width_bits: number;
@@ -19,26 +19,26 @@ export interface Node {
   readonly name: string | undefined;
   readonly offset: number;
   readonly offsets: readonly number[] | undefined;
-  /** Copies; Infinity where nobody said how many. */
+  /** Number of copies; Infinity if the database doesn't state it. */
   readonly length: number;
   readonly stride: number;
-  /** Whether names carry the copy's index. */
+  /** Names contain the copy's index. */
   readonly indexed: boolean;
-  /** What one copy takes up, for registers. */
+  /** Size of one copy, for registers. */
   readonly size: number;
   readonly children: readonly Node[];
   readonly register: RegisterDefinition | undefined;
-  /** Addresses from `low` up to, but without, `high` may be inside; relative to what the node is in. */
+  /** Addresses from `low` up to, but without, `high` may be inside; relative to the surrounding node. */
   readonly low: number;
   readonly high: number;
-  /** The same of the children, relative to one copy of the node. */
+  /** The same for the children, relative to one copy of the node. */
   readonly innerLow: number;
   readonly innerHigh: number;
 }
 
 export type WarnAt = (place: Place, message: string) => void;
 
-/** The nodes of `domain` on the variants that `variants` was made with; empty when the domain isn't on them. */
+/** Compiles `domain` for the choice in `variants`; returns no nodes if the domain doesn't exist there. */
 export function compileDomain(
   schema: Schema,
   domain: DomainDefinition,

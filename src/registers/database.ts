@@ -1,4 +1,4 @@
-// A register database as the rest of the project uses it: names and meanings by BAR and offset.
+// A register database for the rest of the project: names and meanings by BAR and offset.
 import { UsageError } from "../base/errors.js";
 import { halvesOf } from "./bits.js";
 import { type DescribeStyle, describeValue, type NameOffset } from "./describe.js";
@@ -11,19 +11,19 @@ import type { Selection } from "./variants.js";
 
 export type Direction = "read" | "write";
 
-/** A domain's place in a BAR: from `start` (bytes) up to `end`, where that is known, or to where another one begins. */
+/** A domain's place in a BAR: from `start` (bytes) up to `end`, or if that is unknown, up to the next domain's start. */
 export interface Segment {
   readonly domain: string;
   readonly start: number;
   readonly end?: number;
 }
 
-/** Each BAR's domains, in the order of their starts. */
+/** The domains of each BAR, in the order of their starts. */
 export type Layout = ReadonlyMap<number, readonly Segment[]>;
 
 /**
- * Learns from what the device answers: where its domains are, which variant it is. Returns `database` itself, or one
- * that knows more. `offset` and `width_bytes` are in bytes, as for lookup(); only reads are shown to it.
+ * Learns the places of a device's domains and its variant from the device's answers. Returns `database` itself, or one
+ * that knows more. `offset` and `width_bytes` are in bytes, as for lookup(); it gets only reads.
  */
 export type Observer = (
   database: RegisterDatabase,
@@ -42,13 +42,13 @@ export interface DescribeOptions {
 const matchesMax = 1 << 16;
 
 export class RegisterDatabase {
-  /** What messages call it: `e1000`, or the file's path. */
+  /** Its name in messages: `e1000`, or the file's path. */
   readonly name: string;
   readonly schema: Schema;
   readonly layout: Layout;
   /** The chosen variants: enum → value's name, or its number. */
   readonly variants: ReadonlyMap<string, string>;
-  /** What is wrong with the files; grows as parts of them are used for the first time. */
+  /** The faults in the files; more are added as parts of them are used for the first time. */
   readonly warnings: DatabaseWarning[];
   readonly #observer: Observer | undefined;
   readonly #selection: Selection;
@@ -73,44 +73,44 @@ export class RegisterDatabase {
     this.#nameOffset = (domain, offset) => this.view(domain).at(offset, "rw")?.name;
   }
 
-  /** The same database for a chosen variant of one more enum; UsageError when there is no such enum or variant. */
+  /** Returns the same database with a variant of one more enum chosen; UsageError if there is no such enum or variant. */
   withVariant(varset: string, variant: string): RegisterDatabase {
     const variants = new Map(this.variants).set(varset, variant);
     return new RegisterDatabase(this.name, this.schema, this.layout, variants, this.#observer);
   }
 
-  /** The same database with its domains elsewhere. */
+  /** Returns the same database with its domains at other places. */
   withLayout(layout: Layout): RegisterDatabase {
     return new RegisterDatabase(this.name, this.schema, layout, this.variants, this.#observer);
   }
 
-  /** Whether observe() can ever return another database. */
+  /** True if observe() can ever return another database. */
   get learns(): boolean {
     return this.#observer !== undefined;
   }
 
   /**
-   * The database to go on with after a read: this one, or a new one when the value tells more about the device, such
-   * as where an xHCI controller's registers begin or which GPU it is. Show it every read, in order.
+   * Returns the database to use after a read: this one, or a new one if the value tells more about the device, such as
+   * the start of an xHCI controller's registers or a GPU's chipset. Must be called for every read, in order.
    */
   observe(bar: number, offset: bigint | number, width_bytes: number, value: bigint): RegisterDatabase {
     return this.#observer === undefined ? this : this.#observer(this, bar, Number(offset), width_bytes, value);
   }
 
-  /** The domains that are anywhere in the BARs. */
+  /** Lists the domains in the BARs. */
   domains(): string[] {
     return [...new Set([...this.layout.values()].flat().map((segment) => segment.domain))];
   }
 
-  /** Enums that decide which registers exist in the BARs' domains and of which no variant is chosen. */
+  /** Lists the enums that decide which registers exist in the BARs' domains, and of which no variant is chosen. */
   undecidedVarsets(): string[] {
     return [...new Set(this.domains().flatMap((domain) => [...this.view(domain).undecided]))];
   }
 
-  /** The segment that `offset` is in, or undefined. */
+  /** Finds the segment that holds `offset`, else undefined. */
   segmentAt(bar: number, offset: number): Segment | undefined {
     const segments = this.layout.get(bar);
-    // Nearly every BAR has one.
+    // Nearly every BAR has one segment.
     if (segments === undefined || segments.length === 0) return undefined;
     for (let index = segments.length - 1; index >= 0; index--) {
       const segment = segments[index] as Segment;
@@ -120,8 +120,9 @@ export class RegisterDatabase {
   }
 
   /**
-   * What an access of `width_bytes` at `offset` (bytes from the BAR's start) touches; undefined when the database
-   * has nothing there. `direction` decides where a register for reading and one for writing share an address.
+   * Finds the registers that an access of `width_bytes` at `offset` (bytes from the BAR's start) touches; undefined if
+   * the database has nothing there. `direction` chooses between two registers at one address, one for reading and one
+   * for writing.
    */
   lookup(bar: number, offset: bigint | number, width_bytes: number, direction?: Direction): RegisterMatch | undefined {
     const at = Number(offset);
@@ -131,7 +132,7 @@ export class RegisterDatabase {
       : this.lookupIn(segment.domain, at - segment.start, width_bytes, direction);
   }
 
-  /** As lookup(), in a domain by name. */
+  /** Does the same as lookup() in a domain by name. */
   lookupIn(domain: string, offset: number, width_bytes: number, direction?: Direction): RegisterMatch | undefined {
     return this.#match(domain, offset, width_bytes, direction);
   }
@@ -153,8 +154,8 @@ export class RegisterDatabase {
   }
 
   /**
-   * `value` (of an access as for lookup()) in words, such as `FD | SLU | SPEED=1000MB_S`; undefined when the database
-   * has nothing to add to the number.
+   * Describes `value` (of an access as for lookup()) in words, such as `FD | SLU | SPEED=1000MB_S`; undefined if the
+   * database has nothing to add to the number.
    */
   describe(
     bar: number,
@@ -170,7 +171,7 @@ export class RegisterDatabase {
       : this.describeIn(segment.domain, at - segment.start, width_bytes, value, options);
   }
 
-  /** As describe(), in a domain by name. */
+  /** Does the same as describe() in a domain by name. */
   describeIn(
     domain: string,
     offset: number,
@@ -182,12 +183,12 @@ export class RegisterDatabase {
     return match && this.describeMatch(match, value, options.style);
   }
 
-  /** As describe(), of an answer of lookup(). */
+  /** Does the same as describe() for an answer of lookup(). */
   describeMatch(found: RegisterMatch, value: bigint, style: DescribeStyle = "brief"): string | undefined {
     const match = found as Remembered;
     if (match.wordless) return undefined;
     if (style === "full") return this.#describeMatch(match, value, style);
-    // Polling reads the same again and again.
+    // Polling reads the same value again and again.
     if (match.lastValue !== value) {
       match.lastText = this.#describeMatch(match, value, style);
       match.lastValue = value;
@@ -195,7 +196,7 @@ export class RegisterDatabase {
     return match.lastText;
   }
 
-  /** Answers so far for one domain, width and direction; found without making a key, since every look-up is. */
+  /** Returns the answers so far for one domain, width and direction; without making a key, since every look-up comes here. */
   #matchesOf(
     domain: string,
     width_bytes: number,
@@ -215,7 +216,7 @@ export class RegisterDatabase {
     return matches;
   }
 
-  /** The domain `name`, compiled for the chosen variants. */
+  /** Returns the domain `name`, compiled for the chosen variants. */
   view(name: string): DomainView {
     let view = this.#views.get(name);
     if (view === undefined) {

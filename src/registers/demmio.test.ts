@@ -1,5 +1,5 @@
-// The same mmiotrace log through envytools' demmio and through us, with the same database: the same names of registers,
-// the same fields and values, for GPUs of all times. And some of demmio's answers, kept, for machines without it.
+// envytools' demmio and we decode the same mmiotrace log with the same database: both give the same names of registers,
+// the same fields and values, for GPUs of all generations. Some of demmio's answers are kept for machines without it.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const whyNot = whyNoRnndb() ?? whyNoDemmio();
 
-/** What demmio says of each access: a `NAME = VALUE` a register. */
+/** Parses demmio's answer for each access: a `NAME = VALUE` a register. */
 function demmioAnswers(text: string): string[][] {
   const answers: string[][] = [];
   for (const line of text.split("\n")) {
@@ -28,29 +28,29 @@ function demmioAnswers(text: string): string[][] {
   return answers;
 }
 
-/** What we say of an access: a `NAME = VALUE` a register; only the name where the two can't say the same of the value. */
+/** Makes our answer for an access: a `NAME = VALUE` a register; only the name if the values can't agree. */
 function ourAnswer(database: RegisterDatabase, { width_bytes, offset, value }: GpuAccess): string[] {
   const match = database.lookup(0, offset, width_bytes);
   if (match === undefined) return [`${hexText(offset)} = ${hexText(value)}`];
   const words = database.describe(0, offset, width_bytes, BigInt(value), { style: "full" });
   const first = match.parts[0] as RegisterPart;
-  // It takes what begins inside a register for its beginning.
+  // demmio takes an access that begins inside a register for one at its beginning.
   if (first.registerOffset_bytes > 0) return [`${first.name} = `];
   if (match.parts.length > 1) {
-    // A zero is 0x0 here, as nothing else is beside it.
+    // Here a zero is 0x0, because nothing else is beside it.
     return (words as string).split("; ").map((part) => part.replace(": ", " = ").replace(/ = 0x0$/, " = 0"));
   }
   if (first.register !== undefined) {
     const { kind } = database.view("NV_MMIO").typeOf(first.register);
-    // demmio falls through from booleans to floating-point numbers, and takes what an access doesn't cover for zero.
+    // demmio falls through from booleans to floating-point numbers, and takes bits that an access doesn't cover for zero.
     if ((kind === "boolean" && value > 1) || first.register.width_bits > 8 * width_bytes) return [`${match.name} = `];
   }
   return [`${match.name} = ${words ?? hexText(Number(partOf(BigInt(value), first)))}`];
 }
 
-/** demmio's answer without what it says wrongly: arrays without a name are `(null)` there, and eat an index. */
+/** Corrects demmio's answer: arrays without a name are `(null)` there, and eat an index. */
 function corrected(answer: readonly string[], ours: readonly string[]): string[] {
-  // It gives a name to bytes that no register is at where it splits four of them.
+  // When demmio splits four bytes, it also names bytes without a register.
   const named = answer.length === 1 ? answer : answer.filter((part) => !/^\S+\+0x[0-9a-f]+ = /.test(part));
   return named.map((part, n) => {
     const renamed = part.replace(/\(null\)(\[\w+\])\.(\w+)/, "$2$1");
@@ -58,7 +58,7 @@ function corrected(answer: readonly string[], ours: readonly string[]): string[]
   });
 }
 
-/** Accesses of which demmio's answers and ours differ, with both; and how many were compared as a whole. */
+/** Compares demmio's answers with ours: returns the accesses on which they differ, and the number of whole comparisons. */
 function compare(accesses: readonly GpuAccess[], theirs: readonly (readonly string[])[]) {
   let database = loadDatabase(join(rnndbDirectory, "nv_mmio.xml"), "NV_MMIO");
   let whole = 0;
@@ -77,7 +77,7 @@ function compare(accesses: readonly GpuAccess[], theirs: readonly (readonly stri
   return { different, whole };
 }
 
-// envytools isn't in Debian: demmio itself is asked where somebody has built it; its answers below are checked everywhere.
+// envytools isn't in Debian: demmio itself runs only if somebody has built it; its answers below are checked everywhere.
 if (whyNot === undefined) {
   describe("demmio", () => {
     it.each([0x10, 0x17, 0x35, 0x43, 0x50, 0x84, 0xa3, 0xc0, 0xd9, 0xe4])("names the same on chipset %i", (chipset) => {
@@ -95,7 +95,7 @@ if (whyNot === undefined) {
 }
 
 // Columns: chipset, operation, bytes, offset in BAR 0, value, demmio's answer. Made from the logs above; the values are
-// random, and the names only in as far as demmio tells them.
+// random, and the names only as complete as demmio's.
 describe.skipIf(whyNoRnndb() !== undefined)(`demmio's answers, kept${whyNoRnndb() ? ` (${whyNoRnndb()})` : ""}`, () => {
   const rows = readFileSync(new URL("../../test/data/demmio-answers.tsv", import.meta.url), "utf8")
     .trim()

@@ -7,10 +7,10 @@ import type { Field, ValueType } from "./types.js";
 export type { DescribeStyle, NameOffset } from "./number-words.js";
 
 /**
- * `value` in words, or undefined when words add nothing to its hexadecimal form.
+ * Describes `value` in words; undefined if words add nothing to its hexadecimal form.
  *
- * `seen` has the bits that the access covered; where it doesn't cover a field whole, the field is printed with the
- * numbers of its bits that it does cover.
+ * `seen` has the bits that the access covered; a field that it covers only in part is printed with the numbers of its
+ * covered bits.
  */
 export function describeValue(
   type: ValueType,
@@ -26,7 +26,7 @@ export function describeValue(
   return describeNumber(type, bitsOf(value, 0, type.width_bits - 1), style, nameOffset);
 }
 
-/** Whether values of the type are what they look like: words would add nothing, whatever the value. */
+/** Returns true if words would add nothing to any value of the type. */
 export function isWordless({ kind, shr, add }: ValueType): boolean {
   return kind === "hex" && shr === 0 && add === 0n;
 }
@@ -60,17 +60,17 @@ function describeFields(
 }
 
 /**
- * Fields that follow one another and lie so close together that the words of all of them can be remembered by the value
- * of their bits: most of a register's are flags and small numbers. A wider field is a piece of its own.
+ * Consecutive fields, so close together that the words of all of them can be remembered by the value of their bits: most
+ * fields of a register are flags and small numbers. A wider field is its own piece.
  */
 export interface Piece {
   readonly fields: readonly Field[];
   /** All of the fields' bits. */
   readonly mask: Halves;
-  /** The first of the bits, and how many there are up to the last. */
+  /** The first of the bits, and the number of bits up to the last. */
   readonly low: number;
   readonly span_bits: number;
-  /** By style and by the value of the bits, as far as they were needed; undefined where there would be too many. */
+  /** Words by style and by the value of the bits, filled in on demand; undefined if there would be too many. */
   readonly remembered: Record<DescribeStyle, (string | undefined)[]> | undefined;
 }
 
@@ -106,7 +106,7 @@ function cut(fields: readonly Field[]): Piece[] {
   return pieces;
 }
 
-/** The fields' words, joined; empty where there are none. */
+/** Joins the fields' words; empty if there are none. */
 function pieceWords(piece: Piece, value: Halves, seen: Halves, style: DescribeStyle, nameOffset: NameOffset): string {
   const { mask, low, span_bits, remembered } = piece;
   const whole = ((~seen.low & mask.low) | (~seen.high & mask.high)) === 0;
@@ -157,7 +157,7 @@ function describeField(
   return type.kind === "boolean" && bits === 1 ? name : fieldWords(field, bits, style, nameOffset);
 }
 
-/** What a field's whole value is in words, with its name. */
+/** Describes a field's whole value, with its name. */
 function fieldWords(field: Field, bits: Wide, style: DescribeStyle, nameOffset: NameOffset): string | undefined {
   const { low, high, name, type } = field;
   const equals = style === "full" ? " = " : "=";
@@ -173,7 +173,7 @@ function fieldWords(field: Field, bits: Wide, style: DescribeStyle, nameOffset: 
   return `${name}${equals}${describeNumber(type, bits, style, nameOffset)}`;
 }
 
-/** A field of which the access covered only some bits. */
+/** Describes a field of which the access covered only some bits. */
 function partialField(field: Field, value: Halves, seen: Halves, equals: string): string | undefined {
   let first = field.low;
   while (!bitAt(seen, first)) first++;

@@ -1,4 +1,4 @@
-// One domain on one choice of variants, ready for many look-ups: nodes compiled on first use, answers remembered.
+// One domain for one choice of variants, ready for many look-ups: nodes are compiled on first use, answers remembered.
 import { FormatError } from "../base/errors.js";
 import { compileDomain, type Node, type RegisterDefinition } from "./compile.js";
 import type { Access, DatabaseWarning, DomainDefinition, Place, Schema } from "./files/schema.js";
@@ -6,7 +6,7 @@ import { type Found, find } from "./search.js";
 import { TypeResolver, type ValueType } from "./types.js";
 import { type Selection, VariantResolver } from "./variants.js";
 
-/** Answers remembered before all are forgotten: bounds memory when a log walks over a whole framebuffer. */
+/** Answers remembered before all are forgotten: limits memory when a log walks over a whole framebuffer. */
 const rememberedMax = 1 << 18;
 
 export class DomainView {
@@ -23,7 +23,7 @@ export class DomainView {
     w: new Map(),
   };
 
-  /** `warnings` gets what turns out to be wrong while names are resolved. */
+  /** Faults found while names are resolved go to `warnings`. */
   constructor(schema: Schema, domain: DomainDefinition, selection: Selection, warnings: DatabaseWarning[]) {
     this.domain = domain;
     this.#schema = schema;
@@ -32,13 +32,13 @@ export class DomainView {
     this.#types = new TypeResolver(schema, this.#variants, (place, message) => this.#warn(place, message));
   }
 
-  /** What is at `unit` (an address in the domain's units), or undefined. */
+  /** Finds the register or array at `unit` (an address in the domain's units), else undefined. */
   at(unit: number, access: Access): Found | undefined {
     const remembered = this.#remembered[access];
     const known = remembered.get(unit);
     if (known !== undefined || remembered.has(unit)) return known;
     let found = this.#find(unit, access);
-    // A register that can't be accessed that way is still the best name there is.
+    // A register that can't be accessed that way still gives the best name.
     if (found?.register === undefined && access !== "rw") found = this.at(unit, "rw") ?? found;
     if (remembered.size >= rememberedMax) remembered.clear();
     remembered.set(unit, found);
@@ -71,7 +71,7 @@ export class DomainView {
     return this.#nodes;
   }
 
-  /** Enums that decide what exists here and of which no variant was chosen; complete once everything is compiled. */
+  /** Enums that decide which elements exist here and of which no variant was chosen; complete once all is compiled. */
   get undecided(): ReadonlySet<string> {
     void this.nodes;
     return this.#variants.undecided;

@@ -1,4 +1,4 @@
-// One look-up in detail, for people: the register, its fields, what a value in them means.
+// Explains one look-up in detail, for people: the register, its fields, the meaning of a value in them.
 
 import type { Direction, RegisterDatabase } from "./database.js";
 import type { DescribeStyle } from "./describe.js";
@@ -17,7 +17,7 @@ export interface ExplainedPart {
   width_bits: number | undefined;
   access: string | undefined;
   brief: string | undefined;
-  /** The access's value as far as it falls into this register. */
+  /** The part of the access's value that falls into this register. */
   value: bigint | undefined;
   meaning: string | undefined;
   fields: ExplainedField[];
@@ -29,14 +29,14 @@ export interface Explanation {
 }
 
 export interface ExplainOptions {
-  /** The register's own width unless given. */
+  /** The access's width; default: the register's own. */
   width_bytes: number | undefined;
   value: bigint | undefined;
   direction: Direction | undefined;
   style: DescribeStyle;
 }
 
-/** What is at `offset` of `bar`, or undefined when the database has nothing there. */
+/** Explains the registers at `offset` of `bar`; undefined if the database has nothing there. */
 export function explain(
   database: RegisterDatabase,
   bar: number,

@@ -1,5 +1,5 @@
-// Register databases, damaged and hostile: what is wrong with them is a FormatError with a line or a byte's offset, or a
-// warning; never anything else, and in bounded time and memory. parser.test.ts has the faults one by one.
+// Damaged and hostile register databases: each fault is a FormatError with a line or a byte's offset, or a warning; never
+// anything else, and in bounded time and memory. parser.test.ts has the faults one by one.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -20,7 +20,7 @@ const parse = (name: string): Schema => {
   return parseDatabase(path, new ImportPath(path, builtInDirectory, ""));
 };
 
-/** What `work` throws that a user can act on, or undefined; anything else is thrown on. */
+/** Returns the UserError that `work` throws, or undefined; throws any other error on. */
 function failure(work: () => void): UserError | undefined {
   try {
     work();
@@ -31,7 +31,7 @@ function failure(work: () => void): UserError | undefined {
   }
 }
 
-/** Uses everything a schema has: all domains looked up, described and listed here and there. */
+/** Uses all of a schema: looks up, describes and lists registers of all domains at many places. */
 function use(schema: Schema): void {
   const widths = [1, 2, 4, 8, 64];
   const offsets = [0, 1, 4, 0x10, 0xff, 0x1000, 2 ** 31, 2 ** 32 + 4, 2 ** 52];
@@ -104,7 +104,7 @@ const tags = [
   ...["reg8", "reg16", "reg32", "reg64", "doc", "brief", "unknown"],
 ];
 
-/** Elements of the format with attributes of the format, put together without regard to what may go where. */
+/** Elements and attributes of the format, combined without regard to its rules. */
 const element = fc.letrec<{ element: string; inside: string }>((tie) => ({
   element: fc
     .tuple(

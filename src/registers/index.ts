@@ -1,4 +1,4 @@
-// What the rest of the project uses of the register databases.
+// The interface of the register databases for the rest of the project.
 
 export { chooseDatabase, withVariants } from "./choose.js";
 export { type DescribeOptions, type Direction, RegisterDatabase } from "./database.js";

@@ -1,4 +1,4 @@
-// Lists a domain's registers: each once, with how often it is repeated.
+// Lists a domain's registers: each once, with the number of its copies.
 import type { Node } from "./compile.js";
 import type { DomainView } from "./domain-view.js";
 
@@ -15,7 +15,7 @@ export interface ListedRegister {
   brief: string | null;
 }
 
-/** The registers of a domain that begins at `start` in `bar`, by offset. */
+/** Lists the registers of a domain that begins at `start` in `bar`, by offset. */
 export function listRegisters(view: DomainView, bar: number, start: number): ListedRegister[] {
   const unit_bytes = view.domain.width_bits / 8;
   const found: ListedRegister[] = [];

@@ -1,4 +1,4 @@
-// What one access touches: the registers, or parts of them, that its bytes fall into.
+// Finds the registers, or parts of them, that one access touches.
 import { type Halves, maskBetween } from "./bits.js";
 import type { RegisterDefinition } from "./compile.js";
 import { isWordless } from "./describe.js";
@@ -8,10 +8,10 @@ import type { ValueType } from "./types.js";
 
 /** The part of an access that falls into one register. */
 export interface RegisterPart {
-  /** `PFIFO.CACHE[0x1].PUSH0`, `CAP+0x4`, `PFIFO+0x123` where the database knows only the block. */
+  /** `PFIFO.CACHE[0x1].PUSH0`, `CAP+0x4`; `PFIFO+0x123` if the database knows only the block. */
   readonly name: string;
   readonly register: RegisterDefinition | undefined;
-  /** Where in the access, and in the register, the part begins; and how long it is. */
+  /** The part's offset in the access and in the register, and its length. */
   readonly accessOffset_bytes: number;
   readonly registerOffset_bytes: number;
   readonly width_bytes: number;
@@ -25,21 +25,21 @@ export interface RegisterMatch {
   readonly parts: readonly RegisterPart[];
 }
 
-/** A match as it is remembered: with the types of its parts, and the value that was last put into words. */
+/** A remembered match: with the types of its parts, and the value last put into words. */
 export interface Remembered extends RegisterMatch {
   types: (ValueType | undefined)[];
-  /** Whether a value can't be put into words at all: one register, plain numbers. */
+  /** Values can't be put into words at all: one register, plain numbers. */
   wordless: boolean;
   lastValue: bigint;
   lastText: string | undefined;
 }
 
-/** The part's bits of an access's value. */
+/** Returns a part's bits of an access's value. */
 export function partOf(value: bigint, part: RegisterPart): bigint {
   return BigInt.asUintN(part.width_bytes * 8, value >> BigInt(part.accessOffset_bytes * 8));
 }
 
-/** The registers that `width_bytes` at `offset` (bytes from the domain's start) fall into, or undefined. */
+/** Finds the registers of `width_bytes` at `offset` (bytes from the domain's start), or undefined. */
 export function matchParts(
   view: DomainView,
   offset: number,
@@ -67,7 +67,7 @@ export function matchParts(
   const name = parts.map((part) => part.name).join(",");
   const types = parts.map((part) => (part.register === undefined ? undefined : view.typeOf(part.register)));
   const wordless = types.length === 1 && (types[0] === undefined || isWordless(types[0]));
-  // No access has this value, so that the first is always put into words.
+  // No access has this value, so the first one is always put into words.
   return { name, parts, types, wordless, lastValue: -1n, lastText: undefined };
 }
 
@@ -83,7 +83,7 @@ function partAt(
   return { name, register, accessOffset_bytes, registerOffset_bytes, width_bytes, seen };
 }
 
-/** The same, where they are in the register. */
+/** The same bits at their place in the register. */
 export function inRegister(value: bigint, part: RegisterPart): bigint {
   return partOf(value, part) << BigInt(part.registerOffset_bytes * 8);
 }

@@ -1,18 +1,18 @@
-// Puts a number that a register or field holds into words, by its type: hexadecimal, decimal, an enum's name, ….
+// Describes a register's or field's number by its type: hexadecimal, decimal, an enum's name, ….
 import { assertUnreachable } from "../base/assert.js";
 import { type Halves, halvesOf, hexText, normalize, type Wide, wholeOf } from "./bits.js";
 import type { ValueType } from "./types.js";
 
 /**
- * `brief`: `FD | SLU | SPEED=1000MB_S`; fields that are plainly zero are left out.
- * `full`: every field that isn't a cleared flag, and braces, as envytools prints it: `{ FD | SLU | SPEED = 1000MB_S }`.
+ * `brief`: `FD | SLU | SPEED=1000MB_S`; without fields that are plainly zero.
+ * `full`: all fields except cleared flags, in braces, as envytools prints them: `{ FD | SLU | SPEED = 1000MB_S }`.
  */
 export type DescribeStyle = "brief" | "full";
 
 /** Names the register at an offset in a domain, for values that are such offsets. */
 export type NameOffset = (domain: string, offset: number) => string | undefined;
 
-/** `bits`, as they are stored, in words; the brief ones say where they break the type's limits. */
+/** Describes the stored `bits`; the brief style tells if they break the type's limits. */
 export function describeNumber(type: ValueType, bits: Wide, style: DescribeStyle, nameOffset: NameOffset): string {
   const text = numberText(type, bits, style, nameOffset);
   if (style === "full" || !type.limited) return text;
@@ -61,19 +61,19 @@ function numberText(type: ValueType, bits: Wide, style: DescribeStyle, nameOffse
   }
 }
 
-/** What the stored bits stand for. */
+/** Converts the stored bits to the real value. */
 function realValue(type: ValueType, bits: Wide): Wide {
   if (type.shr === 0 && type.add === 0n) return bits;
   if (typeof bits === "number" && type.add === 0n && type.width_bits + type.shr <= 53) return bits * 2 ** type.shr;
   return normalize(BigInt.asUintN(64, (BigInt(bits) << BigInt(type.shr)) + type.add));
 }
 
-/** The same for the whole of a bitset. */
+/** The same for a whole bitset. */
 export function moved(type: ValueType, value: Halves): Halves {
   return halvesOf(BigInt.asUintN(64, (wholeOf(value) << BigInt(type.shr)) + type.add));
 }
 
-/** IEEE 754 binary16, binary32 or binary64; undefined for other widths. */
+/** Converts IEEE 754 binary16, binary32 or binary64; undefined for other widths. */
 function floatOf(width_bits: number, bits: bigint): number | undefined {
   const view = new DataView(new ArrayBuffer(8));
   if (width_bits === 64) {
@@ -93,7 +93,7 @@ function floatOf(width_bits: number, bits: bigint): number | undefined {
   return exponent === 0 ? sign * fraction * 2 ** -14 : sign * (1 + fraction) * 2 ** (exponent - 15);
 }
 
-/** As C's `%f` prints it. */
+/** Formats a number as C's `%f` does. */
 function fixedPoint(value: number): string {
   if (Number.isNaN(value)) return "nan";
   if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";

@@ -1,9 +1,9 @@
-// What devices tell about themselves in their first answers, and what follows from it for their registers.
+// Devices tell about themselves in their first answers: derives the places and variants of their registers.
 import type { Observer, RegisterDatabase, Segment } from "./database.js";
 
 /**
- * xHCI: the capability registers at the start of BAR 0 say where the others begin (xHCI 1.2, section 5.3).
- * Until they have been read, only they are known.
+ * xHCI: the capability registers at the start of BAR 0 give the places of the others (xHCI 1.2, section 5.3). Until
+ * they have been read, only they are known.
  */
 export const observeXhci: Observer = (database, bar, offset, width_bytes, value) => {
   if (bar !== 0 || offset >= 0x20) return database;
@@ -16,7 +16,7 @@ export const observeXhci: Observer = (database, bar, offset, width_bytes, value)
   return database;
 };
 
-/** Puts a domain at `start` in BAR 0. All ones or zero come from a device that is gone, or was never there. */
+/** Puts a domain at `start` in BAR 0. All ones or zero come from a device that is gone or was never present. */
 function place(database: RegisterDatabase, domain: string, start: number): RegisterDatabase {
   const segments = database.layout.get(0) ?? [];
   if (start === 0 || start >= 0xff_ffff) return database;
@@ -29,7 +29,7 @@ function place(database: RegisterDatabase, domain: string, start: number): Regis
 /** The domain of BAR 0 in envytools' database. */
 export const nvidiaDomain = "NV_MMIO";
 
-/** nVidia's GPUs: the register at offset 0 says which one it is. */
+/** nVidia's GPUs: the register at offset 0 identifies the GPU. */
 export const observeNvidia: Observer = (database, bar, offset, width_bytes, value) => {
   if (bar !== 0 || offset !== 0 || width_bytes !== 4 || database.variants.has("chipset")) return database;
   const variant = nvidiaVariant(Number(BigInt.asUintN(32, value)));
@@ -39,13 +39,13 @@ export const observeNvidia: Observer = (database, bar, offset, width_bytes, valu
   return variant !== undefined && known === true ? database.withVariant("chipset", variant) : database;
 };
 
-/** The variant (its name, or its number) that the identification register's value stands for. */
+/** Returns the variant (its name, or its number) for the identification register's value. */
 export function nvidiaVariant(raw: number): string | undefined {
   if (raw === 0 || raw === 0xffff_ffff) return undefined;
-  // From NV10 on, bit 7 is set and bit 31 isn't; the other way round the GPU's end is the other one.
+  // From NV10 on, bit 7 is set and bit 31 isn't; the opposite means that the GPU has the other byte order.
   const id = (raw & 0x8000_0080) >>> 0 === 0x8000_0000 ? swapped(raw) : raw;
-  // Bits 20 to 28 are the chipset's number then. The oldest had the maker in bit 28 and less than 6 above bit 20, and no
-  // chipset is 0x100 to 0x105.
+  // Then bits 20 to 28 are the chipset's number. The oldest GPUs had the maker in bit 28 and less than 6 above bit 20,
+  // and no chipset is 0x100 to 0x105.
   const chipset = (id >>> 20) & 0x1ff;
   if ((id & 0x0f00_0000) !== 0 || chipset >= 0x106) return `0x${chipset.toString(16)}`;
   // NV4 and NV5 have a 4 in bits 12 to 15 …

@@ -1,4 +1,4 @@
-// Where a PCI function's configuration space says that register blocks lie: virtio's structures, the MSI-X table.
+// Reads the places of register blocks from a PCI function's configuration space: virtio's structures, the MSI-X table.
 import type { Layout, Segment } from "./database.js";
 
 /** Capability identifiers and offsets: PCI Local Bus Specification 3.0, section 6.7 and appendix H. */
@@ -7,7 +7,7 @@ const statusHasCapabilities = 0x10;
 const firstCapability = 0x34;
 const capabilityVendor = 0x09;
 const capabilityMsix = 0x11;
-/** A list longer than this goes in circles. */
+/** A longer list must be a circle. */
 const capabilitiesMax = 48;
 
 /** VIRTIO 1.2, section 4.1.4: `cfg_type` of the structures that are in a BAR. */
@@ -19,8 +19,8 @@ const virtioDomains = new Map([
 ]);
 
 /**
- * The layout that the 256 (or more) bytes of configuration space `config` describe, of domains that `has` knows.
- * `virtio` says whether vendor capabilities are virtio's. Empty when there is nothing of the kind.
+ * Returns the layout described by the 256 (or more) bytes of configuration space `config`, for domains that `has` knows.
+ * `virtio`: vendor capabilities are virtio's. Empty if there are no such blocks.
  */
 export function layoutFromConfig(config: Uint8Array, virtio: boolean, has: (domain: string) => boolean): Layout {
   const layout = new Map<number, Segment[]>();
@@ -48,7 +48,7 @@ export function layoutFromConfig(config: Uint8Array, virtio: boolean, has: (doma
   return layout;
 }
 
-/** `layout` with the segments of `more` in it; where both place a domain, `more` holds. */
+/** Adds the segments of `more` to `layout`; if both place a domain, `more` wins. */
 export function mergeLayouts(layout: Layout, more: Layout): Layout {
   const placed = new Set([...more.values()].flat().map((segment) => segment.domain));
   const merged = new Map<number, Segment[]>();
@@ -65,7 +65,7 @@ export function mergeLayouts(layout: Layout, more: Layout): Layout {
   return merged;
 }
 
-/** The offsets of all capabilities. */
+/** Returns the offsets of all capabilities. */
 function capabilities(config: Uint8Array): number[] {
   const found: number[] = [];
   if ((byteAt(config, statusOffset) & statusHasCapabilities) === 0) return found;

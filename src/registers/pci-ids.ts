@@ -1,4 +1,4 @@
-// PCI device numbers of the built-in databases. The Ethernet ones are those that Linux' drivers claim.
+// PCI device numbers of the built-in databases. Those of Ethernet devices are claimed by Linux's drivers.
 
 export const intel = 0x8086;
 export const redHat = 0x1af4;
@@ -37,10 +37,10 @@ const transitionalTypes = new Map([
   [0x1009, 9],
 ]);
 
-/** Types that virtio-pci.xml knows the configuration of, or that have none. */
+/** Types whose configuration virtio-pci.xml knows, or that have none. */
 const knownTypes = new Set([1, 2, 3, 4, 5, 8, 9, 16, 18, 19, 20, 23, 24, 25, 26, 27]);
 
-/** The variant of virtio-pci.xml that a device's number stands for. */
+/** Returns the variant of virtio-pci.xml for a device's number. */
 export function virtioVariant(device: number): readonly [string, string] | undefined {
   const type = transitionalTypes.get(device) ?? device - 0x1040;
   return knownTypes.has(type) ? ["virtio-device", type.toString()] : undefined;

@@ -1,4 +1,4 @@
-// The built-in databases against devices that others built: QEMU's, asked for registers whose values their
+// The built-in databases against devices that others built: reads registers of QEMU's devices whose values their
 // specifications or QEMU's documentation fix. The function's own PCI numbers choose the database.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { QtestMachine, whyNoQemu } from "../../dev/test-support/qemu-registers.js";
@@ -50,7 +50,7 @@ describe.skipIf(whyNot !== undefined)(`QEMU's devices${note}`, () => {
     return address;
   }
 
-  /** Reads a register found by its name; returns what the database says of the value. */
+  /** Reads a register found by its name; returns the database's description of the value. */
   async function read(device: Device, bar: number, name: string, width_bytes: 1 | 2 | 4 | 8 = 4): Promise<string> {
     const database = databases.get(device) as RegisterDatabase;
     const offset = offsetOf(database, bar, name);
@@ -72,7 +72,7 @@ describe.skipIf(whyNot !== undefined)(`QEMU's devices${note}`, () => {
     // The EEPROM's first word is the address' first two bytes.
     await write(device, 0, "EERD", 0x0001n);
     expect(await read(device, 0, "EERD")).toBe("DONE | DATA=0x5452");
-    // PHY 1, register 2: the identifier's upper half of the PHY that QEMU's 82540EM has.
+    // PHY 1, register 2: upper half of the identifier of QEMU's 82540EM's PHY.
     await write(device, 0, "MDIC", 0x0822_0000n);
     expect(await read(device, 0, "MDIC")).toBe("DATA=0x141 | REG=PHY_ID1 | PHY=1 | OP=READ | READY");
     await write(device, 0, "IMS", 0x0000_009dn);
@@ -135,7 +135,7 @@ describe.skipIf(whyNot !== undefined)(`QEMU's devices${note}`, () => {
   it("xhci, whose parts are known once it has said where they are", async () => {
     const device = devices[4];
     expect(databases.get(device)?.lookup(0, 0x44, 4)).toBeUndefined();
-    // As drivers do: both at once.
+    // Reads both at once, as drivers do.
     expect(await read(device, 0, "CAPLENGTH")).toBe("CAPLENGTH: 0x40; HCIVERSION: 0x100");
     for (const name of ["HCCPARAMS1", "DBOFF", "RTSOFF"]) await read(device, 0, name);
     expect(await read(device, 0, "HCSPARAMS1")).toBe("MAX_SLOTS=64 | MAX_INTRS=16 | MAX_PORTS=8");
@@ -167,9 +167,9 @@ describe.skipIf(whyNot !== undefined)(`QEMU's devices${note}`, () => {
     // Bit 32: VIRTIO_F_VERSION_1.
     await write(device, 4, "DEVICE_FEATURE_SELECT", 1n);
     expect(BigInt(await read(device, 4, "DEVICE_FEATURE")) & 1n).toBe(1n);
-    // The built-in layout, for traces without capabilities, is what QEMU has.
+    // The built-in layout, for traces without capabilities, is QEMU's.
     expect(starts(databases.get(device), 4)).toEqual(starts(findDatabase(0x1af4, 0x1041), 4));
-    // This one's capabilities say more: notifications a page apart take up more room.
+    // This device's notifications lie a page apart and take up more room.
     expect(starts(databases.get(devices[7]), 4)).toEqual(starts(databases.get(device), 4));
   });
 
@@ -190,7 +190,7 @@ function starts(database: RegisterDatabase | undefined, bar: number): unknown {
   return database?.layout.get(bar)?.map(({ domain, start }) => [domain, start]);
 }
 
-/** Where the register called `name` is; there is no reverse look-up, and a BAR's start is small. */
+/** Finds the register called `name` by trying all offsets: there is no reverse look-up, and a BAR's start is small. */
 function offsetOf(database: RegisterDatabase, bar: number, name: string): number {
   for (let offset = 0; offset < 0x1_0000; offset++) {
     if (database.lookup(bar, offset, 1)?.name === name) return offset;

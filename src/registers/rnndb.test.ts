@@ -1,5 +1,5 @@
-// envytools' own database, 130 files: all of it loads, and what is wrong with it is its own fault, shown so without
-// our parser. Names are compared with what its XML says, read by eye, and with trying every copy of every element.
+// envytools' own database, 130 files: all of it loads, and its faults are its own, which is shown without our parser.
+// Names are compared with its XML, read by eye, and with a search through every copy of every element.
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ import { nvidiaVariant } from "./observers.js";
 const whyNot = whyNoRnndb();
 const note = whyNot === undefined ? "" : ` (${whyNot})`;
 
-/** Names that a file's text mentions in `<tag … attribute="NAME"`. */
+/** Finds the names that a file's text mentions in `<tag … attribute="NAME"`. */
 function mentioned(path: string, tag: string, attribute: string): string[] {
   const text = readFileSync(path, "utf8").replace(/<!--.*?-->/gs, "");
   return [...text.matchAll(new RegExp(`<${tag}\\b[^>]*?\\s${attribute}="([^"]*)"`, "gs"))].map(
@@ -26,7 +26,7 @@ describe.skipIf(whyNot !== undefined)(`rnndb${note}`, () => {
   const names = files.filter((name) => name.endsWith(".xml")).sort();
   const root = (name: string) => join(rnndbDirectory, name);
 
-  /** The files that `name` imports, itself included, found by its text alone; all are named from the root. */
+  /** Finds the files that `name` imports, itself included, by its text alone; all are named from the root. */
   function closure(name: string, found = new Set<string>()): Set<string> {
     if (found.has(name) || !names.includes(name)) return found;
     found.add(name);
@@ -49,7 +49,7 @@ describe.skipIf(whyNot !== undefined)(`rnndb${note}`, () => {
         const match = /^there is no (type|group) (\S+)$/.exec(fault.message);
         expect(match, `${name}: ${fault.file}:${fault.line}: ${fault.message}`).not.toBeNull();
         const [, kind, missing] = match as unknown as [string, string, string];
-        // The line does say it …
+        // The line has the name …
         const line = readFileSync(fault.file, "utf8").split("\n")[fault.line - 1];
         expect(line).toContain(`"${missing}"`);
         // … and among all files only some that aren't imported define it.
@@ -63,7 +63,7 @@ describe.skipIf(whyNot !== undefined)(`rnndb${note}`, () => {
         faulty.set(name, (faulty.get(name) ?? 0) + 1);
       }
     }
-    // 16 files, 84 faults; a change here is a change in what is understood.
+    // 16 files, 84 faults; a change here means that the parser understands something differently.
     expect([...faulty].map(([name, count]) => `${name} ${count}`)).toMatchSnapshot();
   });
 
@@ -91,7 +91,7 @@ describe.skipIf(whyNot !== undefined)(`rnndb${note}`, () => {
   });
 
   it.each([
-    // Register or block, value, and its meaning as envytools prints it; read off the XML files by hand.
+    // Register or block, value, and its meaning as envytools prints it; taken from the XML files by hand.
     [
       "NV1",
       0x000000,

@@ -1,4 +1,4 @@
-// Names by address: arrays, stripes, groups, copies, first match; and against trying every copy of everything.
+// Names by address: arrays, stripes, groups, copies, first match; compared with a search through every copy.
 import { describe, expect, it } from "vitest";
 import { databaseOf, temporaryFolder } from "../../dev/test-support/made-up-files.js";
 import type { Node } from "./compile.js";
@@ -65,7 +65,7 @@ describe("names", () => {
     [0x12_3408, 1, "ENDLESS[0x1224].R"],
   ])("0x%i", (offset, width_bytes, name) => {
     expect(database.lookup(0, offset, width_bytes)?.name).toBe(name);
-    // The second time from memory, and for a bigint too.
+    // The second time the answer is remembered; a bigint works, too.
     expect(database.lookup(0, BigInt(offset), width_bytes)?.name).toBe(name);
   });
 
@@ -128,7 +128,7 @@ describe("against trying everything", () => {
   });
 });
 
-/** The definition, word by word, without any arithmetic that skips: each copy of each node in order. */
+/** Implements the definition literally, without shortcuts: tries each copy of each node in order. */
 function tryEverything(nodes: readonly Node[], address: number, indices = ""): string | undefined {
   for (const node of nodes) {
     for (let copy = 0; copy < node.length; copy++) {
@@ -136,7 +136,7 @@ function tryEverything(nodes: readonly Node[], address: number, indices = ""): s
       const index = node.indexed ? `[${copy === 0 ? "0" : `0x${copy.toString(16)}`}]` : "";
       const inside = address - start;
       if (node.kind === "register") {
-        // A copy ends where the next begins, even when it is wider.
+        // A copy ends at the start of the next, even if it is wider.
         const size = node.stride > 0 ? Math.min(node.size, node.stride) : node.size;
         if (inside >= 0 && inside < size) {
           return `${node.name}${indices}${index}${inside === 0 ? "" : `+0x${inside.toString(16)}`}`;

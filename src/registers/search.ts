@@ -1,30 +1,30 @@
-// Finds the register at an address among compiled nodes. The first match in the order of definition holds, and names
-// are built as envytools' decoder does: `ARRAY[0x1].REGISTER[0x2]`, `REGISTER+0x1` inside a register, `ARRAY[0x1]+0x20`
-// where an array has nothing at the address. Arrays without a name add none.
+// Finds the register at an address among compiled nodes. The first match in the order of definition wins. Names are
+// built as in envytools' decoder: `ARRAY[0x1].REGISTER[0x2]`, `REGISTER+0x1` inside a register, `ARRAY[0x1]+0x20` if an
+// array has nothing at the address. Arrays without a name add none.
 import type { Node, RegisterDefinition } from "./compile.js";
 import { type Access, Limits } from "./files/schema.js";
 
 export interface Found {
   name: string;
-  /** Undefined where only an array claims the address. */
+  /** Undefined if only an array claims the address. */
   register: RegisterDefinition | undefined;
-  /** Units from the register's, or the array element's, start. */
+  /** Units from the start of the register or of the array element. */
   skip: number;
 }
 
-/** Nodes that may still be looked at for the address that is being looked for. */
+/** Number of nodes that may still be visited in this search. */
 let visitsLeft = 0;
 
 /**
- * What is at `address`; `access` other than "rw" passes over registers that can't be accessed that way.
- * Throws RangeError where that takes too long to find out: copies upon copies lie over each other.
+ * Finds the register or array at `address`; `access` other than "rw" skips registers that can't be accessed that way.
+ * Throws RangeError if the search takes too long, because very many copies overlap.
  */
 export function find(nodes: readonly Node[], address: number, access: Access): Found | undefined {
   visitsLeft = Limits.visitsMax;
   return findIn(nodes, address, "", access);
 }
 
-/** `indices`: those of unnamed stripes around, to be put behind the first name inside. */
+/** `indices`: those of unnamed stripes around, which go after the first name inside. */
 function findIn(nodes: readonly Node[], address: number, indices: string, access: Access): Found | undefined {
   visitsLeft -= nodes.length + 1;
   if (visitsLeft < 0) throw new RangeError(`more than ${Limits.visitsMax} elements may be at one address`);
@@ -62,7 +62,7 @@ function inArray(node: Node, address: number, indices: string, access: Access): 
   if (inner !== undefined) {
     return node.name === undefined ? inner : { ...inner, name: `${node.name}${own}.${inner.name}` };
   }
-  // An array without a name has nothing to show for an address that no register of it is at.
+  // An array without a name gives no name for an address without a register.
   if (node.name === undefined) return undefined;
   return { name: `${node.name}${own}+${skip === 0 ? "0" : `0x${skip.toString(16)}`}`, register: undefined, skip };
 }
@@ -88,7 +88,7 @@ function inStripe(node: Node, address: number, indices: string, access: Access):
   return undefined;
 }
 
-/** The copy of a register or array that `address` is in, when copies take up `size` each. */
+/** Finds the copy of a register or array that holds `address`; each copy takes up `size`. */
 function copyAt(node: Node, address: number, size: number): { index: number; start: number } | undefined {
   if (node.offsets !== undefined) {
     let best: { index: number; start: number } | undefined;

@@ -1,4 +1,4 @@
-// The variants that somebody chose, as indices into their enums.
+// Converts chosen variants to indices into their enums.
 import { UsageError } from "../base/errors.js";
 import { normalize } from "./bits.js";
 import type { Schema } from "./files/schema.js";

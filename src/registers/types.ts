@@ -1,5 +1,4 @@
-// What a value means: resolves a register's or bit field's type (by name or inline) to something describe.ts can read
-// values with.
+// Resolves a register's or bit field's type (by name or inline) into a form with which describe.ts can describe values.
 
 import { FormatError } from "../base/errors.js";
 import { type Halves, maskBetween, normalize, type Wide } from "./bits.js";
@@ -31,14 +30,14 @@ export interface ValueType {
   min: bigint | undefined;
   max: bigint | undefined;
   align: bigint | undefined;
-  /** Whether there is any of min, max, align. */
+  /** It has min, max or align. */
   limited: boolean;
   radix: number;
   /** `enum`: names by value. */
   names: Map<Wide, string>;
   /** `bitset`. */
   fields: Field[];
-  /** The fields as describe.ts walks through them; made on first use. */
+  /** The fields in describe.ts's form; made on first use. */
   pieces?: readonly Piece[];
   /** `offset`: the domain that the value is an offset in. */
   domain: string | undefined;
@@ -52,12 +51,12 @@ export class TypeResolver {
   readonly #schema: Schema;
   readonly #variants: VariantResolver;
   readonly #warn: (place: { file: string; line: number }, message: string) => void;
-  /** Named types on the way down; one inside itself ends there. */
+  /** Named types that are being resolved; one inside itself ends there. */
   readonly #open: string[] = [];
   /** Fields and values of the type that is being resolved, and of all so far. */
   #parts = 0;
   #partsOfAll = 0;
-  /** Of named types that don't depend on their users. */
+  /** Resolved named types that don't depend on their users. */
   readonly #shared = new Map<string, { names: Map<Wide, string>; fields: Field[]; parts: number }>();
 
   constructor(
@@ -70,7 +69,7 @@ export class TypeResolver {
     this.#warn = warn;
   }
 
-  /** The type of a value of `width_bits` that is defined at `place`, in `scope`. Throws FormatError where it is endless. */
+  /** Resolves the type of a value of `width_bits`, defined at `place`, in `scope`. Throws FormatError if it is endless. */
   resolve(
     definition: TypeDefinition,
     width_bits: number,
@@ -124,7 +123,7 @@ export class TypeResolver {
     const warn = (message: string): void => this.#warn(place, message);
     if (enumeration !== undefined) {
       type.kind = "enum";
-      // An inline one is as if written here; another one's variants are its own affair.
+      // An inline enum counts as written here; a named one has its own variants.
       const { inline, values } = enumeration;
       const inner = this.#scopeOf(enumeration, inline ? scope : outermost, warn);
       if (inner === undefined) return;
@@ -172,7 +171,7 @@ export class TypeResolver {
     }
   }
 
-  /** Gives `type` what `make` makes, or made the last time. */
+  /** Gives `type` the result of `make`, or of its earlier call. */
   #share(
     key: string,
     type: ValueType,
@@ -184,7 +183,7 @@ export class TypeResolver {
       const before = this.#parts;
       made = { ...make(), parts: 0 };
       made.parts = this.#parts - before;
-      // Inside another type one of its own parts may have been left out, because that contains itself.
+      // Inside another type, one of its own parts may have been left out because it contains itself.
       if (this.#open.length <= 1) this.#shared.set(key, made);
     } else {
       this.#count(made.parts, place, true);
@@ -193,7 +192,7 @@ export class TypeResolver {
     type.fields = made.fields;
   }
 
-  /** Throws FormatError where a type has more parts than any may. */
+  /** Counts parts; throws FormatError if a type has too many. */
   #count(parts: number, place: { file: string; line: number }, shared = false): void {
     this.#parts += parts;
     if (!shared) this.#partsOfAll += parts;
@@ -214,7 +213,7 @@ export class TypeResolver {
     this.#open.push(name);
   }
 
-  /** A type that names its own varset means it for what is inside, whatever prefix there is around. */
+  /** Returns a type's scope: its own varset applies to everything inside, regardless of any prefix around it. */
   #scopeOf(
     named: { variants: string | undefined; varset: string | undefined; prefix: string | undefined },
     outer: Scope,
@@ -245,7 +244,7 @@ export class TypeResolver {
       if (inner === undefined || definition.value === undefined) continue;
       this.#count(1, definition);
       const value = normalize(definition.value);
-      // Of two names for one value the first holds.
+      // Of two names for one value the first wins.
       if (!names.has(value)) names.set(value, definition.name);
     }
     return names;

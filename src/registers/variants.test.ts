@@ -1,4 +1,4 @@
-// Which variants things exist on: ranges, inheritance, choice.
+// The variants on which items exist: ranges, inheritance, choice.
 import { describe, expect, it } from "vitest";
 import { databaseOf, temporaryFolder } from "../../dev/test-support/made-up-files.js";
 import { withVariants } from "./choose.js";
@@ -54,7 +54,7 @@ describe("inheritance", () => {
      </domain>`,
   );
 
-  it("what is inside exists at most where its surroundings do", () => {
+  it("an inner item exists at most on its surroundings' variants", () => {
     const names = (chip: string) =>
       [0, 1, 2].map((offset) => database.withVariant("chip", chip).lookup(0, offset, 1)?.name);
     expect(names("A")).toEqual([undefined, undefined, undefined]);

@@ -1,18 +1,18 @@
-// Which variants an item exists on: ranges over an enum's values, inherited from what it lies in, checked against the
-// variants that were chosen.
+// Determines the variants on which an item exists: ranges over an enum's values, inherited from the items around it,
+// compared with the chosen variants.
 import { FormatError } from "../base/errors.js";
 import { type EnumDefinition, Limits, type Schema, type VariantAttributes } from "./files/schema.js";
 
-/** The variant chosen of each enum: the enum's name → the index of its value. Enums not in it aren't decided. */
+/** The chosen variants: an enum's name → the index of its value. Enums not in it are undecided. */
 export type Selection = ReadonlyMap<string, number>;
 
-/** What an item inherits from those around it. */
+/** The part of variants that an item inherits from those around it. */
 export interface Scope {
   /** The enum that the innermost prefix names: the default one for variants. */
   readonly prefixEnum: string | undefined;
-  /** The enum for variants where there is no prefix. */
+  /** The enum for variants without a prefix. */
   readonly varset: string | undefined;
-  /** For each enum that anything around (or the item itself) restricts: bit n set where value n is included. */
+  /** For each enum that the item, or one around it, restricts: bit n is set if value n is included. */
   readonly sets: ReadonlyMap<string, bigint>;
 }
 
@@ -24,10 +24,10 @@ export type Warn = (message: string) => void;
 export class VariantResolver {
   readonly #schema: Schema;
   readonly #selection: Selection;
-  /** Ranges already worked out, by enum and text. */
+  /** Sets of known ranges, by enum and text. */
   readonly #ranges = new Map<string, bigint>();
   readonly #missing = new Set<string>();
-  /** Enums that decide on something and of which no variant is chosen. */
+  /** Enums that decide something and of which no variant is chosen. */
   readonly undecided = new Set<string>();
 
   constructor(schema: Schema, selection: Selection) {
@@ -35,7 +35,7 @@ export class VariantResolver {
     this.#selection = selection;
   }
 
-  /** The scope inside `item`, which lies in `outer`; undefined when it doesn't exist on the chosen variants, or on any. */
+  /** Returns the scope inside `item`, which is in `outer`; undefined if it doesn't exist on the chosen variants, or on any. */
   enter(outer: Scope, item: VariantAttributes, warn: Warn): Scope | undefined {
     if (item.variants === undefined && item.varset === undefined && item.prefix === undefined) {
       return outer.prefixEnum === undefined || outer.varset === undefined ? outer : { ...outer, varset: undefined };
@@ -64,7 +64,7 @@ export class VariantResolver {
     return { prefixEnum, varset, sets: new Map(outer.sets).set(by, set) };
   }
 
-  /** The enum of that name; warns about a missing one once, since a whole database may hang on it. */
+  /** Returns the enum of that name; warns about a missing one only once, since a whole database may depend on it. */
   #enum(name: string, warn: Warn): EnumDefinition | undefined {
     const definition = this.#schema.enums.get(name);
     if (definition === undefined && !this.#missing.has(name)) {
@@ -74,7 +74,7 @@ export class VariantResolver {
     return definition;
   }
 
-  /** The set that `text` describes, or undefined when the enum doesn't exist. */
+  /** Returns the set that `text` describes, or undefined if the enum doesn't exist. */
   #range(enumName: string, text: string, warn: Warn): bigint | undefined {
     const key = `${enumName}\n${text}`;
     const known = this.#ranges.get(key);
@@ -110,7 +110,7 @@ export class VariantResolver {
       if (first < 0 || (to !== "" && !names.includes(to)) || last < first) continue;
       set |= ((1n << BigInt(last - first + 1)) - 1n) << BigInt(first);
     }
-    // A range with an unknown name isn't remembered, so that each place that has it is warned about.
+    // A range with an unknown name isn't remembered, so that each of its places gets a warning.
     if (complete) this.#ranges.set(key, set);
     return set;
   }

@@ -1,5 +1,5 @@
-// virtio-pci.xml against the C headers that the kernel gives to user programs: each field's offset and size, as the
-// compiler lays them out.
+// virtio-pci.xml against the kernel's C headers for user programs: each field's offset and size, according to the
+// compiler.
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { expect, it } from "vitest";
 import { temporaryFolder } from "../../dev/test-support/made-up-files.js";
 import { builtInDatabase } from "./files/built-in.js";
 
-/** Structures: the header and C type, the domain, the variant, and what precedes the field's name in ours. */
+/** Structures: the header and C type, the domain, the variant, and our prefix of the field's name. */
 const structures = [
   ["virtio_pci.h", "struct virtio_pci_common_cfg", "VIRTIO_COMMON", undefined, ""],
   ["virtio_net.h", "struct virtio_net_config", "VIRTIO_DEVICE", "NET", "NET_"],
@@ -22,7 +22,7 @@ const structures = [
   ["virtio_fs.h", "struct virtio_fs_config", "VIRTIO_DEVICE", "FS", "FS_"],
 ] as const;
 
-/** Where the headers' names aren't the standard's, or the standard joins two halves. */
+/** Names that differ between the headers and the standard, or halves that the standard joins. */
 const renamed: Record<string, string> = {
   DRIVER_FEATURE_SELECT: "guest_feature_select",
   DRIVER_FEATURE: "guest_feature",
@@ -33,7 +33,7 @@ const renamed: Record<string, string> = {
   BLK_CYLINDERS: "geometry.cylinders",
   BLK_HEADS: "geometry.heads",
   BLK_SECTORS: "geometry.sectors",
-  // Newer than many a distribution's headers; the standard's section 4.1.4.3 has them.
+  // Newer than some distributions' headers; in the standard's section 4.1.4.3.
   QUEUE_NOTIF_CONFIG_DATA: "",
   QUEUE_RESET: "",
   BLK_MAX_SECURE_ERASE_SECTORS: "",
@@ -50,7 +50,7 @@ it.each(structures)("%s: %s", (header, structure, domain, variant, prefix) => {
   const fields = nodes.flatMap((node) => {
     const name = node.name as string;
     const field = renamed[name] ?? name.slice(prefix.length).toLowerCase();
-    // A 64-bit register that is two 32-bit fields there counts by its lower half.
+    // A 64-bit register that is two 32-bit fields in the headers is compared by its lower half.
     const size = (node.size * node.length) / (field.endsWith("_lo") ? 2 : 1);
     return field === "" ? [] : [{ name, field, offset: node.offset, size }];
   });

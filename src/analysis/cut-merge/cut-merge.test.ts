@@ -1,4 +1,4 @@
-// Traces cut apart and merged again: what comes out is what went in.
+// Traces cut apart and merged again: the result is the original.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ import { mergeTraces } from "./merge-traces.js";
 const directory = mkdtempSync(join(tmpdir(), "mmiostrider-cut-"));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-/** Everything that report would print. */
+/** Returns all lines that report would print. */
 async function linesOf(reader: TraceReader, selection: Selection = {}): Promise<string[]> {
   const registers = new AccessRegisters();
   const text = new TextWriter(reader.header, (event, place) => registers.see(event, place));
@@ -83,7 +83,7 @@ describe("a recorded trace", () => {
     await part.close();
   });
 
-  test("what a filter left out is said in the summary", async () => {
+  test("the summary says that a filter left things out", async () => {
     const whole = await openTrace(recordedTrace);
     const writes = await cut(whole, "writes", { filter: compileFilter("write") }, "only writes were kept");
     expect(writes.summary).toMatchObject({ accesses: 6_537, mappings: 0, incomplete: ["only writes were kept"] });
@@ -170,7 +170,7 @@ describe("traces of several recordings", () => {
     await first.close();
   });
 
-  test("what one of them lacks, the whole lacks", async () => {
+  test("the merged trace is as incomplete as its parts", async () => {
     const path = join(directory, "lossy");
     const writer = await createTrace(path, madeUpHeader());
     await writer.append(recording(start, "f+0x1/0x2"));

@@ -1,4 +1,4 @@
-// A part of a trace as a trace of its own. Times stay those of the whole: since recording began.
+// Writes a part of a trace as a new trace. Its times still count from the beginning of the recording.
 import { letOthersRun } from "../../base/turns.js";
 import type { PlacedUpdate, TraceReader } from "../../trace/file/reader.js";
 import type { TraceWriter } from "../../trace/file/writer.js";
@@ -11,9 +11,9 @@ export interface CutOptions {
   selection: Selection;
   /** Names registers for the selection's filter. */
   registers?: AccessRegisters;
-  /** How the user chose: ends up in the new trace's header. */
+  /** The user's command line, for the new trace's header. */
   commandLine: string[];
-  /** A sentence for the summary where a filter left things out, since they are missing then. */
+  /** A sentence for the summary if a filter left things out, since the new trace lacks them. */
   leftOut?: string | undefined;
   /** Hears how far it has come, in events of the source. */
   progress?: (events: number) => void;
@@ -21,7 +21,7 @@ export interface CutOptions {
   create: (header: TraceHeader) => Promise<TraceWriter>;
 }
 
-/** Writes the selected events; returns how many. Throws FormatError, UserError. */
+/** Writes the selected events; returns their number. Throws FormatError, UserError. */
 export async function cutTrace(reader: TraceReader, options: CutOptions): Promise<number> {
   const { selection, registers = new AccessRegisters() } = options;
   let copy: TraceCopy | undefined;
@@ -43,7 +43,7 @@ export async function cutTrace(reader: TraceReader, options: CutOptions): Promis
     for (const { event } of views) {
       if (copy === undefined) {
         const started = await start();
-        // What the first event itself maps isn't there before it.
+        // If the first event is a MAP, its own mapping didn't exist before it.
         const living = [...state.mappings.values()].filter(({ id }) => event.kind !== "map" || id !== event.mapping);
         started.writer.begin(living);
       }

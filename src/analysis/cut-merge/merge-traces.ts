@@ -1,4 +1,4 @@
-// Several traces as one, in the order of time: of one machine, recorded one after the other or at once.
+// Merges several traces into one, in the order of time: of one machine, recorded one after the other or at once.
 
 import { UserError } from "../../base/errors.js";
 import { letOthersRun } from "../../base/turns.js";
@@ -15,12 +15,12 @@ export interface MergeOptions {
   create: (header: TraceHeader) => Promise<TraceWriter>;
 }
 
-/** Clocks whose start lies this near together, both reckoned back to when the TSC was 0, are one machine's one boot. */
+/** Clocks whose TSC was 0 at wall clock times this close together belong to one boot of one machine. */
 const sameBoot_s = 2;
-/** The kernel measures the frequency anew at each boot. */
+/** Relative difference allowed between frequencies: the kernel measures its clock anew at each boot. */
 const sameFrequency = 1e-3;
 
-/** A mapping's number that the kernel's text uses for none. */
+/** Mapping number that means none in the kernel's text. */
 const noMapping = 0xffff_ffff;
 
 interface Clock {
@@ -33,7 +33,7 @@ function clockOf({ clock }: TraceHeader): Clock {
   return { tsc: BigInt(clock.tsc), wall_ns: BigInt(clock.wall_ns), tscFrequency_hz: clock.tscFrequency_hz };
 }
 
-/** When the TSC was 0, in seconds of the wall clock. */
+/** Returns the time when the TSC was 0, in seconds of the wall clock. */
 const boot_s = (clock: Clock) => Number(clock.wall_ns) / 1e9 - Number(clock.tsc) / clock.tscFrequency_hz;
 
 function isSameClock(a: Clock, b: Clock): boolean {
@@ -41,7 +41,7 @@ function isSameClock(a: Clock, b: Clock): boolean {
   return alike && Math.abs(boot_s(a) - boot_s(b)) < sameBoot_s;
 }
 
-/** Turns a source's time stamps into those of `base`: by the wall clock where they aren't the same clock's. */
+/** Turns a source's time stamps into those of `base`: by the wall clock if the TSCs differ. */
 function translator(source: Clock, base: Clock): (tsc: bigint) => bigint {
   if (isSameClock(source, base)) return (tsc) => tsc;
   const ns_in_s = 1_000_000_000n;
@@ -54,14 +54,14 @@ function translator(source: Clock, base: Clock): (tsc: bigint) => bigint {
   };
 }
 
-/** Gives a source's mapping its number in the new trace; the same one to what is the same mapping in several sources. */
+/** Returns a source's mapping's number in the new trace; the same mapping in several sources gets the same number. */
 type NewMapping = (wanted: number, identity: string | undefined) => number;
 
 function identityOf(mapping: { address: bigint; length_bytes: bigint; decoy: bigint }, id: number): string {
   return `${id} ${mapping.address} ${mapping.length_bytes} ${mapping.decoy}`;
 }
 
-/** One of the traces, and how far it was read. */
+/** One of the traces, and the reading position in it. */
 class Source {
   readonly reader: TraceReader;
   private readonly translate: (tsc: bigint) => bigint;
@@ -71,9 +71,9 @@ class Source {
   private readonly mappings = new Map<number, number>();
   private readonly newMapping: NewMapping;
   state!: TraceState;
-  /** The mappings that lived before its first event. */
+  /** The mappings alive before its first event. */
   living: LivingMapping[] | undefined;
-  /** Undefined at its end. */
+  /** The next event; undefined at the end. */
   event: TraceEvent | undefined;
   tsc = 0n;
 
@@ -84,7 +84,7 @@ class Source {
     this.batches = reader.batches();
   }
 
-  /** Goes on to the next event; updates that are due are handed to `note`. Await it where it returns something. */
+  /** Goes on to the next event; passes updates that are due to `note`. Await the result if there is one. */
   next(note: (source: Source, update: number) => Promise<void>): Promise<void> | undefined {
     const { done, value } = this.events.next();
     if (done === true) return this.nextBatch(note);
@@ -115,7 +115,7 @@ class Source {
   private take(event: TraceEvent): void {
     const tsc = this.translate(event.tsc);
     this.event = { ...event, tsc };
-    // What has no time follows what came before it.
+    // An event without a time follows the one before it.
     if (tsc !== 0n) this.tsc = tsc;
     if ("mapping" in this.event) {
       const { mapping } = this.event;
@@ -135,8 +135,8 @@ class Source {
 }
 
 /**
- * Writes all events of all traces; returns how many.
- * Throws UserError where the traces are of machines that can't be one, FormatError.
+ * Writes all events of all traces; returns their number.
+ * Throws UserError if the traces can't be of one machine, FormatError.
  */
 export async function mergeTraces(readers: readonly TraceReader[], options: MergeOptions): Promise<number> {
   checkMachines(readers);
@@ -147,7 +147,7 @@ export async function mergeTraces(readers: readonly TraceReader[], options: Merg
   const sources = readers.map((reader, index) => {
     return new Source(reader, translator(clocks[index]!, clocks[base]!), newMapping);
   });
-  // Updates before a source's first event are the header's business.
+  // Updates before a source's first event go into the header.
   const early: { source: Source; update: number }[] = [];
   for (const source of sources) await source.next(async (from, update) => void early.push({ source: from, update }));
   const writer = await options.create({
@@ -192,7 +192,7 @@ function mappingNumbers(): NewMapping {
   };
 }
 
-/** The source whose event is the earliest; of equals, the first. */
+/** Finds the source with the earliest event; of equals, the first. */
 function first(sources: readonly Source[]): Source | undefined {
   let found: Source | undefined;
   for (const source of sources) {
@@ -207,7 +207,7 @@ function incompleteness({ summary, damage, source }: TraceReader): string[] {
   return sentences.map((sentence) => `${source.name}: ${sentence}`);
 }
 
-/** The number of the clock that was started first. */
+/** Returns the number of the clock that was started first. */
 function earliest(clocks: readonly Clock[]): number {
   let least = 0;
   clocks.forEach((clock, index) => {
@@ -239,7 +239,7 @@ function mergedHeader(
   };
 }
 
-/** The traces must be of one machine: the same devices at the same places, clocks that can be compared. */
+/** Checks that the traces are of one machine: the same devices at the same places, comparable clocks. */
 function checkMachines(readers: readonly TraceReader[]): void {
   const [one] = readers;
   for (const other of readers.slice(1)) {

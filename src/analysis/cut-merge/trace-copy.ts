@@ -1,5 +1,5 @@
-// Makes a trace of events of other traces: writes them as records, tells symbols before they are needed, and counts for
-// the summary. cut and merge are made of it.
+// Makes a trace of events of other traces, for cut and merge: writes them as records, adds symbols before they are needed,
+// and counts for the summary.
 import { EventRecords } from "../../trace/event-records.js";
 import type { TraceEvent } from "../../trace/events.js";
 import type { TraceWriter } from "../../trace/file/writer.js";
@@ -11,17 +11,17 @@ const batch_bytes = 1 << 20;
 export class TraceCopy {
   private readonly writer: TraceWriter;
   private readonly records = new EventRecords();
-  /** What the new trace's reader will know at this point. */
+  /** The symbols that the new trace's reader will know at this point. */
   private readonly symbols = new Map<bigint, string>();
   private readonly counts = { accesses: 0, lost: 0, escaped: 0, mappings: 0 };
-  /** Events, symbols left aside. */
+  /** Number of events, without symbols. */
   events = 0;
 
   constructor(writer: TraceWriter) {
     this.writer = writer;
   }
 
-  /** Takes the next event; `state` is what its own trace knows there. Await what it returns where it returns something. */
+  /** Takes the next event; `state` is its own trace's state there. Await the result if there is one. */
   add(event: TraceEvent, state: TraceState): Promise<void> | undefined {
     if (event.kind === "symbol") return undefined;
     this.tellSymbol(event, state);
@@ -63,7 +63,7 @@ export class TraceCopy {
   }
 }
 
-/** The header as it would have been if the updates had been known. */
+/** Returns the header with the updates already in it. */
 export function updatedHeader(header: TraceHeader, updates: readonly TraceUpdate[]): TraceHeader {
   const functions = new Map(header.pciFunctions.map((found) => [found.address, found]));
   const modules = new Map(header.modules.map((module) => [module.name, module]));

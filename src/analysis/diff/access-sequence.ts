@@ -1,5 +1,5 @@
-// A trace's accesses as one sequence a device, for comparing traces: which register, how, what value. A read that is
-// repeated at once is one entry: how often a driver polls is chance.
+// Collects a trace's accesses as one sequence a device, to compare traces: register, direction, value. An immediately
+// repeated read is one entry, since the number of a driver's polls is chance.
 import type { TraceReader } from "../../trace/file/reader.js";
 import type { AccessRegisters } from "../view/access-registers.js";
 import { barName } from "../view/device-names.js";
@@ -10,16 +10,16 @@ export interface SequenceEntry {
   bar: number;
   offset: bigint;
   width_bytes: number;
-  /** Of a repeated read, the last. */
+  /** The value; for a repeated read, the last one. */
   value: bigint;
-  /** Reads that became this entry. */
+  /** Number of reads in this entry. */
   count: number;
-  /** The trace's event that it is, or began with. */
+  /** Number of its event in the trace, or of its first event. */
   event: number;
   time_s: number;
   /** The register's name, or `BAR0+0x10`. */
   register: string;
-  /** The site's symbol or address, or nothing. */
+  /** The site's symbol or address, or "". */
   site: string;
 }
 
@@ -32,7 +32,7 @@ export interface DeviceSequence {
   entries: SequenceEntry[];
 }
 
-/** By device, in the order of first access. Accesses outside all BARs are left out. Throws FormatError. */
+/** Collects the sequences, devices in the order of first access. Leaves out accesses outside all BARs. Throws FormatError. */
 export async function collectSequences(
   reader: TraceReader,
   registers: AccessRegisters,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { align, type Sequences } from "./alignment.js";
 
-/** Two sequences of numbers; of the second, anything may be left out before the first's places `changes`. */
+/** Makes two sequences of numbers; numbers of the second may be skipped only before the first's places `changes`. */
 function sequences(first: readonly number[], second: readonly number[], changes: readonly number[]): Sequences {
   return {
     firstCount: first.length,
@@ -15,10 +15,10 @@ function sequences(first: readonly number[], second: readonly number[], changes:
 }
 
 const count = (length: number, from = 0) => Array.from({ length }, (_, index) => from + index);
-/** What a driver does at every start, and then what it does once. */
+/** Makes a driver's accesses at every start, and then those of one piece of work. */
 const lap = (work: number) => [...count(500), ...count(300, 1_000 * work)];
 
-describe("what may be left out", () => {
+describe("skipping", () => {
   test("is whatever makes all that follows alike, however long the wrong places look right", () => {
     const second = [...lap(1), ...lap(2), ...lap(3)];
     for (const kept of [1, 2, 3]) {

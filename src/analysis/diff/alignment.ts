@@ -1,8 +1,8 @@
-// Lays two sequences of accesses beside each other and lists where they differ. Where they do, it looks for the nearest
-// place from which both go on alike, so that one missing access is told as one, not as everything after it.
+// Aligns two sequences of accesses and lists their differences. At a difference it looks for the nearest place from which
+// both match again, so that one missing access is one difference, and doesn't make everything after it differ.
 
 export interface Difference {
-  /** `missing`: only the second has it. `extra`: only the first has it. `changed`: both have one there, not the same. */
+  /** `missing`: only in the second. `extra`: only in the first. `changed`: in both, but not the same. */
   kind: "missing" | "extra" | "changed";
   /** Places in the two sequences. */
   first: number;
@@ -11,20 +11,20 @@ export interface Difference {
 
 export interface Alignment {
   differences: Difference[];
-  /** The list was cut: more differences follow that weren't looked at. */
+  /** The list was cut: the rest of the sequences wasn't compared. */
   more: boolean;
-  /** How many of the second sequence were left out because `skippable` said so. */
+  /** Number of the second sequence's accesses left out because of `skippable`. */
   skipped: number;
 }
 
-/** How many places at most are looked ahead in either sequence for where both go on alike. */
+/** Search distance, in either sequence, for the place from which both match again. */
 const lookAheadMax = 256;
-/** So many must be alike for a place to be taken as one from which both go on. */
+/** Length of a match that proves such a place. */
 const alikeWanted = 6;
-/** A choice of how much to skip is made by looking so far ahead, and further where so much is alike. */
+/** Look-ahead for the number of accesses to skip; it looks further if all of this matches. */
 const choiceAhead = 64;
 
-/** Of the first sequence, those from `from` to `middle` may in truth have come behind any of those from `middle` to `end`. */
+/** Uncertain order in the first sequence: accesses `from` to `middle` may really come after any of those `middle` to `end`. */
 export interface Movable {
   from: number;
   middle: number;
@@ -35,28 +35,28 @@ export interface Sequences {
   firstCount: number;
   secondCount: number;
   same(first: number, second: number): boolean;
-  /** Hears of every pair that was found to be the same. */
+  /** Called for every matching pair. */
   matched(first: number, second: number): void;
-  /** Whether the second's access may be left out when the first has come to place `first`. */
+  /** Returns true if the second's access may be left out before the first's place `first`. */
   skippable(first: number, second: number): boolean;
-  /** Whether `skippable` can be true at all at this place: it is asked at every place. */
+  /** Returns true if `skippable` can be true at all at this place: it is called for every place. */
   maySkip(first: number): boolean;
-  /** Whether the second's access can't be in the first at this place, whatever comes: it is left out. */
+  /** Returns true if the second's access can't be in the first at this place: it is left out in any case. */
   mustSkip(first: number, second: number): boolean;
-  /** What may have come in another order than it stands in, around the first's place. */
+  /** Returns the accesses of uncertain order around the first's place. */
   mayBeLater?(first: number): Movable | undefined;
-  /** Whether the first may end early: then what the second has behind that is no difference. */
+  /** The first may end early: then the rest of the second is no difference. */
   firstIsCut?: boolean;
 }
 
-/** Compares the sequences; stops when `differencesMax` are found. */
+/** Compares the sequences; stops after `differencesMax` differences. */
 export function align(sequences: Sequences, differencesMax: number): Alignment {
   const { firstCount, secondCount } = sequences;
   const differences: Difference[] = [];
   let first = 0;
   let second = 0;
   let skipped = 0;
-  /** The place where skipping was already decided. */
+  /** The last place where skipping was decided. */
   let decided = -1;
   while (first < firstCount || (second < secondCount && !sequences.firstIsCut)) {
     if (decided !== first && sequences.maySkip(first)) {
@@ -98,12 +98,12 @@ export function align(sequences: Sequences, differencesMax: number): Alignment {
 }
 
 /**
- * How many of the second's next accesses to leave out: the fewest after which all goes on alike to the next place where
- * anything may be left out; where a difference prevents that, those after which it goes on alike the furthest. Drivers do
- * the same at each start, so that a short look ahead would find the wrong one.
+ * Chooses the number of the second's next accesses to leave out: the smallest number after which both match up to the next
+ * place where anything may be left out; if a difference prevents that, the number with the longest match. Drivers do the same
+ * at each start, so a short look-ahead would choose wrongly.
  */
 function chooseSkips(sequences: Sequences, first: number, second: number): number {
-  // At the first's end nothing can be alike any more, and everything that may go goes.
+  // At the first's end nothing can match any more: leave out all that may be left out.
   const atEnd = first === sequences.firstCount;
   let ahead = 1;
   while (ahead < choiceAhead && first + ahead < sequences.firstCount && !sequences.maySkip(first + ahead)) ahead += 1;
@@ -130,7 +130,7 @@ function chooseSkips(sequences: Sequences, first: number, second: number): numbe
   }
 }
 
-/** For how many steps both go on alike from here, and whether that is to the next place where anything may be left out. */
+/** Length of the match from here; `throughout`: it reaches the next place where anything may be left out. */
 function goOnAlike(sequences: Sequences, first: number, second: number): { steps: number; throughout: boolean } {
   let steps = 0;
   let other = second;
@@ -144,8 +144,8 @@ function goOnAlike(sequences: Sequences, first: number, second: number): { steps
 }
 
 /**
- * How far both go on alike when some of the first are moved back, as they may be; 0 where that doesn't help. Those
- * before `first` were alike without.
+ * Length of the match from here if some accesses of the first, whose order is uncertain, are moved back; 0 if that doesn't
+ * help. Those before `first` matched without it.
  */
 function stepsWhenMoved(sequences: Sequences, first: number, second: number): number {
   const movable = sequences.mayBeLater?.(first);
@@ -178,12 +178,12 @@ function countAlike(sequences: Sequences, first: number, second: number, wanted:
   return alike;
 }
 
-/** The fewest steps in both after which they go on alike; to both ends where there is no such place near. */
+/** Finds the fewest steps in both after which they match again; if there is no such place near, steps to both ends. */
 function nearestAlike(sequences: Sequences, first: number, second: number): [number, number] {
   const restFirst = sequences.firstCount - first;
   const restSecond = sequences.secondCount - second;
   for (let steps = 1; steps <= 2 * lookAheadMax; steps += 1) {
-    // Equal steps first: a changed value is likelier than a missing and an extra access.
+    // Equal steps first: a changed value is likelier than a missing access beside an extra one.
     for (let off = steps % 2; off <= Math.min(steps, lookAheadMax); off += 2) {
       for (const stepsFirst of off === 0 ? [steps / 2] : [(steps + off) / 2, (steps - off) / 2]) {
         const stepsSecond = steps - stepsFirst;

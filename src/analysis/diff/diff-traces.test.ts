@@ -19,7 +19,7 @@ const text = recordedText();
 const original = () => importedTrace().then(sequencesOf);
 const changed = (change: (lines: string[]) => string[]) =>
   importedTrace(change(text.split("\n")).join("\n")).then(sequencesOf);
-/** The number of the `count`th line (from 0) that matches. */
+/** Returns the number of the `count`th line (from 0) that matches. */
 function lineOf(lines: string[], pattern: RegExp, count: number): number {
   const numbers = lines.flatMap((line, number) => (pattern.test(line) ? [number] : []));
   return numbers[count]!;
@@ -58,7 +58,7 @@ describe("the kernel's text of e1000, changed in one place", () => {
       const [device] = result.devices;
       const back = diffTraces(less, whole).devices[0]!;
       const lost = whole[0]!.entries.length - less[0]!.entries.length;
-      // Reads that stood on both sides of a missing write are one repeated read then.
+      // Without the write between them, two reads become one repeated read.
       expect(lost).toBeGreaterThanOrEqual(count);
       expect(device!.missing - device!.extra).toBe(lost);
       expect(device!.missing).toBe(lost);
@@ -66,7 +66,7 @@ describe("the kernel's text of e1000, changed in one place", () => {
     }
   });
 
-  test("how often a register is polled is no difference", async () => {
+  test("the number of polls is no difference", async () => {
     const other = await changed((lines) => {
       const number = lineOf(lines, /^R 4 \S+ 1 0xfebc0008 /, 300);
       return lines.toSpliced(number, 0, ...Array(50).fill(lines[number]));
@@ -112,11 +112,11 @@ describe("values that may differ", () => {
     const [first, again, second] = [await withValue("0x10000"), await withValue("0x30000"), await withValue("0x20000")];
     const masks = new Masks();
     masks.learn(first, again);
-    // One bit varied: that bit alone may.
+    // One bit varied: only that bit may differ.
     expect(diffTraces(first, again, masks).same).toBe(true);
     expect(diffTraces(first, second, masks).same).toBe(false);
     masks.learn(first, await withValue("0xfff51000"));
-    // So many that it is an address.
+    // So many bits varied that the register holds an address.
     expect(diffTraces(first, second, masks).same).toBe(true);
   });
 });
@@ -128,13 +128,13 @@ test("two recordings of one driver, by the kernel and by us: the same start, reg
   expect(result.devices).toMatchObject([{ device: "0000:00:03.0", both: true }]);
   expect(result.devices[0]!.aligned).toBeGreaterThan(0.97 * kernels[0]!.entries.length);
   const different = result.differences.filter(({ kind }) => kind === "written").map(({ first }) => first!.register);
-  // Where its rings lie differs in every run.
+  // The addresses of its rings differ in every run.
   expect(different).toContain("TDBAL");
   expect(different).toContain("RDBAL");
 });
 
 describe("alignment", () => {
-  /** The length of the longest common subsequence, by the textbook's table. */
+  /** Computes the length of the longest common subsequence with the textbook's table. */
   function longest(first: Int32Array, second: Int32Array): number {
     let row = new Int32Array(second.length + 1);
     for (const one of first) {
@@ -171,7 +171,7 @@ describe("alignment", () => {
     }
   });
 
-  test("of what is too different, what both have in long runs is still found", () => {
+  test("long common runs are found even in sequences that are too different", () => {
     const random = randomNumbers(8);
     const numbers = (length: number, from: number) => Int32Array.from({ length }, () => from + (random() % 1000));
     const common = numbers(2_000, 0);

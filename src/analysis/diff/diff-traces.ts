@@ -1,11 +1,11 @@
-// Compares two runs of a driver, a working and a broken one, say: aligned by the registers they touch one after the
-// other, what was written differently, what is missing, what is new.
+// Compares two runs of a driver, for example a working and a broken one: aligns them by the registers that they touch, and
+// lists different values, missing accesses and new ones.
 
 import { globTest } from "../filter/comparisons.js";
 import type { DeviceSequence, SequenceEntry } from "./access-sequence.js";
 import { alignSequences, type Pairs } from "./sequence-alignment.js";
 
-/** `written`, `read`: both have it, with another value. `missing`: only the first has it. `extra`: only the second has it. */
+/** `written`, `read`: both have it, with different values. `missing`: only the first has it. `extra`: only the second has it. */
 export type DifferenceKind = "written" | "read" | "missing" | "extra";
 
 export interface TraceDifference {
@@ -16,7 +16,7 @@ export interface TraceDifference {
 }
 
 export interface DeviceComparison {
-  /** PCI address in the first, or in the second where only that has it. */
+  /** PCI address in the first, or in the second if only that has the device. */
   device: string;
   driver: string | null;
   /** Both have accessed it. */
@@ -40,7 +40,7 @@ export interface DiffResult {
 
 export const differencesMax = 10_000;
 
-/** Bits of registers that don't count. */
+/** Bits of registers that are not compared. */
 export interface ValueMask {
   /** The register's name or `BAR0+0x10`; `*` and `?` as in filters. */
   register: string;
@@ -49,7 +49,7 @@ export interface ValueMask {
 }
 
 const allBits = (1n << 128n) - 1n;
-/** A register of which more bits vary than these is one of addresses, times or the like, and varies in all its bits. */
+/** If more bits than these vary, the register holds addresses, times or the like, and none of its bits are compared. */
 const variedBitsMax = 8;
 
 export class Masks {
@@ -61,7 +61,7 @@ export class Masks {
     this.masks.push({ fits: globTest(register), bits });
   }
 
-  /** From now on, what differs between these two traces, which ought to be the same, is no difference. */
+  /** Learns from two traces that should be the same: bits that differ between them are not compared any more. */
   learn(first: readonly DeviceSequence[], second: readonly DeviceSequence[]): void {
     for (const { one, other } of matchDevices(first, second)) {
       if (one === undefined || other === undefined) continue;
@@ -76,7 +76,7 @@ export class Masks {
     }
   }
 
-  /** The bits of this entry that don't count. */
+  /** Returns the bits of this entry that are not compared. */
   bitsOf(device: DeviceSequence, entry: SequenceEntry): bigint {
     let bits = this.learned.get(keyOf(device, entry)) ?? 0n;
     for (const mask of this.masks) if (mask.fits(entry.register)) bits |= mask.bits;
@@ -91,7 +91,7 @@ function bitCount(bits: bigint): number {
   return bits.toString(2).replaceAll("0", "").length;
 }
 
-/** Compares device by device. */
+/** Compares two traces device by device. */
 export function diffTraces(
   first: readonly DeviceSequence[],
   second: readonly DeviceSequence[],
@@ -103,7 +103,7 @@ export function diffTraces(
   return result;
 }
 
-/** Devices of both by their ids, of several alike first the one at the same address. */
+/** Matches the devices of both by their ids; of several with the same ids, the one at the same address comes first. */
 function matchDevices(first: readonly DeviceSequence[], second: readonly DeviceSequence[]) {
   const rest = new Set(second);
   const matches: { one: DeviceSequence | undefined; other: DeviceSequence | undefined }[] = [];

@@ -1,17 +1,17 @@
-// Lays two long sequences of numbers beside each other: which of the one is which of the other. For sequences that are
-// mostly alike, with gaps of any length. alignment.ts is for those that should be identical.
+// Aligns two long sequences of numbers, which match mostly, with gaps of any length. alignment.ts is for sequences that
+// should be identical.
 
-/** Places in the two sequences that are the same; ascending in both. */
+/** Places of matching numbers in the two sequences; ascending in both. */
 export type Pairs = { first: number; second: number }[];
 
-/** So many in a row must be alike for a place to be taken as one from which both go on. Tried in this order. */
+/** Lengths of a match that proves a place from which both match again. Tried in this order. */
 const anchorLengths = [8, 3] as const;
-/** The shortest way from one sequence to the other is looked for as long as it has no more changes. */
+/** Limit of changes on the shortest way from one sequence to the other. */
 const changesMax = 16_384;
-/** Gaps of at most so many cells (one's length times the other's) are compared cell by cell. */
+/** Limit of cells (one's length times the other's) of a gap that is compared cell by cell. */
 const tableCellsMax = 1 << 20;
 
-/** As many pairs as can be, in the order of both; where the two are too different for that, nearly as many. */
+/** Finds the most pairs possible, in the order of both; if the two are too different for that, nearly as many. */
 export function alignSequences(first: Int32Array, second: Int32Array): Pairs {
   const pairs: Pairs = [];
   alignRange(first, second, { at: 0, other: 0, nextAt: first.length, nextOther: second.length }, pairs);
@@ -43,13 +43,13 @@ function alignRange(first: Int32Array, second: Int32Array, range: Gap, pairs: Pa
   for (let step = 0; step < tail; step += 1) pairs.push({ first: nextAt + step, second: nextOther + step });
 }
 
-/** Where a search has found nothing that could be gone on from. */
+/** Marks a diagonal that the search hasn't reached. */
 const nowhere = -(2 ** 30);
 
 /**
- * A run of equal entries, perhaps of length 0, that lies halfway on a shortest way from one sequence to the other
- * (E. Myers, "An O(ND) Difference Algorithm and Its Variations", 1986, section 4b). Undefined where that way has more
- * than `changesMax` changes. Neither may be empty, nor begin or end with what the other begins or ends with.
+ * Finds a run of equal entries, perhaps of length 0, halfway on a shortest way from one sequence to the other (E. Myers,
+ * "An O(ND) Difference Algorithm and Its Variations", 1986, section 4b). Undefined if that way has more than `changesMax`
+ * changes. Both sequences must be non-empty, begin with different entries, and end with different entries.
  */
 function middleRun(first: Int32Array, second: Int32Array): { at: number; other: number; length: number } | undefined {
   const rows = first.length;
@@ -58,7 +58,7 @@ function middleRun(first: Int32Array, second: Int32Array): { at: number; other: 
   const isOdd = (difference & 1) !== 0;
   const stepsMax = Math.min(Math.ceil((rows + columns) / 2), changesMax / 2);
   const middle = stepsMax + 1;
-  /** By diagonal: how far in `first` one gets with so many changes, from the starts and from the ends. */
+  /** Furthest place in `first` by diagonal, for the current number of changes, from the starts and from the ends. */
   const forward = new Int32Array(2 * middle + 1).fill(nowhere);
   const backward = new Int32Array(2 * middle + 1).fill(nowhere);
   forward[middle + 1] = 0;
@@ -95,7 +95,7 @@ function middleRun(first: Int32Array, second: Int32Array): { at: number; other: 
   return undefined;
 }
 
-/** How far one gets onto a diagonal with one change more, from the diagonals beside it, within both sequences. */
+/** Computes the furthest place on a diagonal with one change more, from the diagonals beside it, within both sequences. */
 function reach(reached: Int32Array, index: number, diagonal: number, rows: number, columns: number): number {
   const down = reached[index + 1]!;
   const right = reached[index - 1]! + 1;
@@ -105,7 +105,7 @@ function reach(reached: Int32Array, index: number, diagonal: number, rows: numbe
   return isRight ? right : nowhere;
 }
 
-/** Alignment by the nearest places from which both go on alike: for what is too different for the shortest way. */
+/** Aligns by the nearest places from which both match again: for sequences too different for the shortest way. */
 function alignNearest(first: Int32Array, second: Int32Array, range: Gap, pairs: Pairs): void {
   let { at, other } = range;
   const ownFirst = first.subarray(0, range.nextAt);
@@ -126,7 +126,7 @@ function alignNearest(first: Int32Array, second: Int32Array, range: Gap, pairs: 
   }
 }
 
-/** Where runs of a length occur in a sequence. */
+/** The places of all runs of one length in a sequence. */
 class Anchors {
   private readonly sequence: Int32Array;
   private readonly length: number;
@@ -144,7 +144,7 @@ class Anchors {
     }
   }
 
-  /** The places from which both go on alike with the fewest steps to them; undefined where there are none. */
+  /** Finds the places from which both match again, with the fewest steps to them; undefined if there are none. */
   nearest(first: Int32Array, at: number, other: number): [number, number] | undefined {
     let best: [number, number] | undefined;
     let least = Number.POSITIVE_INFINITY;
@@ -177,7 +177,7 @@ class Anchors {
   }
 }
 
-/** The index of the first of the ascending `places` that is `wanted` or more. */
+/** Returns the index of the first of the ascending `places` that is at least `wanted`. */
 function firstAtLeast(places: readonly number[], wanted: number): number {
   let low = 0;
   let high = places.length;
@@ -196,13 +196,13 @@ interface Gap {
   nextOther: number;
 }
 
-/** Pairs within a gap: as many as can be (the longest common subsequence), none where the gap is too large for that. */
+/** Adds the pairs within a gap: the longest common subsequence, or none if the gap is too large for that. */
 function fillGap(first: Int32Array, second: Int32Array, { at, other, nextAt, nextOther }: Gap, pairs: Pairs): void {
   const rows = nextAt - at;
   const columns = nextOther - other;
   if (rows === 0 || columns === 0 || rows * columns > tableCellsMax) return;
   const width = columns + 1;
-  /** How many can be paired from a cell on. */
+  /** Number of pairs possible from a cell on. */
   const counts = new Int32Array((rows + 1) * width);
   for (let row = rows - 1; row >= 0; row -= 1) {
     for (let column = columns - 1; column >= 0; column -= 1) {

@@ -1,24 +1,24 @@
-// The filter language's single comparisons: a field, an operator, a value as it was written; out comes a test.
+// The filter language's single comparisons: makes a test of a field, an operator and a written value.
 import type { EventView } from "../view/event-view.js";
 import type { Field } from "./fields.js";
 import { nearest } from "./nearest.js";
 import type { Token } from "./tokens.js";
 
 type Test = (view: EventView) => boolean;
-/** Throws FilterError for the value at hand. */
+/** Throws FilterError for the current value. */
 type Fail = (what: string) => never;
 
 const integer = /^-?(0x[0-9a-f]+|0b[01]+|\d+)$/i;
 const ticks_s: Readonly<Record<string, number>> = { "": 1, s: 1, ms: 1e-3, us: 1e-6, µs: 1e-6, ns: 1e-9 };
 
-/** `1.5`, `300ms`, `20us`, `7ns` in seconds, or undefined. */
+/** Converts `1.5`, `300ms`, `20us`, `7ns` to seconds; undefined for other texts. */
 export function parseTime_s(text: string): number | undefined {
   const parts = /^(-?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?)(s|ms|us|µs|ns|)$/i.exec(text);
   const time_s = parts === null ? Number.NaN : Number(parts[1]) * ticks_s[parts[2]!.toLowerCase()]!;
   return Number.isFinite(time_s) ? time_s : undefined;
 }
 
-/** `FIRST..LAST`, both included, or one value as both. */
+/** Parses `FIRST..LAST`, both included, or one value, which is both. */
 function rangeOf<T>(text: string, parse: (text: string) => T | undefined): [T, T] | undefined {
   const dots = text.indexOf("..");
   const first = parse(dots < 0 ? text : text.slice(0, dots));
@@ -50,7 +50,7 @@ export function numberTest(
   return compare(of, operator, range, fail);
 }
 
-/** Times are told to the nanosecond, and compared as they are told. */
+/** Times are printed, and therefore compared, with nanoseconds. */
 const roundingHalf_s = 0.5e-9;
 
 export function timeTest(read: (view: EventView) => number, operator: string, value: Token, fail: Fail): Test {
@@ -131,7 +131,7 @@ function expressionOf(text: string, fail: Fail): RegExp {
   }
 }
 
-/** `*` stands for any characters, `?` for one; upper and lower case are the same. Takes time in step with both lengths. */
+/** Makes a test of a glob: `*` is any characters, `?` is one; case doesn't matter. Its time grows with both lengths. */
 export function globTest(glob: string): (text: string) => boolean {
   const wanted = [...glob.toLowerCase()];
   if (!/[*?]/.test(glob)) {
@@ -141,7 +141,7 @@ export function globTest(glob: string): (text: string) => boolean {
   return (text) => fitsGlob([...text.toLowerCase()], wanted);
 }
 
-/** Where a character doesn't fit, only the last star before it can take one more: trying the earlier ones gains nothing. */
+/** Matches a glob. After a mismatch only the last star needs to take one more character; earlier stars needn't be tried. */
 function fitsGlob(text: readonly string[], glob: readonly string[]): boolean {
   let at = 0;
   let place = 0;

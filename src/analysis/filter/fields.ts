@@ -1,17 +1,17 @@
-// What a filter can ask of an event: each field's name, kind and how it is read. docs/filter.md describes them.
+// The fields of events in filters: each field's name, kind and reading function. docs/filter.md describes them.
 import { RecordFlag } from "../../trace/record.js";
 import { namesOf } from "../view/device-names.js";
 import type { EventView } from "../view/event-view.js";
 
-/** A field's value is undefined where the event has none. */
+/** A field's value is undefined if the event has none. */
 export type Field =
   | { kind: "number"; read: (view: EventView) => bigint | undefined }
   | { kind: "time"; read: (view: EventView) => number }
   | {
       kind: "text";
-      /** Several where a thing has several names: one that fits is enough. */
+      /** All names of the thing: one that fits is enough. */
       read: (view: EventView) => readonly string[];
-      /** Where only some texts can occur, those, each with what it stands for. */
+      /** If only some texts can occur: those, each with its meaning. */
       known?: ReadonlyMap<string, string>;
     };
 
@@ -31,13 +31,13 @@ function contextOf(flags: number): string {
   return flags & RecordFlag.softirq ? "softirq" : "task";
 }
 
-/** `PORT[0].SACT,PORT[0].CI`: as a whole, and each. */
+/** Returns `PORT[0].SACT,PORT[0].CI` as a whole, and each of its names. */
 function registerNames(name: string | undefined): readonly string[] {
   if (name === undefined) return none;
   return name.includes(",") ? [name, ...name.split(",").map((part) => part.trim())] : [name];
 }
 
-/** The symbol in all its forms, and the address. */
+/** Returns the symbol in all its forms, and the address. */
 function siteNames(view: EventView): readonly string[] {
   const { site } = view;
   return site === undefined || site === 0n ? none : [...view.siteNames, `0x${site.toString(16)}`];
@@ -70,7 +70,7 @@ export const fields: ReadonlyMap<string, Field> = new Map<string, Field>([
   ["text", { kind: "text", read: (view) => one(textOf(view)) }],
 ]);
 
-/** Words that are a condition by themselves. */
+/** Words that are complete conditions. */
 export const conditions: ReadonlyMap<string, (view: EventView) => boolean> = new Map<
   string,
   (view: EventView) => boolean

@@ -1,4 +1,4 @@
-// What is said of a filter that can't be read: which column, and what would have been right there.
+// The error for a filter that can't be read: the column, and the words that would be right there.
 import { UsageError } from "../../base/errors.js";
 
 export class FilterError extends UsageError {

@@ -1,5 +1,5 @@
-// Filters against recorded traces: what the kernel's own text says of the same run, found with regular expressions, and
-// for what that text doesn't tell, the trace's events looked at one by one.
+// Filters on recorded traces, compared with regular expressions on the kernel's own text of the same run, and for facts
+// that aren't in that text, with the trace's events one by one.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { randomNumbers } from "../../../dev/test-support/made-up-records.js";
 import { importedTrace, mapSelected, recordedText, recordedTrace } from "../../../dev/test-support/recorded-traces.js";
@@ -26,8 +26,8 @@ afterAll(async () => {
 const count = async (reader: TraceReader, expression: string) =>
   (await mapSelected(reader, { filter: compileFilter(expression) }, () => 0)).length;
 
-describe("what the kernel's text says, too", () => {
-  // Each filter, and the lines that it must find as many of.
+describe("facts that are in the kernel's text, too", () => {
+  // Each filter, and a pattern of lines: the numbers of both must agree.
   const cases: [string, RegExp][] = [
     ["read", /^R /],
     ["op == write", /^W /],
@@ -73,7 +73,7 @@ describe("what the kernel's text says, too", () => {
   );
 });
 
-describe("what only a trace of ours has", () => {
+describe("facts that only our traces have", () => {
   test.each([
     ["cpu == 1", "event.cpu === 1"],
     ["context == hardirq", "(event.flags & 1) !== 0"],
@@ -100,7 +100,7 @@ describe("what only a trace of ours has", () => {
   });
 });
 
-describe("what can't be read is shown at its column", () => {
+describe("a filter that can't be read is shown with the column", () => {
   test.each([
     ["", 1, "it is empty"],
     ["cpuu == 1", 1, 'there is no field "cpuu"; did you mean cpu?'],

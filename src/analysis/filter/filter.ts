@@ -1,5 +1,5 @@
-// The filter language: an expression about an event in, a function that says whether an event fits out.
-// docs/filter.md is its reference; fields.ts has what can be asked.
+// The filter language: compiles an expression about events into a test. docs/filter.md is its reference; fields.ts has
+// the fields.
 import type { EventView } from "../view/event-view.js";
 import { numberTest, textTest, timeTest } from "./comparisons.js";
 import { conditions, type Field, fields } from "./fields.js";
@@ -108,7 +108,7 @@ class Parser {
     const value = this.value(`a value for ${name}`);
     const operator = sign.text === "=" ? "==" : sign.text;
     switch (operator) {
-      // What has no such field differs from everything.
+      // An event without this field differs from every value.
       case "!=":
         return not(this.test(field, name, "==", value, mask));
       case "!~":
@@ -166,7 +166,7 @@ class Parser {
     return this.tokens[this.at]!;
   }
 
-  /** Steps over one of these words or signs. */
+  /** Takes one of these words or signs. */
   private takes(...texts: string[]): boolean {
     const { token } = this;
     if (token.kind === "text" || !texts.includes(token.text.toLowerCase())) return false;

@@ -1,5 +1,5 @@
-// Filters made at random: what can be read works on every event, whatever it holds, and what can't is a FilterError; never
-// anything else, and never for long.
+// Random filters: a readable one works on every event, and any other is a FilterError; never anything else, and never for
+// long.
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { madeUpRecords } from "../../../dev/test-support/made-up-records.js";
@@ -39,7 +39,7 @@ const word = fc.oneof(
   odd,
 );
 
-/** An expression that a grammar makes, so that most of them compile. */
+/** Expressions made by a grammar, so that most of them compile. */
 const sound = fc.letrec<{ any: string; comparison: string; not: string; both: string }>((tie) => ({
   any: fc.oneof({ maxDepth: 4, withCrossShrink: true }, tie("comparison"), tie("not"), tie("both")),
   comparison: fc
@@ -64,7 +64,7 @@ const sound = fc.letrec<{ any: string; comparison: string; not: string; both: st
     .map(([left, join, right]) => `(${left}) ${join} (${right})`),
 })).any;
 
-/** The filter, or undefined where it can't be read. */
+/** Compiles a filter; undefined if it can't be read. */
 function compiled(expression: string): Filter | undefined {
   try {
     return compileFilter(expression);
@@ -102,7 +102,7 @@ describe("any filter", () => {
       count += 1;
       const fitting = await isSoundLength(filter);
       const others = await isSoundLength(compileFilter(`not (${expression})`));
-      // What was lost is shown with either.
+      // LOST events are shown with either filter.
       expect(fitting + others).toBe(everything + lost);
     });
     await fc.assert(property, { numRuns: 250 });

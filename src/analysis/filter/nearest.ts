@@ -1,6 +1,6 @@
-// Finds what somebody may have meant who mistyped a name.
+// Finds the name that a mistyped one may have meant.
 
-/** The name that differs least from `wanted`, where that is little. */
+/** Returns the name that differs least from `wanted`, if the difference is small. */
 export function nearest(wanted: string, names: Iterable<string>): string | undefined {
   let best: string | undefined;
   let least = Math.max(1, Math.floor(wanted.length / 3)) + 1;
@@ -14,7 +14,7 @@ export function nearest(wanted: string, names: Iterable<string>): string | undef
   return best;
 }
 
-/** How many characters must be put in, taken out or changed to make one of the other (Levenshtein). */
+/** Counts the characters to insert, remove or change to make one of the other (Levenshtein distance). */
 function distance(from: string, to: string): number {
   let row = Array.from({ length: to.length + 1 }, (_, index) => index);
   for (let at = 1; at <= from.length; at += 1) {

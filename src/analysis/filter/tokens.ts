@@ -1,4 +1,4 @@
-// Cuts a filter into words, quoted texts and signs. What a word means, a number or a name, its place decides.
+// Cuts a filter into words, quoted texts and signs. A word's place decides if it is a number or a name.
 import { FilterError } from "./filter-error.js";
 
 export interface Token {
@@ -9,11 +9,11 @@ export interface Token {
 }
 
 const signs = ["==", "!=", "<=", ">=", "!~", "&&", "||", "=", "<", ">", "~", "&", "!", "(", ")", "{", "}", ","];
-/** As they occur in addresses of devices, names of registers with globs, symbols and numbers with units. */
+/** Characters of devices' addresses, registers' names with globs, symbols, and numbers with units. */
 const wordCharacters = /[\p{L}\p{N}_.:*?+@/$[\]-]+/uy;
 const expressionMax_chars = 10_000;
 
-/** Throws FilterError. The last token is of kind `end`. */
+/** Cuts an expression into tokens; the last one is of kind `end`. Throws FilterError. */
 export function tokensOf(expression: string): Token[] {
   if (expression.length > expressionMax_chars) {
     throw new FilterError(expression.slice(0, 100), 1, `it is longer than ${expressionMax_chars} characters`);
@@ -43,7 +43,7 @@ export function tokensOf(expression: string): Token[] {
   return tokens;
 }
 
-/** A text in single or double quotes from `start` on; a backslash takes the next character as it is. */
+/** Reads a text in single or double quotes from `start` on; a backslash quotes the next character. */
 function quoted(expression: string, start: number): { text: string; end: number } {
   const quote = expression[start];
   let text = "";

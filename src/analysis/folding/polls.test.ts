@@ -1,4 +1,4 @@
-// Polls found in a recorded trace and in reads made for it: nothing gets lost or changes its place, and the words are right.
+// Polls in a recorded trace and in made-up reads: nothing gets lost or changes its place, and the words are right.
 import { expect, test } from "vitest";
 import { RecordList } from "../../../dev/test-support/made-up-records.js";
 import { recordedTrace, traceOf } from "../../../dev/test-support/recorded-traces.js";
@@ -22,7 +22,7 @@ async function fold(reader: TraceReader): Promise<(Poll | Single)[]> {
 
 const start = 0x1_0000_0000_0000n;
 
-/** Reads of e1000's STATUS with these values; a letter is a read of another register. */
+/** Folds reads of e1000's STATUS with these values; a letter is a read of another register. */
 async function foldReads(values: (number | string)[]): Promise<string[]> {
   const list = new RecordList();
   values.forEach((value, index) => {

@@ -1,5 +1,5 @@
-// Finds polls: the same read again and again, by the same code. Events go in in order; polls and the events between them
-// come out in order.
+// Finds polls: the same read again and again, by the same code. Takes events in order; gives polls and the events between
+// them in order.
 import type { AccessEvent, TraceEvent } from "../../trace/events.js";
 import type { RegisterAccess } from "../view/access-registers.js";
 
@@ -7,9 +7,9 @@ export interface Poll {
   kind: "poll";
   first: AccessEvent;
   last: AccessEvent;
-  /** Reads, at least two. */
+  /** Number of reads, at least two. */
   count: number;
-  /** `same`: one value all the time. `until`: one value, and another at the end. `varying`: each differs from the one before. */
+  /** `same`: always one value. `until`: one value, and another at the end. `varying`: each differs from the one before. */
   ending: "same" | "until" | "varying";
   /** The value before the last one. */
   before: bigint;
@@ -22,11 +22,11 @@ export interface Single {
   register: RegisterAccess | undefined;
 }
 
-/** So many reads that all differ are taken for a poll; fewer are shown as they are. */
+/** Fewest reads with differing values that are a poll; fewer are shown one by one. */
 const varyingMin = 4;
 
 interface Run {
-  /** Its first reads, as many as may have to be shown one by one. */
+  /** Its first reads, which may have to be shown one by one. */
   singles: Single[];
   first: AccessEvent;
   last: AccessEvent;
@@ -59,7 +59,7 @@ export class PollFinder {
       this.run = undefined;
       this.emitPoll(run, "until");
     } else if (same && run.varying) {
-      // The last read was the first of a poll that waits.
+      // The last read was the first one of a waiting poll.
       this.end(run.count - 1);
       this.begin(run.last, run.register);
       this.extend(this.run!, read, register);
@@ -69,7 +69,7 @@ export class PollFinder {
     }
   }
 
-  /** Gives out what is still held back; of a run, its first `count` reads. */
+  /** Gives out the events held back; of a run, its first `count` reads. */
   end(count = this.run?.count ?? 0): void {
     const { run } = this;
     this.run = undefined;
@@ -112,7 +112,7 @@ function goesOn(last: AccessEvent, next: AccessEvent): boolean {
   );
 }
 
-/** How a poll ended, in words: `until bit 1 set (LU)`. */
+/** Describes a poll's end: `until bit 1 set (LU)`. */
 export function endingWords(poll: Poll): string {
   if (poll.ending === "same") return "always the same";
   if (poll.ending === "varying") return "each time another value";
@@ -137,7 +137,7 @@ function bitNumbers(mask: bigint): number[] {
   return bits;
 }
 
-/** What the register's new value means that the one before didn't, or what it doesn't mean any more. */
+/** Returns the words that the register's new value adds to those of the value before, or that it lacks. */
 function newWords({ register, before, last }: Poll): string {
   const wordsOf = (value: bigint) =>
     (register?.meaningOf(value) ?? "")

@@ -1,5 +1,5 @@
-// Counts polls: the same read by the same code, several times in a row as far as its CPU and process are concerned.
-// What others do meanwhile doesn't end a poll here; polls.ts, which shows them in their place, is stricter.
+// Counts polls: the same read by the same code, several times in a row on one CPU in one process. Accesses of others
+// don't end a poll here; polls.ts, which shows polls in their place, is stricter.
 import type { AccessEvent } from "../../trace/events.js";
 
 export interface PollStatistics {
@@ -13,11 +13,11 @@ export interface PollStatistics {
   reads: number;
   /** Reads of the longest poll. */
   longest: number;
-  /** From each poll's first read to its last, all together. */
+  /** Sum of the times from each poll's first read to its last. */
   duration_s: number;
 }
 
-/** Fewer reads in a row are no poll. */
+/** Fewest reads of a poll. */
 export const pollMin = 3;
 
 interface Run<R> {
@@ -39,7 +39,7 @@ interface PollEntry<R> {
   ticks: number;
 }
 
-/** `R` stands for a register; one object each. */
+/** Counts the polls of registers; `R` is a register's object. */
 export class PollTally<R extends object> {
   private readonly tscFrequency_hz: number;
   /** By CPU and process. */
@@ -86,7 +86,7 @@ export class PollTally<R extends object> {
     entry.ticks += Number(run.last - run.first);
   }
 
-  /** The most reads first. Polls that haven't ended are taken as ended. */
+  /** Returns the counts, those with most reads first. Unfinished polls count as ended. */
   result(
     tell: (register: R, site: bigint) => Omit<PollStatistics, "polls" | "reads" | "longest" | "duration_s">,
   ): PollStatistics[] {

@@ -1,5 +1,5 @@
-// Statistics of recorded traces, against counts made of the kernel's own text with regular expressions and sums, and
-// against the trace's own summary.
+// Statistics of recorded traces, compared with counts made of the kernel's own text with regular expressions and sums, and
+// with the trace's own summary.
 import { expect, test } from "vitest";
 import { madeUpHeader, RecordList } from "../../../dev/test-support/made-up-records.js";
 import { importedTrace, recordedText, recordedTrace, traceOf } from "../../../dev/test-support/recorded-traces.js";
@@ -10,7 +10,7 @@ import { AccessRegisters } from "../view/access-registers.js";
 import { selectedViews } from "../view/selection.js";
 import { Rows, registersMax, type Statistics, StatisticsCollector, valuesMax } from "./statistics.js";
 
-/** With all rows made. */
+/** Statistics with all rows made. */
 type Told = { [K in keyof Statistics]: Statistics[K] extends Rows<infer R> ? R[] : Statistics[K] };
 
 async function statisticsOf(reader: TraceReader): Promise<Told> {

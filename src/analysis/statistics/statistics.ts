@@ -1,4 +1,4 @@
-// Counts what a trace has: by device, register, site and CPU, and who polls. Events go in one by one, in order.
+// Counts a trace's accesses by device, register, site and CPU, and its polls. Takes events one by one, in order.
 import type { AccessEvent } from "../../trace/events.js";
 import { RecordFlag } from "../../trace/record.js";
 import type { EventView } from "../view/event-view.js";
@@ -6,7 +6,7 @@ import { type PollStatistics, PollTally } from "./poll-tally.js";
 import { Tally, type TallyResult } from "./tally.js";
 
 export interface DeviceStatistics extends TallyResult {
-  /** PCI address, or null for what lies in no memory BAR. */
+  /** PCI address, or null for accesses outside all memory BARs. */
   device: string | null;
   driver: string | null;
 }
@@ -16,13 +16,13 @@ export interface RegisterStatistics extends TallyResult {
   driver: string | null;
   bar: number | null;
   /**
-   * From the BAR's start, or the physical address where there is no BAR. Null for all the places of a BAR together that
+   * Offset from the BAR's start, or the physical address if there is no BAR. Null for the sum of all places of a BAR that
    * were first seen after `registersMax` others.
    */
   offset: string | null;
   width_bytes: number | null;
   register: string | null;
-  /** How many different values were seen; at least so many, where `moreValues` says so. */
+  /** Number of different values; at least so many if `moreValues`. */
   values: number;
   moreValues: boolean;
   /** The last value. */
@@ -37,7 +37,7 @@ export interface SiteStatistics extends TallyResult {
 
 export interface CpuStatistics extends TallyResult {
   cpu: number;
-  /** Of the accesses, those made in an interrupt's handler or a softirq. */
+  /** Accesses made in an interrupt handler, and in a softirq. */
   hardirq: number;
   softirq: number;
 }
@@ -53,7 +53,7 @@ export interface Statistics extends TallyResult {
   polls: Rows<PollStatistics>;
 }
 
-/** A table's rows, each made when it is asked for: of tens of thousands of registers mostly a few are shown. */
+/** A table's rows, each made on demand: of tens of thousands of registers usually only a few are shown. */
 export class Rows<T> implements Iterable<T> {
   private readonly make: (index: number) => T;
   readonly length: number;
@@ -63,7 +63,7 @@ export class Rows<T> implements Iterable<T> {
     this.make = make;
   }
 
-  /** The first `count` rows. */
+  /** Returns the first `count` rows. */
   first(count: number): T[] {
     return Array.from({ length: Math.min(count, this.length) }, (_, index) => this.make(index));
   }
@@ -73,10 +73,10 @@ export class Rows<T> implements Iterable<T> {
   }
 }
 
-/** Different values are counted up to so many a register, and so many of all registers together: each is kept. */
+/** Limits of different values counted for one register, and for all registers together: each is kept in memory. */
 export const valuesMax = 1024;
 export const valuesOfAllMax = 131_072;
-/** So many places are counted one by one; a framebuffer alone has millions. */
+/** Limit of places counted one by one; a framebuffer alone has millions. */
 export const registersMax = 65_536;
 
 interface RegisterTally {
@@ -84,9 +84,9 @@ interface RegisterTally {
   name: string | undefined;
   place: Pick<RegisterStatistics, "device" | "bar" | "offset">;
   width_bytes: number | null;
-  /** Undefined as long as there is only one. */
+  /** Undefined while there is only one. */
   values: Set<bigint> | undefined;
-  /** A value came for which there was no room. */
+  /** There was no room for some value. */
   moreValues: boolean;
   last: bigint;
 }
@@ -105,13 +105,13 @@ export class StatisticsCollector {
   private lost = 0;
   private escaped = 0;
   private readonly devices = new Map<string | null, Tally>();
-  /** By PCI address: a driver may be bound while the trace goes on, and unbound before it ends. */
+  /** Drivers by PCI address: one may be bound during the trace, and unbound before it ends. */
   private readonly drivers = new Map<string, string>();
-  /** By physical address, then by width: seldom more than one. */
+  /** Registers by physical address, then by width: seldom more than one. */
   private readonly registers = new Map<bigint, RegisterTally[]>();
   private registersCount = 0;
   private valuesCount = 0;
-  /** By PCI address and BAR, for what `registersMax` leaves no room for. */
+  /** Sums by PCI address and BAR for the places beyond `registersMax`. */
   private readonly elsewhere = new Map<string, RegisterTally>();
   private readonly sites = new Map<bigint, { tally: Tally; symbol: string | undefined; module: string | undefined }>();
   private readonly cpus = new Map<number, CpuTally>();
@@ -158,7 +158,7 @@ export class StatisticsCollector {
     this.polls.add(event, register);
   }
 
-  /** Takes in a value that isn't the one before. */
+  /** Counts a value that differs from the one before. */
   private countValue(register: RegisterTally, value: bigint): void {
     const { values } = register;
     if (values?.has(value)) return;
@@ -187,12 +187,12 @@ export class StatisticsCollector {
       if (atAddress === undefined) this.registers.set(event.address, [register]);
       else atAddress.push(register);
     }
-    // It may get its name only once the device has told where its registers are.
+    // Its name may be known only after the device has told the places of its registers.
     register.name ??= view.register?.name;
     return register;
   }
 
-  /** Everything, the most frequent first. Seconds count from when recording began. */
+  /** Returns all counts, the most frequent first. Seconds count from the beginning of the recording. */
   result(): Statistics {
     const told = (tally: Tally) => tally.result(this.tscFrequency_hz);
     const driverOf = (device: string | null) => (device === null ? null : (this.drivers.get(device) ?? null));
@@ -244,7 +244,7 @@ function newRegister(place: RegisterTally["place"], width_bytes: number | null):
   return { tally: new Tally(), name: undefined, place, width_bytes, ...values };
 }
 
-/** A row for each of `tallies`, the most frequent first. */
+/** Makes a row for each of `tallies`, the most frequent first. */
 function sorted<T extends { tally: Tally }, R>(tallies: T[], row: (tally: T) => R): Rows<R> {
   tallies.sort((a, b) => b.tally.accesses - a.tally.accesses);
   return new Rows(tallies.length, (index) => row(tallies[index]!));

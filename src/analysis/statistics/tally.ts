@@ -1,4 +1,4 @@
-// Counts of some accesses: how many, how many bytes, when, how far apart.
+// Counts for some accesses: their number, bytes, times, and distances in time.
 import type { AccessEvent } from "../../trace/events.js";
 
 export interface TallyResult {
@@ -7,10 +7,10 @@ export interface TallyResult {
   writes: number;
   read_bytes: number;
   written_bytes: number;
-  /** Of the first and the last; null where there was none. */
+  /** Times of the first and the last access; null if there was none. */
   first_s: number | null;
   last_s: number | null;
-  /** From each access to the next; null where there were fewer than two. */
+  /** Times from each access to the next; null if there were fewer than two. */
   between_s: { least: number; mean: number; greatest: number } | null;
 }
 
@@ -28,11 +28,11 @@ export class Tally {
     return this.reads + this.writes;
   }
 
-  /** `ticks`: of the event, since recording began. */
+  /** Counts an access; `ticks` is its time since recording began. */
   add(event: AccessEvent, ticks: number): void {
     if (this.reads + this.writes === 0) this.first = ticks;
     else {
-      // Time stamps of CPUs that raced may go back.
+      // The time stamps of racing CPUs may go back.
       const gap = Math.max(ticks - this.last, 0);
       if (gap < this.least) this.least = gap;
       if (gap > this.greatest) this.greatest = gap;

@@ -1,6 +1,6 @@
-// Memory moves that QEMU's 53c8xx makes by itself. Its SCRIPTS copy memory, also from and to its own registers, and QEMU logs
-// what they touch as if a CPU had accessed it. With `-trace lsi_memcpy` the log says before each move what it copies, so that
-// these accesses can be told from the CPU's.
+// Memory moves of QEMU's 53c8xx itself. Its SCRIPTS copy memory, also from and to its own registers, and QEMU logs these
+// accesses as if a CPU had made them. With `-trace lsi_memcpy` the log announces each move, so that its accesses can be told
+// from the CPU's.
 
 import { findLatin1, latin1 } from "../../base/bytes.js";
 
@@ -17,7 +17,7 @@ export class DeviceMoves {
   private source: Piece = { next: 0, end: 0 };
   private destination: Piece = { next: 0, end: 0 };
 
-  /** Hears a line of the log, `bytes[from]` to `bytes[end - 1]`, that isn't an access. */
+  /** Takes a line of the log, `bytes[from]` to `bytes[end - 1]`, that isn't an access. */
   hear(bytes: Uint8Array, from: number, end: number): void {
     if (end - from > lineMax_bytes || findLatin1(bytes, from, end, word) < 0) return;
     const text = latin1(bytes, from, end);
@@ -28,7 +28,7 @@ export class DeviceMoves {
     this.source = { next: source, end: source + count };
   }
 
-  /** Whether an access is the next one of the move. */
+  /** Returns true if an access is the next one of the move. */
   made(write: boolean, address: number, width_bytes: number): boolean {
     const piece = write ? this.destination : this.source;
     if (address !== piece.next || address + width_bytes > piece.end) return false;

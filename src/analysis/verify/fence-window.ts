@@ -1,12 +1,12 @@
-// Finds the lab's fence in a truth log: which of its accesses happened while the recorder recorded.
+// Finds the lab's fence in a truth log, which marks the accesses made while the recorder recorded.
 //
-// Where recording begins, 4d 4d 53 01 and four bytes of its own are written to port 0x80, where it ends, 4d 4d 53 02 and the same
-// four. The kernel itself delays by writing to that port, so that foreign bytes may stand between.
+// When recording begins, the core writes 4d 4d 53 01 and the recording's own four bytes to port 0x80; when it ends, 4d 4d 53 02
+// and the same four. The kernel itself writes to that port for delays, so there may be foreign bytes in between.
 import { UserError } from "../../base/errors.js";
 import { fenceBytes } from "../../base/fence-bytes.js";
 import type { PostWrite } from "./truth-log.js";
 
-/** Foreign bytes that may stand between a fence's bytes, in all. */
+/** Limit of foreign bytes between a fence's bytes, in all. */
 const foreignMax = 64;
 
 export interface Window {
@@ -16,7 +16,7 @@ export interface Window {
   to: number;
 }
 
-/** Finds `bytes` in `writes` from place `from` on, foreign bytes between. Returns the places of the first and last. */
+/** Finds `bytes` in `writes` from place `from` on, with foreign bytes in between. Returns the places of the first and last. */
 function find(writes: readonly PostWrite[], bytes: readonly number[], from: number) {
   for (let start = from; start < writes.length; start += 1) {
     if (writes[start]!.byte !== bytes[0]) continue;
@@ -31,7 +31,7 @@ function find(writes: readonly PostWrite[], bytes: readonly number[], from: numb
   return undefined;
 }
 
-/** The last place from which `bytes` still end at `last`: a foreign byte like the first one may have come before it. */
+/** Finds the last place from which `bytes` still end at `last`: a foreign byte equal to the first may have come before it. */
 function latestStart(writes: readonly PostWrite[], bytes: readonly number[], earliest: number, last: number): number {
   let left = bytes.length - 1;
   for (let at = last; at >= earliest; at -= 1) {
@@ -43,9 +43,9 @@ function latestStart(writes: readonly PostWrite[], bytes: readonly number[], ear
 }
 
 /**
- * The part of the log's accesses that the recording with fence `id` (eight hexadecimal digits) covers. `count`: how many
- * accesses the log has, where a recording may lack its fence's end, for the recorder was killed.
- * Throws UserError where the fence isn't whole in the log.
+ * Finds the part of the log's accesses that the recording with fence `id` (eight hexadecimal digits) covers. `count`: the
+ * number of accesses in the log, if the fence may lack its end because the recorder was killed.
+ * Throws UserError if the fence isn't complete in the log.
  */
 export function fenceWindow(writes: readonly PostWrite[], id: string, log: string, count?: number): Window {
   const begin = find(writes, fenceBytes(1, id), 0);

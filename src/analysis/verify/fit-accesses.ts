@@ -1,12 +1,12 @@
-// Puts a trace's accesses into the form in which QEMU's log would show them: split into what the device takes at most, each with
-// its region; and leaves out those to which QEMU's log can have nothing.
+// Converts a trace's accesses to the form of QEMU's log: split into the widest accesses that the device takes, each with its
+// region; and leaves out those that QEMU can't log.
 import { joinRanges } from "../../base/address-range.js";
 import type { TraceState } from "../../trace/state.js";
 import type { Window } from "./fence-window.js";
 import { push, type TracedAccesses, type TracedPart } from "./traced-accesses.js";
 import type { NumberRange, TruthAccesses } from "./truth-log.js";
 
-/** Where a region's accesses lie, and how wide they are. */
+/** The places and widths of a region's accesses. */
 export interface Extent {
   range: NumberRange;
   region: number;
@@ -16,16 +16,16 @@ export interface Extent {
 
 export interface FittedAccesses {
   accesses: TracedAccesses;
-  /** For each access its region's number in the log; -1 where the log has none. */
+  /** Each access's region number in the log; -1 if the log has none. */
   region: number[];
-  /** How many were split, how many are compared by their own bytes only. */
+  /** Number of accesses that were split, and of those compared only by their own bytes. */
   split: number;
   widened: number;
-  /** How many lie where the log has nothing at all, and were left out. */
+  /** Number of accesses left out because the log has nothing at all at their place. */
   notLogged: number;
 }
 
-/** The extents of all regions in the window, the smallest first. */
+/** Finds the extents of all regions in the window, the smallest first. */
 export function findExtents(truth: TruthAccesses, window: Window): Extent[] {
   const found = new Map<number, Extent>();
   for (let at = window.from; at < window.to; at += 1) {
@@ -47,14 +47,14 @@ export function findExtents(truth: TruthAccesses, window: Window): Extent[] {
   return [...found.values()].sort((a, b) => size(a.range) - size(b.range));
 }
 
-/** The smallest extent that holds the address. */
+/** Finds the smallest extent that holds the address. */
 export function extentOf(extents: readonly Extent[], address: number): Extent | undefined {
   return extents.find(({ range }) => range.first <= address && address <= range.last);
 }
 
 /**
- * Tells where QEMU logs nothing: a BAR, or a mapping outside all BARs, in which the whole log, from before the recording to
- * after it, has no access. A region that QEMU backs with memory (a framebuffer, ivshmem's) is never in its log.
+ * Knows the places that QEMU doesn't log: a BAR, or a mapping outside all BARs, without any access in the whole log, from
+ * before the recording to after it. QEMU never logs a region that it backs with memory (a framebuffer, ivshmem's).
  */
 export class LoggedPlaces {
   private readonly state: TraceState;
@@ -78,7 +78,7 @@ export class LoggedPlaces {
   }
 }
 
-/** Fits the accesses to the extents; `places` says which to leave out, undefined that none is. */
+/** Fits the accesses to the extents; `places` decides which to leave out; undefined leaves out none. */
 export function fitAccesses(
   traced: TracedAccesses,
   extents: readonly Extent[],
@@ -121,7 +121,7 @@ export function fitAccesses(
   return fitted;
 }
 
-/** The access at place `at`. */
+/** Returns the access at place `at`. */
 export function tracedPart(traced: TracedAccesses, at: number): TracedPart {
   return {
     write: traced.write[at]!,
@@ -135,7 +135,7 @@ export function tracedPart(traced: TracedAccesses, at: number): TracedPart {
   };
 }
 
-/** An access in pieces of `piece_bytes`, ascending, as QEMU makes them for a device that takes no wider ones. */
+/** Splits an access into ascending pieces of `piece_bytes`, as QEMU does for a device that takes no wider ones. */
 function piecesOf(part: TracedPart, piece_bytes: number): TracedPart[] {
   if (piece_bytes === part.width_bytes) return [part];
   const value = (BigInt(part.valueHigh) << 32n) | BigInt(part.valueLow);

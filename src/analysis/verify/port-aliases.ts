@@ -1,5 +1,5 @@
-// Memory BARs that QEMU builds as a second view of the same function's ports (its rtl8139): its log then shows accesses to the
-// memory at the ports' numbers.
+// Finds memory BARs that QEMU builds as a second view of the same function's ports (its rtl8139): its log shows accesses to
+// such memory at the ports' numbers.
 import type { PciFunction } from "../../trace/header.js";
 import type { NumberRange, PortAlias, TruthAccesses } from "./truth-log.js";
 
@@ -8,8 +8,8 @@ const portResource = 0x100n;
 const memoryResource = 0x200n;
 
 /**
- * The memory BARs that were mapped, that the log has nothing of, and that are as long as a BAR of ports of the same function:
- * the log may have their accesses there.
+ * Finds the memory BARs that were mapped, that the log has nothing of, and that are as long as a BAR of ports of the same
+ * function: the log may have their accesses there.
  */
 export function findPortAliases(
   functions: readonly PciFunction[],

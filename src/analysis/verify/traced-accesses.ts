@@ -1,16 +1,16 @@
-// A trace's accesses as the ground truth would tell them, in columns: parts of at most eight bytes, in order, and
-// beside them when which mapping lived. verify.ts compares them.
+// Collects a trace's accesses in the ground truth's form, in columns: parts of at most eight bytes, in order; and the
+// lives of the mappings. verify.ts compares them.
 import type { TraceEvent } from "../../trace/events.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import { RecordFlag } from "../../trace/record.js";
 import type { NumberRange } from "./truth-log.js";
 
-/** The CPU hands a device at most this much at once. */
+/** The widest access that a CPU makes to a device. */
 const partMax_bytes = 8;
 
-/** Which mappings live from a place among the accesses on. */
+/** The mappings alive from a place among the accesses on. */
 export interface CoverageChange {
-  /** Accesses that come before. */
+  /** Number of accesses before it. */
   at: number;
   living: NumberRange[];
 }
@@ -24,9 +24,9 @@ export interface TracedAccesses {
   valueLow: number[];
   valueHigh: number[];
   cpu: number[];
-  /** The trace's event that it is (a part of). */
+  /** Number of the event that the part belongs to. */
   event: number[];
-  /** 1: made without the lock, by an NMI that came while its CPU was making the access before it, or waiting to. */
+  /** 1: made without the lock, by an NMI that came while its CPU was making the access before it, or waiting for the lock. */
   unordered: number[];
   coverage: CoverageChange[];
   /** Every address that was ever mapped. */
@@ -35,7 +35,7 @@ export interface TracedAccesses {
   escaped: number;
 }
 
-/** Walks the whole trace; `progress` hears which part of it was read. Throws FormatError. */
+/** Walks the whole trace; `progress` gets the part read so far. Throws FormatError. */
 export async function collectAccesses(
   reader: TraceReader,
   progress: (part: number) => void = () => {},

@@ -1,7 +1,7 @@
 // Reads the fields of one line of QEMU's log. truth-log.ts reads the log.
 const space = 0x20;
 
-/** Reads one line's fields from left to right; remembers whether everything was where it should be. */
+/** Reads one line's fields from left to right; remembers if all of them were in their place. */
 export class LineScanner {
   bytes: Uint8Array = new Uint8Array();
   at = 0;
@@ -23,7 +23,7 @@ export class LineScanner {
     this.at = at + 1;
   }
 
-  /** A number without 0x; may be negative. */
+  /** Reads a number without 0x; may be negative. */
   decimal(): number {
     const negative = this.bytes[this.at] === 0x2d;
     if (negative) this.at += 1;
@@ -38,7 +38,7 @@ export class LineScanner {
     return negative ? -value : value;
   }
 
-  /** A number of up to 64 bits with 0x in front, into `low` and `high`. */
+  /** Reads a number of up to 64 bits with 0x into `low` and `high`. */
   hex(): void {
     const { bytes } = this;
     if (bytes[this.at] !== 0x30 || bytes[this.at + 1] !== 0x78) this.sound = false;

@@ -1,4 +1,4 @@
-// QEMU's log, damaged: what is read of it is what its sound lines say, or there is a FormatError that names the line.
+// Damaged logs of QEMU: the reader returns the content of the sound lines, or throws a FormatError that names the line.
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -32,7 +32,7 @@ const read = async (log: Uint8Array): Promise<TruthLog | FormatError> => {
   }
 };
 
-/** How many of the bytes' lines are as QEMU writes them, by a regular expression. */
+/** Counts the lines that are as QEMU writes them, with a regular expression. */
 function soundLines(log: Buffer): { kept: number; posts: number; broken: boolean } {
   const whole = log.toString("latin1").split("\n").slice(0, -1);
   const shape =
@@ -75,7 +75,7 @@ test("a damaged log gives its sound lines, or the first one that isn't", async (
       refused += 1;
       return;
     }
-    // A line of an address that nobody asked for is passed over after its address.
+    // A line with an unwanted address is skipped after its address.
     if (wanted.broken) return;
     expect(found.accesses.count).toBe(wanted.kept);
     expect(found.postWrites.length).toBe(wanted.posts);

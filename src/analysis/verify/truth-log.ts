@@ -1,6 +1,6 @@
-// Reads QEMU's own log of what its devices received (`-trace memory_region_ops_*`, log backend), as the ground truth
-// that a trace is compared with. A log can have millions of lines for devices that nobody traced, so lines are read as
-// bytes, and only those that touch wanted addresses are kept.
+// Reads QEMU's own log of its devices' accesses (`-trace memory_region_ops_*`, log backend), the ground truth for a
+// trace. A log can have millions of lines for devices that weren't traced, so lines are read as bytes, and only those
+// with wanted addresses are kept.
 import type { AddressRange } from "../../base/address-range.js";
 import { concatBytes, isLatin1, latin1, startsWithLatin1 } from "../../base/bytes.js";
 import { FormatError } from "../../base/errors.js";
@@ -12,25 +12,25 @@ import { LineScanner } from "./truth-line.js";
 const chunk_bytes = 4 << 20;
 /** Where the log comes through a pipe. */
 const lookAgainEvery_ms = 50;
-/** A line is never longer; what is, isn't QEMU's. */
+/** Limit of a line; QEMU's are never longer. */
 const lineMax_bytes = 64 << 10;
-/** No device's access in QEMU is wider, and no machine of its has more processors. */
+/** Limits of an access's width and of a machine's processors in QEMU. */
 const widthMax_bytes = 8;
 const cpuMax = 0x7fff;
 const postPort = 0x80;
 const postRegion = "ioport80";
 
-/** As numbers, for they are compared with columns of addresses. */
+/** A range of numbers, which are compared with columns of addresses. */
 export type NumberRange = AddressRange<number>;
 
-/** Ports at which the log shows what was accessed in memory. */
+/** Ports at which the log shows accesses to memory. */
 export interface PortAlias {
   ports: NumberRange;
-  /** Where the first of them lies in memory. */
+  /** Memory address of the first port. */
   memory: number;
 }
 
-/** One of QEMU's memory regions, as the log names it. */
+/** One of QEMU's memory regions, with its name in the log. */
 export interface TruthRegion {
   name: string;
   /** QEMU's pointer to it: two regions may have the same name. */
@@ -45,9 +45,9 @@ export interface TruthAccesses {
   address: Float64Array;
   valueLow: Uint32Array;
   valueHigh: Uint32Array;
-  /** QEMU's number of the virtual CPU; -1 where a device made the access. */
+  /** QEMU's number of the virtual CPU; -1 if a device made the access. */
   cpu: Int16Array;
-  /** Which of `regions`. */
+  /** Index into `regions`. */
   region: Uint16Array;
   /** Line in the log, counted from 1. */
   line: Float64Array;
@@ -57,7 +57,7 @@ export interface TruthAccesses {
 /** A write to port 0x80, where the lab's fence is. */
 export interface PostWrite {
   byte: number;
-  /** How many kept accesses come before it. */
+  /** Number of kept accesses before it. */
   at: number;
 }
 
@@ -87,7 +87,7 @@ class AccessList {
     };
   }
 
-  /** Makes room for one more and returns its place. */
+  /** Makes room for one more row and returns its place. */
   next(): number {
     if (this.columns.count === this.room) {
       this.room *= 2;
@@ -120,7 +120,7 @@ const colon = 0x3a;
 /**
  * Reads the log and keeps the accesses that touch one of `ranges`, and all writes to port 0x80. Accesses to the ports
  * of an alias count as accesses to its memory.
- * A last line without its end is left out. `progress` hears which part of the log was read. Throws UserError, FormatError.
+ * Leaves out a last line without its end. `progress` gets the part read so far. Throws UserError, FormatError.
  */
 export async function readTruthLog(
   log: ByteSource,
@@ -194,7 +194,7 @@ class TruthParser {
 
   /** The line is `bytes[from]` to `bytes[end - 1]`. */
   private takeLine(bytes: Uint8Array, from: number, end: number): void {
-    // `PID@TIME:` stands before the event's name where QEMU was asked for it.
+    // On request QEMU writes `PID@TIME:` before the event's name.
     let at = from;
     if (bytes[at] !== marker.charCodeAt(0)) {
       while (at < end && bytes[at] !== colon) at += 1;

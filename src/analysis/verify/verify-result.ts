@@ -1,4 +1,4 @@
-// What verify is asked and what it finds, as data: a row a region, each difference with what stands around it.
+// verify's options and results, as data: a row a region, each difference with the accesses around it.
 import type { Difference } from "../diff/alignment.js";
 import { tracedPart } from "./fit-accesses.js";
 import type { TracedAccesses, TracedPart } from "./traced-accesses.js";
@@ -6,20 +6,19 @@ import type { TruthAccesses } from "./truth-log.js";
 
 export interface VerifyOptions {
   /**
-   * Whether accesses are left out that may have happened while no mapping covered them; by default only where there is no
-   * fence.
+   * Leave out accesses that may have happened while no mapping covered them. The default is true only without a fence.
    */
   leaveOutUnmapped?: boolean;
-  /** Whether accesses count, too, to regions that the log has nothing of. */
+  /** Also count accesses to regions that the log has nothing of. */
   expectAll?: boolean;
-  /** The recorder was killed: what the log has behind the trace's end is no difference. */
+  /** The recorder was killed: accesses in the log after the trace's end are no difference. */
   cut?: boolean;
-  /** Hears how far it has come. */
+  /** Gets the progress. */
   progress?: (part: number, whole: number) => void;
 }
 
 export interface RegionResult {
-  /** QEMU's name of the region, or "" where the log has nothing there. */
+  /** QEMU's name of the region, or "" if the log has nothing there. */
   name: string;
   /** PCI function, driver and BAR, or the physical range. */
   device: string;
@@ -44,25 +43,25 @@ export interface ReportedDifference {
   device: string;
   trace: AccessText | null;
   truth: AccessText | null;
-  /** What both have just before. */
+  /** The accesses just before it, which both have. */
   before: AccessText[];
 }
 
 export interface VerifyResult {
   identical: boolean;
-  /** Why not, a sentence each. */
+  /** The reasons against it, a sentence each. */
   reasons: string[];
   regions: RegionResult[];
   differences: ReportedDifference[];
-  /** More differences than these were not looked for. */
+  /** The comparison stopped after these differences. */
   moreDifferences: boolean;
   compared: number;
-  /** Trace accesses that were split, or compared by their own bytes only, as QEMU fits them to the region. */
+  /** Trace accesses that were split, or compared only by their own bytes, as QEMU fits them to the region. */
   split: number;
   widened: number;
-  /** What the rules leave out: accesses of the log, and (`notLogged`) of the trace. */
+  /** Accesses that the rules leave out: of the log, and (`notLogged`) of the trace. */
   leftOut: { outsideFence: number; noMappingAlive: number; notLogged: number };
-  /** Accesses that agree, but not in which CPU made them. */
+  /** Accesses that agree except for their CPU. */
   otherCpu: number;
   lost: number;
   escaped: number;
@@ -70,12 +69,12 @@ export interface VerifyResult {
   order: "all regions" | "each region" | "each CPU";
 }
 
-/** The trace's access at place `at` as people read it. */
+/** Describes the trace's access at place `at`. */
 export function tracedText(traced: TracedAccesses, at: number): AccessText {
   return accessText(tracedPart(traced, at), traced.event[at]!);
 }
 
-/** The log's access at place `at` as people read it. */
+/** Describes the log's access at place `at`. */
 export function truthText(truth: TruthAccesses, at: number): AccessText {
   const part = {
     write: truth.write[at]!,

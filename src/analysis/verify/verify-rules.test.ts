@@ -6,7 +6,7 @@ import { FormatError, UserError } from "../../base/errors.js";
 import { RecordFlag, RecordKind } from "../../trace/record.js";
 
 describe("the rules", () => {
-  test("what QEMU splits is split: 8 and 16 bytes for a device of 4", async () => {
+  test("accesses are split as QEMU splits them: 8 and 16 bytes for a device of 4", async () => {
     const result = await new Recording()
       .map()
       .both(0, 1n)
@@ -23,7 +23,7 @@ describe("the rules", () => {
     expect(result.split).toBeGreaterThan(0);
   });
 
-  test("what QEMU widens is compared by its own bytes", async () => {
+  test("an access that QEMU widens is compared by its own bytes", async () => {
     const narrow = (value: bigint) =>
       new Recording().map().both(0, 1n).traced("read", 1, 8, value).logged("read", 4, 8, 0x11223344n).verify();
     expect(await narrow(0x44n)).toMatchObject({ identical: true, widened: 1 });
@@ -37,7 +37,7 @@ describe("the rules", () => {
     expect(await logged(0xffff_ffff_ffff_ff7fn)).toMatchObject({ identical: false });
   });
 
-  test("what a 53c8xx copies by itself doesn't count, and only that", async () => {
+  test("a 53c8xx's own copies don't count, but everything else does", async () => {
     const copied = (...more: [offset: number, value: bigint][]) => {
       const recording = new Recording().map().both(0, 1n);
       recording.log.push(`lsi_memcpy memcpy dest 0x${(bar + 0x34n).toString(16)} src 0x1234 count 2`);
@@ -51,7 +51,7 @@ describe("the rules", () => {
     expect(twice.differences).toMatchObject([{ kind: "missing", truth: { address: "0xfebc0034" } }]);
   });
 
-  test("what an NMI does between an access's claim of its place and the access itself may be seen before it, and only that", async () => {
+  test("an NMI's accesses between another one's claim of its place and that access itself may be seen before it, but no others", async () => {
     const nmi = { flags: RecordFlag.nmi | RecordFlag.unordered };
     const interrupted = (flags: Partial<typeof nmi>, ...order: number[]) => {
       const recording = new Recording().map().both(0, 9n);
@@ -122,7 +122,7 @@ describe("the rules", () => {
     expect(result.differences).toMatchObject([{ kind: "missing", truth: { address: "0xfebc0004", value: "0x5" } }]);
   });
 
-  test("what only the log has, while only another device's mapping lives, may be left out", async () => {
+  test("accesses only in the log, while only another device's mapping lives, may be left out", async () => {
     const recording = new Recording().map().both(0, 1n).logged("write", 4, 0x2000, 7n).both(4, 2n);
     recording
       .map(bar + 0x2000n, 2)
@@ -221,7 +221,7 @@ describe("the rules", () => {
     const expected = await recording.verify(header, { expectAll: true });
     expect(expected.identical).toBe(false);
     expect(expected.differences.map(({ kind }) => kind)).toEqual(Array.from({ length: 5 }, () => "extra"));
-    // one access there, even outside the fence, and QEMU does log the BAR: then all count
+    // one access there, even outside the fence, proves that QEMU logs the BAR: then all count
     recording.logged("read", 4, 0x100000, 0n);
     expect(await recording.verify(header)).toMatchObject({ identical: false, leftOut: { notLogged: 0 } });
   });
@@ -238,7 +238,7 @@ describe("the rules", () => {
     };
     expect(await atPorts(5n).verify(header)).toMatchObject({ identical: true, compared: 2, leftOut: { notLogged: 0 } });
     expect(await atPorts(6n).verify(header)).toMatchObject({ identical: false });
-    // a log that has the memory itself has its ports as something of their own
+    // in a log that has the memory itself, the ports are separate
     const both = atPorts(5n).logged("read", 4, 8, 0n);
     expect((await both.verify(header)).differences.length).toBeGreaterThan(0);
   });

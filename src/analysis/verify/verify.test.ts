@@ -1,5 +1,5 @@
-// verify against a real truth log (QEMU's) of a run that something else recorded (the kernel's mmiotrace), and against
-// changed copies of both, each of which it must tell apart.
+// verify on a real truth log (QEMU's) of a run recorded by the kernel's mmiotrace, and on changed copies of both, each of
+// which it must find different.
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
@@ -12,14 +12,14 @@ const data = (name: string) =>
 const recorded = data("e1000-mmiotrace.txt.gz");
 const truth = data("e1000-truth.log.gz");
 
-/** The recorded run as if the recorder had fenced it. */
+/** Verifies the recorded run as if the recorder had fenced it. */
 function verifyText(text: string, log: string): Promise<VerifyResult> {
   const imported = importMmiotrace(text);
   const header = { ...imported.header, fence: "01020304" };
   return verifyRecords(imported.records, header, `${fence(1)}${log}${fence(2)}`);
 }
 
-/** `text` with its `number`th line that matches changed. */
+/** Returns `text` with its `number`th matching line changed. */
 function changeLine(text: string, pattern: RegExp, number: number, change: (line: string) => string[]): string {
   let seen = -1;
   return text
@@ -32,7 +32,7 @@ function changeLine(text: string, pattern: RegExp, number: number, change: (line
     .join("\n");
 }
 
-/** The recorder was killed in the middle: accesses only the log has come behind the trace's end, and no fence's end. */
+/** Verifies as if the recorder was killed in the middle: the log has accesses after the trace's end, and no end of the fence. */
 function verifyKilled(text: string, log: string): Promise<VerifyResult> {
   const imported = importMmiotrace(text);
   const header = { ...imported.header, fence: "01020304" };
@@ -82,7 +82,7 @@ describe("the e1000 run that the kernel's mmiotrace recorded", () => {
     [
       "a width is another",
       () => [changeLine(recorded, access, 100, (line) => [line.replace(/^(.) 4/, "$1 8")]), truth],
-      // Eight bytes are two accesses of this device, the first of which is right.
+      // For this device eight bytes are two accesses, and the first one is right.
       ["extra"],
     ],
     [

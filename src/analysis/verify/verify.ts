@@ -1,26 +1,26 @@
-// Compares a trace with the ground truth, access by access: what the devices received by QEMU's own account.
+// Compares a trace with the ground truth, access by access: the accesses that the devices received, according to QEMU.
 //
 // The rules, without tolerance:
-// - Where the header names a fence, what the log has before its beginning and after its end is left out.
-// - Only addresses count that a recorded mapping covers at some time.
-// - While no mapping covers an address, nothing there can be recorded. The log has no time in common with the trace, so
-//   "while" goes by order: an access that only the log has *may* have happened so exactly when, between the two accesses
-//   of the trace that it lies between, there is a moment at which no mapping covers its address. But an access that the recorder
-//   missed just behind a MAP or before an UNMAP looks the same; so within a fence such accesses count as missing, unless
-//   the caller asks to leave them out; then each region is compared by itself. Without a fence (firmware!) they are left
-//   out. The result says how many.
-// - The log shows accesses after QEMU has fitted them to the device: what is wider than the widest access of a region is
-//   split ascending into that width; what is narrower than its narrowest shows that width, and then only the accessed
-//   bytes are compared. The CPU itself splits what is wider than eight bytes.
-// - QEMU logs nothing of regions that it backs with memory. Where the whole log has no access in a BAR, the trace's accesses
-//   there can't be compared: they are left out, and counted, unless the caller expects all to be in the log.
+// - If the header names a fence, the log's accesses before its beginning and after its end are left out.
+// - Only addresses that a recorded mapping covers at some time count.
+// - While no mapping covers an address, nothing there can be recorded. Log and trace have no common time, so order decides:
+//   an access that is only in the log lies between two accesses of the trace. If between those two there is a moment at which
+//   no mapping covers its address, the access *may* have happened then. But an access that the recorder missed just after a
+//   MAP or before an UNMAP looks the same. So within a fence such accesses count as missing, unless the caller asks to leave
+//   them out; then each region is compared separately. Without a fence (firmware!) they are left out. The result has their
+//   number.
+// - The log shows accesses after QEMU has fitted them to the device: an access wider than a region's widest is split,
+//   ascending, into that width; one narrower than its narrowest shows that width, and then only the accessed bytes are
+//   compared. The CPU itself splits accesses wider than eight bytes.
+// - QEMU doesn't log regions that it backs with memory. If the whole log has no access in a BAR, the trace's accesses there
+//   can't be compared: they are left out, and counted, unless the caller expects all to be in the log.
 // - A memory BAR that QEMU builds as a view of the function's ports is in its log at the ports (port-aliases.ts).
-// - What QEMU's 53c8xx copies by itself counts not as accessed, where the log says so (device-moves.ts).
+// - Copies that QEMU's 53c8xx makes itself don't count as accesses, if the log announces them (device-moves.ts).
 // - A strict trace must have the log's order across all regions. A relaxed one promises it only for each CPU, and is
-//   compared CPU by CPU. So is one with accesses that an NMI made while its CPU was between the claim of a record's place and
-//   the access itself (UNORDERED): the device may have seen the interrupted access, which stands before them, behind them.
-// - A trace with lost or escaped records is never identical; nor is one that was cut, unless the caller knows that the
-//   recorder was killed: then it is compared as far as it goes.
+//   compared CPU by CPU. So is one with accesses of an NMI that came between the claim of a record's place and the access
+//   itself (UNORDERED): the interrupted access stands before them, but the device may have seen it after them.
+// - A trace with lost or escaped records is never identical. Nor is one that was cut, unless the caller knows that the
+//   recorder was killed: then it is compared up to its end.
 
 import { joinRanges } from "../../base/address-range.js";
 import type { TraceReader } from "../../trace/file/reader.js";
@@ -41,7 +41,7 @@ import {
   type VerifyResult,
 } from "./verify-result.js";
 
-/** Differences that are looked for at most. */
+/** Limit of differences: then the comparison stops. */
 const differencesMax = 1_000;
 
 /**
@@ -54,7 +54,7 @@ export async function verify(
   options: VerifyOptions = {},
 ): Promise<VerifyResult> {
   const { progress = () => {} } = options;
-  // Reading the trace and reading the log are told as a half each: comparing takes the least.
+  // For the progress, reading the trace and reading the log are a half each: comparing takes the least.
   const traced = await collectAccesses(reader, (part) => progress(part / 2, 1));
   const mapped = joinRanges(traced.mapped);
   const hear = (part: number) => progress((1 + part) / 2, 1);
@@ -64,7 +64,7 @@ export async function verify(
   return new Comparison(reader, traced, log, truth.name, options).run();
 }
 
-/** Accesses that are compared in order, as places in the trace's and the log's; `extent`: of the one region that they are all in. */
+/** Accesses compared in order, as places in the trace's and the log's; `extent`: of their region, if it is one. */
 interface Group {
   first: number[];
   second: number[];
@@ -95,7 +95,7 @@ class Comparison {
         ? { from: 0, to: count }
         : fenceWindow(log.postWrites, fence, logName, this.cut ? count : undefined);
     this.state = new TraceState(reader.header);
-    // A driver that is unbound by the end is still the one that the accesses are by.
+    // A driver that is unbound before the end has still made the accesses.
     for (const { update } of reader.updates) {
       const pciFunctions = update.pciFunctions?.filter(({ driver }) => driver !== null) ?? [];
       this.state.update({ pciFunctions });
@@ -108,7 +108,7 @@ class Comparison {
 
   run(): VerifyResult {
     const relaxed = this.reader.header.options.relaxed || this.traced.unordered.includes(1);
-    // Among what is left out, only a region's own accesses tell where it goes on being recorded.
+    // If accesses are left out, only a region's own accesses tell the place at which its recording continues.
     const byRegion = this.leaveOutUnmapped && this.window.to - this.window.from < this.truth.count;
     const groups = this.groups(relaxed, byRegion);
     const found: { difference: Difference; first: number; second: number }[] = [];
@@ -156,7 +156,7 @@ class Comparison {
     return all(this.window.from, this.window.to);
   }
 
-  /** What is compared in order by itself: everything, each CPU's accesses, each region's, or each CPU's to each region. */
+  /** Makes the groups that are compared separately, in order: all accesses, each CPU's, each region's, or each CPU's to each region. */
   private groups(byCpu: boolean, byRegion: boolean): Group[] {
     if (!byCpu && !byRegion) return [{ first: all(0, this.traced.count), second: this.allTruth() }];
     const groups = new Map<string, Group>();
@@ -174,10 +174,10 @@ class Comparison {
   }
 
   private alignGroup({ first, second, extent }: Group, matched = (_a: number, _b: number) => {}): Alignment {
-    // Of a region's accesses, only changes of what covers it matter.
+    // For a region only changes of the mappings that cover it matter.
     const covers = (living: readonly NumberRange[]) =>
       extent === undefined || living.some((range) => range.first <= extent.last && extent.first <= range.last);
-    // Places where the living mappings change, and which are alive there, by place in `first`.
+    // Changes of the living mappings, by place in `first`.
     const changes = new Map<number, NumberRange[][]>();
     const livingAt: NumberRange[][] = [];
     let current: NumberRange[] = [];
@@ -214,7 +214,7 @@ class Comparison {
     );
   }
 
-  /** Around place `a` of `first`: an access, and those of the NMIs that interrupted it. */
+  /** Returns an access around place `a` of `first`, and those of the NMIs that interrupted it. */
   private mayBeLater(first: readonly number[], a: number): Movable | undefined {
     const { event, unordered } = this.traced;
     const isUnordered = (place: number) => place < first.length && unordered[first[place]!] === 1;
@@ -238,7 +238,7 @@ class Comparison {
       const narrowest = extentOf(this.extents, traced.address[a]!)?.narrowest ?? 0;
       if (width_bytes >= narrowest || truthWidth_bytes !== narrowest) return false;
     }
-    // Beyond the accessed bytes the log's value means nothing: where nothing answers, it is all ones at any width.
+    // Only the accessed bytes of the log's value count: if nothing answers, it is all ones at any width.
     let low = truth.valueLow[b]!;
     let high = truth.valueHigh[b]!;
     if (width_bytes < 4) low &= (1 << (8 * width_bytes)) - 1;
@@ -295,7 +295,7 @@ class Comparison {
     return reasons;
   }
 
-  /** Whether every region by itself has the same accesses in the same order. */
+  /** Returns true if every region alone has the same accesses in the same order. */
   private regionsAgree(): boolean {
     return this.groups(false, true).every((group) => this.alignGroup(group).differences.length === 0);
   }

@@ -1,5 +1,5 @@
-// Which register an access of a trace touches, and what its value means: joins a trace's PCI functions with the
-// register databases. Show it the accesses in order: what a device answers may say where its registers are.
+// Finds the register of a trace's access, and the meaning of its value: joins a trace's PCI functions with the register
+// databases. Must get the accesses in order: a device's answers may tell the places of its registers.
 import { findDatabase, type RegisterDatabase, type RegisterMatch } from "../../registers/index.js";
 import { ByTarget } from "../../trace/by-target.js";
 import type { AccessEvent } from "../../trace/events.js";
@@ -7,11 +7,11 @@ import type { PciFunction } from "../../trace/header.js";
 import type { DevicePlace } from "../../trace/state.js";
 import type { RegisterWords } from "../../trace/text.js";
 
-/** What an access touches; the same for all accesses of its target, for as long as the device tells nothing new. */
+/** An access's register; the same object for all accesses to one target, until the device tells something new. */
 export class RegisterAccess implements RegisterWords {
   readonly place: DevicePlace;
   readonly database: RegisterDatabase;
-  /** `STATUS`, or several joined by commas; undefined where the database knows none. */
+  /** `STATUS`, or several joined by commas; undefined if the database knows none. */
   readonly name: string | undefined;
   private readonly match: RegisterMatch | undefined;
 
@@ -22,7 +22,7 @@ export class RegisterAccess implements RegisterWords {
     this.name = this.match?.name;
   }
 
-  /** `FD | LU | SPEED=1000MB_S`, or undefined where the database has nothing to add to the number. */
+  /** Describes a value: `FD | LU | SPEED=1000MB_S`; undefined if the database has nothing to add to the number. */
   meaningOf(value: bigint): string | undefined {
     return this.match && this.database.describeMatch(this.match, value);
   }
@@ -34,7 +34,7 @@ export class AccessRegisters {
   private readonly choose: ChooseDatabase;
   /** By PCI address. */
   private readonly databases = new Map<string, RegisterDatabase | undefined>();
-  /** Answers so far, for as long as no device tells anything new. */
+  /** Answers so far, until a device tells something new. */
   private readonly seen = new ByTarget<RegisterAccess>();
 
   /** `choose` finds a PCI function's database; the built-in ones by default. */
@@ -42,12 +42,12 @@ export class AccessRegisters {
     this.choose = choose;
   }
 
-  /** The register that `event` touches, whose address lies at `place`; undefined where its device has no database. */
+  /** Returns the register of `event`, whose address is at `place`; undefined if its device has no database. */
   see(event: AccessEvent, place: DevicePlace): RegisterAccess | undefined {
     const known = this.seen.get(event.target);
     let database = known === undefined ? this.databaseOf(place.function) : known.database;
     if (database === undefined) return undefined;
-    // What the answer tells holds for the answer itself, too: a GPU's first register says how to read it.
+    // The knowledge from an answer applies to the answer itself, too: a GPU's first register tells how to read it.
     if (database.learns && event.kind === "read") {
       database = this.observe(database, place, event.width_bytes, event.value);
     }
@@ -57,13 +57,13 @@ export class AccessRegisters {
     return access;
   }
 
-  /** Takes in what a read told, where nobody wants to know which register it was. */
+  /** Learns from a read whose register isn't needed. */
   learn(place: DevicePlace, width_bytes: number, value: bigint): void {
     const database = this.databaseOf(place.function);
     if (database !== undefined) this.observe(database, place, width_bytes, value);
   }
 
-  /** Whether any of the functions' databases depends on what the device answered before. */
+  /** Returns true if any of the functions' databases depends on the device's earlier answers. */
   learnsFrom(functions: readonly PciFunction[]): boolean {
     return functions.some((found) => this.databaseOf(found)?.learns === true);
   }
@@ -91,7 +91,7 @@ export class AccessRegisters {
   }
 }
 
-/** The built-in database for a PCI function. */
+/** Returns the built-in database for a PCI function. */
 export function builtInFor(found: PciFunction): RegisterDatabase | undefined {
   const { vendor, device, class: classCode, config } = found;
   const bytes =

@@ -1,7 +1,7 @@
-// The ways in which a user may name a PCI function: its address, its ids, its driver.
+// A user's names for a PCI function: its address, its ids, its driver.
 import type { PciFunction } from "../../trace/header.js";
 
-/** `0000:00:04.0`, `00:04.0`, `8086:100e` and `e1000` for one and the same. */
+/** Returns all names of a function: `0000:00:04.0`, `00:04.0`, `8086:100e`, `e1000`. */
 export function namesOf(found: PciFunction): string[] {
   const id = (text: string) => text.slice(2).padStart(4, "0");
   const names = [found.address, `${id(found.vendor)}:${id(found.device)}`];
@@ -10,13 +10,13 @@ export function namesOf(found: PciFunction): string[] {
   return names;
 }
 
-/** Whether `name` is one of the function's names, in whatever case. */
+/** Returns true if `name` is one of the function's names, in any case. */
 export function isNamed(found: PciFunction, name: string): boolean {
   const wanted = name.toLowerCase();
   return namesOf(found).some((own) => own.toLowerCase() === wanted);
 }
 
-/** `BAR0`, or `ROM` for the expansion ROM. */
+/** Returns `BAR0`, …, or `ROM` for the expansion ROM. */
 export function barName(bar: number): string {
   return bar === 6 ? "ROM" : `BAR${bar}`;
 }

@@ -1,5 +1,5 @@
-// One event of a trace with everything that can be said about it, worked out when asked for. One object walks through
-// a whole trace: what it answers holds until the next event is shown to it.
+// One event of a trace with everything known about it, computed on demand. One object walks through a whole trace: its
+// answers are valid until it gets the next event.
 import type { AccessEvent, TraceEvent } from "../../trace/events.js";
 import type { TraceHeader } from "../../trace/header.js";
 import type { DevicePlace, TraceState } from "../../trace/state.js";
@@ -22,14 +22,14 @@ function symbolPartsOf(text: string): SymbolParts {
 export class EventView {
   event!: TraceEvent;
   state!: TraceState;
-  /** The register that an access touches; undefined for other events and where no database is for the device. */
+  /** An access's register; undefined for other events, and if there is no database for the device. */
   register: RegisterAccess | undefined;
   private readonly registers: AccessRegisters;
   private readonly start: bigint;
   private readonly tscFrequency_hz: number;
   private knownPlace: DevicePlace | undefined;
   private placeKnown = false;
-  /** By site, for as long as its symbol stays the same. */
+  /** Symbols by site, until a site's symbol changes. */
   private readonly symbols = new Map<string, SymbolParts>();
 
   constructor(header: TraceHeader, registers: AccessRegisters) {
@@ -38,7 +38,7 @@ export class EventView {
     this.tscFrequency_hz = header.clock.tscFrequency_hz;
   }
 
-  /** Goes on to the next event. Every access must be shown, in order. */
+  /** Goes on to the next event. Must be called for every access, in order. */
   show(event: TraceEvent, state: TraceState): void {
     this.event = event;
     this.state = state;
@@ -49,13 +49,13 @@ export class EventView {
     if (place !== undefined) this.register = this.registers.see(event, place);
   }
 
-  /** What an access's value means in its register, where the database has something to add to the number. */
+  /** The meaning of an access's value in its register, if the database has something to add to the number. */
   get meaning(): string | undefined {
     const { access } = this;
     return access && this.register?.meaningOf(access.value);
   }
 
-  /** The event where it is an access. */
+  /** The event if it is an access. */
   get access(): AccessEvent | undefined {
     return this.event.kind === "read" || this.event.kind === "write" ? this.event : undefined;
   }
@@ -65,12 +65,12 @@ export class EventView {
     return Number(this.event.tsc - this.start) / this.tscFrequency_hz;
   }
 
-  /** Physical; of an access, a mapping or an escape. */
+  /** Physical address of an access, a mapping or an escape. */
   get address(): bigint | undefined {
     return "address" in this.event ? this.event.address : undefined;
   }
 
-  /** Where the address lies, or undefined where it lies in no memory BAR or there is none. */
+  /** The address's place; undefined if it is in no memory BAR, or there is no address. */
   get place(): DevicePlace | undefined {
     if (!this.placeKnown) {
       const { access, address, state } = this;
@@ -81,22 +81,22 @@ export class EventView {
     return this.knownPlace;
   }
 
-  /** 0 where none was recorded; undefined for events without one. */
+  /** The site; 0 if none was recorded; undefined for events without one. */
   get site(): bigint | undefined {
     return "site" in this.event ? this.event.site : undefined;
   }
 
-  /** `e1000_reset_hw+0x12 [e1000]`, or undefined where the site has no known symbol. */
+  /** `e1000_reset_hw+0x12 [e1000]`, or undefined if the site has no known symbol. */
   get symbol(): string | undefined {
     return this.symbolParts?.short;
   }
 
-  /** The site's module: `e1000`, or `kernel` for the kernel's own text; undefined where there is no symbol. */
+  /** The site's module: `e1000`, or `kernel` for the kernel's own text; undefined without a symbol. */
   get module(): string | undefined {
     return this.event.kind === "module" ? this.event.name : this.symbolParts?.module;
   }
 
-  /** What the site may be called: function, function and offset, those with the module; nothing without a symbol. */
+  /** All names of the site: function, function and offset, both with the module; none without a symbol. */
   get siteNames(): readonly string[] {
     return this.symbolParts?.names ?? [];
   }

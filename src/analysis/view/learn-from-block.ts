@@ -1,11 +1,11 @@
-// Shows a register database what a block's reads told, without walking through the block's events: for blocks that
-// nobody wants to see, but that later blocks' register names may depend on.
+// Lets a register database learn from a block's reads without walking through the block's events: for blocks that aren't
+// selected, but that later blocks' register names may depend on.
 import type { TraceReader } from "../../trace/file/reader.js";
 import { RecordKind } from "../../trace/record.js";
 import { TraceState } from "../../trace/state.js";
 import type { AccessRegisters } from "./access-registers.js";
 
-/** Each distinct value read at each address, once. */
+/** Learns each different value read at each address once. */
 export async function learnFromBlock(reader: TraceReader, number: number, registers: AccessRegisters): Promise<void> {
   const columns = await reader.readColumns(number);
   const state = new TraceState(reader.header);

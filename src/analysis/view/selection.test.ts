@@ -1,4 +1,4 @@
-// Ranges of traces of several blocks: seeking must give what reading everything gives.
+// Ranges of traces of several blocks: seeking must give the same as reading everything.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { madeUpRecords } from "../../../dev/test-support/made-up-records.js";
 import {
@@ -41,7 +41,7 @@ describe("a part of a long trace", () => {
   });
 
   test.each([0.001, 0.3, 0.77])("by time, from the part %d of it on", async (part) => {
-    // Times go back here and there; what is in the range counts, wherever it stands.
+    // Times go back at some places; an event in the range counts at any place.
     const from = all.at(-1)!.time_s * part;
     const to = from + all.at(-1)!.time_s * 0.1;
     const wanted = all.filter(({ time_s }) => time_s >= from && time_s <= to).map(({ number }) => number);

@@ -1,5 +1,5 @@
-// Which part of a trace is asked for: from here to there, and what fits a filter. Walks the trace with it, reading
-// only the blocks that can hold any of it.
+// Selects a part of a trace: a range, and the events in it that fit a filter. Walks through the selection, and reads only
+// the blocks that can hold any of it.
 import type { TraceEvent } from "../../trace/events.js";
 import type { BlockInfo, TraceReader } from "../../trace/file/reader.js";
 import type { TraceHeader } from "../../trace/header.js";
@@ -9,7 +9,7 @@ import type { AccessRegisters } from "./access-registers.js";
 import { EventView } from "./event-view.js";
 import { learnFromBlock } from "./learn-from-block.js";
 
-/** A place in a trace: a time since recording began, an event's number, the first marker that has a text in it. */
+/** A place in a trace: a time since recording began, an event's number, or the first marker that contains a text. */
 export type Bound =
   | { kind: "time"; time_s: number }
   | { kind: "event"; number: number }
@@ -25,11 +25,11 @@ export interface Selection {
 export interface ViewBatch {
   block: BlockInfo;
   state: TraceState;
-  /** One and the same view again and again; walk it once. */
+  /** The same object for every event; walk through it once. */
   views: Iterable<EventView>;
 }
 
-/** Whether events lie within bounds; asked for each event in order. */
+/** Decides if events lie within bounds; must be asked for each event in order. */
 export class Range {
   private readonly from: Bound | undefined;
   private readonly to: Bound | undefined;
@@ -48,7 +48,7 @@ export class Range {
   }
 
   contains(event: TraceEvent): boolean {
-    // What the kernel's text has no time for happened when the event before it did.
+    // Lines without a time in the kernel's text happened at the time of the event before.
     const tsc = event.tsc === 0n ? this.lastTsc : event.tsc;
     this.lastTsc = tsc;
     if (!this.begun) this.begun = isMark(event, this.from);
@@ -57,12 +57,12 @@ export class Range {
     if (this.toTsc !== undefined && tsc > this.toTsc) return false;
     if (this.from?.kind === "event" && event.number < this.from.number) return false;
     if (this.to?.kind === "event" && event.number > this.to.number) return false;
-    // The marker itself belongs to both what it ends and what it begins.
+    // A marker belongs to the range that it ends and to the one that it begins.
     if (this.to?.kind === "mark" && isMark(event, this.to)) this.ended = true;
     return true;
   }
 
-  /** Whether anything in a block may lie within the bounds. */
+  /** Returns true if anything in a block may lie within the bounds. */
   reaches(block: BlockInfo): boolean {
     const { from, to } = this;
     if (this.ended) return false;
@@ -80,16 +80,16 @@ function isMark(event: TraceEvent, bound: Bound | undefined): boolean {
 /** More than there are 64-bit time stamps. */
 const ticksMax = 2 ** 65;
 
-/** The first time stamp that isn't shown as before `time_s`, to the nanosecond. */
+/** Returns the first time stamp that isn't printed as before `time_s`, to the nanosecond. */
 function tscOf(header: TraceHeader, time_s: number): bigint {
-  // Times that are further away than any time stamp can be don't have to be told apart.
+  // Times beyond all possible time stamps needn't be told apart.
   const ticks = Math.min(Math.max(Math.round(time_s * header.clock.tscFrequency_hz), -ticksMax), ticksMax);
   return BigInt(header.clock.tsc) + BigInt(ticks);
 }
 
 /**
- * The selected events, and those that say that records were lost, from block `fromBlock` on, a block at a time. Symbol events are left out: they only help to read
- * the others. `range` keeps what was seen where the trace is walked in several goes.
+ * Yields the selected events and LOST events from block `fromBlock` on, a block at a time. Leaves out symbol events, which
+ * only help to read the others. `range` keeps its state between several walks.
  */
 export async function* selectedViews(
   reader: TraceReader,
@@ -130,7 +130,7 @@ function* viewsOf(
   for (const event of events) {
     if (event.kind === "symbol") continue;
     view.show(event, state);
-    // What was lost might have fitted any filter.
+    // Lost accesses might have fitted any filter.
     if (range.contains(event) && (filter === undefined || event.kind === "lost" || filter(view))) yield view;
   }
 }

@@ -1,16 +1,16 @@
-// Reads one XML element's attributes: numbers, booleans, lists; warns about what is wrong, missing or unknown.
+// Reads one XML element's attributes: numbers, booleans, lists; warns about wrong, missing and unknown ones.
 import { type DatabaseWarning, Limits, type VariantAttributes } from "./schema.js";
 import type { XmlElement } from "./xml.js";
 
 /**
- * The attributes of one element. Every getter takes its attribute; finish() warns about those nobody took.
- * A value that can't be read counts as absent, with a warning.
+ * The attributes of one element. Every getter takes its attribute; finish() warns about those that no getter took.
+ * A value that can't be read causes a warning and counts as absent.
  */
 export class Attributes {
   readonly #element: XmlElement;
   readonly #file: string;
   readonly #warnings: DatabaseWarning[];
-  /** Those that somebody took: few, and nearly always all that there are. */
+  /** The attributes taken so far: few, and nearly always all. */
   readonly #taken: string[] = [];
 
   constructor(element: XmlElement, file: string, warnings: DatabaseWarning[]) {
@@ -33,7 +33,7 @@ export class Attributes {
     return value;
   }
 
-  /** A number of up to 64 bits, decimal or 0x…; a negative one as its two's complement. */
+  /** Takes a number of up to 64 bits, decimal or 0x…; a negative one becomes its two's complement. */
   wide(name: string): bigint | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
@@ -42,7 +42,7 @@ export class Attributes {
     return value;
   }
 
-  /** An offset, a count or a bit's number: below 2^53. */
+  /** Takes an offset, a count or a bit's number: below 2^53. */
   number(name: string): number | undefined {
     const value = this.wide(name);
     if (value === undefined) return undefined;
@@ -53,7 +53,7 @@ export class Attributes {
     return Number(value);
   }
 
-  /** Numbers separated by commas or blanks. */
+  /** Takes numbers separated by commas or blanks. */
   numbers(name: string): number[] | undefined {
     const text = this.text(name);
     if (text === undefined) return undefined;
@@ -94,7 +94,7 @@ export class Attributes {
   }
 }
 
-/** A decimal or 0x… number of up to 64 bits; undefined for anything else. */
+/** Parses a decimal or 0x… number of up to 64 bits; undefined for anything else. */
 export function parseNumber(text: string): bigint | undefined {
   const match = /^\s*(-?)(0[xX][0-9a-fA-F]{1,16}|[0-9]{1,20})\s*$/.exec(text);
   if (match === null) return undefined;

@@ -33,7 +33,7 @@ describe("built-in databases", () => {
       const database = builtInDatabase(name);
       expect(database?.domains()).not.toEqual([]);
       for (const domain of database?.domains() ?? []) expect(database?.view(domain).nodes).not.toEqual([]);
-      // What depends on the device's number can't be decided without one.
+      // Variants that depend on the device's number need one.
       const [vendor, devices] = entry.devices[0] ?? [0xffff, [0xffff]];
       expect(findDatabase(vendor, devices[0] ?? 0, entry.classCode)?.undecidedVarsets()).toEqual([]);
     },
@@ -56,7 +56,7 @@ describe("built-in databases", () => {
 
 describe("e1000", () => {
   const database = findDatabase(0x8086, 0x100e);
-  // Offset, value, name and meaning; the values are those a stock driver reads and writes on QEMU's 82540EM.
+  // Offset, value, name and meaning; a stock driver reads and writes these values on QEMU's 82540EM.
   it.each([
     [0x0000, 0x0014_0248n, "CTRL", "LRST | SLU | SPEED=1000MB_S | SDP0_DATA | ADVD3WUC"],
     [0x0008, 0x8008_0783n, "STATUS", /^FD \| LU \| SPEED=1000MB_S \| ASDV=1000MB_S .* \| unknown=0x80000000$/],

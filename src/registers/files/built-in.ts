@@ -1,4 +1,4 @@
-// The built-in register databases and which PCI functions they are for.
+// The built-in register databases and their PCI functions.
 import { join } from "node:path";
 import { type Layout, type Observer, RegisterDatabase } from "../database.js";
 import { observeXhci } from "../observers.js";
@@ -7,7 +7,7 @@ import { e1000Devices, e1000eDevices, intel, redHat, virtioDevices, virtioVarian
 import { builtInDirectory, loadSchema } from "./load.js";
 
 export interface BuiltIn {
-  /** What `--registers` and `registers list` call it. */
+  /** Its name for `--registers` and `registers list`. */
   readonly name: string;
   readonly title: string;
   readonly file: string;
@@ -85,7 +85,7 @@ export const builtIns: readonly BuiltIn[] = [
 
 const loaded = new Map<string, RegisterDatabase>();
 
-/** The built-in database called `name`, or undefined. */
+/** Returns the built-in database called `name`, or undefined. */
 export function builtInDatabase(name: string): RegisterDatabase | undefined {
   const entry = builtIns.find((builtIn) => builtIn.name === name);
   if (entry === undefined) return undefined;
@@ -99,11 +99,11 @@ export function builtInDatabase(name: string): RegisterDatabase | undefined {
 }
 
 /**
- * The built-in database for the PCI function with these numbers, or undefined when there is none.
+ * Returns the built-in database for the PCI function with these numbers, or undefined.
  *
- * `classCode` (24 bits: class, subclass, programming interface) finds what is built to a standard, whoever made it.
- * `config`, the function's configuration space as far as it is known, places what a device may have anywhere in its
- * BARs: virtio's structures, the MSI-X table.
+ * `classCode` (24 bits: class, subclass, programming interface) finds standard devices of any maker. `config`, the known
+ * part of the function's configuration space, gives the places of blocks that may be anywhere in the BARs: virtio's
+ * structures, the MSI-X table.
  */
 export function findDatabase(
   vendor: number,

@@ -1,14 +1,14 @@
-// Where a database's <import> finds its files.
+// Finds the files of a database's <import>.
 import { statSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 
-/** How many folders above the database's own are looked at; real ones are two levels deep. */
+/** Number of folders above the database's own that are searched; real databases are two levels deep. */
 const levelsMax = 4;
 
 /**
- * The folders in which imported names are looked up, in this order: the importing file's own, the folder of the file
- * that was asked for and those above it (a database's root holds most of it, and parts of it are loaded by
- * themselves too), those in `$RNN_PATH` as envytools has it, and the built-in databases.
+ * The folders in which imported names are looked up, in this order: the importing file's own; the folder of the
+ * requested file and those above it (most files are in a database's root, and its parts can be loaded alone, too);
+ * those in `$RNN_PATH`, as in envytools; the built-in databases.
  */
 export class ImportPath {
   readonly #roots: string[] = [];
@@ -24,7 +24,7 @@ export class ImportPath {
     this.#roots.push(...searchPath.split(":").filter((root) => root !== ""), builtInDirectory);
   }
 
-  /** The path of the file that `importer` calls `name`, or undefined. */
+  /** Returns the path of the file that `importer` calls `name`, or undefined. */
   find(name: string, importer: string): string | undefined {
     if (isAbsolute(name)) return isFile(name) ? name : undefined;
     for (const root of [dirname(importer), ...this.#roots]) {

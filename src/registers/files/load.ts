@@ -9,13 +9,13 @@ import { ImportPath } from "./imports.js";
 import { parseDatabase } from "./parser.js";
 import type { Schema } from "./schema.js";
 
-/** Where the built-in databases are, built or not: they are read as they stand in the sources. */
+/** Folder of the built-in databases: they are read from the sources, compiled or not. */
 export const builtInDirectory = join(projectDirectory, "src/registers/files/built-in");
 
-/** Files already parsed: a recording of many devices of one kind parses once. */
+/** Files already parsed: a recording of many devices of one kind parses a file once. */
 const parsed = new Map<string, Schema>();
 
-/** The definitions in the file at `path` and its imports; parsed once in a process. */
+/** Loads the definitions in the file at `path` and its imports; each file is parsed once in a process. */
 export function loadSchema(path: string): Schema {
   const full = resolve(path);
   let schema = parsed.get(full);
@@ -27,14 +27,13 @@ export function loadSchema(path: string): Schema {
 }
 
 /**
- * The database in the file at `path`.
+ * Loads the database in the file at `path`.
  *
- * `domain` says which of its domains BAR 0 is; other places are `NAME@BAR` or `NAME@BAR+OFFSET`, several of them
- * separated by commas. Without it, the file's only
- * domain with registers in it counts, imports left aside.
+ * `domain` names the domain of BAR 0; other places are `NAME@BAR` or `NAME@BAR+OFFSET`, several of them separated by
+ * commas. The default is the file's only domain with registers, without those of its imports.
  *
- * Errors: UserError when a file can't be read, FormatError when it isn't a register database, UsageError when the
- * domain doesn't exist or would have to be chosen.
+ * Errors: UserError if a file can't be read, FormatError if it isn't a register database, UsageError if the domain
+ * doesn't exist or must be chosen.
  */
 export function loadDatabase(path: string, domain?: string): RegisterDatabase {
   const schema = loadSchema(path);
@@ -51,7 +50,7 @@ export function loadDatabase(path: string, domain?: string): RegisterDatabase {
   return new RegisterDatabase(basename(path, ".xml"), schema, layout, new Map(), observer);
 }
 
-/** `PATH[:DOMAIN[@BAR[+OFFSET]],…]`, as `--registers` takes it. */
+/** Parses `PATH[:DOMAIN[@BAR[+OFFSET]],…]`, the argument of `--registers`. */
 export function parseDatabaseChoice(text: string): { path: string; domain: string | undefined } {
   const colon = text.lastIndexOf(":");
   // A colon may be part of the path.

@@ -1,4 +1,4 @@
-// The parser: what it merges, imports and warns about; that bad files end in one clear error with a place.
+// The parser: merging, imports, warnings; and one clear error with a place for a bad file.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -18,7 +18,7 @@ function parse(name: string): Schema {
   return parseDatabase(path, new ImportPath(path, builtInDirectory, ""));
 }
 
-/** The faults of a file whose <database> holds `inside`, which begins on line 3. */
+/** Returns the faults of a file whose <database> holds `inside`, which begins on line 3. */
 function faultsOf(inside: string): string[] {
   writeFiles(folder, { "faults.xml": inside });
   return checkSchema(parse("faults.xml")).map((fault) => `${fault.line}: ${fault.message}`);
@@ -110,7 +110,7 @@ describe("merging and importing", () => {
     ]);
     expect(whole.ownDomains).toEqual(["ROOT"]);
     expect(whole.warnings).toEqual([]);
-    // The part alone finds what lies above it.
+    // The part alone finds the files above it.
     expect([...parse("tree/sub/a.xml").domains.keys()]).toEqual(["SUB_B", "SHARED", "ROOT"]);
   });
 

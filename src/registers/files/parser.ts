@@ -1,5 +1,5 @@
-// Turns the XML elements of a database and of all it imports into a Schema: tags, attributes, merging of same names.
-// What names refer to is resolved later, in compile.ts and types.ts.
+// Turns the XML elements of a database and of all its imports into a Schema: tags, attributes, merging of same names.
+// compile.ts and types.ts resolve the names later.
 import { FormatError } from "../../base/errors.js";
 import { Attributes } from "./attributes.js";
 import { ElementParser } from "./element-parser.js";
@@ -9,14 +9,14 @@ import { Limits } from "./schema.js";
 import { briefOf, TypeParser } from "./type-parser.js";
 import { type ElementBudget, readXml, type XmlElement } from "./xml.js";
 
-/** Tags that only document; what is inside them is nobody's business here. */
+/** Tags that only document; their content is ignored. */
 const documentation = new Set(["brief", "doc", "copyright"]);
 
 /**
- * The database in the file at `path` with everything it imports.
+ * Parses the database in the file at `path` with everything it imports.
  *
- * Errors: UserError when a file can't be read, FormatError when one isn't a database. What is merely wrong in it ends
- * up in the schema's warnings.
+ * Errors: UserError if a file can't be read, FormatError if one isn't a database. Lesser faults become the schema's
+ * warnings.
  */
 export function parseDatabase(path: string, imports: ImportPath): Schema {
   const schema: Schema = {
@@ -41,7 +41,7 @@ class FileParser {
   readonly #types: TypeParser;
   readonly #elements: ElementParser;
   readonly #budget: ElementBudget;
-  /** How many elements the imports lie in that led here. */
+  /** Nesting depth of the imports leading here. */
   readonly #depth: number;
 
   constructor(schema: Schema, file: string, imports: ImportPath, budget: ElementBudget, depth: number) {
@@ -56,7 +56,7 @@ class FileParser {
   }
 
   parse(): void {
-    // Entered before reading, so that files which import each other are each read once.
+    // Entered before reading, so that each of two files that import each other is read once.
     this.#schema.files.push(this.#file);
     if (this.#schema.files.length > Limits.filesMax) {
       throw new FormatError(this.#file, `imports make up more than ${Limits.filesMax} files`);
@@ -79,7 +79,7 @@ class FileParser {
     this.#schema.warnings.push({ file: this.#file, line: element.line, message });
   }
 
-  /** Takes an element that may stand anywhere; warns when it isn't one. */
+  /** Takes an element that may stand anywhere; warns about any other. */
   #topLevelOr(element: XmlElement, inside: string): void {
     if (this.#topLevel(element) || documentation.has(element.tag)) return;
     this.#warn(element, `<${element.tag}> can't be inside <${inside}>`);

@@ -1,27 +1,27 @@
-// A register database as its XML files state it: names not yet resolved, variants not yet chosen. parser.ts builds it,
+// A register database as written in its XML files: names not yet resolved, variants not yet chosen. parser.ts builds it,
 // compile.ts and types.ts read it. The words are those of the rules-ng-ng format (envytools' rules-ng-ng.txt).
 
-/** Limits on what a database may hold; a file beyond them is an error, not a hang. */
+/** Limits on a database's content; a file beyond them is an error, not a hang. */
 export const Limits = {
   fileBytesMax: 16 << 20,
   filesMax: 1024,
-  /** XML elements of a file and all it imports, so that a small part of memory is enough for any database. */
+  /** XML elements of a file and all its imports, so that any database needs only a small part of memory. */
   xmlElementsMax: 1_000_000,
-  /** Of elements in one another, those counted in that an import lies in; and of groups that use each other. */
+  /** Nesting of elements, including those around an import; and of groups that use each other. */
   nestingMax: 256,
   /** Elements of a domain after its groups have been put in place. */
   elementsMax: 1_000_000,
-  /** Offsets listed of one element. */
+  /** Offsets listed for one element. */
   offsetsMax: 65_536,
-  /** Named types that are made of each other. */
+  /** Nesting of named types. */
   typeNestingMax: 16,
-  /** Bit fields and values of one type, with those of the types that it is made of. */
+  /** Bit fields and values of one type, including those of the types inside it. */
   typePartsMax: 65_536,
-  /** The same of all a domain's registers, but for types that several of them share. */
+  /** The same for all registers of a domain, without types that several of them share. */
   typePartsOfDomainMax: 2_000_000,
-  /** Values of an enum that variants are of. */
+  /** Values of an enum of variants. */
   variantsMax: 4_096,
-  /** Elements that are looked at to find one address. */
+  /** Elements visited to find one address. */
   visitsMax: 4_000_000,
 } as const;
 
@@ -31,24 +31,24 @@ export interface Place {
   line: number;
 }
 
-/** Something in a file that isn't as it should be, and that was left out or taken as best it could. */
+/** A fault in a file; the faulty part was left out or interpreted as well as possible. */
 export interface DatabaseWarning extends Place {
   message: string;
 }
 
-/** Which variants an item exists on, as written. */
+/** The variants on which an item exists, as written. */
 export interface VariantAttributes {
-  /** Ranges such as `NV4:G80 GT215-`; undefined: on all. */
+  /** Ranges such as `NV4:G80 GT215-`; undefined: all variants. */
   variants: string | undefined;
-  /** The enum whose values the ranges are of; undefined: the innermost prefix's. */
+  /** The enum of the ranges' values; undefined: the innermost prefix's. */
   varset: string | undefined;
-  /** The enum that names of what is inside are prefixed from; `none` ends an outer one. */
+  /** The enum whose values prefix the names inside; `none` ends an outer one. */
   prefix: string | undefined;
 }
 
-/** How to read a register's or a bit field's value, as written. */
+/** A register's or a bit field's type, as written. */
 export interface TypeDefinition {
-  /** `hex`, `uint`, …, or the name of an enum, bitset, domain or spectype; undefined: told from the rest. */
+  /** `hex`, `uint`, …, or the name of an enum, bitset, domain or spectype; undefined: derived from the rest. */
   typeName: string | undefined;
   /** The real value is the stored one shifted left by this many bits … */
   shr: number;
@@ -81,15 +81,15 @@ export interface ValueDefinition extends Place, VariantAttributes {
 
 export type Access = "r" | "w" | "rw";
 
-/** A register, or something that holds registers. Offsets, strides and sizes are in the domain's units. */
+/** A register, or an element that holds registers. Offsets, strides and sizes are in the domain's units. */
 export interface ElementDefinition extends Place, VariantAttributes {
   kind: "register" | "array" | "stripe" | "use-group";
   /** Undefined for unnamed stripes and arrays; the group's name for `use-group`. */
   name: string | undefined;
   offset: number;
-  /** Where each copy lies when they aren't evenly spaced. */
+  /** Offset of each copy if they aren't evenly spaced. */
   offsets: number[] | undefined;
-  /** How many copies; 0: unknown, as many as fit. */
+  /** Number of copies; 0: unknown, as many as fit. */
   length: number;
   /** Distance of the copies; 0: not stated. */
   stride: number;
@@ -104,7 +104,7 @@ export interface DomainDefinition extends Place, VariantAttributes {
   name: string;
   /** Bits of one addressable unit. */
   width_bits: number;
-  /** Units, where stated. */
+  /** Units, if stated. */
   size: number | undefined;
   bare: boolean;
   children: ElementDefinition[];
@@ -135,9 +135,9 @@ export interface SpectypeDefinition extends Place {
   type: TypeDefinition;
 }
 
-/** All that a file and what it imports define. Names are global; definitions of one name have been merged. */
+/** All definitions of a file and its imports. Names are global; definitions of one name have been merged. */
 export interface Schema {
-  /** The file that was asked for. */
+  /** The requested file. */
   path: string;
   /** Every file read, in the order of reading. */
   files: string[];
@@ -146,7 +146,7 @@ export interface Schema {
   bitsets: Map<string, BitsetDefinition>;
   enums: Map<string, EnumDefinition>;
   spectypes: Map<string, SpectypeDefinition>;
-  /** Domains that the file itself adds to, without those of its imports. */
+  /** Domains that the file itself extends, without those of its imports. */
   ownDomains: string[];
   warnings: DatabaseWarning[];
 }

@@ -1,9 +1,9 @@
-// Reads what a register's or bit field's value means: type attributes, bit fields, values.
+// Reads the type of a register or bit field: type attributes, bit fields, values.
 import { Attributes } from "./attributes.js";
 import type { DatabaseWarning, FieldDefinition, TypeDefinition, ValueDefinition } from "./schema.js";
 import type { XmlElement } from "./xml.js";
 
-/** For the types in one file. `other` takes elements that aren't part of a type but may stand anywhere. */
+/** Parses the types in one file. `other` takes elements that aren't part of a type but may stand anywhere. */
 export class TypeParser {
   readonly #file: string;
   readonly #warnings: DatabaseWarning[];
@@ -15,7 +15,7 @@ export class TypeParser {
     this.#other = other;
   }
 
-  /** Takes the attributes and children that say what a value means. */
+  /** Takes the attributes and children that define a type. */
   type(element: XmlElement, attributes: Attributes): TypeDefinition {
     const type = noType();
     type.typeName = attributes.text("type");
@@ -84,7 +84,7 @@ export function noType(): TypeDefinition {
   };
 }
 
-/** What an element's <brief> says, on one line. */
+/** Returns the text of an element's <brief> on one line. */
 export function briefOf(element: XmlElement): string | undefined {
   return element.children
     .find((child) => child.tag === "brief")

@@ -1,32 +1,32 @@
-// Reads an XML file into elements that know their line. Knows nothing of registers.
+// Reads an XML file into elements that know their line. Knows nothing about registers.
 import { readFileSync, statSync } from "node:fs";
 import { SaxesParser } from "saxes";
 import { FormatError, messageOf, UserError } from "../../base/errors.js";
 import { Limits } from "./schema.js";
 
 export interface XmlElement {
-  /** Without namespace prefix. */
+  /** Tag name without namespace prefix. */
   tag: string;
   attributes: Map<string, string>;
   children: XmlElement[];
-  /** The text directly inside, without that of children. */
+  /** The text directly inside, without its children's text. */
   text: string;
-  /** Where the tag begins, counted from 1. */
+  /** Line of the tag's start, counted from 1. */
   line: number;
-  /** How many elements it lies in. */
+  /** Number of elements around it. */
   depth: number;
 }
 
-/** How many elements may still come: one count for all files of a database. */
+/** Number of elements that may still come: one count for all files of a database. */
 export interface ElementBudget {
   left: number;
 }
 
 /**
- * The root element of the XML file at `path`.
+ * Reads the XML file at `path`; returns its root element.
  *
- * Errors: UserError when it can't be read; FormatError with the line when it isn't well-formed XML, or with the
- * byte's offset when it isn't UTF-8.
+ * Errors: UserError if it can't be read; FormatError with the line if it isn't well-formed XML, or with the byte's
+ * offset if it isn't UTF-8.
  */
 export function readXml(path: string, budget?: ElementBudget): XmlElement {
   let bytes: Buffer;
@@ -41,7 +41,7 @@ export function readXml(path: string, budget?: ElementBudget): XmlElement {
   return parseXml(decodeUtf8(bytes, path), path, budget);
 }
 
-/** As readXml(), of a text; `path` is for messages only. */
+/** Does the same as readXml() with a text; `path` is only for messages. */
 export function parseXml(
   text: string,
   path: string,
@@ -106,7 +106,7 @@ function decodeUtf8(bytes: Buffer, path: string): string {
   }
 }
 
-/** Where the longest valid prefix ends: halving finds it, because a valid text's whole-character prefixes are valid. */
+/** Finds the end of the longest valid prefix by halving: all whole-character prefixes of a valid text are valid. */
 function firstBadByte(bytes: Buffer): number {
   let good = 0;
   let bad = bytes.length;
