@@ -7,6 +7,7 @@ import { builtinModules, createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
+import { writeLicenses } from "./licenses.mjs";
 
 /** @param {string} path */
 const project = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
@@ -42,15 +43,19 @@ const loadsLate = {
 
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder);
-await bundle("dist/src/cli/main.js", "mmiostrider.js", "cjs");
-// a separate process, see src/capture/feed/drain-process.ts
-await bundle("dist/src/capture/feed/drain-worker.js", "drain-worker.js", "esm");
+const modules = [
+  ...(await bundle("dist/src/cli/main.js", "mmiostrider.js", "cjs")),
+  // a separate process, see src/capture/feed/drain-process.ts
+  ...(await bundle("dist/src/capture/feed/drain-worker.js", "drain-worker.js", "esm")),
+];
+writeLicenses(modules, folder);
 keepCode();
 
 /**
  * @param {string} input
  * @param {string} output
  * @param {"cjs" | "esm"} format
+ * @returns the modules that are in it
  */
 async function bundle(input, output, format) {
   const bundled = await rolldown({
@@ -65,6 +70,7 @@ async function bundle(input, output, format) {
   if (made.length !== 1) throw new Error(`bundling ${input}: ${made.length} files`);
   writeFileSync(join(folder, output), inAscii(made[0].code));
   await bundled.close();
+  return made[0].moduleIds;
 }
 
 /**

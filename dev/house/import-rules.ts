@@ -55,9 +55,11 @@ export const rooms: Record<string, string[]> = {
   replay: ["base", ...traceRooms, "trace/node", "registers", "registers/files", "analysis"],
   viewer: ["base", ...traceRooms, "trace/node", "registers", "registers/files", "models", "analysis"],
   lab: ["base", "elf", "machine"],
+  api: ["base", ...traceRooms, "registers", "analysis"],
+  "api/node": ["base", ...traceRooms, "trace/node", "registers", "registers/files", "analysis", "api"],
   cli: allButCli,
-  "browser.ts": ["base", "elf", "btf", ...traceRooms, "registers", "models", "analysis"],
-  "index.ts": [...allButCli, "browser.ts"],
+  "browser.ts": ["base", "elf", "btf", ...traceRooms, "registers", "models", "analysis", "api"],
+  "index.ts": ["api", "api/node"],
 };
 
 /** Whatever is in these rooms, or is reached from them, runs in a page as it is. */

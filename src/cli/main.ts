@@ -1,6 +1,7 @@
 // Collects the commands, one file each, and turns whatever they throw into one clear message and an exit code.
 import { Command, CommanderError } from "commander";
 import { ExitCode, messageOf, UserError } from "../base/errors.js";
+import { version } from "../base/version.js";
 
 /** Each command's file adds it to the program; the order is the order in --help. */
 const commands: Record<string, () => Promise<(program: Command) => void>> = {
@@ -25,7 +26,7 @@ const commands: Record<string, () => Promise<(program: Command) => void>> = {
 
 const program = new Command("mmiostrider")
   .description("Records every access that a driver makes to memory-mapped I/O, and makes the record readable.")
-  .version("0.1.0")
+  .version(version)
   .enablePositionalOptions()
   .showHelpAfterError("(--help shows how it is used)")
   .exitOverride();

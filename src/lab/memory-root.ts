@@ -10,8 +10,8 @@ import { shellQuoted } from "../base/shell-quote.js";
 import { type Entry, mode } from "./cpio.js";
 import type { LabKernel } from "./kernel-package.js";
 
-/** What `record`, `mark` and the reading commands need of the checkout, besides its dependencies. */
-const ownFiles = ["package.json", "bin", "dist", "core", "src/registers/files/built-in"];
+/** The files of ours that `record`, `mark` and the reading commands need. */
+const ownFiles = ["package.json", "bin", "dist/program", "core", "src/registers/files/built-in"];
 /** Empty folders to mount and write into. */
 const folders = ["proc", "sys", "dev", "run", "share", "tmp", "etc", "usr/bin", "usr/sbin", "lib/modules"];
 /** The names that kmod's one program goes by. */
@@ -35,7 +35,8 @@ export async function memoryRoot(kernel: LabKernel): Promise<MemoryRoot> {
   for (const path of [process.execPath, kmod, ...(await librariesOf([process.execPath, kmod]))]) tree.add(path);
   for (const name of kmodNames) tree.addLink(`/usr/sbin/${name}`, kmod);
   tree.addLink("/bin/sh", "/run/lab/busybox");
-  for (const path of [...ownPaths(), ...coresOf(kernel.release), "/etc/passwd", "/etc/group"]) tree.add(path);
+  const own = ownFiles.map((name) => join(projectDirectory, name));
+  for (const path of [...own, ...coresOf(kernel.release), "/etc/passwd", "/etc/group"]) tree.add(path);
   return { entries: tree.entries, script: modulesScript(kernel, modprobe) };
 }
 
@@ -108,25 +109,6 @@ async function librariesOf(programs: readonly string[]): Promise<string[]> {
     });
   }
   return paths;
-}
-
-/** The checkout's files that belong into the machine, and what its dependencies are by package.json. */
-function ownPaths(): string[] {
-  const paths = ownFiles.map((name) => join(projectDirectory, name));
-  const packages = [projectDirectory];
-  // npm puts each package's dependencies beside it
-  for (let folder = packages.pop(); folder !== undefined; folder = packages.pop()) {
-    const { dependencies = {} } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as {
-      dependencies?: Record<string, string>;
-    };
-    for (const name of Object.keys(dependencies)) {
-      const found = join(projectDirectory, "node_modules", name);
-      if (paths.includes(found) || !existsSync(found)) continue;
-      paths.push(found);
-      packages.push(found);
-    }
-  }
-  return paths.filter((path) => existsSync(path));
 }
 
 /** The cores that were built for the kernel. */

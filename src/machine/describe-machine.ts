@@ -1,5 +1,6 @@
 // Collects what the trace's header says about the machine, and finds what changes in it while recording.
 import { machine as architecture, cpus, hostname, release, version } from "node:os";
+import { producer } from "../base/version.js";
 import type { Hex, KernelModule, PciFunction, TraceHeader, TraceUpdate } from "../trace/header.js";
 import { isModuleLoaded, loadedBuildId, readModules } from "./kernel-modules.js";
 import {
@@ -24,7 +25,7 @@ export function collectHeader(facts: HeaderFacts, sysfs: SysfsRoot = defaultSysf
   const processors = cpus();
   return {
     engine: facts.engine,
-    producer: "mmiostrider 0.1.0",
+    producer,
     machine: { host: hostname(), release: release(), version: version(), architecture: architecture() },
     cpu: { model: processors[0]?.model ?? "", count: processors.length },
     clock: facts.clock,

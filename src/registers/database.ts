@@ -3,6 +3,7 @@ import { UsageError } from "../base/errors.js";
 import { halvesOf } from "./bits.js";
 import { type DescribeStyle, describeValue, type NameOffset } from "./describe.js";
 import { DomainView } from "./domain-view.js";
+import { type FieldValue, fieldValues } from "./field-values.js";
 import type { DatabaseWarning, Schema } from "./files/schema.js";
 import { inRegister, matchParts, partOf, type RegisterMatch, type RegisterPart, type Remembered } from "./match.js";
 import { select } from "./select.js";
@@ -194,6 +195,11 @@ export class RegisterDatabase {
       match.lastValue = value;
     }
     return match.lastText;
+  }
+
+  /** Returns the bit fields of an answer of lookup(), each with its part of `value`; those that the access doesn't cover whole are left out. */
+  fieldValues(match: RegisterMatch, value: bigint): FieldValue[] {
+    return fieldValues(match, value, this.#nameOffset);
   }
 
   /** Returns the answers so far for one domain, width and direction; without making a key, since every look-up comes here. */

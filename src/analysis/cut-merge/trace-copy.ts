@@ -41,7 +41,8 @@ export class TraceCopy {
     await this.writer.close({ ...this.counts, ...rest });
   }
 
-  private async flush(): Promise<void> {
+  /** Hands all events taken so far to the writer. */
+  async flush(): Promise<void> {
     await this.writer.append(this.records.take());
   }
 

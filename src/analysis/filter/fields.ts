@@ -1,4 +1,5 @@
 // The fields of events in filters: each field's name, kind and reading function. docs/filter.md describes them.
+import { contextOf } from "../../trace/flags.js";
 import { RecordFlag } from "../../trace/record.js";
 import { namesOf } from "../view/device-names.js";
 import type { EventView } from "../view/event-view.js";
@@ -24,12 +25,6 @@ const operations = new Map(
 operations.set("r", "read").set("w", "write");
 
 const contexts = new Map(["task", "hardirq", "softirq", "nmi"].map((name) => [name, name]));
-
-function contextOf(flags: number): string {
-  if (flags & RecordFlag.nmi) return "nmi";
-  if (flags & RecordFlag.hardirq) return "hardirq";
-  return flags & RecordFlag.softirq ? "softirq" : "task";
-}
 
 /** Returns `PORT[0].SACT,PORT[0].CI` as a whole, and each of its names. */
 function registerNames(name: string | undefined): readonly string[] {

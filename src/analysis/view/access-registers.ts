@@ -1,5 +1,6 @@
 // Finds the register of a trace's access, and the meaning of its value: joins a trace's PCI functions with the register
 // databases. Must get the accesses in order: a device's answers may tell the places of its registers.
+import type { FieldValue } from "../../registers/field-values.js";
 import { findDatabase, type RegisterDatabase, type RegisterMatch } from "../../registers/index.js";
 import { ByTarget } from "../../trace/by-target.js";
 import type { AccessEvent } from "../../trace/events.js";
@@ -25,6 +26,11 @@ export class RegisterAccess implements RegisterWords {
   /** Describes a value: `FD | LU | SPEED=1000MB_S`; undefined if the database has nothing to add to the number. */
   meaningOf(value: bigint): string | undefined {
     return this.match && this.database.describeMatch(this.match, value);
+  }
+
+  /** The bit fields with their parts of `value`; none where the database knows no register here. */
+  fieldsOf(value: bigint): FieldValue[] {
+    return this.match === undefined ? [] : this.database.fieldValues(this.match, value);
   }
 }
 

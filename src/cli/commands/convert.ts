@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { ExitCode, messageOf, UsageError, UserError } from "../../base/errors.js";
+import { producer } from "../../base/version.js";
 import { virtualRanges } from "../../machine/vmallocinfo.js";
 import {
   type InputFormat,
@@ -91,7 +92,7 @@ async function run(from: string, out: string | undefined, options: Options): Pro
       const registers = makeRegisters();
       return registers.see.bind(registers);
     },
-    producer: "mmiostrider 0.1.0",
+    producer,
     onProgress: (done_bytes: number, whole_bytes: number) => progress.update(done_bytes, whole_bytes),
   };
   try {

@@ -30,13 +30,13 @@ export function addDemo(program: Command): void {
     .command("demo")
     .description("record a stock driver in the lab, verify the trace, print a part of it")
     .option("--kernel <kernel>", "the lab's kernel", "debian:6.1")
-    .option("--output <dir>", "where the trace and QEMU's log go (default: demo/ in the checkout)")
+    .option("--output <dir>", "where the trace and QEMU's log go", "demo")
     .addHelpText("after", explanation)
     .action(runDemo);
 }
 
-async function runDemo(options: { kernel: string; output?: string }): Promise<void> {
-  const output = resolve(options.output ?? join(projectDirectory, "demo"));
+async function runDemo(options: { kernel: string; output: string }): Promise<void> {
+  const output = resolve(options.output);
   mkdirSync(output, { recursive: true });
   writeFileSync(join(output, "workload.sh"), workload);
   const trace = relative(process.cwd(), join(output, "e1000.mmt"));

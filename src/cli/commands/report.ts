@@ -4,7 +4,8 @@ import type { Command } from "commander";
 import { endingWords, type Poll, PollFinder } from "../../analysis/folding/polls.js";
 import type { AccessRegisters, RegisterAccess } from "../../analysis/view/access-registers.js";
 import type { EventView } from "../../analysis/view/event-view.js";
-import { Range, type Selection, selectedViews, type ViewBatch } from "../../analysis/view/selection.js";
+import { followedViews } from "../../analysis/view/follow.js";
+import { type Selection, selectedViews, type ViewBatch } from "../../analysis/view/selection.js";
 import { assertUnreachable } from "../../base/assert.js";
 import { ExitCode, UsageError } from "../../base/errors.js";
 import { countText, durationText } from "../../base/units.js";
@@ -126,32 +127,36 @@ class Walk {
 
   async *batches(): AsyncGenerator<ViewBatch, void, undefined> {
     const { reader, registers, selection, followed } = this;
-    const range = new Range(reader.header, selection);
+    if (followed !== undefined) {
+      yield* this.followedBatches(followed);
+      return;
+    }
+    try {
+      for await (const batch of selectedViews(reader, registers, selection)) {
+        yield batch;
+        this.progress.update(batch.block.firstEvent + batch.block.events, reader.events);
+      }
+    } finally {
+      this.progress.end();
+    }
+  }
+
+  private async *followedBatches(output: TextOutput): AsyncGenerator<ViewBatch, void, undefined> {
+    const { reader, registers, selection } = this;
     const piped = reader.source.coming !== undefined;
     // Ctrl-C ends the recorder at the pipe's other end, and what it still says is wanted; a second one ends us.
     if (piped) process.once("SIGINT", ignore);
-    const signals = followed === undefined || piped ? undefined : new StopSignals();
+    const signals = piped ? undefined : new StopSignals();
+    const wait = async () => {
+      if (signals?.received !== undefined) return false;
+      await Promise.race([sleep(followEvery_ms), ...(signals === undefined ? [] : [signals.first])]);
+      return true;
+    };
     try {
-      for (let fromBlock = 0; ; ) {
-        for await (const batch of selectedViews(reader, registers, selection, { fromBlock, range })) {
-          yield batch;
-          if (followed === undefined) this.progress.update(batch.block.firstEvent + batch.block.events, reader.events);
-        }
-        fromBlock = reader.blocks.length;
-        if (followed === undefined || reader.summary !== null) return;
-        await followed.flush();
-        for (;;) {
-          // asked before looking: what comes afterwards is for the next look
-          const { coming } = reader.source;
-          if ((await reader.refresh()) > 0 || reader.summary !== null) break;
-          if (coming === false || signals?.received !== undefined) return;
-          await Promise.race([sleep(followEvery_ms), ...(signals === undefined ? [] : [signals.first])]);
-        }
-      }
+      yield* followedViews(reader, registers, selection, { caughtUp: () => output.flush(), wait });
     } finally {
       signals?.release();
       process.off("SIGINT", ignore);
-      this.progress.end();
     }
   }
 }

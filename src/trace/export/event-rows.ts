@@ -2,8 +2,8 @@
 // row-text.ts and parquet.ts say how each writes them; docs/convert.md describes them.
 import { secondsText } from "../../base/units.js";
 import type { TraceEvent } from "../events.js";
+import { contextOf, flagNamesOf } from "../flags.js";
 import type { TraceHeader } from "../header.js";
-import { RecordFlag } from "../record.js";
 import type { DevicePlace, TraceState } from "../state.js";
 import { shortSymbol, type TellRegister } from "../text.js";
 
@@ -82,20 +82,6 @@ export const columns: readonly { name: ColumnName; kind: ColumnKind }[] = [
   { name: "text", kind: "text" },
   { name: "flags", kind: "text" },
 ];
-
-const flagNames = ["locked", "string", "user", "unordered", "gone", "stepped", "verbatim"] as const;
-
-/** Flags by their names, separated by spaces; where the CPU was is `contextOf`'s. */
-function flagText(flags: number): string {
-  return flagNames.filter((name) => (flags & RecordFlag[name]) !== 0).join(" ");
-}
-
-/** Where the CPU was: `task`, `softirq`, `hardirq` or `nmi`. */
-function contextOf(flags: number): string {
-  if (flags & RecordFlag.nmi) return "nmi";
-  if (flags & RecordFlag.hardirq) return "hardirq";
-  return flags & RecordFlag.softirq ? "softirq" : "task";
-}
 
 /** A marker's or a module's text, or an escaped instruction's bytes. */
 function textOf(event: TraceEvent): string | undefined {
@@ -181,7 +167,7 @@ export class EventRows {
       length_bytes: undefined,
       count: undefined,
       text: textOf(event),
-      flags: flagText(event.flags) || undefined,
+      flags: flagNamesOf(event.flags).join(" ") || undefined,
     };
     this.fill(row, event, state);
     return row;

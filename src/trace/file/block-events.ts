@@ -30,7 +30,7 @@ export function* eventsOfBlock(block: EventColumns, header: BlockHeader): Genera
 }
 
 /** The first other record after `from` that doesn't go on with it. */
-function endOfGroup(block: EventColumns, from: number): number {
+export function endOfGroup(block: EventColumns, from: number): number {
   const at = (index: number) => record_bytes * index;
   let end = from + 1;
   while (
@@ -47,7 +47,8 @@ const kindOf = (records: Uint8Array, at: number) => records[at + recordOffset.ki
 const flagsOf = (records: Uint8Array, at: number) =>
   records[at + recordOffset.flags]! | (records[at + recordOffset.flags + 1]! << 8);
 
-function endOfAccess(block: EventColumns, from: number, limit: number): number {
+/** The first row after `from`, and before `limit`, that is no further part of the same access. */
+export function endOfAccess(block: EventColumns, from: number, limit: number): number {
   let end = from + 1;
   let shape = shapeOfRow(block, from);
   while (end < limit && (block.shapes.flags[shape]! & RecordFlag.more) !== 0) {
@@ -94,7 +95,7 @@ class AccessMaker {
     const addressIndex = block.wordAddress[word]!;
     const shape = block.addressShape[addressIndex]!;
     const task = block.task[from]!;
-    const whole = end === from + 1 ? undefined : this.join(from, end);
+    const whole = end === from + 1 ? undefined : joinRows(block, from, end);
     return {
       kind: shapes.kind[shape] === RecordKind.read ? "read" : "write",
       number,
@@ -120,16 +121,16 @@ class AccessMaker {
     }
     return address;
   }
+}
 
-  private join(from: number, end: number): { width_bytes: number; value: bigint } {
-    const { block } = this;
-    return joinValues(
-      Array.from({ length: end - from }, (_, part) => ({
-        width_bytes: block.shapes.width_bytes[shapeOfRow(block, from + part)]!,
-        value: valueOfRow(block, from + part),
-      })),
-    );
-  }
+/** Width and value of the access whose parts are the rows from `from` up to, but without, `end`. */
+export function joinRows(block: EventColumns, from: number, end: number): { width_bytes: number; value: bigint } {
+  return joinValues(
+    Array.from({ length: end - from }, (_, part) => ({
+      width_bytes: block.shapes.width_bytes[shapeOfRow(block, from + part)]!,
+      value: valueOfRow(block, from + part),
+    })),
+  );
 }
 
 /** Joins whole records of kinds other than access, in order, into events. Their places aren't known here: all 0. */

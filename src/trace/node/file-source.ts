@@ -44,6 +44,11 @@ export class FileSource implements ByteSource {
     return new FileSource(name, new Spool(createReadStream("", { fd: descriptor })));
   }
 
+  /** Of a stream's bytes, which are there as they come. Throws UserError. */
+  static ofStream(stream: Readable, name: string): FileSource {
+    return new FileSource(name, new Spool(stream));
+  }
+
   get coming(): boolean | undefined {
     return this.spool?.coming;
   }
@@ -141,7 +146,11 @@ class Spool {
  * through a pipe is there for `refresh` as it comes, and `source.coming` tells whether more may. Throws UserError, FormatError.
  */
 export async function openTrace(path: string, options: { name?: string } = {}): Promise<TraceReader> {
-  const source = FileSource.open(path, options);
+  return openSource(FileSource.open(path, options));
+}
+
+/** The same for bytes that come from elsewhere; closes `source` where it can't be opened. Throws UserError, FormatError. */
+export async function openSource(source: ByteSource): Promise<TraceReader> {
   try {
     for (;;) {
       const { coming } = source;

@@ -7,26 +7,18 @@ import { createGunzip } from "node:zlib";
 import { FormatError, messageOf, UserError } from "../../base/errors.js";
 import { temporaryFolder } from "../../base/finished-output.js";
 import type { TraceReader } from "../file/reader.js";
-import type { TraceHeader } from "../header.js";
 import { detect_bytes, detectInput, type InputFormat } from "../import/formats.js";
-import { importText, type TextImport } from "../import/log-import.js";
-import { MmiotraceImport } from "../import/mmiotrace.js";
-import { QemuImport } from "../import/qemu.js";
-import { RwmmioImport } from "../import/rwmmio.js";
-import { VfioImport } from "../import/vfio.js";
-import type { VirtualRange } from "../virtual-range.js";
+import { type Imported, type ImportOptions, importLog } from "../import/import-log.js";
 import { createTrace } from "./create-trace.js";
 import { openTrace } from "./file-source.js";
 import { Output } from "./output.js";
 
 const chunk_bytes = 1 << 20;
 
-export interface InputOptions {
+export interface InputOptions extends ImportOptions {
   from?: InputFormat | undefined;
   /** What to do where the format can't be told. */
   advice?: string | undefined;
-  /** For rwmmio: the kernel's mappings, sorted. */
-  ranges?: readonly VirtualRange[] | undefined;
   /** Called with how much of how much has been read, where that is known. */
   onProgress?: ((done_bytes: number, whole_bytes: number) => void) | undefined;
 }
@@ -47,19 +39,44 @@ export interface Input {
 const formatNames =
   "a trace of mmiostrider's, mmiotrace's text, QEMU's memory_region_ops or vfio_region log, ftrace's rwmmio events";
 
+/** Bytes to read whose format isn't known yet. */
+export interface InputSource {
+  /** For messages. */
+  name: string;
+  chunks: AsyncIterable<Uint8Array>;
+  /** All bytes, where that is known. */
+  length_bytes: number | undefined;
+  /** Where it is a file. */
+  path: string | undefined;
+  close(): void;
+}
+
 /** Opens `path` (`-`: standard input) and tells its format. Throws UserError, FormatError. */
 export async function openInput(path: string, options: InputOptions = {}): Promise<Input> {
-  const name = path === "-" ? "standard input" : path;
-  const size = sizeOf(path);
+  const length_bytes = sizeOf(path);
   const stream =
     path === "-"
       ? createReadStream("", { fd: 0, autoClose: false, highWaterMark: chunk_bytes })
       : createReadStream(path, { highWaterMark: chunk_bytes });
+  const isFile = path !== "-" && length_bytes !== undefined;
+  const source: InputSource = {
+    name: path === "-" ? "standard input" : path,
+    chunks: stream as AsyncIterable<Buffer>,
+    length_bytes,
+    path: isFile ? path : undefined,
+    close: () => stream.destroy(),
+  };
+  return inputOf(source, options);
+}
+
+/** Tells the format of what comes. Throws UserError, FormatError; then it is closed. */
+export async function inputOf(source: InputSource, options: InputOptions = {}): Promise<Input> {
+  const { name, length_bytes } = source;
   let done_bytes = 0;
   const counted = (async function* () {
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
+    for await (const chunk of source.chunks) {
       done_bytes += chunk.length;
-      if (size !== undefined) options.onProgress?.(done_bytes, size);
+      if (length_bytes !== undefined) options.onProgress?.(done_bytes, length_bytes);
       yield chunk;
     }
   })();
@@ -78,10 +95,9 @@ export async function openInput(path: string, options: InputOptions = {}): Promi
         ...(plain.head.length === 0 || options.advice === undefined ? {} : { advice: options.advice }),
       });
     }
-    const isFile = path !== "-" && !packed && size !== undefined;
-    return { name, format, chunks: plain.chunks, close: () => stream.destroy(), path: isFile ? path : undefined };
+    return { name, format, chunks: plain.chunks, close: source.close, path: packed ? undefined : source.path };
   } catch (error) {
-    stream.destroy();
+    source.close();
     if (error instanceof UserError) throw error;
     throw new UserError(`reading ${name} failed: ${messageOf(error)}`, { cause: error });
   }
@@ -143,36 +159,13 @@ async function* unpacked(chunks: AsyncIterable<Uint8Array>, name: string): Async
   }
 }
 
-function importerFor(input: Input, options: InputOptions): TextImport {
-  switch (input.format) {
-    case "mmiotrace":
-      return new MmiotraceImport(input.name);
-    case "qemu":
-      return new QemuImport(input.name);
-    case "vfio":
-      return new VfioImport(input.name);
-    case "rwmmio":
-      return new RwmmioImport(input.name, options.ranges);
-    case "mmt":
-      throw new Error("assertion failed: a trace needs no import");
-  }
-}
-
-/** Imports a log into the trace `path`, called `shownAs` in messages. Returns what a user should know. Throws UserError. */
+/** Imports a log into the trace `path`, called `shownAs` in messages. Throws UserError. */
 export async function importInto(
   input: Input,
   path: string,
   options: InputOptions & { shownAs?: string | undefined },
-): Promise<{ notes: string[]; incomplete: string[] }> {
-  const importer = importerFor(input, options);
-  const create = (header: TraceHeader) => createTrace(path, header, options.shownAs);
-  await importText(importer, input.chunks, create);
-  const { lost, escaped } = importer.totals;
-  const incomplete = [...importer.incomplete];
-  if (lost > 0 || escaped > 0) {
-    incomplete.push(`${lost} events were lost and ${escaped} instructions weren't understood when the log was made`);
-  }
-  return { notes: importer.notes, incomplete };
+): Promise<Imported> {
+  return importLog(input, options, (header) => createTrace(path, header, options.shownAs));
 }
 
 /** A trace to read, with what a user should know about how it came to be. */

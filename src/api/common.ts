@@ -1,0 +1,71 @@
+// The part of the library that Node and pages have alike.
+export { FilterError } from "../analysis/filter/filter-error.js";
+export { FormatError, UserError } from "../base/errors.js";
+export type { Context, FlagName } from "../trace/flags.js";
+export type { TraceUpdate } from "../trace/header.js";
+export { type MemoryType, RecordFlag } from "../trace/record.js";
+export {
+  type AccessText,
+  type CpuStatistics,
+  type DeviceComparison,
+  type DeviceStatistics,
+  type DifferenceKind,
+  type DiffOptions,
+  type DiffResult,
+  diff,
+  findPolls,
+  type Poll,
+  type PollStatistics,
+  type RegionResult,
+  type RegisterStatistics,
+  type ReportedDifference,
+  type SequenceEntry,
+  type SiteStatistics,
+  type Statistics,
+  statistics,
+  type TallyResult,
+  type TraceDifference,
+  type ValueMask,
+  type VerifyOptions,
+  type VerifyResult,
+} from "./analysis.js";
+export {
+  type AccessEvent,
+  type EscapeEvent,
+  type EventBase,
+  type LostEvent,
+  type MapEvent,
+  type MarkEvent,
+  type ModuleEvent,
+  type Place,
+  placeName,
+  type Site,
+  type TraceEvent,
+  type UnknownEvent,
+  type UnmapEvent,
+} from "./events.js";
+export type { InputFormat, OpenOptions, TraceBytes } from "./open.js";
+export {
+  type FieldValue,
+  type RegisterChoice,
+  type RegisterPlace,
+  type RegisterQuery,
+  Registers,
+} from "./registers.js";
+export {
+  type AccessColumns,
+  type Bar,
+  type Bound,
+  type Damage,
+  type EventSelection,
+  Filter,
+  type FollowSelection,
+  type Hex,
+  type KernelModule,
+  type PciFunction,
+  type Selection,
+  Trace,
+  type TraceHeader,
+  type TraceSummary,
+} from "./trace.js";
+export { type Ending, type NewEvent, type NewEventBase, type NewSite, TraceWriter } from "./writing.js";

@@ -1,0 +1,268 @@
+// A trace's events as the library hands them out: plain frozen objects that say everything by themselves, and stay what they are
+// when the next event comes. Made of the rooms' own events and of what is known where they happened.
+import type { RegisterAccess } from "../analysis/view/access-registers.js";
+import { barName } from "../analysis/view/device-names.js";
+import type { EventView } from "../analysis/view/event-view.js";
+import { assertUnreachable } from "../base/assert.js";
+import type { FieldValue } from "../registers/field-values.js";
+import { type Context, contextOf, type FlagName, flagNamesOf } from "../trace/flags.js";
+import type { MemoryType } from "../trace/record.js";
+import type { DevicePlace } from "../trace/state.js";
+
+/** The place of a physical address among the PCI functions' memory BARs. */
+export interface Place {
+  /** PCI address: `0000:00:04.0` */
+  readonly device: string;
+  /** The driver that is bound there, or null. */
+  readonly driver: string | null;
+  /** 0 to 5, or 6 for the expansion ROM. */
+  readonly bar: number;
+  /** In bytes from the BAR's start. */
+  readonly offset: bigint;
+}
+
+/** An instruction that made an access, or called ioremap(). */
+export interface Site {
+  readonly address: bigint;
+  /** `e1000_reset_hw+0x12 [e1000]`, or null where it isn't known. */
+  readonly symbol: string | null;
+  /** `e1000_reset_hw`, or null. */
+  readonly function: string | null;
+  /** `e1000`, or `kernel` for the kernel's own text; null where there is no symbol. */
+  readonly module: string | null;
+}
+
+/** What all events have. */
+export interface EventBase {
+  /** Place among the trace's events, counted from 0. Symbols are events, too, and aren't handed out: numbers have gaps. */
+  readonly number: number;
+  /** Seconds since recording began; null where a log of another format has no time for the event. */
+  readonly time_s: number | null;
+  /** The CPU's time stamp counter; `header.clock` ties it to the wall clock. 0 where `time_s` is null. */
+  readonly tsc: bigint;
+  readonly cpu: number;
+  /** The process that ran on the CPU; 0 where that isn't known. */
+  readonly pid: number;
+  readonly context: Context;
+  readonly flags: readonly FlagName[];
+}
+
+/** A load or a store that reached the device. */
+export interface AccessEvent extends EventBase {
+  readonly kind: "read" | "write";
+  /** Physical. */
+  readonly address: bigint;
+  readonly width_bytes: number;
+  /** Unsigned, `width_bytes` long. */
+  readonly value: bigint;
+  /** Null where the address lies in no memory BAR. */
+  readonly place: Place | null;
+  /** `STATUS`, several joined by commas where the access covers several; null where no register database knows one. */
+  readonly register: string | null;
+  /** The value in words, `FD | LU | SPEED=1000MB_S`; null where there is nothing to add to the number. */
+  readonly meaning: string | null;
+  /** The register's fields with their values, the lowest first. Only where they were asked for (`Selection.fields`). */
+  readonly fields?: readonly FieldValue[];
+  /** Null where none was recorded. */
+  readonly site: Site | null;
+  /** The mapping's number, as in its `map` event. */
+  readonly mapping: number;
+}
+
+/** A driver mapped device memory. */
+export interface MapEvent extends EventBase {
+  readonly kind: "map";
+  readonly mapping: number;
+  /** Physical. */
+  readonly address: bigint;
+  readonly length_bytes: bigint;
+  /** The address that the driver got instead of the real one. */
+  readonly decoy: bigint;
+  readonly memoryType: MemoryType;
+  readonly place: Place | null;
+  readonly site: Site | null;
+}
+
+/** A driver unmapped device memory. */
+export interface UnmapEvent extends EventBase {
+  readonly kind: "unmap";
+  readonly mapping: number;
+  readonly address: bigint;
+  readonly length_bytes: bigint;
+  readonly decoy: bigint;
+  readonly place: Place | null;
+}
+
+/** A marker that somebody set. */
+export interface MarkEvent extends EventBase {
+  readonly kind: "mark";
+  /** Bytes that aren't UTF-8 are U+FFFD. */
+  readonly text: string;
+}
+
+/** Records were lost here. */
+export interface LostEvent extends EventBase {
+  readonly kind: "lost";
+  /** Records that were dropped. */
+  readonly count: number;
+}
+
+/** An instruction accessed the device without emulation: its accesses are not in the trace. */
+export interface EscapeEvent extends EventBase {
+  readonly kind: "escape";
+  readonly address: bigint;
+  readonly mapping: number;
+  readonly place: Place | null;
+  readonly site: Site | null;
+  /** The instruction's first bytes, 15 at most, as hexadecimal digits: `62f1fe48` */
+  readonly instruction: string;
+}
+
+/** A kernel module came or went. */
+export interface ModuleEvent extends EventBase {
+  readonly kind: "module";
+  readonly name: string;
+  readonly textAddress: bigint;
+  readonly text_bytes: number;
+  /** It went. */
+  readonly gone: boolean;
+}
+
+/** A record of a kind that this version doesn't know. */
+export interface UnknownEvent extends EventBase {
+  readonly kind: "unknown";
+  readonly recordKind: number;
+  /** Its 64 bytes, as hexadecimal digits. */
+  readonly record: string;
+}
+
+/** Everything that can be in a trace. `kind` tells which it is. */
+export type TraceEvent =
+  | AccessEvent
+  | MapEvent
+  | UnmapEvent
+  | MarkEvent
+  | LostEvent
+  | EscapeEvent
+  | ModuleEvent
+  | UnknownEvent;
+
+/** `0000:00:04.0 e1000 BAR0+0x8`, as `report` has it. */
+export function placeName({ device, driver, bar, offset }: Place): string {
+  return `${device} ${driver === null ? "" : `${driver} `}${barName(bar)}+0x${offset.toString(16)}`;
+}
+
+/** The place as it is handed out. */
+export function placeOf({ function: found, bar, offset }: DevicePlace): Place {
+  return Object.freeze({ device: found.address, driver: found.driver, bar, offset });
+}
+
+/** Makes the events of one walk through a trace. What many of them share is made once, which nobody can change. */
+export class EventMaker {
+  private readonly withFields: boolean;
+  private readonly places = new WeakMap<DevicePlace, Place>();
+  private readonly sites = new Map<bigint, Site>();
+  private readonly flags = new Map<number, readonly FlagName[]>();
+
+  constructor({ fields = false }: { fields?: boolean | undefined }) {
+    this.withFields = fields;
+  }
+
+  /** The view's event, which may go on to the next one afterwards. */
+  make(view: EventView): TraceEvent {
+    return Object.freeze(this.plain(view));
+  }
+
+  private plain(view: EventView): TraceEvent {
+    const { event } = view;
+    switch (event.kind) {
+      case "read":
+      case "write": {
+        const { kind, address, width_bytes, value, mapping } = event;
+        const access = {
+          ...this.base(view),
+          ...{ kind, address, width_bytes, value, mapping },
+          ...{ place: this.place(view), site: this.site(view) },
+          ...{ register: view.register?.name ?? null, meaning: view.meaning ?? null },
+        };
+        return this.withFields ? { ...access, fields: fieldsOf(view.register, value) } : access;
+      }
+      case "map": {
+        const { kind, mapping, address, length_bytes, decoy, memoryType } = event;
+        const where = { place: this.place(view), site: this.site(view) };
+        return { ...this.base(view), kind, mapping, address, length_bytes, decoy, memoryType, ...where };
+      }
+      case "unmap": {
+        const { kind, mapping, address, length_bytes, decoy } = event;
+        return { ...this.base(view), kind, mapping, address, length_bytes, decoy, place: this.place(view) };
+      }
+      case "mark":
+        return { ...this.base(view), kind: "mark", text: event.text };
+      case "lost":
+        return { ...this.base(view), kind: "lost", count: Number(event.count) };
+      case "escape": {
+        const { kind, address, mapping } = event;
+        const where = { place: this.place(view), site: this.site(view) };
+        return { ...this.base(view), kind, address, mapping, ...where, instruction: digitsOf(event.instruction) };
+      }
+      case "module": {
+        const { kind, name, textAddress, text_bytes, gone } = event;
+        return { ...this.base(view), kind, name, textAddress, text_bytes, gone };
+      }
+      case "unknown": {
+        const { kind, recordKind, record } = event;
+        return { ...this.base(view), kind, recordKind, record: digitsOf(record) };
+      }
+      case "symbol":
+        throw new Error("assertion failed: symbols aren't handed out");
+      default:
+        return assertUnreachable(event);
+    }
+  }
+
+  private base(view: EventView): EventBase {
+    const { number, tsc, cpu, pid, flags } = view.event;
+    const time_s = tsc === 0n && view.access === undefined ? null : view.time_s;
+    return { number, time_s, tsc, cpu, pid, context: contextOf(flags), flags: this.flagNames(flags) };
+  }
+
+  private flagNames(flags: number): readonly FlagName[] {
+    let names = this.flags.get(flags);
+    if (names === undefined) {
+      names = Object.freeze(flagNamesOf(flags));
+      this.flags.set(flags, names);
+    }
+    return names;
+  }
+
+  private place({ place }: EventView): Place | null {
+    if (place === undefined) return null;
+    let made = this.places.get(place);
+    if (made === undefined) {
+      made = placeOf(place);
+      this.places.set(place, made);
+    }
+    return made;
+  }
+
+  private site(view: EventView): Site | null {
+    const { site: address, symbol = null } = view;
+    if (address === undefined || address === 0n) return null;
+    let site = this.sites.get(address);
+    // Another module may lie where one was.
+    if (site === undefined || site.symbol !== symbol) {
+      const [name = null] = view.siteNames;
+      site = Object.freeze({ address, symbol, function: name, module: view.module ?? null });
+      this.sites.set(address, site);
+    }
+    return site;
+  }
+}
+
+function fieldsOf(register: RegisterAccess | undefined, value: bigint): readonly FieldValue[] {
+  return Object.freeze((register?.fieldsOf(value) ?? []).map((field) => Object.freeze(field)));
+}
+
+function digitsOf(bytes: Uint8Array): string {
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}

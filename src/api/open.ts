@@ -1,0 +1,88 @@
+// Opens traces whose bytes are there, or come from a stream: whatever a page can have. Logs of other formats are imported into a
+// trace in memory. Runs in pages; files and streams of any length are api/node/open.ts's.
+import { FormatError } from "../base/errors.js";
+import type { Codec } from "../trace/file/compression.js";
+import { TraceReader } from "../trace/file/reader.js";
+import { MemorySink } from "../trace/file/sink.js";
+import { BlobSource, MemorySource } from "../trace/file/source.js";
+import { TraceWriter } from "../trace/file/writer.js";
+import { detect_bytes, detectInput, type InputFormat } from "../trace/import/formats.js";
+import { importLog } from "../trace/import/import-log.js";
+import type { RegisterChoice } from "./registers.js";
+
+export type { InputFormat } from "../trace/import/formats.js";
+
+export interface OpenOptions {
+  /** What messages call the trace; the path where there is one. */
+  name?: string | undefined;
+  /** The format of a log; told from its content unless given. */
+  from?: InputFormat | undefined;
+  /** What names the registers. */
+  registers?: RegisterChoice | undefined;
+}
+
+/** Bytes that are there. */
+export type TraceBytes = Blob | ArrayBuffer | Uint8Array;
+
+/** A reader, and what is to be known about how a log became a trace. */
+export interface Opened {
+  reader: TraceReader;
+  notes: string[];
+}
+
+/** Opens what may be packed with gzip. Throws FormatError. */
+export async function openBytes(
+  input: TraceBytes,
+  { name, from }: Pick<OpenOptions, "name" | "from">,
+  codec: Codec,
+): Promise<Opened> {
+  const shown = name ?? (typeof File !== "undefined" && input instanceof File ? input.name : "memory");
+  let bytes = bytesOf(input);
+  const start = await headOf(bytes, 2);
+  if (start[0] === 0x1f && start[1] === 0x8b) bytes = await unpacked(blobOf(bytes), shown);
+  const head = await headOf(bytes, detect_bytes);
+  const format = from ?? detectInput(head);
+  if (format === undefined) {
+    const what = head.length === 0 ? "the file is empty" : "this is neither a trace nor a log that can be imported";
+    throw new FormatError(shown, what, { offset: 0 });
+  }
+  if (format === "mmt") {
+    const source = bytes instanceof Blob ? new BlobSource(bytes, shown) : new MemorySource(bytes, shown);
+    return { reader: await TraceReader.open(source, codec), notes: [] };
+  }
+  const sink = new MemorySink();
+  const log = { name: shown, format, chunks: chunksOf(blobOf(bytes).stream()) };
+  const { notes } = await importLog(log, {}, (header) => TraceWriter.into(sink, header, codec));
+  return { reader: await TraceReader.open(new MemorySource(sink.bytes, shown), codec), notes };
+}
+
+export function bytesOf(input: TraceBytes): Blob | Uint8Array {
+  return input instanceof ArrayBuffer ? new Uint8Array(input) : input;
+}
+
+async function headOf(input: Blob | Uint8Array, length_bytes: number): Promise<Uint8Array> {
+  const head = input.slice(0, length_bytes);
+  return head instanceof Blob ? new Uint8Array(await head.arrayBuffer()) : head;
+}
+
+function blobOf(input: Blob | Uint8Array): Blob {
+  return input instanceof Blob ? input : new Blob([input as Uint8Array<ArrayBuffer>]);
+}
+
+async function unpacked(packed: Blob, name: string): Promise<Blob> {
+  try {
+    return await new Response(packed.stream().pipeThrough(new DecompressionStream("gzip"))).blob();
+  } catch {
+    throw new FormatError(name, "the packed file is cut, or damaged");
+  }
+}
+
+/** Not every browser walks through a stream by itself. */
+async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  const reader = stream.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    yield value;
+  }
+}

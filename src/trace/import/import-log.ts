@@ -1,0 +1,62 @@
+// Imports a log of any format known into a trace. Runs in pages.
+import type { TraceWriter } from "../file/writer.js";
+import type { TraceHeader } from "../header.js";
+import type { VirtualRange } from "../virtual-range.js";
+import type { InputFormat } from "./formats.js";
+import { importText, type TextImport } from "./log-import.js";
+import { MmiotraceImport } from "./mmiotrace.js";
+import { QemuImport } from "./qemu.js";
+import { RwmmioImport } from "./rwmmio.js";
+import { VfioImport } from "./vfio.js";
+
+/** A log whose format is known, not read yet. */
+export interface Log {
+  /** For messages. */
+  name: string;
+  format: InputFormat;
+  /** All of it, unpacked. */
+  chunks: AsyncIterable<Uint8Array>;
+}
+
+export interface ImportOptions {
+  /** For rwmmio: the kernel's mappings, sorted. */
+  ranges?: readonly VirtualRange[] | undefined;
+}
+
+export interface Imported {
+  /** What a user should know about the trace, one sentence each. */
+  notes: string[];
+  /** Why it isn't complete, one sentence each. */
+  incomplete: string[];
+}
+
+/** Imports a log into the trace that `create` makes. Throws FormatError for the log's faults, UserError. */
+export async function importLog(
+  log: Log,
+  options: ImportOptions,
+  create: (header: TraceHeader) => Promise<TraceWriter>,
+): Promise<Imported> {
+  const importer = importerFor(log, options);
+  await importText(importer, log.chunks, create);
+  const { lost, escaped } = importer.totals;
+  const incomplete = [...importer.incomplete];
+  if (lost > 0 || escaped > 0) {
+    incomplete.push(`${lost} events were lost and ${escaped} instructions weren't understood when the log was made`);
+  }
+  return { notes: importer.notes, incomplete };
+}
+
+function importerFor({ name, format }: Log, { ranges }: ImportOptions): TextImport {
+  switch (format) {
+    case "mmiotrace":
+      return new MmiotraceImport(name);
+    case "qemu":
+      return new QemuImport(name);
+    case "vfio":
+      return new VfioImport(name);
+    case "rwmmio":
+      return new RwmmioImport(name, ranges);
+    case "mmt":
+      throw new Error("assertion failed: a trace needs no import");
+  }
+}
