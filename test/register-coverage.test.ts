@@ -6,7 +6,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { projectDirectory } from "../src/base/paths.js";
-import { findDatabase, type RegisterDatabase } from "../src/registers/index.js";
+import { findDatabase } from "../src/registers/files/index.js";
+import type { RegisterDatabase } from "../src/registers/index.js";
 
 const directory = mkdtempSync(join(tmpdir(), "mmiostrider-coverage-"));
 const log = join(directory, "truth.log");

@@ -8,7 +8,8 @@ import { join } from "node:path";
 import { assert } from "../../src/base/assert.js";
 import { UserError } from "../../src/base/errors.js";
 import { projectDirectory } from "../../src/base/paths.js";
-import { findDatabase, loadDatabase, type RegisterDatabase } from "../../src/registers/index.js";
+import { findDatabase, loadDatabase } from "../../src/registers/files/index.js";
+import type { RegisterDatabase } from "../../src/registers/index.js";
 import { find } from "../../src/registers/search.js";
 import { workFolder } from "../checks/run-check.js";
 import {

@@ -63,7 +63,7 @@ export const rooms: Record<string, string[]> = {
 };
 
 /** Whatever is in these rooms, or is reached from them, runs in a page as it is. */
-const browserRooms = ["elf", ...traceRooms, "registers", "analysis", "browser.ts"];
+const browserRooms = ["elf", ...traceRooms, "registers", "analysis", "api", "browser.ts"];
 
 /** The packages that run in a page, too. */
 const browserPackages = ["hyparquet-writer"];

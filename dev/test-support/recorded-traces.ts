@@ -1,4 +1,5 @@
 // The recorded traces of test/data, opened, for tests.
+
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +8,7 @@ import { gunzipSync } from "node:zlib";
 import { AccessRegisters } from "../../src/analysis/view/access-registers.js";
 import type { EventView } from "../../src/analysis/view/event-view.js";
 import { type Selection, selectedViews } from "../../src/analysis/view/selection.js";
+import { builtInFor } from "../../src/registers/files/index.js";
 import type { TraceReader } from "../../src/trace/file/reader.js";
 import type { TraceHeader } from "../../src/trace/header.js";
 import { importMmiotrace } from "../../src/trace/import/mmiotrace.js";
@@ -51,7 +53,7 @@ export async function mapSelected<T>(
   take: (view: EventView) => T,
 ): Promise<T[]> {
   const taken: T[] = [];
-  for await (const { views } of selectedViews(reader, new AccessRegisters(), selection)) {
+  for await (const { views } of selectedViews(reader, new AccessRegisters(builtInFor), selection)) {
     for (const view of views) taken.push(take(view));
   }
   return taken;

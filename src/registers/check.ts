@@ -2,7 +2,7 @@
 
 import type { Node } from "./compile.js";
 import { DomainView } from "./domain-view.js";
-import type { DatabaseWarning, Schema } from "./files/schema.js";
+import type { DatabaseWarning, Schema } from "./schema.js";
 import { TypeResolver } from "./types.js";
 import { outermost, VariantResolver } from "./variants.js";
 

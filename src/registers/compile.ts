@@ -1,8 +1,8 @@
 // Compiles a domain's definition into nodes in which addresses are found: with groups put in place, without the elements
 // that don't exist on the chosen variants, and with the range of addresses inside each node.
 import { FormatError } from "../base/errors.js";
-import type { Access, DomainDefinition, ElementDefinition, Place, Schema } from "./files/schema.js";
-import { Limits } from "./files/schema.js";
+import type { Access, DomainDefinition, ElementDefinition, Place, Schema } from "./schema.js";
+import { Limits } from "./schema.js";
 import { outermost, type Scope, type VariantResolver } from "./variants.js";
 
 /** A register's one definition, shared by its copies in arrays. */

@@ -1,14 +1,15 @@
 // A register database for the rest of the project: names and meanings by BAR and offset.
 import { UsageError } from "../base/errors.js";
 import { halvesOf } from "./bits.js";
-import { type DescribeStyle, describeValue, type NameOffset } from "./describe.js";
+import { describeValue } from "./describe.js";
 import { DomainView } from "./domain-view.js";
 import { type FieldValue, fieldValues } from "./field-values.js";
-import type { DatabaseWarning, Schema } from "./files/schema.js";
 import { inRegister, matchParts, partOf, type RegisterMatch, type RegisterPart, type Remembered } from "./match.js";
+import type { NameOffset } from "./number-words.js";
+import type { DatabaseWarning, Schema } from "./schema.js";
 import { select } from "./select.js";
-import type { ValueType } from "./types.js";
-import type { Selection } from "./variants.js";
+import type { DescribeStyle, ValueType } from "./value-type.js";
+import type { ChosenVariants } from "./variants.js";
 
 export type Direction = "read" | "write";
 
@@ -52,7 +53,7 @@ export class RegisterDatabase {
   /** The faults in the files; more are added as parts of them are used for the first time. */
   readonly warnings: DatabaseWarning[];
   readonly #observer: Observer | undefined;
-  readonly #selection: Selection;
+  readonly #selection: ChosenVariants;
   readonly #views = new Map<string, DomainView>();
   readonly #matches = new Map<string, Map<number, Remembered | undefined>[]>();
   readonly #nameOffset: NameOffset;

@@ -1,10 +1,8 @@
 // Puts a register's value into words: names of set flags, fields with their values, bits that no field covers.
 import { flatText } from "../base/flat-text.js";
 import { bitAt, bitsOf, type Halves, halvesOf, hexText, maskBetween, type Wide, wholeOf } from "./bits.js";
-import { type DescribeStyle, describeNumber, moved, type NameOffset } from "./number-words.js";
-import type { Field, ValueType } from "./types.js";
-
-export type { DescribeStyle, NameOffset } from "./number-words.js";
+import { describeNumber, moved, type NameOffset } from "./number-words.js";
+import type { DescribeStyle, Field, Piece, ValueType } from "./value-type.js";
 
 /**
  * Describes `value` in words; undefined if words add nothing to its hexadecimal form.
@@ -57,21 +55,6 @@ function describeFields(
   }
   if (text === "") text = "0";
   return style === "full" ? `{ ${text} }` : text;
-}
-
-/**
- * Consecutive fields, so close together that the words of all of them can be remembered by the value of their bits: most
- * fields of a register are flags and small numbers. A wider field is its own piece.
- */
-export interface Piece {
-  readonly fields: readonly Field[];
-  /** All of the fields' bits. */
-  readonly mask: Halves;
-  /** The first of the bits, and the number of bits up to the last. */
-  readonly low: number;
-  readonly span_bits: number;
-  /** Words by style and by the value of the bits, filled in on demand; undefined if there would be too many. */
-  readonly remembered: Record<DescribeStyle, (string | undefined)[]> | undefined;
 }
 
 const rememberedSpan_bits = 8;

@@ -1,10 +1,11 @@
 // One domain for one choice of variants, ready for many look-ups: nodes are compiled on first use, answers remembered.
 import { FormatError } from "../base/errors.js";
 import { compileDomain, type Node, type RegisterDefinition } from "./compile.js";
-import type { Access, DatabaseWarning, DomainDefinition, Place, Schema } from "./files/schema.js";
+import type { Access, DatabaseWarning, DomainDefinition, Place, Schema } from "./schema.js";
 import { type Found, find } from "./search.js";
-import { TypeResolver, type ValueType } from "./types.js";
-import { type Selection, VariantResolver } from "./variants.js";
+import { TypeResolver } from "./types.js";
+import type { ValueType } from "./value-type.js";
+import { type ChosenVariants, VariantResolver } from "./variants.js";
 
 /** Answers remembered before all are forgotten: limits memory when a log walks over a whole framebuffer. */
 const rememberedMax = 1 << 18;
@@ -24,7 +25,7 @@ export class DomainView {
   };
 
   /** Faults found while names are resolved go to `warnings`. */
-  constructor(schema: Schema, domain: DomainDefinition, selection: Selection, warnings: DatabaseWarning[]) {
+  constructor(schema: Schema, domain: DomainDefinition, selection: ChosenVariants, warnings: DatabaseWarning[]) {
     this.domain = domain;
     this.#schema = schema;
     this.#variants = new VariantResolver(schema, selection);

@@ -1,8 +1,7 @@
 // Explains one look-up in detail, for people: the register, its fields, the meaning of a value in them.
 
 import type { Direction, RegisterDatabase } from "./database.js";
-import type { DescribeStyle } from "./describe.js";
-import type { ValueType } from "./types.js";
+import type { DescribeStyle, ValueType } from "./value-type.js";
 
 export interface ExplainedField {
   name: string;

@@ -2,8 +2,8 @@
 import { bitsOf, halvesOf } from "./bits.js";
 import { describeValue } from "./describe.js";
 import { inRegister, type RegisterMatch, type RegisterPart, type Remembered } from "./match.js";
-import { type DescribeStyle, moved, type NameOffset } from "./number-words.js";
-import type { Field, ValueType } from "./types.js";
+import { moved, type NameOffset } from "./number-words.js";
+import type { DescribeStyle, Field, ValueType } from "./value-type.js";
 
 /** A bit field, or a whole register that has none, with its value. */
 export interface FieldValue {

@@ -11,8 +11,8 @@ import { RegisterDatabase } from "./database.js";
 import { ImportPath } from "./files/imports.js";
 import { builtInDirectory } from "./files/load.js";
 import { parseDatabase } from "./files/parser.js";
-import type { Schema } from "./files/schema.js";
 import { listRegisters } from "./list.js";
+import type { Schema } from "./schema.js";
 
 const folder = temporaryFolder();
 const parse = (name: string): Schema => {

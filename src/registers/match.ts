@@ -3,8 +3,8 @@ import { type Halves, maskBetween } from "./bits.js";
 import type { RegisterDefinition } from "./compile.js";
 import { isWordless } from "./describe.js";
 import type { DomainView } from "./domain-view.js";
-import type { Access } from "./files/schema.js";
-import type { ValueType } from "./types.js";
+import type { Access } from "./schema.js";
+import type { ValueType } from "./value-type.js";
 
 /** The part of an access that falls into one register. */
 export interface RegisterPart {

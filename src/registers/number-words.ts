@@ -1,13 +1,7 @@
 // Describes a register's or field's number by its type: hexadecimal, decimal, an enum's name, ….
 import { assertUnreachable } from "../base/assert.js";
 import { type Halves, halvesOf, hexText, normalize, type Wide, wholeOf } from "./bits.js";
-import type { ValueType } from "./types.js";
-
-/**
- * `brief`: `FD | SLU | SPEED=1000MB_S`; without fields that are plainly zero.
- * `full`: all fields except cleared flags, in braces, as envytools prints them: `{ FD | SLU | SPEED = 1000MB_S }`.
- */
-export type DescribeStyle = "brief" | "full";
+import type { DescribeStyle, ValueType } from "./value-type.js";
 
 /** Names the register at an offset in a domain, for values that are such offsets. */
 export type NameOffset = (domain: string, offset: number) => string | undefined;

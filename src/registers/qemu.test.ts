@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { QtestMachine, whyNoQemu } from "../../dev/test-support/qemu-registers.js";
 import type { RegisterDatabase } from "./database.js";
-import { findDatabase } from "./index.js";
+import { findDatabase } from "./files/index.js";
 
 const whyNot = whyNoQemu();
 const note = whyNot === undefined ? "" : ` (${whyNot})`;

@@ -7,8 +7,8 @@ import { describe, expect, it } from "vitest";
 import { rnndbDirectory, whyNoRnndb, whyNoXmllint } from "../../dev/test-support/rnndb.js";
 import { checkSchema } from "./check.js";
 import { loadDatabase, loadSchema } from "./files/load.js";
-import type { ElementDefinition, FieldDefinition, Schema, TypeDefinition } from "./files/schema.js";
 import { nvidiaVariant } from "./observers.js";
+import type { ElementDefinition, FieldDefinition, Schema, TypeDefinition } from "./schema.js";
 
 const whyNot = whyNoRnndb();
 const note = whyNot === undefined ? "" : ` (${whyNot})`;

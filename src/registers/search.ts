@@ -2,7 +2,7 @@
 // built as in envytools' decoder: `ARRAY[0x1].REGISTER[0x2]`, `REGISTER+0x1` inside a register, `ARRAY[0x1]+0x20` if an
 // array has nothing at the address. Arrays without a name add none.
 import type { Node, RegisterDefinition } from "./compile.js";
-import { type Access, Limits } from "./files/schema.js";
+import { type Access, Limits } from "./schema.js";
 
 export interface Found {
   name: string;

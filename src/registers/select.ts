@@ -1,11 +1,11 @@
 // Converts chosen variants to indices into their enums.
 import { UsageError } from "../base/errors.js";
 import { normalize } from "./bits.js";
-import type { Schema } from "./files/schema.js";
-import type { Selection } from "./variants.js";
+import type { Schema } from "./schema.js";
+import type { ChosenVariants } from "./variants.js";
 
 /** Values of an enum can be chosen by name, in any case, or by number. `name` is the database's, for messages. */
-export function select(name: string, schema: Schema, variants: ReadonlyMap<string, string>): Selection {
+export function select(name: string, schema: Schema, variants: ReadonlyMap<string, string>): ChosenVariants {
   const selection = new Map<string, number>();
   for (const [varset, variant] of variants) {
     const definition = schema.enums.get(varset);

@@ -1,47 +1,10 @@
 // Resolves a register's or bit field's type (by name or inline) into a form with which describe.ts can describe values.
 
 import { FormatError } from "../base/errors.js";
-import { type Halves, maskBetween, normalize, type Wide } from "./bits.js";
-import type { Piece } from "./describe.js";
-import {
-  type FieldDefinition,
-  Limits,
-  type Schema,
-  type TypeDefinition,
-  type ValueDefinition,
-} from "./files/schema.js";
+import { maskBetween, normalize, type Wide } from "./bits.js";
+import { type FieldDefinition, Limits, type Schema, type TypeDefinition, type ValueDefinition } from "./schema.js";
+import type { Field, ValueType } from "./value-type.js";
 import { outermost, type Scope, type VariantResolver } from "./variants.js";
-
-export interface Field {
-  name: string;
-  low: number;
-  high: number;
-  /** The field's bits, in place. */
-  mask: Halves;
-  type: ValueType;
-  brief: string | undefined;
-}
-
-export interface ValueType {
-  kind: "hex" | "uint" | "int" | "float" | "boolean" | "fixed" | "ufixed" | "enum" | "bitset" | "offset";
-  width_bits: number;
-  shr: number;
-  add: bigint;
-  min: bigint | undefined;
-  max: bigint | undefined;
-  align: bigint | undefined;
-  /** It has min, max or align. */
-  limited: boolean;
-  radix: number;
-  /** `enum`: names by value. */
-  names: Map<Wide, string>;
-  /** `bitset`. */
-  fields: Field[];
-  /** The fields in describe.ts's form; made on first use. */
-  pieces?: readonly Piece[];
-  /** `offset`: the domain that the value is an offset in. */
-  domain: string | undefined;
-}
 
 const plainKinds = ["hex", "uint", "int", "float", "boolean", "fixed", "ufixed"] as const;
 type PlainKind = (typeof plainKinds)[number];

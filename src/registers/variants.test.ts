@@ -1,7 +1,7 @@
 // The variants on which items exist: ranges, inheritance, choice.
 import { describe, expect, it } from "vitest";
 import { databaseOf, temporaryFolder } from "../../dev/test-support/made-up-files.js";
-import { withVariants } from "./choose.js";
+import { withVariants } from "./with-variants.js";
 
 const folder = temporaryFolder();
 const chips = `<enum name="chip">${["A", "B", "C", "D", "E"].map((name, index) => `<value name="${name}" value="${index + 16}"/>`).join("")}</enum>

@@ -1,10 +1,10 @@
 // Determines the variants on which an item exists: ranges over an enum's values, inherited from the items around it,
 // compared with the chosen variants.
 import { FormatError } from "../base/errors.js";
-import { type EnumDefinition, Limits, type Schema, type VariantAttributes } from "./files/schema.js";
+import { type EnumDefinition, Limits, type Schema, type VariantAttributes } from "./schema.js";
 
 /** The chosen variants: an enum's name → the index of its value. Enums not in it are undecided. */
-export type Selection = ReadonlyMap<string, number>;
+export type ChosenVariants = ReadonlyMap<string, number>;
 
 /** The part of variants that an item inherits from those around it. */
 export interface Scope {
@@ -23,14 +23,14 @@ export type Warn = (message: string) => void;
 /** Resolves variants against a schema's enums. */
 export class VariantResolver {
   readonly #schema: Schema;
-  readonly #selection: Selection;
+  readonly #selection: ChosenVariants;
   /** Sets of known ranges, by enum and text. */
   readonly #ranges = new Map<string, bigint>();
   readonly #missing = new Set<string>();
   /** Enums that decide something and of which no variant is chosen. */
   readonly undecided = new Set<string>();
 
-  constructor(schema: Schema, selection: Selection) {
+  constructor(schema: Schema, selection: ChosenVariants) {
     this.#schema = schema;
     this.#selection = selection;
   }

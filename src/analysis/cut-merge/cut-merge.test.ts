@@ -1,4 +1,5 @@
 // Traces cut apart and merged again: the result is the original.
+
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,6 +7,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { madeUpHeader, madeUpSummary, RecordList } from "../../../dev/test-support/made-up-records.js";
 import { mapSelected, recordedTrace, traceOf } from "../../../dev/test-support/recorded-traces.js";
 import { UserError } from "../../base/errors.js";
+import { builtInFor } from "../../registers/files/index.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import type { TraceHeader } from "../../trace/header.js";
 import { createTrace } from "../../trace/node/create-trace.js";
@@ -23,7 +25,7 @@ afterAll(() => rmSync(directory, { recursive: true }));
 
 /** Returns all lines that report would print. */
 async function linesOf(reader: TraceReader, selection: Selection = {}): Promise<string[]> {
-  const registers = new AccessRegisters();
+  const registers = new AccessRegisters(builtInFor);
   const text = new TextWriter(reader.header, (event, place) => registers.see(event, place));
   return mapSelected(reader, selection, ({ event, state }) => text.line(event, state));
 }
@@ -31,7 +33,8 @@ async function linesOf(reader: TraceReader, selection: Selection = {}): Promise<
 async function cut(from: TraceReader, name: string, selection: Selection, leftOut?: string): Promise<TraceReader> {
   const path = join(directory, name);
   const create = (header: TraceHeader) => createTrace(path, header);
-  await cutTrace(from, { selection, commandLine: ["mmiostrider", "cut"], leftOut, create });
+  const registers = new AccessRegisters(builtInFor);
+  await cutTrace(from, { selection, registers, commandLine: ["mmiostrider", "cut"], leftOut, create });
   return openTrace(path);
 }
 

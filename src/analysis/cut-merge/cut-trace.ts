@@ -3,14 +3,14 @@ import { letOthersRun } from "../../base/turns.js";
 import type { PlacedUpdate, TraceReader } from "../../trace/file/reader.js";
 import type { TraceWriter } from "../../trace/file/writer.js";
 import type { TraceHeader } from "../../trace/header.js";
-import { AccessRegisters } from "../view/access-registers.js";
+import type { AccessRegisters } from "../view/access-registers.js";
 import { type Selection, selectedViews } from "../view/selection.js";
 import { TraceCopy, updatedHeader } from "./trace-copy.js";
 
 export interface CutOptions {
   selection: Selection;
   /** Names registers for the selection's filter. */
-  registers?: AccessRegisters;
+  registers: AccessRegisters;
   /** The user's command line, for the new trace's header. */
   commandLine: string[];
   /** A sentence for the summary if a filter left things out, since the new trace lacks them. */
@@ -23,7 +23,7 @@ export interface CutOptions {
 
 /** Writes the selected events; returns their number. Throws FormatError, UserError. */
 export async function cutTrace(reader: TraceReader, options: CutOptions): Promise<number> {
-  const { selection, registers = new AccessRegisters() } = options;
+  const { selection, registers } = options;
   let copy: TraceCopy | undefined;
   let updates = 0;
   const start = async (): Promise<{ copy: TraceCopy; writer: TraceWriter }> => {

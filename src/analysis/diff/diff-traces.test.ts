@@ -1,7 +1,9 @@
 // diff against recorded runs that were changed in known places, and two real recordings of one driver.
+
 import { describe, expect, test } from "vitest";
 import { randomNumbers } from "../../../dev/test-support/made-up-records.js";
 import { importedTrace, recordedText, recordedTrace } from "../../../dev/test-support/recorded-traces.js";
+import { builtInFor } from "../../registers/files/index.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import { openTrace } from "../../trace/node/file-source.js";
 import { AccessRegisters } from "../view/access-registers.js";
@@ -10,7 +12,7 @@ import { diffTraces, Masks } from "./diff-traces.js";
 import { alignSequences } from "./sequence-alignment.js";
 
 async function sequencesOf(reader: TraceReader): Promise<DeviceSequence[]> {
-  const sequences = await collectSequences(reader, new AccessRegisters(), {});
+  const sequences = await collectSequences(reader, new AccessRegisters(builtInFor), {});
   await reader.close();
   return sequences;
 }

@@ -1,7 +1,9 @@
 // Polls in a recorded trace and in made-up reads: nothing gets lost or changes its place, and the words are right.
+
 import { expect, test } from "vitest";
 import { RecordList } from "../../../dev/test-support/made-up-records.js";
 import { recordedTrace, traceOf } from "../../../dev/test-support/recorded-traces.js";
+import { builtInFor } from "../../registers/files/index.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import { openTrace } from "../../trace/node/file-source.js";
 import { RecordKind } from "../../trace/record.js";
@@ -12,7 +14,7 @@ import { endingWords, type Poll, PollFinder, type Single } from "./polls.js";
 async function fold(reader: TraceReader): Promise<(Poll | Single)[]> {
   const items: (Poll | Single)[] = [];
   const finder = new PollFinder((item) => items.push(item));
-  for await (const { views } of selectedViews(reader, new AccessRegisters(), {})) {
+  for await (const { views } of selectedViews(reader, new AccessRegisters(builtInFor), {})) {
     for (const view of views) finder.add(view.event, view.register);
   }
   finder.end();
@@ -65,7 +67,7 @@ test.each<[string, (number | string)[], string[]]>([
 test("unfolded, a recorded trace is what it was", async () => {
   const reader = await openTrace(recordedTrace);
   const wanted: number[] = [];
-  for await (const { views } of selectedViews(reader, new AccessRegisters(), {})) {
+  for await (const { views } of selectedViews(reader, new AccessRegisters(builtInFor), {})) {
     for (const { event } of views) wanted.push(event.number);
   }
   const items = await fold(reader);

@@ -1,8 +1,10 @@
 // Statistics of recorded traces, compared with counts made of the kernel's own text with regular expressions and sums, and
 // with the trace's own summary.
+
 import { expect, test } from "vitest";
 import { madeUpHeader, RecordList } from "../../../dev/test-support/made-up-records.js";
 import { importedTrace, recordedText, recordedTrace, traceOf } from "../../../dev/test-support/recorded-traces.js";
+import { builtInFor } from "../../registers/files/index.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import { openTrace } from "../../trace/node/file-source.js";
 import { RecordKind } from "../../trace/record.js";
@@ -15,7 +17,7 @@ type Told = { [K in keyof Statistics]: Statistics[K] extends Rows<infer R> ? R[]
 
 async function statisticsOf(reader: TraceReader): Promise<Told> {
   const collector = new StatisticsCollector(reader.header.clock);
-  for await (const { views } of selectedViews(reader, new AccessRegisters(), {})) {
+  for await (const { views } of selectedViews(reader, new AccessRegisters(builtInFor), {})) {
     for (const view of views) collector.add(view);
   }
   await reader.close();

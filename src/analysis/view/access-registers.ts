@@ -1,7 +1,7 @@
 // Finds the register of a trace's access, and the meaning of its value: joins a trace's PCI functions with the register
 // databases. Must get the accesses in order: a device's answers may tell the places of its registers.
 import type { FieldValue } from "../../registers/field-values.js";
-import { findDatabase, type RegisterDatabase, type RegisterMatch } from "../../registers/index.js";
+import type { RegisterDatabase, RegisterMatch } from "../../registers/index.js";
 import { ByTarget } from "../../trace/by-target.js";
 import type { AccessEvent } from "../../trace/events.js";
 import type { PciFunction } from "../../trace/header.js";
@@ -43,8 +43,8 @@ export class AccessRegisters {
   /** Answers so far, until a device tells something new. */
   private readonly seen = new ByTarget<RegisterAccess>();
 
-  /** `choose` finds a PCI function's database; the built-in ones by default. */
-  constructor(choose: ChooseDatabase = builtInFor) {
+  /** `choose` finds a PCI function's database. */
+  constructor(choose: ChooseDatabase) {
     this.choose = choose;
   }
 
@@ -95,12 +95,4 @@ export class AccessRegisters {
     this.databases.set(found.address, chosen);
     return chosen;
   }
-}
-
-/** Returns the built-in database for a PCI function. */
-export function builtInFor(found: PciFunction): RegisterDatabase | undefined {
-  const { vendor, device, class: classCode, config } = found;
-  const bytes =
-    config === undefined ? undefined : Uint8Array.from(config.match(/../g) ?? [], (text) => Number.parseInt(text, 16));
-  return findDatabase(Number(vendor), Number(device), Number(classCode), bytes);
 }

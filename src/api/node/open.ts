@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { builtInFor } from "../../analysis/view/access-registers.js";
+import { builtInFor } from "../../registers/files/index.js";
 import { nodeCodec } from "../../trace/node/codec.js";
 import { FileSource, openSource, openTrace as openTraceFile } from "../../trace/node/file-source.js";
 import { type Input, inputOf, openAsTrace, openInput } from "../../trace/node/open-log.js";

@@ -1,6 +1,5 @@
 // Register databases from files, and those built in. Node only.
-import { builtInFor } from "../../analysis/view/access-registers.js";
-import { builtInDatabase, builtIns, loadDatabase } from "../../registers/index.js";
+import { builtInDatabase, builtInFor, builtIns, loadDatabase } from "../../registers/files/index.js";
 import type { PciFunction } from "../../trace/header.js";
 import { type Registers, registersOfDatabase } from "../registers.js";
 

@@ -5,12 +5,10 @@ import { ExitCode, UsageError } from "../../base/errors.js";
 import { defaultSysfs, readPciFunctions } from "../../machine/pci.js";
 import { readPciConfig } from "../../machine/pci-config.js";
 import { checkSchema } from "../../registers/check.js";
-import { chooseDatabase, withVariants } from "../../registers/choose.js";
 import type { Direction, RegisterDatabase } from "../../registers/database.js";
 import { type Explanation, explain } from "../../registers/explain.js";
-import { builtIns } from "../../registers/files/built-in.js";
-import { loadSchema } from "../../registers/files/load.js";
-import { findDatabase } from "../../registers/index.js";
+import { builtIns, chooseDatabase, findDatabase, loadSchema } from "../../registers/files/index.js";
+import { withVariants } from "../../registers/index.js";
 import { listRegisters } from "../../registers/list.js";
 
 interface LookupOptions {

@@ -2,11 +2,12 @@
 import type { Command } from "commander";
 import { parseTime_s } from "../../analysis/filter/comparisons.js";
 import { compileFilter } from "../../analysis/filter/filter.js";
-import { AccessRegisters, builtInFor } from "../../analysis/view/access-registers.js";
+import { AccessRegisters } from "../../analysis/view/access-registers.js";
 import { isNamed } from "../../analysis/view/device-names.js";
 import type { Bound, Selection } from "../../analysis/view/selection.js";
 import { UsageError } from "../../base/errors.js";
-import { chooseDatabase, type RegisterDatabase } from "../../registers/index.js";
+import { builtInFor, chooseDatabase } from "../../registers/files/index.js";
+import type { RegisterDatabase } from "../../registers/index.js";
 
 export interface SelectionOptions {
   filter?: string;
@@ -68,7 +69,7 @@ export function registersOf(options: RegisterOptions): () => AccessRegisters {
   const { registers = [], variant } = options;
   if (registers.length === 0) {
     if (variant !== undefined) throw new UsageError("--variant needs --registers");
-    return () => new AccessRegisters();
+    return () => new AccessRegisters(builtInFor);
   }
   const choices = registers.map((text) => {
     const parts = /^([^=/]+)=(.+)$/s.exec(text);

@@ -1,5 +1,5 @@
 // Reads one XML element's attributes: numbers, booleans, lists; warns about wrong, missing and unknown ones.
-import { type DatabaseWarning, Limits, type VariantAttributes } from "./schema.js";
+import { type DatabaseWarning, Limits, type VariantAttributes } from "../schema.js";
 import type { XmlElement } from "./xml.js";
 
 /**

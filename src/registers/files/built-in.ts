@@ -127,3 +127,20 @@ export function findDatabase(
   const told = layoutFromConfig(config, vendor === redHat, (domain) => schema.domains.has(domain));
   return told.size === 0 ? database : database.withLayout(mergeLayouts(layout, told));
 }
+
+/** The numbers of a PCI function as a trace's header has them, each a text that begins with 0x. */
+export interface FunctionNumbers {
+  vendor: string;
+  device: string;
+  class: string;
+  /** Configuration space as far as it is known: two digits a byte, without 0x. */
+  config?: string;
+}
+
+/** Returns the built-in database for a PCI function; undefined where there is none. */
+export function builtInFor(found: FunctionNumbers): RegisterDatabase | undefined {
+  const { vendor, device, class: classCode, config } = found;
+  const bytes =
+    config === undefined ? undefined : Uint8Array.from(config.match(/../g) ?? [], (text) => Number.parseInt(text, 16));
+  return findDatabase(Number(vendor), Number(device), Number(classCode), bytes);
+}

@@ -1,6 +1,7 @@
 // Reads registers and what holds them: arrays, stripes, uses of groups.
+
+import type { Access, DatabaseWarning, ElementDefinition } from "../schema.js";
 import { Attributes } from "./attributes.js";
-import type { Access, DatabaseWarning, ElementDefinition } from "./schema.js";
 import { briefOf, noType, type TypeParser } from "./type-parser.js";
 import type { XmlElement } from "./xml.js";
 

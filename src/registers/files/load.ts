@@ -5,9 +5,9 @@ import { UsageError } from "../../base/errors.js";
 import { projectDirectory } from "../../base/paths.js";
 import { type Layout, RegisterDatabase, type Segment } from "../database.js";
 import { nvidiaDomain, observeNvidia } from "../observers.js";
+import type { Schema } from "../schema.js";
 import { ImportPath } from "./imports.js";
 import { parseDatabase } from "./parser.js";
-import type { Schema } from "./schema.js";
 
 /** Folder of the built-in databases: they are read from the sources, compiled or not. */
 export const builtInDirectory = join(projectDirectory, "src/registers/files/built-in");

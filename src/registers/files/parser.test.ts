@@ -5,11 +5,11 @@ import { describe, expect, it } from "vitest";
 import { databaseOf, temporaryFolder, writeFiles } from "../../../dev/test-support/made-up-files.js";
 import { FormatError, UserError } from "../../base/errors.js";
 import { checkSchema } from "../check.js";
+import type { Schema } from "../schema.js";
 import { parseNumber } from "./attributes.js";
 import { ImportPath } from "./imports.js";
 import { builtInDirectory, loadDatabase } from "./load.js";
 import { parseDatabase } from "./parser.js";
-import type { Schema } from "./schema.js";
 
 const folder = temporaryFolder();
 

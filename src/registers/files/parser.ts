@@ -1,11 +1,11 @@
 // Turns the XML elements of a database and of all its imports into a Schema: tags, attributes, merging of same names.
 // compile.ts and types.ts resolve the names later.
 import { FormatError } from "../../base/errors.js";
+import type { Schema, VariantAttributes } from "../schema.js";
+import { Limits } from "../schema.js";
 import { Attributes } from "./attributes.js";
 import { ElementParser } from "./element-parser.js";
 import type { ImportPath } from "./imports.js";
-import type { Schema, VariantAttributes } from "./schema.js";
-import { Limits } from "./schema.js";
 import { briefOf, TypeParser } from "./type-parser.js";
 import { type ElementBudget, readXml, type XmlElement } from "./xml.js";
 

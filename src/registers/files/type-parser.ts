@@ -1,6 +1,7 @@
 // Reads the type of a register or bit field: type attributes, bit fields, values.
+
+import type { DatabaseWarning, FieldDefinition, TypeDefinition, ValueDefinition } from "../schema.js";
 import { Attributes } from "./attributes.js";
-import type { DatabaseWarning, FieldDefinition, TypeDefinition, ValueDefinition } from "./schema.js";
 import type { XmlElement } from "./xml.js";
 
 /** Parses the types in one file. `other` takes elements that aren't part of a type but may stand anywhere. */

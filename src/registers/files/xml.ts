@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { SaxesParser } from "saxes";
 import { FormatError, messageOf, UserError } from "../../base/errors.js";
-import { Limits } from "./schema.js";
+import { Limits } from "../schema.js";
 
 export interface XmlElement {
   /** Tag name without namespace prefix. */
