@@ -1,5 +1,5 @@
-// What was worked out for accesses of one block, remembered by their `target`: a driver accesses few registers in few
-// ways, again and again. Forgets everything when another block begins.
+// Remembers results for one block's accesses by their `target`: a driver accesses few registers in few ways, again and
+// again. Forgets everything when another block begins.
 
 /** No block has more targets: they are counted with 16 bits in its columns. */
 export const blockTargets = 1 << 16;
@@ -8,13 +8,13 @@ export class ByTarget<Value> {
   private block = -1;
   private values: (Value | undefined)[] = [];
 
-  /** What was put in for the target, or undefined. */
+  /** Returns the target's value, or undefined. */
   get(target: number): Value | undefined {
     const block = Math.floor(target / blockTargets);
     return block === this.block ? this.values[target - block * blockTargets] : undefined;
   }
 
-  /** Does nothing where it isn't known which accesses have the same target. */
+  /** Remembers the target's value; does nothing if the target is unknown. */
   set(target: number, value: Value): void {
     if (target < 0) return;
     const block = Math.floor(target / blockTargets);

@@ -7,7 +7,7 @@ import { eventsOfOtherRecords } from "./file/block-events.js";
 
 function eventsOf(records: Uint8Array): TraceEvent[] {
   const events = [...eventsOfOtherRecords(records)];
-  // A record of an unknown kind is kept as it is, but for its number.
+  // A record of an unknown kind is kept unchanged, except for its number.
   for (const event of events) if (event.kind === "unknown") event.record = event.record.slice().fill(0, 0, 8);
   return events;
 }

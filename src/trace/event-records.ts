@@ -1,4 +1,4 @@
-// Turns events back into ring records, for traces that are made of other traces: the counterpart of events.ts.
+// Turns events back into ring records, for traces made from other traces: the counterpart of events.ts.
 import { assertUnreachable } from "../base/assert.js";
 import type { TraceEvent } from "./events.js";
 import {
@@ -93,7 +93,7 @@ export class EventRecords {
     }
   }
 
-  /** The records since the last time, whole; the buffer is used again with the next `add`. */
+  /** Returns the whole records since the last call; the next `add` reuses the buffer. */
   take(): Uint8Array {
     const taken = this.bytes.subarray(0, this.used_bytes);
     this.used_bytes = 0;
@@ -106,7 +106,7 @@ export class EventRecords {
     this.number(at);
   }
 
-  /** As many records as the text needs. */
+  /** Adds a text, as one record or several. */
   private putText(record: Partial<RingRecord>, text: string | Uint8Array): void {
     const bytes = typeof text === "string" ? encoder.encode(text) : text;
     let from = 0;
@@ -131,7 +131,7 @@ export class EventRecords {
     this.view.setBigUint64(at, this.sequence, true);
   }
 
-  /** Where the next record goes. */
+  /** Makes room for a record; returns its place. */
   private room(): number {
     const at = this.used_bytes;
     if (at + record_bytes > this.bytes.length) {

@@ -1,4 +1,4 @@
-// What a trace's records mean, one type an event: several records that belong together are one event here.
+// The events that a trace's records stand for, one type a kind: several records that belong together are one event.
 import { assert } from "../base/assert.js";
 import {
   type MemoryType,
@@ -25,16 +25,16 @@ interface EventBase {
 
 export interface AccessEvent extends EventBase {
   kind: "read" | "write";
-  /** Physical. */
+  /** Physical address. */
   address: bigint;
   width_bytes: number;
   value: bigint;
-  /** 0 where none was recorded. */
+  /** Address of the instruction; 0 if none was recorded. */
   site: bigint;
   mapping: number;
   /**
-   * The same for accesses of one trace that differ in nothing but time, task and value, as far as they are known to be
-   * the same; -1 where it isn't known. For remembering what was worked out: see by-target.ts.
+   * Equal targets: the accesses differ only in time, task and value. Different targets needn't differ in more; -1 is unknown.
+   * For remembering results: see by-target.ts.
    */
   target: number;
 }
@@ -42,13 +42,13 @@ export interface AccessEvent extends EventBase {
 export interface MapEvent extends EventBase {
   kind: "map";
   mapping: number;
-  /** Physical. */
+  /** Physical address. */
   address: bigint;
   length_bytes: bigint;
-  /** What the driver got. */
+  /** The address that the driver got. */
   decoy: bigint;
   memoryType: MemoryType;
-  /** Who called ioremap(). */
+  /** The caller of ioremap(). */
   site: bigint;
 }
 
@@ -63,13 +63,13 @@ export interface UnmapEvent extends EventBase {
 export interface MarkEvent extends EventBase {
   kind: "mark";
   text: string;
-  /** The text's bytes, where they aren't UTF-8: `text` shows those that aren't as U+FFFD. */
+  /** The text's bytes, if they aren't UTF-8: `text` shows invalid ones as U+FFFD. */
   raw?: Uint8Array;
 }
 
 export interface LostEvent extends EventBase {
   kind: "lost";
-  /** How many records were dropped here. */
+  /** Number of records dropped here. */
   count: bigint;
 }
 
@@ -78,7 +78,7 @@ export interface EscapeEvent extends EventBase {
   address: bigint;
   site: bigint;
   mapping: number;
-  /** The instruction's first bytes, 15 at most. */
+  /** The instruction's bytes, at most 15. */
   instruction: Uint8Array;
 }
 
@@ -104,7 +104,7 @@ export interface UnknownEvent extends EventBase {
   record: Uint8Array;
 }
 
-/** Everything that isn't a read or a write in columns. */
+/** All events except reads and writes in columns. */
 export type OtherEvent =
   | MapEvent
   | UnmapEvent
@@ -118,13 +118,13 @@ export type TraceEvent = AccessEvent | OtherEvent;
 
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** Whether a record of `kind` goes on with what the record before it began. */
+/** Returns true if a record of `kind` continues the event of the record before it. */
 export function continues(previousKind: number, previousFlags: number, kind: number): boolean {
   return (previousFlags & RecordFlag.more) !== 0 && previousKind === kind;
 }
 
 /**
- * Makes one event of the whole records in `group`, which belong together.
+ * Makes one event of the records in `group`, which belong together.
  * `place`: the event's number and its first record's sequence number.
  */
 export function eventOfRecords(group: Uint8Array, place: { number: number; sequence: number }): TraceEvent {
@@ -186,7 +186,7 @@ function markText(group: Uint8Array): { text: string; raw?: Uint8Array } {
   return text.includes("\ufffd") ? { text, raw } : { text };
 }
 
-/** The whole width and value of an access whose parts are one record each, in ascending order of address. */
+/** Joins the parts of an access, one record each, in ascending order of address: returns its width and value. */
 function joinParts(view: DataView): { width_bytes: number; value: bigint } {
   const parts: { width_bytes: number; value: bigint }[] = [];
   for (let at = 0; at < view.byteLength; at += record_bytes) {
@@ -196,7 +196,7 @@ function joinParts(view: DataView): { width_bytes: number; value: bigint } {
   return joinValues(parts);
 }
 
-/** Parts of which no real access has more; a damaged trace may, and must not cost the square of their number. */
+/** Most parts of a real access. A damaged trace may have more, and its cost must not grow with their square. */
 const partsUsual = 8;
 
 /** Makes one access of its parts, in ascending order of address. */

@@ -1,5 +1,5 @@
-// What a trace says about itself beside its events: the header, later updates of it, and the closing summary.
-// All three are stored as JSON; 64-bit numbers are "0x…" strings there and stay strings here.
+// A trace's data beside its events: the header, later updates of it, and the closing summary. All three are stored as JSON;
+// 64-bit numbers are "0x…" strings there and stay strings here.
 
 /** A number of up to 64 bits as lower-case hexadecimal with 0x in front. */
 export type Hex = `0x${string}`;
@@ -10,7 +10,7 @@ export interface Bar {
   /** First physical address, or first port. */
   start: Hex;
   length_bytes: Hex;
-  /** The resource flags as in sysfs' `resource` file. */
+  /** The resource flags of sysfs's `resource` file. */
   flags: Hex;
 }
 
@@ -28,8 +28,8 @@ export interface PciFunction {
   driver: string | null;
   bars: Bar[];
   /**
-   * The configuration space's first bytes, 256 at most, two hexadecimal digits each: the header, and the capabilities that say
-   * where registers are (MSI-X, vendors' own); all others are 0. Absent where it wasn't read.
+   * The configuration space's first bytes, at most 256, two hexadecimal digits each: the header, and the capabilities that give
+   * places of registers (MSI-X, vendors' own); all other bytes are 0. Absent if it wasn't read.
    */
   config?: string;
 }
@@ -38,14 +38,14 @@ export interface KernelModule {
   name: string;
   textAddress: Hex;
   text_bytes: number;
-  /** Hexadecimal without 0x, or null where the module carries none. */
+  /** Hexadecimal without 0x, or null if the module has none. */
   buildId: string | null;
 }
 
 /** Written once, when recording starts. */
 export interface TraceHeader {
   engine: "emulate" | "instrument" | "singlestep" | "import";
-  /** What wrote it: `mmiostrider 0.1.0`. */
+  /** The program that wrote it: `mmiostrider 0.1.0`. */
   producer: string;
   /** `uname -n`, `-r`, `-v`, `-m` */
   machine: { host: string; release: string; version: string; architecture: string };
@@ -56,7 +56,7 @@ export interface TraceHeader {
   modules: KernelModule[];
   /** The recorder's own command line. */
   commandLine: string[];
-  /** What was asked for: filters, strictness, clean room. */
+  /** The recording's options: filters, strictness, clean room. */
   options: {
     filter: string[];
     relaxed: boolean;
@@ -67,19 +67,19 @@ export interface TraceHeader {
   /** Eight hexadecimal digits written to port 0x80 around the recording in the lab (see analysis/verify.ts), or null. */
   fence: string | null;
   /**
-   * Only in imported traces: the lines that the log began with, with their ends and a character for a byte, where a writer of
-   * that format would not make the same of the rest of the header.
+   * Only in imported traces: the log's first lines, with their ends, a character for each byte, if a writer of that format would
+   * not make the same lines of the rest of the header.
    */
   importedHead?: string;
 }
 
-/** Written between events whenever the machine changed: a driver was bound, a module came. */
+/** Written between events after each change of the machine: a driver was bound, a module came. */
 export interface TraceUpdate {
   pciFunctions?: PciFunction[];
   modules?: KernelModule[];
 }
 
-/** Written last. A trace without it was cut: the recorder died or the disk filled up. */
+/** Written last. A trace without it was cut: the recorder died or the disk was full. */
 export interface TraceSummary {
   /** READ and WRITE events. */
   accesses: number;
@@ -88,6 +88,6 @@ export interface TraceSummary {
   /** Calls of the ioremap family that the hooks didn't see. */
   missed: number;
   mappings: number;
-  /** Why the trace isn't complete, one sentence each; empty when it is. */
+  /** The reasons why the trace is incomplete, one sentence each; empty if it is complete. */
   incomplete: string[];
 }

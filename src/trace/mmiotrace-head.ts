@@ -1,8 +1,8 @@
-// The lines before the first event of mmiotrace's text, written and read: the version, then for each PCI function
-// `PCIDEV BBDD VVVVDDDD IRQ b0 … b6 l0 … l6 DRIVER`, all hexadecimal without 0x. The PCI domain isn't in it.
+// Writes and reads the lines before the first event of mmiotrace's text: the version, then for each PCI function
+// `PCIDEV BBDD VVVVDDDD IRQ b0 … b6 l0 … l6 DRIVER`, all hexadecimal without 0x. They lack the PCI domain.
 import type { Hex, PciFunction } from "./header.js";
 
-/** What an imported trace's header says wrote it. */
+/** The producer in an imported trace's header. */
 export const mmiotraceProducer = "mmiotrace";
 
 const version = "VERSION 20070824";
@@ -10,19 +10,19 @@ const version = "VERSION 20070824";
 /** The resource flags that the kernel prints along with a BAR's start. */
 const barFlagsShown = 0xfn;
 const resources = 7;
-/** IORESOURCE_IO and IORESOURCE_MEM, as sysfs shows them beside the low bits that the line has. */
+/** IORESOURCE_IO and IORESOURCE_MEM, which sysfs shows beside the low bits of the line. */
 const portResource = 0x100n;
 const memoryResource = 0x200n;
 
 const hex = (value: bigint): Hex => `0x${value.toString(16)}`;
 const bare = (text: string) => BigInt(text).toString(16);
 
-/** The lines that the kernel prints before the first event. */
+/** Makes the lines that the kernel prints before the first event. */
 export function mmiotraceHead(functions: readonly PciFunction[]): string {
   return [version, ...functions.map(pciLine)].map((line) => `${line}\n`).join("");
 }
 
-/** A PCI function's line, without its end. */
+/** Makes a PCI function's line, without its end. */
 function pciLine(found: PciFunction): string {
   const place = /([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])$/i.exec(found.address);
   const bus = place === null ? 0 : Number.parseInt(place[1]!, 16);
@@ -38,7 +38,7 @@ function pciLine(found: PciFunction): string {
   return `PCIDEV ${byte(bus)}${byte(devfn)} ${ids} ${found.irq.toString(16)} ${[...starts, ...lengths].join(" ")} ${found.driver ?? ""}`;
 }
 
-/** What the line says, or undefined where it isn't one. */
+/** Parses a PCI function's line; undefined if it isn't one. */
 export function pciFunctionOfLine(line: string): PciFunction | undefined {
   const fields = line.trimEnd().split(" ");
   const numbers = fields

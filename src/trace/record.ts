@@ -1,5 +1,5 @@
-// The ring record of core/record.h in TypeScript: offsets, kinds, flags, and a small view to read and write one record.
-// test/record-layout.test.ts compares every number here with what the C compiler says.
+// The ring record of core/record.h in TypeScript: offsets, kinds, flags, and functions to read and write one record.
+// test/record-layout.test.ts compares every number here with the C compiler's.
 
 /** `MMS_ABI_VERSION` */
 export const abiVersion = 2;
@@ -77,12 +77,12 @@ export const ringHeadOffset = {
 /** `sizeof(struct mms_ring_head)` */
 export const ringHead_bytes = 48;
 
-/** `MMS_TEXT_BYTES`: what of a text fits into one record. */
+/** `MMS_TEXT_BYTES`: the part of a text that fits into one record. */
 export const text_bytes = 24;
-/** `MMS_VALUE_BYTES`: what of an access fits into one record. */
+/** `MMS_VALUE_BYTES`: the part of an access that fits into one record. */
 export const value_bytes = 16;
 
-/** Everything one record holds, spelled out. Not for bulk paths. */
+/** All fields of one record. Not for bulk paths. */
 export interface RingRecord {
   sequence: bigint;
   tsc: bigint;
@@ -115,7 +115,7 @@ export function readRecord(view: DataView, at: number): RingRecord {
   };
 }
 
-/** Writes `record` at byte `at`; what isn't given is 0. */
+/** Writes `record` at byte `at`; missing fields are 0. */
 export function writeRecord(view: DataView, at: number, record: Partial<RingRecord>): void {
   view.setBigUint64(at + recordOffset.sequence, record.sequence ?? 0n, true);
   view.setBigUint64(at + recordOffset.tsc, record.tsc ?? 0n, true);
@@ -131,7 +131,7 @@ export function writeRecord(view: DataView, at: number, record: Partial<RingReco
   view.setUint32(at + recordOffset.flags, record.flags ?? 0, true);
 }
 
-/** The used bytes of a text record at byte `at` (at most 24): they lie in `address` and `value`. */
+/** Returns the used bytes of the text record at byte `at` (at most 24), which are in `address` and `value`. */
 export function recordTextBytes(records: Uint8Array, at: number): Uint8Array {
   const used = Math.min(records[at + recordOffset.width]!, text_bytes);
   return records.subarray(at + recordOffset.address, at + recordOffset.address + used);

@@ -1,5 +1,5 @@
-// What holds at one point of a trace: which mappings live, what the sites are called, which PCI functions there are.
-// Fed with the trace's events and updates in order; answers what an address or a site is.
+// The state at one point of a trace: the living mappings, the sites' symbols, the PCI functions. Takes the trace's events
+// and updates in order; finds the meaning of an address or a site.
 import { ByTarget } from "./by-target.js";
 import type { AccessEvent, TraceEvent } from "./events.js";
 import type { PciFunction, TraceHeader, TraceUpdate } from "./header.js";
@@ -7,7 +7,7 @@ import type { MemoryType } from "./record.js";
 
 export interface LivingMapping {
   id: number;
-  /** Physical. */
+  /** Physical address. */
   address: bigint;
   length_bytes: bigint;
   decoy: bigint;
@@ -15,7 +15,7 @@ export interface LivingMapping {
   site: bigint;
 }
 
-/** Where a physical address lies. */
+/** The place of a physical address in a device. */
 export interface DevicePlace {
   function: PciFunction;
   /** 0 to 5, or 6 for the expansion ROM. */
@@ -30,7 +30,7 @@ interface BarRange {
   function: PciFunction;
 }
 
-/** The resource flag that says memory rather than ports (IORESOURCE_MEM). */
+/** The resource flag of memory, as opposed to ports (IORESOURCE_MEM). */
 const memoryResource = 0x200n;
 
 export class TraceState {
@@ -39,7 +39,7 @@ export class TraceState {
   private functions: PciFunction[] = [];
   private ranges: BarRange[] = [];
   private lastRange: BarRange | undefined;
-  /** By the target of accesses; null where it lies in no BAR. */
+  /** Places by the target of accesses; null for targets in no BAR. */
   private readonly places = new ByTarget<DevicePlace | null>();
   private renamed = 0;
   private namelessAsked = false;
@@ -52,7 +52,7 @@ export class TraceState {
     return this.functions;
   }
 
-  /** Functions that the update names replace those of the same address; others stay known. */
+  /** Takes an update: its functions replace those of the same address; others stay. */
   update(update: TraceUpdate): void {
     if (update.pciFunctions === undefined) return;
     const byAddress = new Map(this.functions.map((found) => [found.address, found]));
@@ -70,7 +70,7 @@ export class TraceState {
     this.places.clear();
   }
 
-  /** Takes in what an event changes. Accesses change nothing. */
+  /** Takes an event's changes. Accesses change nothing. */
   apply(event: TraceEvent): void {
     switch (event.kind) {
       case "map":
@@ -94,28 +94,28 @@ export class TraceState {
     }
   }
 
-  /** From here on `site` is called `text`. */
+  /** Sets a site's symbol from here on. */
   nameSite(site: bigint, text: string): void {
     const before = this.symbols.get(site);
     if (before === text) return;
-    // A site that nobody has asked for has no answer to change.
+    // A change matters only if somebody has asked for the site before.
     if (before !== undefined || this.namelessAsked) this.renamed += 1;
     this.symbols.set(site, text);
   }
 
-  /** What the kernel calls `site` here: `function+0x12/0x3f0 [module]`, or undefined where that isn't known. */
+  /** Returns the kernel's symbol for `site` at this point: `function+0x12/0x3f0 [module]`; undefined if unknown. */
   symbolOf(site: bigint): string | undefined {
     const text = this.symbols.get(site);
     if (text === undefined) this.namelessAsked = true;
     return text;
   }
 
-  /** How often an answer of symbolOf() may have changed: what was made of answers before that may not hold any more. */
+  /** Changes when an answer of symbolOf() may have changed: results made from older answers may be wrong then. */
   get symbolsVersion(): number {
     return this.renamed;
   }
 
-  /** As placeOf() of the access's address. */
+  /** Does the same as placeOf() for the access's address. */
   placeOfAccess({ address, target }: AccessEvent): DevicePlace | undefined {
     let place = this.places.get(target);
     if (place === undefined) {
@@ -125,7 +125,7 @@ export class TraceState {
     return place ?? undefined;
   }
 
-  /** The PCI function, BAR and offset that a physical address belongs to, or undefined where it lies in no memory BAR. */
+  /** Returns the PCI function, BAR and offset of a physical address; undefined if it is in no memory BAR. */
   placeOf(address: bigint): DevicePlace | undefined {
     let range = this.lastRange;
     if (range === undefined || address < range.first || address > range.last) {

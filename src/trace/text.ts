@@ -1,4 +1,4 @@
-// A trace as a person reads it: one line an event. Pure: events and state in, lines out.
+// Formats a trace for people: one line an event. Pure: makes lines of events and state.
 import { flatText } from "../base/flat-text.js";
 import { eightHexDigits } from "../base/hex.js";
 import { printable } from "../base/printable.js";
@@ -9,18 +9,18 @@ import type { TraceHeader } from "./header.js";
 import { RecordFlag } from "./record.js";
 import type { DevicePlace, TraceState } from "./state.js";
 
-/** What a register database says of a register. */
+/** A register database's words about a register. */
 export interface RegisterWords {
-  /** `STATUS`, or several joined by commas; undefined where it knows none. */
+  /** `STATUS`, or several joined by commas; undefined if it knows none. */
   readonly name: string | undefined;
-  /** What a value means there; undefined where there is nothing to add to the number. */
+  /** Describes a value; undefined if there is nothing to add to the number. */
   meaningOf(value: bigint): string | undefined;
 }
 
-/** Says which register an access touches; asked once an access, in order. Of accesses of one target the same, until it changes. */
+/** Finds an access's register; called once for each access, in order. The same object for one target, until it changes. */
 export type TellRegister = (event: AccessEvent, place: DevicePlace) => RegisterWords | undefined;
 
-/** A part of a line, for those that give each a colour. */
+/** A part of a line, for callers that colour each part. */
 export type LinePart =
   | "head"
   | "time"
@@ -43,7 +43,7 @@ const opWidth = 5;
 const stampWidth = width.time + 1 + width.cpu;
 const lineUpToMeaning = Object.values(width).reduce((sum, one) => sum + one + 1, opWidth);
 
-/** `function+0x12/0x3f0 [module]` without the function's length. */
+/** Removes the function's length from `function+0x12/0x3f0 [module]`. */
 export function shortSymbol(text: string): string {
   return text.replace(/(\+0x[0-9a-f]+)\/0x[0-9a-f]+/, "$1");
 }
@@ -58,12 +58,12 @@ const columnNames = [
   "site",
 ].join(" ");
 
-/** What of an access's line is the same for all accesses of its target, for as long as nothing gets another name. */
+/** The parts of a line shared by all accesses to one target, until a name changes. */
 interface AccessCells {
-  /** From behind the CPU to before the value. */
+  /** The part between the CPU and the value. */
   head: string;
   site: string;
-  /** From behind the site, which has a column of its own, to a meaning; nothing where there is no site. */
+  /** The blanks between the site's column and a meaning; empty without a site. */
   blanks: string;
   register: RegisterWords | undefined;
   symbolsVersion: number;
@@ -83,7 +83,7 @@ export class TextWriter {
     this.start = BigInt(header.clock.tsc);
   }
 
-  /** What was recorded, and the columns' names. */
+  /** Makes the lines about the recording, and the columns' names. */
   head(): string {
     const { header } = this;
     const filter = header.options.filter.length === 0 ? "" : ` (${header.options.filter.join(", ")})`;
@@ -99,7 +99,7 @@ export class TextWriter {
     return start.toISOString().replace("T", " ").replace(/\..*/, " UTC");
   }
 
-  /** The event's line with its line end, or nothing for what only helps to read the others. */
+  /** Makes the event's line with its line end; empty for events that only help to read the others. */
   line(event: TraceEvent, state: TraceState): string {
     switch (event.kind) {
       case "read":
@@ -135,7 +135,7 @@ export class TextWriter {
     }
   }
 
-  /** As `line`; `remark`, where there is one, stands before what the value means. */
+  /** Does the same as `line` for an access; a `remark` goes before the value's meaning. */
   accessLine(event: AccessEvent, state: TraceState, remark?: string): string {
     const place = state.placeOfAccess(event);
     const register = place && this.tellRegister(event, place);
@@ -183,13 +183,13 @@ export class TextWriter {
     return `${this.paint("time", this.stamp(event))} ${this.paint(part, `-- ${text}`)}\n`;
   }
 
-  /** Seconds since recording began, to the nanosecond. */
+  /** Formats the seconds since recording began, with nanoseconds. */
   private seconds(tsc: bigint): string {
     if (tsc === 0n) return "";
     return secondsText(Number(tsc - this.start) / this.header.clock.tscFrequency_hz);
   }
 
-  /** `0000:00:04.0 e1000 BAR0+0x00008`, or the physical address where no BAR has it. */
+  /** Formats `0000:00:04.0 e1000 BAR0+0x00008`, or the physical address if no BAR has it. */
   private where(address: bigint, state: TraceState, place: DevicePlace | undefined = state.placeOf(address)): string {
     if (place === undefined) return hex(address);
     const { driver, address: bdf } = place.function;
@@ -207,13 +207,13 @@ const hex = (value: bigint) => `0x${value.toString(16)}`;
 
 const before32Bits = "0x".padStart(width.value - 8);
 
-/** `0x00000012`: all digits of so many bytes, at the right of their column. */
+/** Formats `0x00000012`: all digits of a value of so many bytes, at the right of its column. */
 function valueCell(value: bigint, width_bytes: number): string {
   if (width_bytes === 4 && value <= 0xffff_ffffn) return before32Bits + eightHexDigits(Number(value));
   return `0x${value.toString(16).padStart(Math.max(2 * width_bytes, 1), "0")}`.padStart(width.value);
 }
 
-/** What is special about an access, a letter each; the README lists them. */
+/** Makes the letters for an access's special properties; the README lists them. */
 function flagLetters(flags: number): string {
   return (
     (flags & RecordFlag.locked ? "l" : "") +

@@ -1,6 +1,6 @@
-// Joins the kernel's virtual addresses with the physical ones that a trace has.
+// Translates the kernel's virtual addresses into the physical ones of a trace.
 
-/** A piece of the kernel's address space that device memory was mapped to; `end` isn't part of it. */
+/** A piece of the kernel's address space with mapped device memory, up to, but without, `end`. */
 export interface VirtualRange {
   start: bigint;
   end: bigint;

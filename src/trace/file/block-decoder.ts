@@ -11,7 +11,7 @@ import { decodeOtherPlaces, decodeTaskRuns, decodeTimes, decodeWordRows } from "
 import { decodeAddresses, decodeShapes, decodeTasks, decodeWords } from "./table-decoder.js";
 import { Varints } from "./varints.js";
 
-/** Decodes a block's payload, whose checksum was checked. `records` is what its header says. Throws BlockError. */
+/** Decodes a block's payload, whose checksum was checked. `records` is the number in its header. Throws BlockError. */
 export async function decodeEvents(payload: Uint8Array, records: number, codec: Codec): Promise<EventColumns> {
   const head = eventsPrelude_bytes + columnCount * columnEntry_bytes;
   if (payload.length < head) throw new BlockError("the block is too short for its table of columns");

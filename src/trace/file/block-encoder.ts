@@ -11,10 +11,10 @@ import { blockOthersMax, blockRowsMax, Column, columnAddressLimit } from "./layo
 
 assert(new Uint8Array(Uint32Array.of(1).buffer)[0] === 1, "the machine is little endian");
 
-/** Flags that say where the CPU was rather than what it did: they go with the task. */
+/** Flags of the CPU's context, not of its access: they belong to the task. */
 export const contextFlags = RecordFlag.hardirq | RecordFlag.softirq | RecordFlag.nmi;
 const two32 = 2 ** 32;
-/** Upper half of an address that is still kept in columns. */
+/** Limit of the upper half of an address kept in columns. */
 const addressHighLimit = columnAddressLimit / two32;
 
 export interface EncodedBlock {
@@ -37,7 +37,7 @@ export class BlockEncoder {
   private tscFirstLow = 0;
   private tscHigh = 0;
   private tscLow = 0;
-  /** Ticks since the first row, of the present row, and their least and greatest. */
+  /** Ticks of the current row since the first row, and the least and greatest of them. */
   private ticks = 0;
   private ticksMin = 0;
   private ticksMax = 0;
@@ -49,7 +49,7 @@ export class BlockEncoder {
   private readonly words = new WordTable(this.addresses);
 
   private readonly tasks = new Map<number, number>();
-  /** Of the task of the last row: CPU, process, context flags. */
+  /** The task of the last row: CPU, process, context flags. */
   private taskCpu = -1;
   private taskPid = 0;
   private taskContext = 0;
@@ -68,7 +68,7 @@ export class BlockEncoder {
     return this.rows + this.others;
   }
 
-  /** Whether the last record taken says that the next one belongs to it. */
+  /** True if the next record belongs to the last one taken. */
   get unfinished(): boolean {
     return (this.lastFlags & RecordFlag.more) !== 0;
   }
@@ -87,7 +87,7 @@ export class BlockEncoder {
     this.otherAt.length = this.other.length = 0;
   }
 
-  /** Takes the record whose first 32-bit word is `words32[at]`. There must be room for it. */
+  /** Takes the record whose first 32-bit word is `words32[at]`. There must be room. */
   add(words32: Int32Array, at: number): void {
     const packed = words32[at + 14]!;
     const kind = (packed >>> 16) & 0xff;
@@ -127,7 +127,7 @@ export class BlockEncoder {
     for (let at = 0; at < words32.length; at += record_bytes / 4) this.add(words32, at);
   }
 
-  /** Adds the row's time stamp; returns false, and adds nothing, where it is too far from the others. */
+  /** Adds the row's time stamp; if it is too far from the others, adds nothing and returns false. */
   private addTime(words32: Int32Array, at: number): boolean {
     const low = words32[at + 2]! >>> 0;
     const high = words32[at + 3]! >>> 0;
@@ -138,7 +138,7 @@ export class BlockEncoder {
     const delta = (high - this.tscHigh) * two32 + (low - this.tscLow);
     const ticks = this.ticks + delta;
     if (delta >= 0 && delta < 2 ** 30 && ticks < 2 ** 52) {
-      // Nearly all of them: small enough for integers.
+      // Nearly all deltas are small enough for integers.
       const small = delta | 0;
       this.timeLow.bytes[this.timeLow.length++] = small;
       this.timeHigh.varint((small >>> 8) << 1);
@@ -161,7 +161,7 @@ export class BlockEncoder {
     this.lastOtherAt = this.rows;
     const bytes = new Uint8Array(words32.buffer, words32.byteOffset + 4 * at, record_bytes);
     this.other.bytes.set(bytes, this.other.length);
-    // Its sequence number is its place, which a reader knows.
+    // A reader knows its sequence number from its place.
     this.other.bytes.fill(0, this.other.length, this.other.length + 8);
     this.other.length += record_bytes;
     this.others += 1;
@@ -196,19 +196,19 @@ export class BlockEncoder {
     this.taskRun = 0;
   }
 
-  /** The sites that the block's accesses name; those of its other records are theirs to tell. */
+  /** Returns the sites of the block's accesses, without those of its other records. */
   sites(): Set<bigint> {
     const sites = new Set<bigint>();
     for (let shape = 0; shape < this.shapes.count; shape += 1) sites.add(this.shapes.site(shape));
     return sites;
   }
 
-  /** Whole records of the kinds that have no columns, in order, without their sequence numbers. */
+  /** The records of the kinds without columns, in order, without their sequence numbers. */
   get otherRecords(): Uint8Array {
     return this.other.used;
   }
 
-  /** The block's payload. `state` is the JSON of what holds before its first record. */
+  /** Encodes the block's payload. `state` is the JSON of the state before its first record. */
   async encode(state: Uint8Array, codec: Codec): Promise<EncodedBlock> {
     this.endTaskRun();
     const { shapes, addresses, words } = this;
@@ -250,7 +250,7 @@ export class BlockEncoder {
   }
 }
 
-/** Whether the record at `at` is an access that columns can tell. `kindWidth` has the kind below the width. */
+/** Returns true if the record at `at` is an access that fits into columns. `kindWidth` has the kind below the width. */
 function fitsColumns(kindWidth: number, words32: Int32Array, at: number): boolean {
   const kind = kindWidth & 0xff;
   if (kind !== RecordKind.read && kind !== RecordKind.write) return false;
@@ -260,7 +260,7 @@ function fitsColumns(kindWidth: number, words32: Int32Array, at: number): boolea
   return width !== 0 && width <= value_bytes && !hasBitsBeyond(width, words32, at + 6);
 }
 
-/** Whether the 16 bytes of value at `at` have bits beyond `width` bytes. */
+/** Returns true if the 16 bytes of value at `at` have bits beyond `width` bytes. */
 function hasBitsBeyond(width: number, words32: Int32Array, at: number): boolean {
   for (let part = 0; part < 4; part += 1) {
     const bits = 8 * width - 32 * part;

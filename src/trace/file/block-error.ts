@@ -1,4 +1,4 @@
-// What readers of blocks throw.
+// The error of the readers of blocks.
 
-/** What is wrong with a block's content. The reader makes a FormatError with the file's name and offset of it. */
+/** A fault in a block's content. The reader turns it into a FormatError with the file's name and the offset. */
 export class BlockError extends Error {}

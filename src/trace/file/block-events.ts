@@ -6,7 +6,7 @@ import { type AccessEvent, continues, eventOfRecords, joinValues, type TraceEven
 import { RecordFlag, RecordKind, record_bytes, recordOffset } from "../record.js";
 import type { BlockHeader } from "./layout.js";
 
-/** The block's events in order. */
+/** Yields the block's events in order. */
 export function* eventsOfBlock(block: EventColumns, header: BlockHeader): Generator<TraceEvent, void, undefined> {
   const accesses = new AccessMaker(block, header);
   let number = header.firstEvent;
@@ -29,7 +29,7 @@ export function* eventsOfBlock(block: EventColumns, header: BlockHeader): Genera
   }
 }
 
-/** The first other record after `from` that doesn't go on with it. */
+/** Finds the first other record after `from` that doesn't continue its event. */
 export function endOfGroup(block: EventColumns, from: number): number {
   const at = (index: number) => record_bytes * index;
   let end = from + 1;
@@ -60,12 +60,12 @@ export function endOfAccess(block: EventColumns, from: number, limit: number): n
   return end;
 }
 
-/** Which shape a row has. */
+/** Returns a row's shape. */
 export function shapeOfRow(block: EventColumns, row: number): number {
   return block.addressShape[block.wordAddress[block.word[row]!]!]!;
 }
 
-/** A row's value, all of it. */
+/** Returns a row's whole value. */
 export function valueOfRow(block: EventColumns, row: number): bigint {
   const word = block.word[row]!;
   const high = block.wordHigh[word]!;
@@ -76,7 +76,7 @@ export function valueOfRow(block: EventColumns, row: number): bigint {
   return upper === undefined ? both : both | (upper << 64n);
 }
 
-/** Makes a block's accesses. What is the same for many of them is made once. */
+/** Makes a block's accesses. Makes the parts that many of them share only once. */
 class AccessMaker {
   private readonly block: EventColumns;
   private readonly firstTarget: number;
@@ -87,7 +87,7 @@ class AccessMaker {
     this.firstTarget = firstRecord * blockTargets;
   }
 
-  /** Of the rows from `from` up to, but without, `end`. */
+  /** Makes the access of the rows from `from` up to, but without, `end`. */
   make(from: number, end: number, number: number, sequence: number): AccessEvent {
     const { block } = this;
     const { shapes, tasks } = block;
@@ -133,7 +133,7 @@ export function joinRows(block: EventColumns, from: number, end: number): { widt
   );
 }
 
-/** Joins whole records of kinds other than access, in order, into events. Their places aren't known here: all 0. */
+/** Joins records of kinds other than access, in order, into events. Their places aren't known here: all 0. */
 export function* eventsOfOtherRecords(records: Uint8Array): Generator<TraceEvent, void, undefined> {
   for (let from = 0; from < records.length; ) {
     let end = from + record_bytes;

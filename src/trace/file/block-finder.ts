@@ -1,5 +1,5 @@
-// Finds the blocks of a trace: by its index, or by following them one after the other where there is none; and again while the
-// trace is being written. Knows nothing of what events mean. No node: imports.
+// Finds the blocks of a trace: by its index, or if there is none, by following them one after the other; and finds new ones while
+// the trace is being written. Knows nothing about events. No node: imports.
 import { FormatError } from "../../base/errors.js";
 import type { TraceSummary, TraceUpdate } from "../header.js";
 import { BlockError } from "./block-error.js";
@@ -17,29 +17,29 @@ import type { ByteSource } from "./source.js";
 import { inBlock, readBlockHeader, readPayload, type StoredBlock } from "./stored-block.js";
 
 /**
- * So many records and events, in the file's order. They are a stored block, or, where that came in place of smaller ones while
- * the trace was being read, a part of it: a block once found keeps its number and its events.
+ * Consecutive records and events of the file: a stored block, or a part of one that replaced smaller blocks while the trace was
+ * being read. A block once found keeps its number and its events.
  */
 export interface BlockInfo extends StoredBlock {
   /** The block in the file that has this one's records. */
   stored: StoredBlock;
 }
 
-/** What stops a trace from being read to an end that its writer meant. */
+/** The reason why a trace can't be read to the end that its writer intended. */
 export interface Damage {
-  /** In bytes from the file's start. */
+  /** Bytes from the file's start. */
   offset: number;
   what: string;
 }
 
 export interface PlacedUpdate {
-  /** So many records come before it. */
+  /** Number of records before it. */
   firstRecord: number;
   update: TraceUpdate;
 }
 
 const entry_bytes = 8 + blockHeader_bytes;
-/** How far behind a header that can't be read the next one is looked for: no block is longer, but for absurd ones. */
+/** Search distance past an unreadable header: only absurd blocks are longer. */
 const searchMax_bytes = 16 << 20;
 const searchPiece_bytes = 1 << 20;
 
@@ -52,11 +52,11 @@ export class BlockFinder {
   private readonly source: ByteSource;
   private readonly codec: Codec;
   private readonly start: number;
-  /** Where the next block would begin; blocks before it are known. */
+  /** The place of the next block; all blocks before it are known. */
   private end: number;
   private readonly updateOffsets = new Set<number>();
 
-  /** `start`: where the first block behind the header begins. */
+  /** `start`: the place of the first block after the header. */
   constructor(source: ByteSource, codec: Codec, start: number) {
     this.source = source;
     this.codec = codec;
@@ -75,19 +75,19 @@ export class BlockFinder {
     return last === undefined ? 0 : last.firstEvent + last.events;
   }
 
-  /** Finds everything there is now. */
+  /** Finds all current blocks. */
   async find(): Promise<void> {
     if (!(await this.readIndex())) await this.walk();
   }
 
-  /** Finds what was written since: new blocks, and those that took the place of others. */
+  /** Finds blocks written since: new ones, and those that replaced others. */
   async refresh(): Promise<void> {
     if (this.summary !== null) return;
     await this.goBack();
     await this.walk();
   }
 
-  /** Finds the blocks by the index at the file's end; false where there is none that can be used. */
+  /** Finds the blocks by the index at the file's end; returns false if there is no usable one. */
   private async readIndex(): Promise<boolean> {
     const { source, codec } = this;
     const size = await source.size();
@@ -104,7 +104,7 @@ export class BlockFinder {
     } catch (error) {
       if (!(error instanceof BlockError || error instanceof FormatError)) throw error;
     }
-    // What was taken before the index turned out to be wrong is found again by walking.
+    // The walk finds blocks again that were taken before the index proved wrong.
     this.blocks.length = 0;
     this.updates.length = 0;
     this.updateOffsets.clear();
@@ -126,7 +126,7 @@ export class BlockFinder {
     return true;
   }
 
-  /** Whether the index's blocks lie one behind the other from the header to the index, and count on from each other. */
+  /** Returns true if the index's blocks fill the file from the header to the index, and their numbers continue each other. */
   private areWholeFile(blocks: readonly StoredBlock[], indexOffset: number): boolean {
     let end = fileHead_bytes;
     let firstRecord = 0;
@@ -140,7 +140,7 @@ export class BlockFinder {
     return end === indexOffset;
   }
 
-  /** Where blocks have been replaced since they were found, what comes behind the last that hasn't is looked at again. */
+  /** If blocks have been replaced since they were found, goes back to the end of the last unreplaced one. */
   private async goBack(): Promise<void> {
     let changed = false;
     for (let number = this.blocks.length - 1; number >= 0; number -= 1) {
@@ -156,7 +156,7 @@ export class BlockFinder {
     if (changed) this.end = this.start;
   }
 
-  /** Finds the blocks one after the other, from where the last walk ended. */
+  /** Finds the blocks one after the other, from the end of the last walk on. */
   private async walk(): Promise<void> {
     this.damage = null;
     let skipped: Damage | null = null;
@@ -183,13 +183,13 @@ export class BlockFinder {
       this.end = after;
     }
     if (this.summary === null) this.damage = { offset: this.end, what: "the trace ends without its summary" };
-    // Where the writer didn't die, it wasn't the writer.
+    // The writer didn't die here: something else damaged the file.
     else this.damage = skipped;
   }
 
   /**
-   * The block that goes on where those found end, behind a header that can't be read: the writer died while it was putting a large
-   * block in the place of small ones, of which there is a second copy then.
+   * Finds, after an unreadable header, the block that continues those found: the writer died while it was replacing small blocks
+   * by a large one, and there is a second copy of it.
    */
   private async search(from: number, size: number): Promise<StoredBlock | undefined> {
     const end = Math.min(size, from + searchMax_bytes);
@@ -208,7 +208,7 @@ export class BlockFinder {
     const { source, codec } = this;
     const isPadding = block.type === BlockType.padding;
     const isNext = block.firstRecord === this.records && block.firstEvent === this.events;
-    // what lies before is there again: it was put in the place of others
+    // the blocks before it are in the file twice: they were being replaced
     if (!isPadding && !isNext && block.firstRecord >= this.records) {
       throw new FormatError(source.name, "the block doesn't go on where the one before it ends", {
         offset: block.offset,
@@ -227,14 +227,14 @@ export class BlockFinder {
     }
   }
 
-  /** A block may have again what others had, from the start of one of them on: those are parts of it from now on. */
+  /** Takes a block. It may repeat others, from the start of one of them on: those become parts of it. */
   private takeEvents(stored: StoredBlock): void {
     const { blocks } = this;
     let number = blocks.length;
     while (number > 0 && blocks[number - 1]!.firstRecord >= stored.firstRecord && blocks[number - 1]!.records > 0) {
       number -= 1;
     }
-    // What is neither new nor begins where one of them does was left over from such a replacement.
+    // A block that is neither new nor begins at the start of one of them is a leftover of such a replacement.
     if (stored.firstRecord < (blocks[number]?.firstRecord ?? this.records)) return;
     const end = { record: stored.firstRecord + stored.records, event: stored.firstEvent + stored.events };
     let next = { record: stored.firstRecord, event: stored.firstEvent };
@@ -253,7 +253,7 @@ export class BlockFinder {
   }
 }
 
-/** `M`, with which every block begins. */
+/** `M`, the first byte of every block. */
 const magicByte = 0x4d;
 
 function sameBlock(a: StoredBlock, b: StoredBlock): boolean {

@@ -1,16 +1,16 @@
-// The tables of an events block as it is being encoded: shapes, addresses and words, each entry told once, in the order of
-// first use, and found again by hashing. Bulk path: typed arrays only. The words are those of docs/trace-format.md.
+// The tables of an events block during encoding: shapes, addresses and words, each entry written once, in the order of first
+// use, and found again by hashing. Bulk path: typed arrays only. The terms are those of docs/trace-format.md.
 
 import { value_bytes } from "../record.js";
 import { ByteColumn } from "./byte-column.js";
 import { blockRowsMax, ValueTag, valueDeltaMax_bytes } from "./layout.js";
 
-/** Twice the entries that a table can have, so that what is looked for is found at or just behind its hash. */
+/** Twice the limit of a table's entries, so that an entry is at or just behind its hash. */
 const tableSize = 1 << 17;
 const tableMask = tableSize - 1;
 /**
- * A hash's upper bits number the slot. Its lower 15 are kept in it, above the entry's number (counted from 1; 0 for none), so
- * that other entries are nearly always passed over without being looked at.
+ * A hash's upper bits number the slot. The slot keeps the lower 15 above the entry's number (counted from 1; 0 for none), so
+ * that other entries are nearly always skipped without being compared.
  */
 const hashShift = 15;
 const tagShift = 17;
@@ -18,7 +18,7 @@ const entryMask = (1 << tagShift) - 1;
 const two32 = 2 ** 32;
 const noAddress = -1;
 
-/** Distinct (site, kind, width, flags, mapping). */
+/** The different (site, kind, width, flags, mapping). */
 export class ShapeTable {
   count = 0;
   readonly shape = new ByteColumn(21 * blockRowsMax);
@@ -33,7 +33,7 @@ export class ShapeTable {
     this.count = this.shape.length = 0;
   }
 
-  /** The number of a shape; it becomes one where it was none. All numbers are signed 32-bit ones: those are never boxed. */
+  /** Returns the number of a shape; adds a new one. All numbers are signed 32-bit ones, which V8 never boxes. */
   find(kindWidth: number, flags: number, mapping: number, siteLow: number, siteHigh: number): number {
     const { keys, slots } = this;
     const hash = Math.imul(siteLow ^ Math.imul(mapping, 0x85ebca6b) ^ (kindWidth << 20) ^ flags, 0x9e3779b1);
@@ -72,7 +72,7 @@ export class ShapeTable {
   }
 }
 
-/** Distinct (physical address, shape). */
+/** The different (physical address, shape). */
 export class AddressTable {
   count = 0;
   readonly addressShape = new ByteColumn(3 * blockRowsMax);
@@ -93,7 +93,7 @@ export class AddressTable {
     this.count = this.addressShape.length = this.addressDelta.length = 0;
   }
 
-  /** The number of an address, given by its halves as signed numbers; it becomes one where it was none. */
+  /** Returns the number of an address, given by its halves as signed numbers; adds a new one. */
   find(shape: number, low: number, high: number): number {
     const { slots, keys, shapeOf } = this;
     const address = high * two32 + (low >>> 0);
@@ -130,7 +130,7 @@ export class AddressTable {
   }
 }
 
-/** Distinct (address, value), and the column of rows that names them. */
+/** The different (address, value), and the column of the rows' words. */
 export class WordTable {
   count = 0;
   readonly word = new ByteColumn(3 * blockRowsMax);
@@ -153,7 +153,7 @@ export class WordTable {
     this.word.length = this.wordAddress.length = this.wordTag.length = this.wordBytes.length = 0;
   }
 
-  /** Adds a row that has this word; the value in four parts, signed. */
+  /** Adds a row with this word; the value is in four signed parts. */
   addRow(address: number, v0: number, v1: number, v2: number, v3: number): void {
     const { slots, values, addressOf } = this;
     const mixed = Math.imul(address + 1, 0x85ebca6b) ^ Math.imul(v0, 0xc2b2ae35) ^ Math.imul(v1 ^ v2 ^ v3, 0x27d4eb2f);
@@ -195,7 +195,7 @@ export class WordTable {
     this.addressOf[word] = address;
     const before = lastWord[address]!;
     lastWord[address] = word + 1;
-    // An address without a word so far is the one just defined.
+    // An address without a word is the one just defined.
     this.wordAddress.varint(before === 0 ? 0 : address + 1);
     const length =
       v3 !== 0 ? 12 + lengthOf(v3) : v2 !== 0 ? 8 + lengthOf(v2) : v1 !== 0 ? 4 + lengthOf(v1) : lengthOf(v0);
@@ -205,7 +205,7 @@ export class WordTable {
     if (length > 8) this.addBytes(length - 8, v2, v3);
   }
 
-  /** Tells a value as its difference from an older one, where that is shorter. */
+  /** Writes a value as its difference from an older one, if that is shorter. */
   private addDelta(old: number, v0: number, v1: number, length: number): boolean {
     const { values } = this;
     if (values[old + 2] !== 0 || values[old + 3] !== 0) return false;
@@ -219,7 +219,7 @@ export class WordTable {
     return true;
   }
 
-  /** The lower eight or fewer bytes of a number. */
+  /** Writes the lowest bytes of a number, at most eight. */
   private addBytes(length: number, low: number, high: number): void {
     const { bytes } = this.wordBytes;
     let at = this.wordBytes.length;
@@ -231,7 +231,7 @@ export class WordTable {
   }
 }
 
-/** Bytes needed for the 32 bits of a number; 0 for 0. */
+/** Returns the bytes needed for a 32-bit number; 0 for 0. */
 function lengthOf(value: number): number {
   if (value >>> 16 !== 0) return value >>> 24 !== 0 ? 4 : 3;
   return value > 0xff ? 2 : value > 0 ? 1 : 0;

@@ -1,8 +1,8 @@
-// A column of bytes that a block's encoder fills, with the numbers of docs/trace-format.md: varints and zigzags.
+// A column of bytes for a block's encoder, with the numbers of docs/trace-format.md: varints and zigzags.
 
 const two32 = 2 ** 32;
 
-/** A byte column that grows to a known most. */
+/** A byte column that grows up to a limit. */
 export class ByteColumn {
   readonly bytes: Uint8Array;
   length = 0;
@@ -11,7 +11,7 @@ export class ByteColumn {
     this.bytes = new Uint8Array(max_bytes);
   }
 
-  /** A number from 0 to 2^53, seven bits a byte, least significant first. */
+  /** Writes a number from 0 to 2^53, seven bits a byte, least significant first. */
   varint(value: number): void {
     const bytes = this.bytes;
     let at = this.length;
@@ -27,12 +27,12 @@ export class ByteColumn {
     this.length = at;
   }
 
-  /** Positive and negative numbers below 2^52 in size: 0, -1, 1, -2, … */
+  /** Writes a positive or negative number below 2^52 in size, in the order 0, -1, 1, -2, … */
   zigzag(value: number): void {
     this.varint(value < 0 ? -2 * value - 1 : 2 * value);
   }
 
-  /** The same for the difference of two 64-bit numbers. */
+  /** Writes the difference of two 64-bit numbers likewise. */
   zigzag64(value: bigint): void {
     let rest = BigInt.asUintN(64, (value << 1n) ^ (value >> 63n));
     for (; rest > 127n; rest >>= 7n) this.bytes[this.length++] = Number(rest & 127n) | 128;

@@ -1,22 +1,22 @@
-// The compression and checksums that reader and writer need, given from outside, so that the same code runs in Node
+// Compression and checksums for reader and writer. Their callers give them, so that the same code runs in Node
 // (trace/node/codec.ts) and in a browser (streamCodec).
 import { crc32 } from "./crc32.js";
 
 export interface Codec {
-  /** Undoes raw deflate. Must fail rather than give more than `raw_bytes` bytes. */
+  /** Undoes raw deflate. Must fail if the result has more than `raw_bytes` bytes. */
   inflate(bytes: Uint8Array, raw_bytes: number): Uint8Array | Promise<Uint8Array>;
-  /** Raw deflate. */
+  /** Compresses with raw deflate. */
   deflate(bytes: Uint8Array, effort: Effort): Uint8Array | Promise<Uint8Array>;
   crc32(bytes: Uint8Array): number;
 }
 
 /**
- * How much effort goes into deflating: `small` searches longest, `fast` a little, `entropy` not at all: it codes likely bytes
- * with fewer bits and looks for no repetitions.
+ * Effort of deflating: `small` searches longest, `fast` a little, `entropy` not at all: it codes likely bytes with fewer bits and
+ * looks for no repetitions.
  */
 export type Effort = "small" | "fast" | "entropy";
 
-/** Compression as the platform's streams offer it: browsers, and Node too. Deflates with the platform's own effort. */
+/** Compression by the platform's streams, in browsers and in Node. Deflates with the platform's own effort. */
 export const streamCodec: Codec = {
   crc32,
   async inflate(bytes, raw_bytes) {

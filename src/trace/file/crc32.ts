@@ -1,4 +1,4 @@
-// CRC-32 as in IEEE 802.3 (polynomial 0x04c11db7, reflected), eight bytes a step, for where no native one is at hand.
+// CRC-32 as in IEEE 802.3 (polynomial 0x04c11db7, reflected), eight bytes a step, for platforms without a native one.
 
 /** Eight tables of 256: table k advances a byte by k further zero bytes. */
 const tables = (() => {
@@ -15,7 +15,7 @@ const tables = (() => {
   return all;
 })();
 
-/** The checksum of `bytes` as an unsigned 32-bit number. */
+/** Computes the checksum of `bytes` as an unsigned 32-bit number. */
 export function crc32(bytes: Uint8Array): number {
   const table = tables;
   let crc = -1;

@@ -1,4 +1,4 @@
-// Makes a whole events block of what an encoder has, and what the index says of a block.
+// Makes a whole events block of an encoder's content, and a block's entry in the index.
 import type { TraceEvent } from "../events.js";
 import type { TraceState } from "../state.js";
 import type { BlockEncoder } from "./block-encoder.js";
@@ -7,7 +7,7 @@ import type { Codec } from "./compression.js";
 import { encodeState } from "./json-block.js";
 import { BlockType, blockHeader_bytes, encodeBlock } from "./layout.js";
 
-/** What the encoder has as a whole block behind `state` and `place`; and those of its events that aren't accesses. */
+/** Makes a whole block, after `state` and at `place`, of the encoder's content; also returns its events except accesses. */
 export async function encodeEvents(
   encoder: BlockEncoder,
   state: TraceState,
@@ -21,7 +21,7 @@ export async function encodeEvents(
   return { block: encodeBlock(BlockType.events, payload, place, content, codec.crc32), content, events };
 }
 
-/** What the index has of a block: its offset and header. */
+/** Makes a block's entry in the index: its offset and header. */
 export function indexEntry(offset: number, block: Uint8Array): Uint8Array {
   const entry = new Uint8Array(8 + blockHeader_bytes);
   new DataView(entry.buffer).setBigUint64(0, BigInt(offset), true);

@@ -1,13 +1,13 @@
-// The payload of an events block as bytes: packs the columns that an encoder made, choosing how each is stored, and takes them
-// apart again. What the columns mean is for block-encoder.ts and block-decoder.ts. No node: imports.
+// The payload of an events block as bytes: packs an encoder's columns, each with the best method, and unpacks them again.
+// block-encoder.ts and block-decoder.ts know the meaning of the columns. No node: imports.
 import { assert } from "../../base/assert.js";
 import { BlockError } from "./block-error.js";
 import type { Codec } from "./compression.js";
 import { Column, columnCount, columnEntry_bytes, columnRawMax_bytes, eventsPrelude_bytes, Method } from "./layout.js";
 
-/** Shorter columns aren't worth compressing. */
+/** Least length of a column worth compressing. */
 const deflateMin_bytes = 17;
-/** Up to this length effort costs no time that anybody notices: blocks of recordings that flush, and of short ones. */
+/** Up to this length effort costs hardly any time: blocks of recordings that flush, and of short ones. */
 const effortMax_bytes = 16_384;
 
 export interface EventsContent {
@@ -15,11 +15,11 @@ export interface EventsContent {
   tscFirstHigh: number;
   /** Rows, other records, words, addresses, shapes, tasks. */
   counts: readonly number[];
-  /** Each with its number. */
+  /** The columns with their numbers. */
   columns: readonly (readonly [number, Uint8Array])[];
 }
 
-/** The payload's bytes. */
+/** Packs the payload. */
 export async function packEvents(content: EventsContent, codec: Codec): Promise<Uint8Array> {
   const { columns } = content;
   assert(columns.length === columnCount, "every column is stored");
@@ -50,11 +50,11 @@ export async function packEvents(content: EventsContent, codec: Codec): Promise<
   return payload;
 }
 
-/** A column deflated, or itself where that is no gain. */
+/** Deflates a column, or stores it raw if that is no longer. */
 async function packColumn(number: number, raw: Uint8Array, codec: Codec): Promise<Uint8Array> {
   if (raw.length < deflateMin_bytes) return raw;
   const smaller = (best: Uint8Array, other: Uint8Array) => (other.length < best.length ? other : best);
-  // Times never repeat themselves, but some are likelier than others; searching for repetitions would take half of all time.
+  // Times never repeat, but some are likelier than others; a search for repetitions would take half of all time.
   const isTime = number === Column.timeLow || number === Column.timeHigh;
   if (isTime) {
     if (isNoise(raw)) return raw;
@@ -64,7 +64,7 @@ async function packColumn(number: number, raw: Uint8Array, codec: Codec): Promis
   return smaller(raw, await codec.deflate(raw, raw.length <= effortMax_bytes ? "small" : "fast"));
 }
 
-/** Whether a column's bytes are all about equally likely, so that nothing is gained by coding them. */
+/** Returns true if all byte values of a column are about equally likely, so that coding them gains nothing. */
 function isNoise(bytes: Uint8Array): boolean {
   const counts = new Uint32Array(256);
   for (let at = 0; at < bytes.length; at += 1) counts[bytes[at]!]! += 1;
@@ -73,7 +73,7 @@ function isNoise(bytes: Uint8Array): boolean {
   return bits > 7.9 * bytes.length;
 }
 
-/** The stored columns by number, decompressed. Throws BlockError. */
+/** Decompresses the stored columns; returns them by number. Throws BlockError. */
 export async function unpackColumns(
   payload: Uint8Array,
   view: DataView,

@@ -1,4 +1,4 @@
-// What a trace lacks, in sentences.
+// Describes in sentences why a trace is incomplete.
 import type { Damage } from "./block-finder.js";
 import type { TraceReader } from "./reader.js";
 
@@ -6,7 +6,7 @@ export function cutSentence({ offset, what }: Damage): string {
   return `the trace is cut at byte ${offset}: ${what}`;
 }
 
-/** Why the trace isn't complete; empty where it is. */
+/** Returns the reasons why the trace is incomplete; empty if it is complete. */
 export function incompleteOf({ damage, summary }: TraceReader): string[] {
   const missing = summary === null ? [] : [...summary.incomplete];
   if (damage !== null) missing.unshift(cutSentence(damage));

@@ -1,5 +1,5 @@
-// The JSON that a trace holds besides its columns: header, updates, summary, and each block's state.
-// Reads it back suspiciously: what isn't as header.ts says makes a BlockError.
+// The JSON in a trace besides its columns: header, updates, summary, and each block's state. Reads it back with care:
+// anything that contradicts header.ts is a BlockError.
 
 import type { Hex, TraceHeader, TraceSummary, TraceUpdate } from "../header.js";
 import { memoryTypes } from "../record.js";
@@ -12,7 +12,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 const encoder = new TextEncoder();
 const hex = (value: bigint): Hex => `0x${value.toString(16)}`;
 
-/** The payload of a JSON block: its length before compression (4 bytes), then raw deflate. */
+/** Makes the payload of a JSON block: its length before compression (4 bytes), then raw deflate. */
 export async function encodeJson(value: unknown, codec: Codec): Promise<Uint8Array> {
   const raw = encoder.encode(JSON.stringify(value));
   const packed = await codec.deflate(raw, "small");
@@ -126,7 +126,7 @@ interface StateJson {
   symbols: { [site: Hex]: string };
 }
 
-/** What holds before a block: the living mappings, and the names of those of `sites` that have one. */
+/** Encodes the state before a block: the living mappings, and the names of those of `sites` that have one. */
 export function encodeState(state: TraceState, sites: Iterable<bigint>): Uint8Array {
   const symbols: StateJson["symbols"] = {};
   for (const site of sites) {
@@ -144,7 +144,7 @@ export function encodeState(state: TraceState, sites: Iterable<bigint>): Uint8Ar
   return encoder.encode(JSON.stringify({ mappings, symbols } satisfies StateJson));
 }
 
-/** Brings `state` to what holds before a block. Throws BlockError. */
+/** Sets `state` to the state before a block. Throws BlockError. */
 export function applyState(raw: Uint8Array, state: TraceState): void {
   const { mappings, symbols } = parseAs<StateJson>(raw, isState, "block state");
   for (const [site, text] of Object.entries(symbols)) state.nameSite(BigInt(site), text);

@@ -1,5 +1,5 @@
-// The numbers of the trace file's format, and the header that every block has. docs/trace-format.md says the same in
-// words. Knows nothing of how columns are coded (block-encoder.ts, block-decoder.ts).
+// The numbers of the trace file's format, and the header of every block. docs/trace-format.md has the same in words. Knows
+// nothing about the coding of columns (block-encoder.ts, block-decoder.ts).
 import { crc32 } from "./crc32.js";
 
 /** First bytes of a file: a non-ASCII byte, the name, and line ends that a text-mode copy would spoil. */
@@ -17,7 +17,7 @@ export const BlockType = {
   update: 3,
   summary: 4,
   index: 5,
-  /** Nothing of interest: skip it. */
+  /** Without content: readers skip it. */
   padding: 6,
 } as const;
 
@@ -25,17 +25,17 @@ export const BlockType = {
 export const trailerMagic = Uint8Array.of(0x4d, 0x4d, 0x54, 0x69, 0x6e, 0x64, 0x65, 0x78);
 export const trailer_bytes = 16;
 
-/** Rows (accesses' parts) that a block holds at most. */
+/** Most rows (accesses' parts) of a block. */
 export const blockRowsMax = 65_536;
-/** Records of other kinds that a block holds at most. */
+/** Most records of other kinds in a block. */
 export const blockOthersMax = 16_384;
-/** No column is longer before compression. */
+/** Greatest length of a column before compression. */
 export const columnRawMax_bytes = 4 << 20;
-/** No block's payload is longer. */
+/** Greatest length of a block's payload. */
 export const payloadMax_bytes = 64 << 20;
-/** No JSON is longer before compression. */
+/** Greatest length of JSON before compression. */
 export const jsonMax_bytes = 64 << 20;
-/** Addresses from here on (none is physical on x86-64) are kept as whole records. */
+/** Accesses to addresses from here on (no physical ones on x86-64) are kept as whole records. */
 export const columnAddressLimit = 2 ** 52;
 
 /** Columns of an events block, by their number in the file. */
@@ -57,7 +57,7 @@ export const Column = {
 } as const;
 export const columnCount = 14;
 
-/** How a column is stored. */
+/** Storage methods of a column. */
 export const Method = { raw: 0, deflate: 1 } as const;
 
 /** An events block's payload starts with tscFirst (8), six counts (4 each), then one entry a column. */
@@ -65,9 +65,9 @@ export const eventsPrelude_bytes = 32;
 /** Number (1), method (1), zero (2), stored bytes (4), raw bytes (4). */
 export const columnEntry_bytes = 12;
 
-/** Tags of a word's value: how many bytes follow, and what they mean. */
+/** Tags of a word's value: the meaning of the bytes that follow, plus their number. */
 export const ValueTag = { raw: 0, up: 32, down: 64 } as const;
-/** Deltas of values are coded in at most this many bytes. */
+/** Most bytes of a value's delta. */
 export const valueDeltaMax_bytes = 6;
 
 export interface BlockHeader {
@@ -80,7 +80,7 @@ export interface BlockHeader {
   /** Records and events in this block. */
   records: number;
   events: number;
-  /** Least and greatest time stamp in this block; 0 where it has none. */
+  /** Least and greatest time stamp in this block; 0 if it has none. */
   tscMin: bigint;
   tscMax: bigint;
 }
@@ -116,7 +116,7 @@ export function encodeBlockHeader(header: BlockHeader): Uint8Array {
   return bytes;
 }
 
-/** The header of a block that says nothing, over `block_bytes` bytes in all. */
+/** Makes the header of a padding block of `block_bytes` bytes in all. */
 export function encodePaddingHeader(block_bytes: number): Uint8Array {
   return encodeBlockHeader({
     ...{ type: BlockType.padding, payload_bytes: block_bytes - blockHeader_bytes, payloadCrc: 0 },
@@ -124,7 +124,7 @@ export function encodePaddingHeader(block_bytes: number): Uint8Array {
   });
 }
 
-/** Reads a block's header; returns what is wrong with it as a text where it isn't one. */
+/** Reads a block's header; if it isn't one, returns the fault as a text. */
 export function decodeBlockHeader(bytes: Uint8Array): BlockHeader | string {
   if (bytes.length < blockHeader_bytes) return "the block's header is cut short";
   const view = new DataView(bytes.buffer, bytes.byteOffset, blockHeader_bytes);
@@ -155,7 +155,7 @@ export function decodeBlockHeader(bytes: Uint8Array): BlockHeader | string {
   return header;
 }
 
-/** A block's whole bytes. */
+/** Makes a block's bytes. */
 export function encodeBlock(
   type: number,
   payload: Uint8Array,

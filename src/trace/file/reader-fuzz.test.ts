@@ -1,6 +1,6 @@
-// The reader against damaged and hostile traces whose checksums are right, with Node's codec and with the browser's: a
-// trace that can be read to its end, or a FormatError that names the byte; never anything else, and never much more than the
-// file's own size in memory or time. round-trip.test.ts has the cuts and changed bytes that the checksums tell.
+// The reader on damaged and hostile traces with right checksums, with Node's codec and with the browser's: it reads a trace
+// to its end, or throws a FormatError that names the byte; never anything else, and memory and time stay in proportion to the
+// file's size. round-trip.test.ts has the cuts and changed bytes that checksums detect.
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -45,7 +45,7 @@ beforeAll(async () => {
 
 const plain = (_: string, value: unknown) => (typeof value === "bigint" ? `${value}n` : value);
 
-/** Everything a reader tells of a trace, as text; what it can't read as null. Anything but a FormatError is thrown on. */
+/** Returns all that a reader gives of a trace, as text, or null for a FormatError; throws any other error on. */
 async function outcome(bytes: Uint8Array, codec: typeof nodeCodec): Promise<string | null> {
   try {
     const reader = await TraceReader.open(new MemorySource(bytes), codec);
@@ -62,7 +62,7 @@ async function outcome(bytes: Uint8Array, codec: typeof nodeCodec): Promise<stri
   }
 }
 
-/** Both codecs agree; returns what they say. */
+/** Reads with both codecs, which must agree; returns the result. */
 async function read(bytes: Uint8Array): Promise<string | null> {
   const native = await outcome(bytes, nodeCodec);
   expect(await outcome(bytes, streamCodec)).toBe(native);
@@ -72,7 +72,7 @@ async function read(bytes: Uint8Array): Promise<string | null> {
 const hostile32 = fc.constantFrom(0, 1, 2, 63, 64, 255, 65_535, 65_536, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff);
 const hostile64 = fc.constantFrom(0n, 1n, 0x7fn, 1n << 32n, (1n << 53n) - 1n, 1n << 53n, 1n << 63n, (1n << 64n) - 1n);
 
-/** Changes bytes: some of them set, left out, put in, or the end cut off. */
+/** Changes bytes: sets, removes or inserts some, or cuts off the end. */
 const spoil: fc.Arbitrary<(bytes: Uint8Array) => Uint8Array> = fc.oneof(
   fc.tuple(fc.nat(), fc.uint8Array({ minLength: 1, maxLength: 12 })).map(([at, put]) => (bytes: Uint8Array) => {
     const changed = bytes.slice();
@@ -93,7 +93,7 @@ const spoil: fc.Arbitrary<(bytes: Uint8Array) => Uint8Array> = fc.oneof(
   fc.nat(255).map((byte) => (bytes: Uint8Array) => bytes.slice().fill(byte)),
 );
 
-/** A value of any JSON kind put in some value's place, or a value left out. */
+/** Replaces some value by one of any JSON kind, or removes a value. */
 const spoilJson: fc.Arbitrary<(bytes: Uint8Array) => Uint8Array> = fc
   .tuple(
     fc.nat(),
@@ -161,7 +161,7 @@ const damage: fc.Arbitrary<(block: Block) => void> = fc.oneof(
     }),
 );
 
-/** The sound trace with one or two blocks changed; the index as it was, made anew, or left out with the trailer. */
+/** The sound trace with one or two changed blocks; the index is unchanged, made anew, or left out with the trailer. */
 const changesOf = fc.tuple(
   fc.array(fc.tuple(fc.nat(), damage), { minLength: 1, maxLength: 2 }),
   fc.constantFrom("old", "anew", "none"),
@@ -243,7 +243,7 @@ test("anything behind the first bytes of a trace", async () => {
   await fc.assert(property, { numRuns: 300 });
 });
 
-describe("what a small file could make of itself", () => {
+describe("a small file that claims to be large", () => {
   const withEvents = (change: (block: Block & { content: { kind: "events" } }) => void): TraceParts => {
     const parts = takeApart(sound);
     change(parts.blocks.find(({ content }) => content.kind === "events") as Block & { content: { kind: "events" } });

@@ -1,5 +1,5 @@
-// Reads a trace: finds its blocks (by the index, or by walking where there is none), decodes them, and offers events.
-// Runs in Node and in browsers alike: bytes and decompression come from outside, and there is no node: import here.
+// Reads a trace: finds its blocks (by the index, or by walking if there is none), decodes them, and gives events. Runs in
+// Node and in browsers: the caller gives bytes and decompression, and there is no node: import here.
 import { FormatError } from "../../base/errors.js";
 import type { EventColumns } from "../event-columns.js";
 import type { TraceEvent } from "../events.js";
@@ -17,15 +17,15 @@ import { inBlock, readBlockHeader, readPayload } from "./stored-block.js";
 
 export type { BlockInfo, Damage, PlacedUpdate } from "./block-finder.js";
 
-/** How often a block is looked for that isn't where it was: whoever puts it elsewhere does so once. */
+/** Attempts to find a moved block: a writer moves a block only once. */
 const readAttempts = 3;
 
 export interface EventBatch {
   block: BlockInfo;
   columns: EventColumns;
-  /** Changes as `events` is walked: it always tells what holds at the event just given. */
+  /** Changes during the walk through `events`: it is always the state at the event just given. */
   state: TraceState;
-  /** Walk it once. */
+  /** Walk through it once. */
   events: Iterable<TraceEvent>;
 }
 
@@ -47,22 +47,22 @@ export class TraceReader {
     return this.finder.blocks;
   }
 
-  /** In order, with their places. */
+  /** The updates in order, with their places. */
   get updates(): readonly PlacedUpdate[] {
     return this.finder.updates;
   }
 
-  /** What the recorder said at its end, or null where the trace was cut. */
+  /** The recorder's summary, or null if the trace was cut. */
   get summary(): TraceSummary | null {
     return this.finder.summary;
   }
 
-  /** Why the trace ends before its summary, or null where it doesn't. */
+  /** The reason why the trace ends before its summary, or null if it doesn't. */
   get damage(): Damage | null {
     return this.finder.damage;
   }
 
-  /** Throws FormatError where this is no trace, or one cut within its header. */
+  /** Opens a trace. Throws FormatError if it is none, or is cut within its header. */
   static async open(source: ByteSource, codec: Codec = streamCodec): Promise<TraceReader> {
     const head = await source.read(0, fileHead_bytes);
     if (!fileMagic.every((byte, index) => head[index] === byte)) {
@@ -97,7 +97,7 @@ export class TraceReader {
     return reader;
   }
 
-  /** Everything that was written has been found, and the recorder ended as it should. */
+  /** True if all blocks have been found, and the recorder ended in order. */
   get complete(): boolean {
     return this.summary !== null && this.damage === null;
   }
@@ -111,14 +111,14 @@ export class TraceReader {
     return last === undefined ? 0 : last.firstEvent + last.events;
   }
 
-  /** Seconds between the recording's start and a time stamp. */
+  /** Returns the seconds from the recording's start to a time stamp. */
   secondsSinceStart(tsc: bigint): number {
     return Number(tsc - BigInt(this.header.clock.tsc)) / this.header.clock.tscFrequency_hz;
   }
 
   /**
-   * Looks for blocks that were written since the file was opened or last looked at. Returns how many came. Those known stay as
-   * they are, though the writer may have put others in their place.
+   * Looks for blocks written since the file was opened or last refreshed. Returns their number. Known blocks stay the same,
+   * even if the writer has replaced them.
    */
   async refresh(): Promise<number> {
     const before = this.blocks.length;
@@ -126,12 +126,12 @@ export class TraceReader {
     return this.blocks.length - before;
   }
 
-  /** The number of the block that holds event `number` (counted from 0), or of the last block. */
+  /** Returns the number of the block that holds event `number` (counted from 0), or of the last block. */
   blockOfEvent(number: number): number {
     return this.firstBlock((block) => block.firstEvent + block.events > number);
   }
 
-  /** The number of the first block that holds anything at `tsc` or later, or of the last block. */
+  /** Returns the number of the first block that holds anything at `tsc` or later, or of the last block. */
   blockOfTime(tsc: bigint): number {
     return this.firstBlock((block) => block.tscMax >= tsc);
   }
@@ -155,7 +155,7 @@ export class TraceReader {
         return await this.readStored(block);
       } catch (error) {
         if (!(error instanceof FormatError) || this.summary !== null || attempt === readAttempts) throw error;
-        // Its writer may just be putting it elsewhere.
+        // The writer may just be moving it.
         await this.finder.refresh();
       }
     }
@@ -169,7 +169,7 @@ export class TraceReader {
     return sliceColumns(columns, block.firstRecord - stored.firstRecord, block.records);
   }
 
-  /** The blocks from `fromBlock` on, one batch each, with the state that the sites and addresses are looked up in. */
+  /** Yields the blocks from `fromBlock` on, one batch each, with the state for looking up sites and addresses. */
   async *batches(fromBlock = 0): AsyncGenerator<EventBatch, void, undefined> {
     const state = new TraceState(this.header);
     let updates = 0;
@@ -185,7 +185,7 @@ export class TraceReader {
     }
   }
 
-  /** Every event from block `fromBlock` on, with the state it happened in. */
+  /** Yields every event from block `fromBlock` on, with the state at it. */
   async *eventsWithState(fromBlock = 0): AsyncGenerator<{ event: TraceEvent; state: TraceState }, void, undefined> {
     for await (const { events, state } of this.batches(fromBlock)) for (const event of events) yield { event, state };
   }
@@ -197,7 +197,7 @@ export class TraceReader {
 
 function* withState(events: Iterable<TraceEvent>, state: TraceState): Generator<TraceEvent, void, undefined> {
   for (const event of events) {
-    // A mapping is still there at its end, so that it can be named.
+    // At its UNMAP a mapping is still in the state, so that it can be named.
     if (event.kind !== "unmap") state.apply(event);
     yield event;
     if (event.kind === "unmap") state.apply(event);

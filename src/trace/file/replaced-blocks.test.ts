@@ -1,6 +1,5 @@
-// Small blocks that flush() wrote are replaced by one large one: at every moment of that, and wherever a write of it is torn, the
-// file reads up to what had been flushed, and whoever follows it gets every event once. The file's states are replayed from the
-// writes that the writer made.
+// The small blocks of flush() are replaced by a large one: at every moment of that, and after a write torn at any place, all that
+// had been flushed can be read, and a follower gets every event once. The file's states are replayed from the writer's writes.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,7 +17,7 @@ import { MemorySource } from "./source.js";
 
 type Change = { bytes: Uint8Array; position: number } | { length: number };
 
-/** What was done to the file, in order; the file system does it, too. */
+/** The changes to the file, in order; they are also made in the file system. */
 const changes: Change[] = vi.hoisted(() => []);
 
 vi.mock("node:fs", async (original) => {
@@ -49,7 +48,7 @@ beforeEach(() => {
   changes.length = 0;
 });
 
-/** Appends `count` batches, each flushed; closes. Says how many changes, and records, each flush had come to. */
+/** Appends `count` batches, flushes each, closes. Returns the numbers of changes and of records at each flush. */
 async function record(
   records: Uint8Array,
   batch_records: number,
@@ -59,7 +58,7 @@ async function record(
   const flushes: [number, number][] = [];
   for (let at = 0; at < records.length; at += batch_records * record_bytes) {
     await writer.append(records.subarray(at, at + batch_records * record_bytes));
-    // The last ones are still to be written when the blocks are replaced.
+    // The last records aren't written yet when the blocks are replaced.
     if (at + batch_records * record_bytes < records.length) await writer.flush();
     flushes.push([changes.length, writer.flushed.records]);
   }
@@ -75,7 +74,7 @@ class GrowingSource extends MemorySource implements ByteSource {
     super(new Uint8Array(0));
   }
 
-  /** `part`: how much of the change's bytes has got into the file. */
+  /** Applies a change; `part`: number of the change's bytes that reach the file. */
   apply(change: Change, part = Number.POSITIVE_INFINITY): void {
     if ("length" in change) {
       this.now = this.now.slice(0, change.length);
@@ -116,7 +115,7 @@ test("one block takes the place of the small ones, with the same events in less 
   await reader.close();
 });
 
-test("whatever moment the writer dies at, what was flushed can be read", async () => {
+test("if the writer dies at any moment, all that was flushed can be read", async () => {
   const records = madeUpRecords(700, 37);
   const { flushes, path } = await record(records, 150);
   const expected = await eventsOf(await openTrace(path));
@@ -129,7 +128,7 @@ test("whatever moment the writer dies at, what was flushed can be read", async (
       const torn = new GrowingSource();
       torn.apply({ bytes: source.bytes_now, position: 0 });
       torn.apply(change, part);
-      // Before its header is whole it is no trace.
+      // Without a whole header it is no trace.
       if (number < 2) continue;
       const reader = await TraceReader.open(torn, nodeCodec);
       expect(reader.records, `change ${number}, byte ${part}`).toBeGreaterThanOrEqual(flushed);
@@ -147,7 +146,7 @@ test("whatever moment the writer dies at, what was flushed can be read", async (
 });
 
 for (const everyChange of [1, 2, 3, 5]) {
-  test(`who looks after every ${everyChange}. write gets every event once, and the state that it happened in`, async () => {
+  test(`a reader that looks after every ${everyChange}. write gets every event once, with its state`, async () => {
     const records = madeUpRecords(900, 41);
     const { path } = await record(records, 120);
     const whole = await openTrace(path);
@@ -164,7 +163,7 @@ for (const everyChange of [1, 2, 3, 5]) {
       const before = reader.blocks.length;
       if ((await reader.refresh()) === 0) continue;
       got.push(...(await eventsOf(reader, before)));
-      // What was read before can be read again, wherever it is now.
+      // Events read before can be read again at their new place.
       expect((await eventsOf(reader)).length).toBe(got.length);
     }
     expect(got).toEqual(expected);

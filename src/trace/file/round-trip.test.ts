@@ -1,4 +1,4 @@
-// What goes through writer and reader comes out the same: events, order, header, updates; whole, cut, and damaged.
+// Writer and reader preserve a trace: events, order, header, updates; whole, cut, and damaged.
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,7 +25,7 @@ import { TraceWriter } from "./writer.js";
 const directory = mkdtempSync(join(tmpdir(), "mmiostrider-trace-"));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-/** The events that `records` say, by the rules of core/record.h alone. */
+/** Makes the events of `records`, by the rules of core/record.h alone. */
 function eventsOfRecords(records: Uint8Array): TraceEvent[] {
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   const events: TraceEvent[] = [];
@@ -44,7 +44,7 @@ function eventsOfRecords(records: Uint8Array): TraceEvent[] {
   return events;
 }
 
-/** `apart`: each batch becomes a block of its own, with an update behind it. */
+/** Writes a trace. `apart`: each batch becomes its own block, with an update after it. */
 async function write(name: string, records: Uint8Array, batch: () => number, apart = false): Promise<string> {
   const path = join(directory, name);
   const writer = await createTrace(path, madeUpHeader());
@@ -115,7 +115,7 @@ describe("round trip", () => {
   });
 });
 
-/** Quick equality of two events; what it calls unequal, expect() looks at again. */
+/** Compares two events quickly; expect() compares unequal ones again. */
 function sameEvent(a: TraceEvent, b: TraceEvent): boolean {
   const text = (event: TraceEvent) =>
     JSON.stringify(event, (_, value) => (typeof value === "bigint" ? `${value}n` : value));
@@ -139,7 +139,7 @@ describe("a trace that was cut", () => {
       }
       const blocks = ends.filter((end) => end <= length).length;
       expect(reader.blocks.length).toBe(blocks);
-      // Only the index behind the summary may be missing without harm.
+      // Only the index after the summary may be missing without harm.
       expect(reader.complete).toBe(reader.summary !== null);
       if (length % 97 !== 0) continue;
       const got = await eventsOf(reader);

@@ -1,4 +1,4 @@
-// Reads back what an events block has by row: words, times, tasks, and where its other records lie. Trusts nothing.
+// Reads back the row columns of an events block: words, times, tasks, and the places of its other records. Trusts nothing.
 import { BlockError } from "./block-error.js";
 import type { Varints } from "./varints.js";
 
@@ -6,7 +6,7 @@ export function decodeWordRows(bytes: Uint8Array, rows: number, words: number): 
   const word = new Uint16Array(rows);
   let defined = 0;
   let at = 0;
-  // Past the column's end a byte reads as undefined, which the bit operations take for 0; `at` tells in the end.
+  // A byte past the column's end reads as undefined, which bit operations take for 0; the last `at` reveals it.
   for (let row = 0; row < rows; row += 1) {
     let ref = bytes[at++]!;
     if (ref > 127) {

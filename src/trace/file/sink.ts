@@ -1,33 +1,33 @@
-// The place that a trace is written to, as the writer sees it: bytes at the end, and blocks replaced. Node's, for files and pipes,
-// is trace/node/output.ts.
+// The writer's interface to a trace's place: it appends bytes and replaces blocks. trace/node/output.ts is Node's, for files and
+// pipes.
 import { assert } from "../../base/assert.js";
 
 export interface ByteSink {
   /** End of the bytes that were written whole. */
   readonly length: number;
-  /** Whether bytes already written can be replaced: in a file, not in a pipe. */
+  /** True if written bytes can be replaced: in a file, not in a pipe. */
   readonly replaceable: boolean;
   /** Appends `bytes` as a whole. Throws UserError. */
   append(bytes: Uint8Array): Promise<void>;
   /**
-   * Puts the block `bytes` in the place of everything from `offset` on, which is blocks that say nothing else.
-   * Returns false, with everything as it was, where there is no room. Throws UserError.
+   * Replaces everything from `offset` on, blocks with the same content, by the block `bytes`. If there is no room, changes
+   * nothing and returns false. Throws UserError.
    */
   replace(offset: number, bytes: Uint8Array): Promise<boolean>;
-  /** Says that the bytes so far are of use by themselves, even where nothing more can be written. */
+  /** Tells that the bytes so far are useful alone, even if nothing more can be written. */
   keep(): void;
   close(): void | Promise<void>;
 }
 
 const start_bytes = 1 << 16;
 
-/** A sink that keeps everything in memory: for a page, or a small trace. */
+/** A sink in memory: for a page, or a small trace. */
 export class MemorySink implements ByteSink {
   readonly replaceable = true;
   length = 0;
   private content = new Uint8Array(start_bytes);
 
-  /** All bytes written so far; later writes don't show in it. */
+  /** A copy of all bytes written so far. */
   get bytes(): Uint8Array<ArrayBuffer> {
     return this.content.slice(0, this.length);
   }

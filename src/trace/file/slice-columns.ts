@@ -1,8 +1,8 @@
-// A part of a decoded block: the rows and other records from one record on to another. The tables stay whole.
+// A part of a decoded block: the rows and other records between two places. The tables stay whole.
 import type { EventColumns } from "../event-columns.js";
 import { record_bytes } from "../record.js";
 
-/** `count` records of `columns`, from the record `from` on, counted from 0. */
+/** Returns `count` records of `columns`, from record `from` (counted from 0) on. */
 export function sliceColumns(columns: EventColumns, from: number, count: number): EventColumns {
   const first = othersBefore(columns, from);
   const end = othersBefore(columns, from + count);
@@ -21,7 +21,7 @@ export function sliceColumns(columns: EventColumns, from: number, count: number)
   };
 }
 
-/** How many of a block's first `records` records are other ones. */
+/** Counts the other records among a block's first `records` records. */
 function othersBefore({ others, otherAt }: EventColumns, records: number): number {
   let low = 0;
   let high = others;

@@ -1,17 +1,17 @@
-// Where a trace is read from, as the reader sees it: bytes by place. file-source.ts has the one for files.
+// The reader's interface to a trace's bytes, by place. file-source.ts has the one for files.
 
 export interface ByteSource {
-  /** For messages. */
+  /** Name for messages. */
   readonly name: string;
-  /** Where bytes come through a pipe: whether more may come. Throws UserError when they can't be kept. */
+  /** For a pipe: true if more bytes may come. Throws UserError if they can't be kept. */
   readonly coming?: boolean | undefined;
   size(): Promise<number>;
-  /** The bytes from `offset` on: `length_bytes` of them, or fewer where the source ends. */
+  /** Reads `length_bytes` from `offset` on, or fewer at the source's end. */
   read(offset: number, length_bytes: number): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 
-/** A source that is all in memory already: what a browser has of a dropped file, and tests. */
+/** A source in memory: for a browser's dropped file, and for tests. */
 export class MemorySource implements ByteSource {
   readonly name: string;
   private readonly bytes: Uint8Array;
@@ -32,7 +32,7 @@ export class MemorySource implements ByteSource {
   async close(): Promise<void> {}
 }
 
-/** A file that a page was given (dropped, or chosen), read piece by piece as it is needed: it may be larger than the memory. */
+/** A file given to a page (dropped, or chosen), read in pieces on demand: it may be larger than the memory. */
 export class BlobSource implements ByteSource {
   readonly name: string;
   private readonly blob: Blob;

@@ -1,13 +1,13 @@
-// Reads one block of the file: its header, and its payload with the checksum looked at. No node: imports.
+// Reads one block of the file: its header, and its payload, whose checksum it checks. No node: imports.
 import { FormatError } from "../../base/errors.js";
 import { BlockError } from "./block-error.js";
 import type { Codec } from "./compression.js";
 import { type BlockHeader, blockHeader_bytes, decodeBlockHeader } from "./layout.js";
 import type { ByteSource } from "./source.js";
 
-/** A block as it lies in the file. */
+/** A block in the file. */
 export interface StoredBlock extends BlockHeader {
-  /** Where in the file its header is. */
+  /** Offset of its header in the file. */
   offset: number;
 }
 
@@ -30,7 +30,7 @@ export async function readPayload(source: ByteSource, block: StoredBlock, codec:
   return payload;
 }
 
-/** Says where in which file a block's content is wrong. */
+/** Runs `work`; turns a BlockError into a FormatError with the file's name and the block's offset. */
 export async function inBlock<T>(source: ByteSource, block: StoredBlock, work: () => Promise<T>): Promise<T> {
   try {
     return await work();

@@ -50,8 +50,8 @@ export function decodeTasks(column: Varints, count: number): Tasks {
 }
 
 /**
- * Loops run in pieces of so many turns, each piece a call. V8 compiles a function that is called often once and for all; one that is called
- * once a block and loops for long is compiled within its loop, again and again, for what it knows of its end by then is too little.
+ * Loops run in pieces of so many turns, each piece a call. V8 compiles a function that is called often only once. A function that is
+ * called once a block and loops for long is compiled within its loop, again and again, because V8 knows too little about its end then.
  */
 const turnsAtOnce = 1_024;
 
@@ -69,7 +69,7 @@ class AddressDecoder {
   deltaAt = 0;
   private readonly refs: Uint8Array;
   private readonly deltas: Uint8Array;
-  /** For the deltas of more than one byte. */
+  /** Reader of deltas of more than one byte. */
   private readonly longDeltas: Varints;
   private readonly shapes: number;
   /** By shape: its last address. */
@@ -89,7 +89,7 @@ class AddressDecoder {
     const { refs, deltas, longDeltas, address, addressShape, last, shapes } = this;
     let { refAt, deltaAt, defined } = this;
     let before = from === 0 ? 0 : address[from - 1]!;
-    // Past a column's end a byte reads as undefined, which the bit operations take for 0; the places tell in the end.
+    // A byte past a column's end reads as undefined, which bit operations take for 0; the last places reveal it.
     for (let index = from; index < to; index += 1) {
       let ref = refs[refAt++]!;
       if (ref > 127) {
@@ -127,7 +127,7 @@ class AddressDecoder {
   }
 }
 
-/** `refs` and `deltas` are the columns addressShape and addressDelta. */
+/** Decodes the addresses; `refs` and `deltas` are the columns addressShape and addressDelta. */
 export function decodeAddresses(
   refs: Uint8Array,
   deltas: Uint8Array,
@@ -173,7 +173,7 @@ class WordDecoder implements WordColumns {
     this.wordHigh = new Uint32Array(count);
     this.refs = refs;
     this.tags = tags;
-    // Zeros behind the end, so that it can be read past; that it was is found out in the end, as with addresses.
+    // Zeros behind the end, so that reading past it works; as with addresses, that is detected at the end.
     this.bytes = new Uint8Array(bytes.length + 4);
     this.bytes.set(bytes);
     this.addresses = addresses;
@@ -200,7 +200,7 @@ class WordDecoder implements WordColumns {
       wordAddress[word] = index;
       const tag = tags[word]!;
       const length = tag & 31;
-      // Four bytes are read whatever the length is: choosing among lengths costs more.
+      // Four bytes are read for any length: a choice among lengths costs more.
       let low = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
       if (length < 4) low &= (1 << (8 * length)) - 1;
       const high = length > 4 ? highOf(bytes, at, length) : 0;
@@ -218,7 +218,7 @@ class WordDecoder implements WordColumns {
     this.defined = defined;
   }
 
-  /** A word whose value is told as a difference from the last one at its address. */
+  /** Decodes a word whose value is stored as a difference from the last one at its address. */
   private addDelta(word: number, address: number, tag: number, deltaLow: number, deltaHigh: number): void {
     const { wordLow, wordHigh } = this;
     const before = this.lastWord[address]! - 1;
@@ -235,7 +235,7 @@ class WordDecoder implements WordColumns {
   }
 }
 
-/** `refs`, `tags` and `bytes` are the columns wordAddress, wordTag and wordBytes. */
+/** Decodes the words; `refs`, `tags` and `bytes` are the columns wordAddress, wordTag and wordBytes. */
 export function decodeWords(
   { refs, tags, bytes }: { refs: Uint8Array; tags: Uint8Array; bytes: Uint8Array },
   count: number,
@@ -251,7 +251,7 @@ export function decodeWords(
   return { wordAddress, wordLow, wordHigh, wordUpper };
 }
 
-/** Bytes 4 to 7 of a number of `length` bytes. */
+/** Returns bytes 4 to 7 of a number of `length` bytes. */
 function highOf(bytes: Uint8Array, at: number, length: number): number {
   let high = 0;
   for (let byte = Math.min(length, 8) - 1; byte >= 4; byte -= 1) high = high * 256 + (bytes[at + byte] ?? 0);

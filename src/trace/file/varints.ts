@@ -1,4 +1,4 @@
-// Reads the numbers of docs/trace-format.md out of a column, trusting nothing.
+// Reads the numbers of docs/trace-format.md from a column. Trusts nothing.
 import { BlockError } from "./block-error.js";
 
 /** A reader of varints that refuses to run past its end. */
@@ -12,7 +12,7 @@ export class Varints {
     this.name = name;
   }
 
-  /** A number below 2^53. */
+  /** Reads a number below 2^53. */
   next(): number {
     const bytes = this.bytes;
     const first = bytes[this.at++];
@@ -28,7 +28,7 @@ export class Varints {
     }
   }
 
-  /** A number below `limit`. */
+  /** Reads a number below `limit`. */
   below(limit: number): number {
     const value = this.next();
     if (value >= limit) throw new BlockError(`column ${this.name} holds ${value}, which should be below ${limit}`);
@@ -40,7 +40,7 @@ export class Varints {
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
   }
 
-  /** A difference of 64-bit numbers. */
+  /** Reads a difference of 64-bit numbers. */
   zigzag64(): bigint {
     let value = 0n;
     for (let shift = 0n; ; shift += 7n) {

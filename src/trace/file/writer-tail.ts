@@ -1,6 +1,6 @@
-// The end of a trace that is still growing: the records since the last block that stays as it is. Each flush() puts a small block
-// into the file, so that followers see it and a crash costs little; once there is enough for a block, or the trace ends,
-// the small ones can be replaced by one with all their records, which compress far better together.
+// The end of a growing trace: the records since the last final block. Each flush() puts a small block into the file, so that
+// followers see it and a crash costs little. Once there is enough for a block, or the trace ends, the small ones can be replaced
+// by one with all their records, which compress far better together.
 import { assert } from "../../base/assert.js";
 import type { TraceEvent } from "../events.js";
 import { record_bytes } from "../record.js";
@@ -9,38 +9,38 @@ import { blockOthersMax, blockRowsMax } from "./layout.js";
 
 const recordsMax = blockRowsMax + blockOthersMax;
 const start_bytes = 1_024 * record_bytes;
-/** Blocks of so many rows are left alone: together they'd hardly be smaller, and the recorder is busy. */
+/** Blocks of so many rows are final: together they would hardly be smaller, and the recorder is busy. */
 const partRowsMax = 16_384;
 
 export class WriterTail {
-  /** What holds where the tail begins. */
+  /** The state at the tail's beginning. */
   readonly state = new TraceState();
-  /** Where in the file its first small block is, that block's place in the index, and how much comes before it. */
+  /** The first small block's offset in the file, its place in the index, and the records and events before it. */
   start = { offset: 0, indexLength: 0, firstRecord: 0, firstEvent: 0 };
-  /** Rows, other records and blocks that flush() put into the file. */
+  /** Numbers of rows, other records and blocks that flush() put into the file. */
   rows = 0;
   others = 0;
   parts = 0;
-  /** Whether records are kept. Whoever hasn't flushed by the end of the first block most likely never will. */
+  /** Records are kept. A writer without a flush during the first block most likely never flushes. */
   keeps: boolean;
   private readonly possible: boolean;
   private flushes = false;
   private bytes = new Uint8Array(start_bytes);
   private used_bytes = 0;
-  /** What the small blocks have besides accesses. */
+  /** The events of the small blocks except accesses. */
   private events: TraceEvent[] = [];
 
-  /** `possible`: whether small blocks can be replaced at all. */
+  /** `possible`: small blocks can be replaced at all. */
   constructor(possible: boolean) {
     this.keeps = this.possible = possible;
   }
 
-  /** The tail's records, whole, as `add` was given them. */
+  /** The tail's records, as given to `add`. */
   get records(): Uint8Array {
     return this.bytes.subarray(0, this.used_bytes);
   }
 
-  /** Those that aren't in the file yet. */
+  /** The records that aren't in the file yet. */
   get unflushedRecords(): Uint8Array {
     return this.bytes.subarray((this.rows + this.others) * record_bytes, this.used_bytes);
   }
@@ -59,13 +59,13 @@ export class WriterTail {
     this.used_bytes = end;
   }
 
-  /** Says that records are being flushed; returns whether the tail can have the block that they become. */
+  /** Tells that records are being flushed; returns true if their block can be part of the tail. */
   flush(): boolean {
     this.flushes = true;
     return this.keeps;
   }
 
-  /** Says that a block with so many of the tail's records is in the file now, and where. */
+  /** Tells that a block with so many of the tail's records is in the file now, and its place. */
   flushed(start: WriterTail["start"], rows: number, others: number, events: TraceEvent[]): void {
     if (this.parts === 0) this.start = start;
     this.parts += 1;
@@ -74,13 +74,13 @@ export class WriterTail {
     this.events.push(...events);
   }
 
-  /** Whether one block in place of the small ones, and of `rows` that aren't in the file yet, is worth the while. */
+  /** Returns true if one block instead of the small ones and of `rows` unwritten rows pays off. */
   worthMerging(rows: number): boolean {
     const parts = this.parts + (rows > 0 ? 1 : 0);
     return this.parts > 0 && parts > 1 && this.rows + rows <= parts * partRowsMax;
   }
 
-  /** Begins anew, behind everything there is. `events`: what isn't an access in the records that weren't flushed. */
+  /** Begins anew at the end. `events`: the events, except accesses, of the unflushed records. */
   seal(events: TraceEvent[]): void {
     for (const event of this.events) this.state.apply(event);
     for (const event of events) this.state.apply(event);

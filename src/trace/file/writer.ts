@@ -1,4 +1,4 @@
-// Writes a trace: ring records in, blocks out, in bounded memory. The format is docs/trace-format.md's.
+// Writes a trace: turns ring records into blocks, in bounded memory. docs/trace-format.md describes the format.
 import { assert } from "../../base/assert.js";
 import type { UserError } from "../../base/errors.js";
 import type { TraceEvent } from "../events.js";
@@ -24,7 +24,7 @@ import {
 import type { ByteSink } from "./sink.js";
 import { WriterTail } from "./writer-tail.js";
 
-/** A block ends at the first whole event after this many records; the rest of its room is for that event's end. */
+/** A block ends at the first event end after this many records; the rest of its room is for that event. */
 const blockRowsWanted = blockRowsMax - 1_024;
 const blockOthersWanted = blockOthersMax - 1_024;
 /** 32-bit words of a record. */
@@ -36,7 +36,7 @@ export class TraceWriter {
   private readonly encoder = new BlockEncoder();
   private readonly state = new TraceState();
   private readonly tail: WriterTail;
-  /** Offset and header of every block but the index's. */
+  /** Offset and header of every block except the index. */
   private readonly index: Uint8Array[] = [];
   private firstRecord = 0;
   private firstEvent = 0;
@@ -46,7 +46,7 @@ export class TraceWriter {
   private readonly notes: TraceUpdate[] = [];
   private failure: UserError | undefined;
   private closed = false;
-  /** Records that were missing between the ring's and ours, and became LOST. */
+  /** Records missing between the ring and the trace, which became LOST events. */
   missing = 0;
 
   private constructor(output: ByteSink, codec: Codec) {
@@ -55,7 +55,7 @@ export class TraceWriter {
     this.tail = new WriterTail(output.replaceable);
   }
 
-  /** Starts a trace in an output that is empty. For files, see createTrace() in trace/node. Throws UserError. */
+  /** Starts a trace in an empty output. For files, see createTrace() in trace/node. Throws UserError. */
   static async into(output: ByteSink, header: TraceHeader, codec: Codec): Promise<TraceWriter> {
     const writer = new TraceWriter(output, codec);
     const head = new Uint8Array(fileHead_bytes);
@@ -67,7 +67,7 @@ export class TraceWriter {
     return writer;
   }
 
-  /** Says, before anything is appended, which mappings live already: for a trace that is a part of another. */
+  /** Sets the mappings that are already alive, before anything is appended: for a trace that is a part of another. */
   begin(mappings: Iterable<LivingMapping>): void {
     assert(this.firstRecord + this.encoder.records === 0, "nothing was appended yet");
     for (const mapping of mappings) {
@@ -76,7 +76,7 @@ export class TraceWriter {
     }
   }
 
-  /** How much can be read in the file by now. */
+  /** Numbers of records and events in the file by now. */
   get flushed(): { records: number; events: number } {
     return { records: this.firstRecord, events: this.firstEvent };
   }
@@ -87,8 +87,8 @@ export class TraceWriter {
   }
 
   /**
-   * Takes whole ring records, in the ring's order. The buffer may be used again when this settles.
-   * Throws UserError where the file can't be written; what was written stays readable.
+   * Takes whole ring records, in the ring's order. The buffer may be reused when this settles.
+   * Throws UserError if the file can't be written; the written part stays readable.
    */
   async append(records: Uint8Array): Promise<void> {
     assert(records.length % record_bytes === 0, "records are whole");
@@ -101,7 +101,7 @@ export class TraceWriter {
       const { lastSequence } = this;
       if (lastSequence !== undefined && sequence !== lastSequence + 1) await this.fillGap(sequence, words, at);
       if (this.blockIsFull()) await this.finishBlock();
-      // As many as are sure to fit and follow each other, without looking at the block in between.
+      // As many records as are sure to fit and have no gap, without a check in between.
       const end = this.notes.length > 0 ? at + stride : Math.min(words.length, at + stride * this.recordsSure());
       const from = at;
       do {
@@ -114,7 +114,7 @@ export class TraceWriter {
     }
   }
 
-  /** How many records the block is sure to take before it is to be looked at again; at least one where it isn't full. */
+  /** Returns the number of records that the block is sure to take before the next check; at least one if it isn't full. */
   private recordsSure(): number {
     return Math.max(1, Math.min(blockRowsWanted - this.rows, blockOthersWanted - this.others));
   }
@@ -124,7 +124,7 @@ export class TraceWriter {
     return !this.encoder.unfinished || !this.hasRoom;
   }
 
-  /** Rows of the block to come, among them those that small blocks have now. */
+  /** Rows of the next block, including those that are in small blocks now. */
   private get rows(): number {
     return this.tail.rows + this.encoder.rows;
   }
@@ -137,7 +137,7 @@ export class TraceWriter {
     return this.rows < blockRowsMax && this.others < blockOthersMax;
   }
 
-  /** A hole in the ring's numbers is records lost before they came here: it is written as such. */
+  /** Writes a gap in the ring's numbers as lost records. */
   private async fillGap(sequence: number, words: Int32Array, at: number): Promise<void> {
     const count = sequence - this.lastSequence! - 1;
     assert(count > 0, `records come in order (${sequence} after ${this.lastSequence})`);
@@ -157,7 +157,7 @@ export class TraceWriter {
     await this.writeNotes();
   }
 
-  /** An event whose records haven't all come is not torn apart: the update comes after it. */
+  /** Writes waiting updates, unless an event's records haven't all come: then they wait for its end. */
   private async writeNotes(): Promise<void> {
     if (this.notes.length === 0 || this.encoder.unfinished) return;
     await this.finishBlock();
@@ -165,8 +165,8 @@ export class TraceWriter {
   }
 
   /**
-   * Brings everything taken so far into the file, but for an event whose last record hasn't come. Blocks that are small for
-   * it may later be replaced by one that has the same events: whoever reads on meanwhile finds them there (TraceReader.refresh).
+   * Writes everything taken so far into the file, except an event whose last record hasn't come. The small blocks may later be
+   * replaced by one with the same events, where a reader finds them again (TraceReader.refresh).
    */
   async flush(): Promise<void> {
     this.throwFailure();
@@ -192,7 +192,7 @@ export class TraceWriter {
     await this.output.close();
   }
 
-  /** Closes the file as it is, for a trace that nobody will want. */
+  /** Closes the file unfinished: for a trace that is of no use. */
   async abandon(): Promise<void> {
     this.closed = true;
     await this.output.close();
@@ -207,7 +207,7 @@ export class TraceWriter {
     return { firstRecord: this.firstRecord, firstEvent: this.firstEvent };
   }
 
-  /** Ends the block: what comes after is in another one, whatever happens. */
+  /** Ends the block for good: all that follows goes into another one. */
   private async finishBlock(): Promise<void> {
     const { encoder, tail } = this;
     if (encoder.records + tail.parts === 0) return;
@@ -215,7 +215,7 @@ export class TraceWriter {
     tail.seal(encoder.records > 0 ? await this.writeEvents() : []);
   }
 
-  /** Replaces the tail's small blocks by one that has all of its records; returns false where that can't be done. */
+  /** Replaces the tail's small blocks by one with all its records; returns false if that isn't possible. */
   private async mergeTail(): Promise<boolean> {
     const { encoder, tail } = this;
     encoder.reset();
@@ -230,7 +230,7 @@ export class TraceWriter {
       encoder.addAll(tail.unflushedRecords);
       return false;
     }
-    // Those of the small blocks once more: what came last holds, as before.
+    // Apply the small blocks' events once more: the last one wins, as before.
     for (const event of events) this.state.apply(event);
     this.index.length = tail.start.indexLength;
     this.index.push(indexEntry(tail.start.offset, block));
@@ -240,7 +240,7 @@ export class TraceWriter {
     return true;
   }
 
-  /** Writes what the encoder has as a block, at the end; returns what in it isn't an access. */
+  /** Writes the encoder's content as a block at the end; returns its events except accesses. */
   private async writeEvents(): Promise<TraceEvent[]> {
     const { block, content, events } = await encodeEvents(this.encoder, this.state, this.place, this.codec);
     for (const event of events) this.state.apply(event);
