@@ -50,6 +50,17 @@ describe("mmiotrace's text", () => {
   });
 });
 
+test("report --format mmiotrace prints what convert writes, marks of bytes that are no UTF-8 as they are", () => {
+  const odd = Buffer.from("VERSION 20070824\nMARK 0.000001 \xff\xfe\x80 caf\xe9\nMARK 0.000002 plain\n", "latin1");
+  expect(mmiostrider(["convert", "--to", "mmt", "-", "odd.mmt"], odd)).toMatchObject({ stderr: "", status: 0 });
+  expect(mmiostrider(["convert", "--to", "mmiotrace", "odd.mmt", "-"]).stdout).toEqual(odd);
+  expect(mmiostrider(["report", "--format", "mmiotrace", "odd.mmt"])).toMatchObject({
+    stdout: odd,
+    stderr: "",
+    status: 0,
+  });
+});
+
 describe("tables", () => {
   test("JSON Lines and CSV are what report prints, whole traces of odd records too", () => {
     for (const [file, format] of [

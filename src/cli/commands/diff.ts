@@ -17,8 +17,8 @@ import {
   selectionOf,
 } from "../shared/selection-options.js";
 import { tableLines } from "../shared/table.js";
+import { tellIncomplete } from "../shared/tell-incomplete.js";
 import { TextOutput } from "../shared/text-output.js";
-import { tellIncomplete } from "./report.js";
 
 const topDefault = 50;
 

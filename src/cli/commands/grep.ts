@@ -21,8 +21,8 @@ import {
   type SelectionOptions,
   selectionOf,
 } from "../shared/selection-options.js";
+import { tellIncomplete } from "../shared/tell-incomplete.js";
 import { TextOutput, untilReaderIsGone } from "../shared/text-output.js";
-import { tellIncomplete } from "./report.js";
 
 interface GrepOptions extends SelectionOptions, RegisterOptions {
   ignoreCase?: true;

@@ -6,13 +6,10 @@ import type { AccessRegisters, RegisterAccess } from "../../analysis/view/access
 import type { EventView } from "../../analysis/view/event-view.js";
 import { followedViews } from "../../analysis/view/follow.js";
 import { type Selection, selectedViews, type ViewBatch } from "../../analysis/view/selection.js";
-import { assertUnreachable } from "../../base/assert.js";
 import { ExitCode, UsageError } from "../../base/errors.js";
 import { countText, durationText } from "../../base/units.js";
-import { EventRows, traceName } from "../../trace/export/event-rows.js";
-import { MmiotraceWriter } from "../../trace/export/mmiotrace.js";
-import { csvHead, csvLine, jsonLine } from "../../trace/export/row-text.js";
-import { incompleteOf } from "../../trace/file/incomplete.js";
+import { traceName } from "../../trace/export/event-rows.js";
+import { textExportOf } from "../../trace/export/text-formats.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import { openTrace } from "../../trace/node/file-source.js";
 import { TraceState } from "../../trace/state.js";
@@ -31,6 +28,7 @@ import {
   selectionOf,
 } from "../shared/selection-options.js";
 import { StopSignals } from "../shared/stop-signals.js";
+import { tellIncomplete } from "../shared/tell-incomplete.js";
 import { TextOutput, untilReaderIsGone } from "../shared/text-output.js";
 
 const formats = ["text", "mmiotrace", "jsonl", "csv"] as const;
@@ -164,33 +162,22 @@ class Walk {
 function ignore(): void {}
 
 function print(walk: Walk, output: TextOutput, options: ReportOptions): Promise<void> {
-  switch (options.format) {
-    case "text":
-      return printText(walk, output, options);
-    case "mmiotrace":
-      return printMmiotrace(walk, output);
-    case "jsonl":
-    case "csv":
-      return printRows(walk, output, options.format);
-    default:
-      return assertUnreachable(options.format);
-  }
+  return options.format === "text" ? printText(walk, output, options) : printExport(walk, output, options.format);
 }
 
-async function printRows(walk: Walk, output: TextOutput, format: "jsonl" | "csv"): Promise<void> {
-  const line = format === "csv" ? csvLine : jsonLine;
-  if (format === "csv") await output.write(csvHead());
-  const { header, source } = walk.reader;
+async function printExport(walk: Walk, output: TextOutput, format: Exclude<Format, "text">): Promise<void> {
+  const { reader } = walk;
   let register: RegisterAccess | undefined;
-  const rows = new EventRows(header, traceName(source.name), () => register);
+  const text = textExportOf(format, reader, traceName(reader.source.name), () => register);
+  await output.write(text.head());
   for await (const { views } of walk.batches()) {
     for (const view of views) {
       register = view.register;
-      const row = rows.row(view.event, view.state);
-      const written = row === undefined ? undefined : output.write(line(row));
+      const written = output.write(text.event(view.event, view.state));
       if (written !== undefined) await written;
     }
   }
+  await output.write(text.end());
 }
 
 async function printText(walk: Walk, output: TextOutput, options: ReportOptions): Promise<void> {
@@ -238,21 +225,6 @@ function pollWords(poll: Poll, reader: TraceReader): string {
   return `×${countText(poll.count)} in ${durationText(duration_s)}, ${endingWords(poll)}`;
 }
 
-async function printMmiotrace(walk: Walk, output: TextOutput): Promise<void> {
-  const { reader } = walk;
-  const text = new MmiotraceWriter(reader.header);
-  // The kernel prints the devices once; a driver that was bound later is named there all the same.
-  const state = new TraceState(reader.header);
-  for (const { update } of reader.updates) state.update(update);
-  await output.write(text.head(state.pciFunctions));
-  for await (const { views } of walk.batches()) {
-    for (const { event } of views) {
-      const written = output.write(text.lines(event));
-      if (written !== undefined) await written;
-    }
-  }
-}
-
 /** What was printed, and what the recorder said at its end. */
 function counts(reader: TraceReader, accesses: number): string {
   const { summary } = reader;
@@ -262,11 +234,4 @@ function counts(reader: TraceReader, accesses: number): string {
       : `${countText(summary.lost)} lost, ${countText(summary.escaped)} escaped, ${countText(summary.mappings)} mappings`;
   const complete = reader.complete && summary?.incomplete.length === 0;
   return `${countText(accesses)} accesses, ${rest}${complete ? ", complete" : ", INCOMPLETE"}`;
-}
-
-/** Says on standard error what is missing from the trace. Returns whether anything is. */
-export function tellIncomplete(reader: TraceReader): boolean {
-  const missing = incompleteOf(reader);
-  for (const what of missing) process.stderr.write(`mmiostrider: ${reader.source.name}: incomplete: ${what}\n`);
-  return missing.length > 0;
 }

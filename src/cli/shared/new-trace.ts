@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import { UsageError } from "../../base/errors.js";
 import { finishedFile, openDescriptor } from "../../base/finished-output.js";
-import { cutSentence } from "../../trace/file/incomplete.js";
+import { incompleteOf } from "../../trace/file/incomplete.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import type { TraceWriter } from "../../trace/file/writer.js";
 import type { TraceHeader } from "../../trace/header.js";
@@ -49,11 +49,7 @@ export async function tellMade(
     process.stderr.write(`${line}\n`);
     return;
   }
-  const incomplete = inputs.flatMap(({ source, summary, damage }) => {
-    const sentences = [...(summary?.incomplete ?? [])];
-    if (damage !== null) sentences.push(cutSentence(damage));
-    return sentences.map((sentence) => `${source.name}: ${sentence}`);
-  });
+  const incomplete = inputs.flatMap((input) => incompleteOf(input).map((what) => `${input.source.name}: ${what}`));
   await writeJson(new TextOutput(), {
     output,
     events,

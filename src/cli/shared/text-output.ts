@@ -42,17 +42,25 @@ export class TextOutput {
   }
 
   /** Await what it returns where it returns something. */
-  write(text: string): Promise<void> | undefined {
+  write(text: string | Uint8Array): Promise<void> | undefined {
+    if (typeof text !== "string") return this.writeBytes(text);
     this.pending += text;
     return this.pending.length >= piece_chars ? this.flush() : undefined;
   }
 
   async flush(): Promise<void> {
-    if (this.pending !== "") {
-      const text = this.pending;
-      this.pending = "";
-      await new Promise<void>((resolve) => this.stream.write(text, () => resolve()));
-    }
+    const text = this.pending;
+    this.pending = "";
+    if (text !== "") await this.hand(text);
     if (this.failure !== undefined) throw this.failure;
+  }
+
+  private async writeBytes(bytes: Uint8Array): Promise<void> {
+    await this.flush();
+    await this.hand(bytes);
+  }
+
+  private hand(piece: string | Uint8Array): Promise<void> {
+    return new Promise((resolve) => this.stream.write(piece, () => resolve()));
   }
 }

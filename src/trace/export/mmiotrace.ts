@@ -31,8 +31,18 @@ export class MmiotraceWriter {
     return this.importedHead ?? mmiotraceHead(functions);
   }
 
-  /** An event's lines, each with its line end; empty for what mmiotrace has no line for. */
-  lines(event: TraceEvent): string {
+  /**
+   * An event's lines, each with its line end; empty for what mmiotrace has no line for. Bytes where they are no UTF-8: those of
+   * a mark stay as they are.
+   */
+  lines(event: TraceEvent): string | Uint8Array {
+    if (event.kind !== "mark" || event.raw === undefined) return this.textLines(event);
+    const isLine = (event.flags & RecordFlag.verbatim) !== 0;
+    const text = event.raw.filter((byte) => byte !== newline);
+    return concatBytes([utf8Bytes(isLine ? "" : `MARK ${this.time(event.tsc)} `), text, Uint8Array.of(newline)]);
+  }
+
+  private textLines(event: TraceEvent): string {
     switch (event.kind) {
       case "read":
       case "write": {
@@ -68,14 +78,6 @@ export class MmiotraceWriter {
       default:
         return "";
     }
-  }
-
-  /** As `lines`; a mark's bytes stay as they are where they are no UTF-8. */
-  exactLines(event: TraceEvent): string | Uint8Array {
-    if (event.kind !== "mark" || event.raw === undefined) return this.lines(event);
-    const isLine = (event.flags & RecordFlag.verbatim) !== 0;
-    const text = event.raw.filter((byte) => byte !== newline);
-    return concatBytes([utf8Bytes(isLine ? "" : `MARK ${this.time(event.tsc)} `), text, Uint8Array.of(newline)]);
   }
 
   /** Seconds with six decimals, since the TSC was 0: about since boot, as in the kernel. */

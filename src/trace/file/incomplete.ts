@@ -2,7 +2,7 @@
 import type { Damage } from "./block-finder.js";
 import type { TraceReader } from "./reader.js";
 
-export function cutSentence({ offset, what }: Damage): string {
+function cutSentence({ offset, what }: Damage): string {
   return `the trace is cut at byte ${offset}: ${what}`;
 }
 

@@ -3,19 +3,16 @@ import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
+import { assert } from "../../base/assert.js";
 import { messageOf, UsageError, UserError } from "../../base/errors.js";
 import { finishedFile, finishedFolder } from "../../base/finished-output.js";
-import { ChromeTrace } from "../export/chrome-trace.js";
 import { type EventRow, EventRows, traceName } from "../export/event-rows.js";
-import { MmiotraceWriter } from "../export/mmiotrace.js";
 import { ParquetFile } from "../export/parquet.js";
-import { csvHead, csvLine, jsonLine } from "../export/row-text.js";
-import { exportText, type TextExport } from "../export/text-export.js";
+import { exportText } from "../export/text-export.js";
+import { textExportOf } from "../export/text-formats.js";
 import { incompleteOf } from "../file/incomplete.js";
 import type { TraceReader } from "../file/reader.js";
-import type { TraceHeader } from "../header.js";
 import type { OutputFormat } from "../import/formats.js";
-import { TraceState } from "../state.js";
 import type { TellRegister } from "../text.js";
 import { gzip } from "./codec.js";
 import { type Input, type InputOptions, importInto, openAsTrace, openInput } from "./open-log.js";
@@ -77,7 +74,8 @@ async function exportTrace(
       await file.finish();
       return;
     }
-    const pieces = exportText(reader, textFormat(reader, name, options), options.onProgress);
+    assert(options.to !== "mmt", "a trace isn't exported");
+    const pieces = exportText(reader, textExportOf(options.to, reader, name, options.makeTell?.()), options.onProgress);
     const write = async (chunks: AsyncIterable<Uint8Array>) => {
       for await (const chunk of chunks) await output.append(chunk);
     };
@@ -102,45 +100,6 @@ async function addRows(
     }
     onProgress?.(block.firstEvent + block.events, reader.events);
   }
-}
-
-function textFormat(reader: TraceReader, name: string, options: ConvertOptions): TextExport {
-  const { header } = reader;
-  switch (options.to) {
-    case "jsonl":
-      return rowText("", jsonLine, new EventRows(header, name, options.makeTell?.()));
-    case "csv":
-      return rowText(csvHead(), csvLine, new EventRows(header, name, options.makeTell?.()));
-    case "perfetto":
-      return new ChromeTrace(header, name, options.makeTell?.());
-    case "mmiotrace": {
-      const writer = new MmiotraceWriter(header);
-      const state = allUpdates(reader, header);
-      return { head: () => writer.head(state.pciFunctions), event: (event) => writer.exactLines(event), end: () => "" };
-    }
-    case "mmt":
-    case "parquet":
-      throw new Error(`assertion failed: ${options.to} is no text`);
-  }
-}
-
-/** A line a row, the same as `report` prints. */
-function rowText(head: string, line: (row: EventRow) => string, rows: EventRows): TextExport {
-  return {
-    head: () => head,
-    event(event, state) {
-      const row = rows.row(event, state);
-      return row === undefined ? "" : line(row);
-    },
-    end: () => "",
-  };
-}
-
-/** mmiotrace tells its devices once, at the beginning: also those that came, or got their driver, later. */
-function allUpdates(reader: TraceReader, header: TraceHeader): TraceState {
-  const state = new TraceState(header);
-  for (const { update } of reader.updates) state.update(update);
-  return state;
 }
 
 /**
