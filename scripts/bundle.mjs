@@ -45,8 +45,9 @@ rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder);
 const modules = [
   ...(await bundle("dist/src/cli/main.js", "mmiostrider.js", "cjs")),
-  // a separate process, see src/capture/feed/drain-process.ts
-  ...(await bundle("dist/src/capture/feed/drain-worker.js", "drain-worker.js", "esm")),
+  // separate processes, see src/capture/feed/drain-process.ts; each lies beside the program that starts it
+  ...(await bundle("dist/src/capture/emulate/emulate-worker.js", "emulate-worker.js", "esm")),
+  ...(await bundle("dist/src/capture/singlestep/singlestep-worker.js", "singlestep-worker.js", "esm")),
 ];
 writeLicenses(modules, folder);
 keepCode();

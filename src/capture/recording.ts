@@ -4,7 +4,28 @@ import type { KernelMapping } from "../machine/vmallocinfo.js";
 import type { UnprivilegedUser } from "./feed/unprivileged-user.js";
 import type { RecordingScope } from "./recording-scope.js";
 
-export interface CommonRecordingOptions {
+/** A key to sign a kernel module with, and its certificate. */
+export interface SigningKey {
+  /** The private key's file, PEM; a PKCS #11 URI where sign-file was built for those. */
+  key: string;
+  /** The certificate's file, PEM or DER: the kernel must trust it. */
+  certificate: string;
+}
+
+/** What only some engines offer; undefined or absent where it isn't asked for. */
+export interface EngineOptions {
+  /** CPUs may access devices at once; the order between CPUs isn't kept. */
+  relaxed?: boolean | undefined;
+  /** No addresses of instructions and no symbols are recorded. */
+  cleanRoom?: boolean | undefined;
+  excludeWriteCombining?: boolean | undefined;
+  /** The core's file, in place of the one that is built for the kernel. */
+  coreFile?: string | undefined;
+  /** Signs the core before it is loaded. */
+  sign?: SigningKey | undefined;
+}
+
+export interface RecordingRequest {
   scope: RecordingScope;
   ring_bytes: number;
   /** Unbind the scope's functions before the start and bind them after it. */
@@ -14,6 +35,8 @@ export interface CommonRecordingOptions {
   output: string;
   /** Who reads the records and writes the trace, in a process without root's rights; undefined: this process. */
   user: UnprivilegedUser | undefined;
+  /** What not every engine offers. */
+  engineOptions: EngineOptions;
   /** A line for the user, while it goes on. */
   onNotice: (line: string) => void;
 }

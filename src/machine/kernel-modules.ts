@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { KernelModule } from "../trace/header.js";
+import { readKernelFile } from "./kernel-files.js";
 import { buildIdOfNote } from "./module-file.js";
 import { defaultSysfs, type SysfsRoot } from "./pci.js";
 
@@ -12,11 +13,7 @@ export function canonicalModuleName(name: string): string {
 
 /** Whether loading was switched off until the next boot. */
 export function areModulesDisabled(): boolean {
-  try {
-    return readFileSync("/proc/sys/kernel/modules_disabled", "utf8").trim() === "1";
-  } catch {
-    return false;
-  }
+  return readKernelFile("/proc/sys/kernel/modules_disabled")?.trim() === "1";
 }
 
 /** True while the module is loaded (or being loaded); built-in ones don't count. */
@@ -35,11 +32,8 @@ export function loadedBuildId(name: string, sysfs: SysfsRoot = defaultSysfs): st
 
 /** How many users a loaded module has (-1: it is going), or undefined when it isn't loaded. */
 export function moduleUseCount(name: string, sysfs: SysfsRoot = defaultSysfs): number | undefined {
-  try {
-    return Number(readFileSync(join(sysfs, "module", canonicalModuleName(name), "refcnt"), "utf8"));
-  } catch {
-    return undefined;
-  }
+  const count = readKernelFile(join(sysfs, "module", canonicalModuleName(name), "refcnt"));
+  return count === undefined ? undefined : Number(count);
 }
 
 /**

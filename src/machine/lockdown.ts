@@ -1,5 +1,5 @@
 // How far the kernel is locked down (kernel_lockdown(7)), and what that takes from us. Secure Boot locks many distributions' kernels.
-import { readFileSync } from "node:fs";
+import { chosenWord, readKernelFile } from "./kernel-files.js";
 
 export type LockdownLevel = "none" | "integrity" | "confidentiality";
 
@@ -7,12 +7,8 @@ const file = "/sys/kernel/security/lockdown";
 
 /** Undefined where the kernel has no lockdown, or doesn't show it. */
 export function lockdownLevel(path = file): LockdownLevel | undefined {
-  try {
-    const level = /\[(\w+)\]/.exec(readFileSync(path, "utf8"))?.[1];
-    return level === "none" || level === "integrity" || level === "confidentiality" ? level : undefined;
-  } catch {
-    return undefined;
-  }
+  const level = chosenWord(readKernelFile(path));
+  return level === "none" || level === "integrity" || level === "confidentiality" ? level : undefined;
 }
 
 /** Whether it forbids anything. */

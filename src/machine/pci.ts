@@ -1,7 +1,8 @@
 // What sysfs says about PCI functions: identity, BARs, driver. Only reads.
-import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
+import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Bar, Hex, PciFunction } from "../trace/header.js";
+import { readKernelFile } from "./kernel-files.js";
 import { readPciConfig } from "./pci-config.js";
 
 /** Resource flags, include/linux/ioport.h. */
@@ -31,14 +32,6 @@ function hexOf(text: string | undefined): Hex {
   return `0x${BigInt(/^(?:0x[0-9a-f]+|\d+)$/i.test(trimmed) ? trimmed : "0").toString(16)}`;
 }
 
-function readOptional(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return undefined;
-  }
-}
-
 /** The driver that a function is bound to, or null. */
 export function boundDriver(address: string, sysfs: SysfsRoot = defaultSysfs): string | null {
   try {
@@ -50,13 +43,13 @@ export function boundDriver(address: string, sysfs: SysfsRoot = defaultSysfs): s
 
 /** What the kernel matches drivers' aliases against: `pci:v00008086d0000100E…`; undefined when the function is gone. */
 export function modaliasOf(address: string, sysfs: SysfsRoot = defaultSysfs): string | undefined {
-  return readOptional(join(devicesFolder(sysfs), address, "modalias"))?.trim();
+  return readKernelFile(join(devicesFolder(sysfs), address, "modalias"))?.trim();
 }
 
 /** One function as the trace's header has it, or undefined when there is none of this address. */
 export function readPciFunction(address: string, sysfs: SysfsRoot = defaultSysfs): PciFunction | undefined {
   const folder = join(devicesFolder(sysfs), address);
-  const read = (file: string) => readOptional(join(folder, file));
+  const read = (file: string) => readKernelFile(join(folder, file));
   const resource = read("resource");
   if (resource === undefined) return undefined;
   // Reading the configuration space of a sleeping function would wake it.

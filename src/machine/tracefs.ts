@@ -1,26 +1,18 @@
 // The kernel's tracefs: where it is, and mounting it for as long as we need it where nobody has.
-import { readFileSync } from "node:fs";
 import { UserError } from "../base/errors.js";
 import { runTool } from "../base/run-tool.js";
+import { readKernelFile } from "./kernel-files.js";
 import { lockdownLevel } from "./lockdown.js";
 
 export const tracefs = "/sys/kernel/tracing";
 
-function readText(path: string): string {
-  try {
-    return readFileSync(path, "latin1");
-  } catch {
-    return "";
-  }
-}
-
 /** proc(5), /proc/pid/mounts: what, where, which kind. */
-export function isTracefsMounted(mounts = readText("/proc/self/mounts")): boolean {
+export function isTracefsMounted(mounts = readKernelFile("/proc/self/mounts") ?? ""): boolean {
   return mounts.split("\n").some((line) => line.split(" ")[1] === tracefs && line.split(" ")[2] === "tracefs");
 }
 
 /** proc(5), /proc/filesystems: a name a line, behind a tab where it needs no disk. */
-export function hasTracefs(filesystems = readText("/proc/filesystems")): boolean {
+export function hasTracefs(filesystems = readKernelFile("/proc/filesystems") ?? ""): boolean {
   return /\ttracefs$/m.test(filesystems);
 }
 

@@ -22,7 +22,7 @@ const nobody = { name: "nobody", uid: 65_534, gid: 65_534 };
 
 /** The process that reads and writes; there is one at a time. */
 const worker = `
-worker() { pgrep -f '/drain-worker[.]js '; }
+worker() { pgrep -f '/(emulate|singlestep)-worker[.]js '; }
 recorder_of() { sed -n 's/^PPid:\\t//p' /proc/$1/status; }
 `;
 

@@ -16,7 +16,7 @@ import {
 } from "../../dev/test-support/lab/trace-and-truth.js";
 import type { VerifyOptions } from "../../src/analysis/verify/verify-result.js";
 import { projectDirectory } from "../../src/base/paths.js";
-import type { DoctorReport } from "../../src/capture/doctor.js";
+import type { DoctorReport, EngineReport } from "../../src/capture/doctor.js";
 import { eventOfRecords } from "../../src/trace/events.js";
 import { record_bytes } from "../../src/trace/record.js";
 
@@ -368,16 +368,18 @@ describe("record", () => {
   test("doctor finds everything there that recording needs", () => {
     const outcome = outcomes.get("doctor")!;
     expect(outcome.stderr).toBe("ended with 0\n");
-    const { engines } = JSON.parse(outcome.stdout) as DoctorReport;
-    const states = (name: string) => {
-      const { usable, checks } = engines.find(({ engine }) => engine === name)!;
-      return { usable, states: Object.fromEntries(checks.map(({ what, state }) => [what, state])) };
-    };
+    const { engines, lab } = JSON.parse(outcome.stdout) as DoctorReport & { lab: EngineReport };
+    expect(engines.map(({ engine }) => engine)).toEqual(["emulate", "singlestep"]);
+    const statesOf = ({ usable, checks }: Pick<EngineReport, "usable" | "checks">) => ({
+      usable,
+      states: Object.fromEntries(checks.map(({ what, state }) => [what, state])),
+    });
+    const states = (name: string) => statesOf(engines.find(({ engine }) => engine === name)!);
     const good = (...names: string[]) => Object.fromEntries(names.map((name) => [name, "good"]));
     const everywhere = ["architecture", "root", "kernel", "modules", "Secure Boot", "lockdown", "module signing"];
     expect(states("emulate")).toEqual({ usable: true, states: good(...everywhere, "kmod", "core", "kprobes") });
     expect(states("singlestep")).toEqual({ usable: true, states: good("architecture", "root", "mmiotrace") });
-    expect(states("lab")).toMatchObject({ usable: true, states: good("architecture", "QEMU") });
+    expect(statesOf(lab)).toMatchObject({ usable: true, states: good("architecture", "QEMU") });
     expect(outcome.left).toEqual([]);
   });
 

@@ -16,6 +16,7 @@ import {
 import { promisify } from "node:util";
 import type { AddressRange } from "../../base/address-range.js";
 import { isSystemError, messageOf, UserError } from "../../base/errors.js";
+import type { WorkerSource } from "../feed/record-source.js";
 
 export const controlDevice = "/dev/mmiostrider";
 /** A command's line, newline included. */
@@ -142,7 +143,7 @@ function openDevice(path: string, flags: number): number {
 }
 
 /** What is left of the recorder's end of the device for whoever has no more than its descriptor. */
-export class RingEnd {
+export class RingEnd implements WorkerSource {
   private readonly descriptor: number;
 
   constructor(descriptor: number) {
@@ -164,7 +165,7 @@ export class RingEnd {
   }
 
   /** No more records; those in the ring can still be read. Nothing happens where that was said before. */
-  stop(): void {
+  abandon(): void {
     try {
       writeSync(this.descriptor, "stop\n");
     } catch (error) {

@@ -8,9 +8,10 @@ import { requireTrusted } from "../../base/trusted-path.js";
 import { areModulesDisabled, isModuleLoaded, loadedBuildId, moduleUseCount } from "../../machine/kernel-modules.js";
 import { lockdownAdvice } from "../../machine/lockdown.js";
 import { readModuleFile } from "../../machine/module-file.js";
+import type { SigningKey } from "../recording.js";
 import { ControlDevice, controlDevice, isCoreThere, requirePlaceForDevice } from "./control-device.js";
 import { buildCore, checkModule } from "./core-build.js";
-import { type SigningKey, withSignedModule } from "./module-signing.js";
+import { withSignedModule } from "./module-signing.js";
 
 const coreName = "mmiostrider";
 /** devtmpfs makes the device's node before insmod returns; udev may take its time elsewhere. */
@@ -27,9 +28,9 @@ const unloadWait_ms = 2_000;
  * Throws UserError; nothing stays loaded then that wasn't before.
  */
 export async function loadCore(options: {
-  file?: string;
+  file?: string | undefined;
   /** Signs the module before it is loaded. */
-  sign?: SigningKey;
+  sign?: SigningKey | undefined;
   onBuild?: (headersDirectory: string) => void;
 }): Promise<ControlDevice> {
   // A running recording is the first thing to say, before minutes are spent on building.

@@ -15,26 +15,15 @@ import type { BatchNews } from "../feed/batch-scan.js";
 import { type Draining, openFeed, type TraceFeed } from "../feed/trace-feed.js";
 import { newFenceId } from "../fence.js";
 import { MappingCheck, readKernelMappings } from "../mapping-check.js";
-import type { CommonRecordingOptions, Recording, RecordingProgress, RecordingResult } from "../recording.js";
+import type { Recording, RecordingProgress, RecordingRequest, RecordingResult } from "../recording.js";
 import type { ControlDevice, CoreStatus } from "./control-device.js";
 import { loadCore, unloadCore } from "./core-load.js";
-import type { SigningKey } from "./module-signing.js";
 
 const lookEvery_ms = 1_000;
 const lookAgain_ms = 50;
 
-export interface EmulateRecordingOptions extends CommonRecordingOptions {
-  relaxed: boolean;
-  cleanRoom: boolean;
-  excludeWriteCombining: boolean;
-  /** The core's file; undefined: from the cache, or built. */
-  coreFile: string | undefined;
-  /** Signs the core before it is loaded. */
-  sign: SigningKey | undefined;
-}
-
 export class EmulateRecording implements Recording {
-  private readonly options: EmulateRecordingOptions;
+  private readonly options: RecordingRequest;
   private readonly device: ControlDevice;
   private readonly mappingCheck: MappingCheck | undefined;
   private readonly drain: Draining;
@@ -49,11 +38,12 @@ export class EmulateRecording implements Recording {
    * Loads the core, arms it, and begins to record. Throws UserError; everything is then as it was before.
    * Needs root.
    */
-  static async start(options: EmulateRecordingOptions): Promise<EmulateRecording> {
+  static async start(options: RecordingRequest): Promise<EmulateRecording> {
     const bindings = options.rebind ? bindingsOf(options.scope.functions.map((found) => found.address)) : [];
+    const { engineOptions } = options;
     const device = await loadCore({
-      ...(options.coreFile === undefined ? {} : { file: options.coreFile }),
-      ...(options.sign === undefined ? {} : { sign: options.sign }),
+      file: engineOptions.coreFile,
+      sign: engineOptions.sign,
       onBuild: (headers) => options.onNotice(`building the core with ${headers} (once for this kernel)`),
     });
     let unbound = false;
@@ -71,9 +61,9 @@ export class EmulateRecording implements Recording {
         clock: clockPair(() => device.status()),
         options: {
           filter: options.scope.asked,
-          relaxed: options.relaxed,
-          cleanRoom: options.cleanRoom,
-          excludeWriteCombining: options.excludeWriteCombining,
+          relaxed: engineOptions.relaxed === true,
+          cleanRoom: engineOptions.cleanRoom === true,
+          excludeWriteCombining: engineOptions.excludeWriteCombining === true,
           ring_bytes: options.ring_bytes,
         },
         commandLine: options.commandLine,
@@ -81,7 +71,8 @@ export class EmulateRecording implements Recording {
       });
       const feed = await openFeed({
         ...{ output: options.output, user: options.user, header },
-        ...{ source: device, descriptor: device.descriptor, from: { kind: "ring" }, standIn: () => device },
+        ...{ source: device, descriptor: device.descriptor, standIn: () => device },
+        worker: { url: new URL("./emulate-worker.js", import.meta.url), parameters: {} },
       });
       recording = new EmulateRecording(options, device, mappingCheck, feed, header);
     } catch (error) {
@@ -95,7 +86,7 @@ export class EmulateRecording implements Recording {
   }
 
   private constructor(
-    options: EmulateRecordingOptions,
+    options: RecordingRequest,
     device: ControlDevice,
     mappingCheck: MappingCheck | undefined,
     feed: TraceFeed<ControlDevice>,
@@ -235,7 +226,8 @@ export class EmulateRecording implements Recording {
 }
 
 /** Tells the core what to record and how. */
-function configure(device: ControlDevice, options: EmulateRecordingOptions, fence: string | undefined): void {
+function configure(device: ControlDevice, options: RecordingRequest, fence: string | undefined): void {
+  const { excludeWriteCombining, relaxed, cleanRoom } = options.engineOptions;
   const abi = device.status().abi;
   if (abi !== abiVersion) {
     throw new UserError(`the loaded core speaks version ${abi} of its interface, this program version ${abiVersion}`, {
@@ -244,15 +236,16 @@ function configure(device: ControlDevice, options: EmulateRecordingOptions, fenc
   }
   if (options.scope.all) device.command("all");
   for (const range of options.scope.ranges) device.command(`range ${formatRange(range)}`);
-  if (options.excludeWriteCombining) device.command("exclude-wc");
+  if (excludeWriteCombining) device.command("exclude-wc");
   device.command(`ring ${options.ring_bytes}`);
-  if (options.relaxed) device.command("relaxed");
+  if (relaxed) device.command("relaxed");
   if (fence !== undefined) device.command(`fence ${fence}`);
-  if (options.cleanRoom) device.command("clean-room");
+  if (cleanRoom) device.command("clean-room");
 }
 
-function startCheck(device: ControlDevice, options: EmulateRecordingOptions): MappingCheck | undefined {
-  if (options.excludeWriteCombining && !existsSync(memoryTypeList)) {
+function startCheck(device: ControlDevice, options: RecordingRequest): MappingCheck | undefined {
+  const { excludeWriteCombining } = options.engineOptions;
+  if (excludeWriteCombining && !existsSync(memoryTypeList)) {
     options.onNotice(
       "whether every mapping gets its decoy can't be cross-checked with --exclude-wc here: " +
         `${memoryTypeList} isn't there (is debugfs mounted?)`,
@@ -262,7 +255,7 @@ function startCheck(device: ControlDevice, options: EmulateRecordingOptions): Ma
   return new MappingCheck(options.scope.all ? "all" : options.scope.ranges, {
     mappings: readKernelMappings,
     living: () => device.status().living,
-    leftOut: () => (options.excludeWriteCombining ? parseWriteCombining(readFileSync(memoryTypeList, "utf8")) : []),
+    leftOut: () => (excludeWriteCombining ? parseWriteCombining(readFileSync(memoryTypeList, "utf8")) : []),
   });
 }
 

@@ -5,13 +5,7 @@ import { UserError } from "../../base/errors.js";
 import { cacheDirectory } from "../../base/paths.js";
 import { runTool } from "../../base/run-tool.js";
 import { requireTrusted } from "../../base/trusted-path.js";
-
-export interface SigningKey {
-  /** The private key's file, PEM; a PKCS #11 URI where sign-file was built for those. */
-  key: string;
-  /** The certificate's file, PEM or DER: the kernel must trust it. */
-  certificate: string;
-}
+import type { SigningKey } from "../recording.js";
 
 /**
  * Hands `use` a copy of the module that is signed with `key`, in a folder of its own that only we can write to, and that is

@@ -6,12 +6,12 @@ import type { BatchNews } from "./batch-scan.js";
 /** The descriptors that the process inherits beside the usual ones and the one that messages go through. */
 export const inherited = { messages: 3, records: 4, trace: 5 } as const;
 
-/** Where records come from: the core's ring, or mmiotrace's text; ranges as formatRange writes them. */
-export type RecordsFrom = { kind: "ring" } | { kind: "mmiotrace"; ranges: string[] | "all" };
+/** What an engine's worker must know to open its source, as JSON. */
+export type SourceParameters = Record<string, unknown>;
 
 /** The first message. `name` and `regular` are the trace's Output's. */
 export interface BeginOrder {
-  begin: { from: RecordsFrom; name: string; regular: boolean; header: TraceHeader };
+  begin: { parameters: SourceParameters; name: string; regular: boolean; header: TraceHeader };
 }
 
 /** Each is answered by its number when it is done. */

@@ -12,12 +12,17 @@ import {
   type NewsAnswer,
   type Order,
   parseReport,
-  type RecordsFrom,
+  type SourceParameters,
 } from "./drain-messages.js";
-import type { TextSource } from "./trace-feed.js";
+import type { TextSource } from "./record-source.js";
 import type { UnprivilegedUser } from "./unprivileged-user.js";
 
-const worker = fileURLToPath(new URL("./drain-worker.js", import.meta.url));
+/** An engine's program for the process, and what that must know to open its source. */
+export interface WorkerEntry {
+  /** The program's file, beside the engine's own files both compiled and bundled (scripts/bundle.mjs). */
+  url: URL;
+  parameters: SourceParameters;
+}
 
 type OrderOf<T> = T extends unknown ? Omit<T, "number"> : never;
 
@@ -46,14 +51,15 @@ export class DrainProcess {
     records: number;
     file: Output;
     header: TraceHeader;
-    from: RecordsFrom;
+    worker: WorkerEntry;
   }): Promise<DrainProcess> {
-    const { user, records, file, header, from } = request;
-    const started = new DrainProcess(user, records, file.descriptor);
+    const { user, records, file, header, worker } = request;
+    const started = new DrainProcess(worker.url, user, records, file.descriptor);
     const ready = new Promise<void>((settle) => {
       started.onReady = settle;
     });
-    started.send({ begin: { from, name: file.name, regular: file.regular, header } } satisfies BeginOrder);
+    const { name, regular } = file;
+    started.send({ begin: { parameters: worker.parameters, name, regular, header } } satisfies BeginOrder);
     await Promise.race([ready, started.exited]);
     if (started.failed === undefined) {
       file.close();
@@ -64,8 +70,8 @@ export class DrainProcess {
     throw started.failed;
   }
 
-  private constructor(user: UnprivilegedUser, records: number, trace: number) {
-    this.child = fork(worker, [user.name, String(user.uid), String(user.gid)], {
+  private constructor(program: URL, user: UnprivilegedUser, records: number, trace: number) {
+    this.child = fork(fileURLToPath(program), [user.name, String(user.uid), String(user.gid)], {
       execArgv: [],
       // io_uring would go on with the rights that it was set up with
       env: { UV_USE_IO_URING: "0" },
@@ -104,7 +110,7 @@ export class DrainProcess {
     return this.failed;
   }
 
-  /** The source that it reads, where that is mmiotrace's text. */
+  /** The source that it reads, where that is text. */
   get source(): TextSource {
     const counts = () => this.counts;
     return {

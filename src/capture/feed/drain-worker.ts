@@ -1,15 +1,13 @@
 // The process that reads the records and writes the trace for a recorder that was asked to give up root's rights. It gives them up
-// before it reads anything; what it needs of root's it inherits: the end of the core's ring (or of mmiotrace's text) and the
-// trace's file. When the recorder is gone, it brings what there is into the file, and goes too.
+// before it reads anything; what it needs of root's it inherits: the open end of an engine's source and the trace's file. When the
+// recorder is gone, it brings what there is into the file, and goes too. Each engine's folder has the program itself, which is no
+// more than a call of runDrainWorker with a way to open the engine's source.
 import { chdir } from "node:process";
 import { messageOf, UserError } from "../../base/errors.js";
 import { TraceWriter } from "../../trace/file/writer.js";
 import type { TraceUpdate } from "../../trace/header.js";
 import { nodeCodec } from "../../trace/node/codec.js";
 import { Output } from "../../trace/node/output.js";
-import { RingEnd } from "../emulate/control-device.js";
-import { parseRange } from "../recording-scope.js";
-import { MmiotraceSource } from "../singlestep/mmiotrace-source.js";
 import type { BatchNews } from "./batch-scan.js";
 import { Drain } from "./drain.js";
 import {
@@ -18,14 +16,13 @@ import {
   inherited,
   type NewsAnswer,
   type Order,
-  type RecordsFrom,
   type Report,
+  type SourceParameters,
 } from "./drain-messages.js";
+import type { WorkerSource } from "./record-source.js";
 import { becomeUser } from "./unprivileged-user.js";
 
 const tellEvery_ms = 200;
-/** A driver that never rests isn't waited for, once there is no recorder: mmiotrace may go on a while. The ring has an end. */
-const orphanText_ms = 2_000;
 
 function tell(report: Report, then: () => void = () => {}): void {
   if (process.connected) process.send!(report, undefined, undefined, then);
@@ -37,21 +34,16 @@ function tellFailure(error: unknown): void {
 }
 
 class DrainWorker {
-  private readonly ring: RingEnd | undefined;
-  private readonly text: MmiotraceSource | undefined;
+  private readonly source: WorkerSource;
   private readonly writer: TraceWriter;
   private drain: Drain | undefined;
   private teller: NodeJS.Timeout | undefined;
   private asked = 0;
   private readonly waiting = new Map<number, (update: TraceUpdate | undefined) => void>();
 
-  constructor(from: RecordsFrom, writer: TraceWriter) {
+  constructor(source: WorkerSource, writer: TraceWriter) {
+    this.source = source;
     this.writer = writer;
-    if (from.kind === "ring") this.ring = new RingEnd(inherited.records);
-    else {
-      const ranges = from.ranges === "all" ? "all" : from.ranges.map(parseRange);
-      this.text = new MmiotraceSource(ranges, inherited.records);
-    }
   }
 
   answer({ news, update }: NewsAnswer): void {
@@ -68,14 +60,14 @@ class DrainWorker {
         this.drain?.hurry();
         break;
       case "emptied":
-        await this.text?.emptied();
+        await this.source.emptied?.();
         tell({ told: "counts", counts: this.counts });
         break;
       case "end":
-        this.text?.end();
+        await this.source.end?.();
         break;
       case "close-source":
-        this.text?.close();
+        await this.source.close?.();
         break;
       case "note":
         await this.drain?.note(order.update);
@@ -88,8 +80,7 @@ class DrainWorker {
   }
 
   private begin(): void {
-    const source = this.ring ?? this.text!;
-    this.drain = new Drain(source, this.writer, (news) => this.ask(news), tellFailure);
+    this.drain = new Drain(this.source, this.writer, (news) => this.ask(news), tellFailure);
     this.teller = setInterval(() => tell({ told: "counts", counts: this.counts }), tellEvery_ms);
     void this.drain.done.then(() => {
       clearInterval(this.teller);
@@ -108,14 +99,8 @@ class DrainWorker {
   }
 
   private get counts(): Counts {
-    const { text } = this;
-    return {
-      accesses: this.drain?.accesses ?? 0,
-      lost: text?.lost ?? 0,
-      unknown: text?.unknown ?? 0,
-      mappings: text?.mappings ?? 0,
-      livingMappings: text?.livingMappings ?? 0,
-    };
+    const { lost = 0, unknown = 0, mappings = 0, livingMappings = 0 } = this.source;
+    return { accesses: this.drain?.accesses ?? 0, lost, unknown, mappings, livingMappings };
   }
 
   /** The recorder is gone: what was recorded until now is all there will be. */
@@ -124,31 +109,47 @@ class DrainWorker {
     this.waiting.clear();
     const { drain } = this;
     if (drain === undefined) return;
-    this.ring?.stop();
-    this.text?.end(orphanText_ms);
+    this.source.abandon();
     drain.hurry();
     await drain.done;
     if (drain.failure === undefined) await this.writer.flush();
   }
 }
 
-async function begin({ begin: { from, name, regular, header } }: BeginOrder): Promise<DrainWorker> {
+/** Opens an engine's source on the inherited descriptor. */
+type OpenSource = (descriptor: number, parameters: SourceParameters) => WorkerSource;
+
+async function begin(
+  { begin: { parameters, name, regular, header } }: BeginOrder,
+  openSource: OpenSource,
+): Promise<DrainWorker> {
   const output = Output.inherited(inherited.trace, name, regular);
-  const made = new DrainWorker(from, await TraceWriter.into(output, header, nodeCodec));
+  const source = openSource(inherited.records, parameters);
+  const made = new DrainWorker(source, await TraceWriter.into(output, header, nodeCodec));
   tell({ told: "ready" });
   return made;
 }
 
-const [name, uid, gid] = process.argv.slice(2);
-// Ctrl-C is for the recorder, which tells us when to end.
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
-let working: Promise<DrainWorker> | undefined;
-try {
-  chdir("/");
-  becomeUser({ name: name!, uid: Number(uid), gid: Number(gid) });
+/** Becomes the user that the process's arguments name, and does what the recorder orders until that is gone. Called once. */
+export function runDrainWorker(openSource: OpenSource): void {
+  const [name, uid, gid] = process.argv.slice(2);
+  // Ctrl-C is for the recorder, which tells us when to end.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
+  try {
+    chdir("/");
+    becomeUser({ name: name!, uid: Number(uid), gid: Number(gid) });
+    obeyRecorder(openSource);
+  } catch (error) {
+    process.stderr.write(`mmiostrider: ${messageOf(error)}\n`);
+    process.exit(1);
+  }
+}
+
+function obeyRecorder(openSource: OpenSource): void {
+  let working: Promise<DrainWorker> | undefined;
   process.on("message", async (message: BeginOrder | Order | NewsAnswer) => {
     try {
-      if ("begin" in message) working = begin(message);
+      if ("begin" in message) working = begin(message, openSource);
       const worker = await working;
       if ("news" in message) worker?.answer(message);
       else if ("order" in message) await worker?.obey(message);
@@ -162,7 +163,4 @@ try {
     await worker?.finish().catch(() => {});
     process.exit();
   });
-} catch (error) {
-  process.stderr.write(`mmiostrider: ${messageOf(error)}\n`);
-  process.exit(1);
 }

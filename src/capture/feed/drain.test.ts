@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import type { TraceUpdate } from "../../trace/header.js";
 import type { BatchNews } from "./batch-scan.js";
-import { Drain, type RecordSource, type TraceSink } from "./drain.js";
+import { Drain, type TraceSink } from "./drain.js";
+import type { RecordSource } from "./record-source.js";
 
 const record_bytes = 64;
 

@@ -5,6 +5,7 @@ import { messageOf, UserError } from "../../base/errors.js";
 import type { TraceSummary, TraceUpdate } from "../../trace/header.js";
 import { record_bytes } from "../../trace/record.js";
 import { type BatchNews, BatchScan } from "./batch-scan.js";
+import type { RecordSource } from "./record-source.js";
 
 /** What the drain needs of a trace's writer. */
 export interface TraceSink {
@@ -12,11 +13,6 @@ export interface TraceSink {
   note(update: TraceUpdate): void | Promise<void>;
   flush(): void | Promise<void>;
   close(summary: TraceSummary): void | Promise<void>;
-}
-
-export interface RecordSource {
-  /** Waits for records; returns the bytes read, 0 at the end. */
-  readRecords(buffer: Uint8Array): Promise<number>;
 }
 
 /** 16,384 records. */

@@ -4,9 +4,9 @@ import type { TraceHeader, TraceSummary, TraceUpdate } from "../../trace/header.
 import { createTrace } from "../../trace/node/create-trace.js";
 import { Output } from "../../trace/node/output.js";
 import type { BatchNews } from "./batch-scan.js";
-import { Drain, type RecordSource } from "./drain.js";
-import type { RecordsFrom } from "./drain-messages.js";
-import { DrainProcess } from "./drain-process.js";
+import { Drain } from "./drain.js";
+import { DrainProcess, type WorkerEntry } from "./drain-process.js";
+import type { RecordSource } from "./record-source.js";
 import type { UnprivilegedUser } from "./unprivileged-user.js";
 
 /** A drain at work, as its recording sees it: see Drain. */
@@ -17,17 +17,6 @@ export interface Draining {
   hurry(): void;
   note(update: TraceUpdate): Promise<void>;
   close(summary: TraceSummary): Promise<void>;
-}
-
-/** A source that must read text to have records, and so knows more of them than the kernel tells. */
-export interface TextSource {
-  readonly lost: number;
-  readonly unknown: number;
-  readonly mappings: number;
-  readonly livingMappings: number;
-  emptied(): Promise<void>;
-  end(): void | Promise<void>;
-  close(): void | Promise<void>;
 }
 
 export interface TraceFeed<Source> {
@@ -46,14 +35,15 @@ export interface FeedRequest<Source> {
   source: Source & RecordSource;
   /** What the source reads from, for another process to read it. */
   descriptor: number;
-  from: RecordsFrom;
+  /** The process that reads the source in place of this one. */
+  worker: WorkerEntry;
   /** What the recording asks instead of the source, where another process reads that. */
   standIn: (child: DrainProcess) => Source;
 }
 
 /** Makes the trace's file and gets ready to fill it. Throws UserError; no file is left then. */
 export async function openFeed<Source>(request: FeedRequest<Source>): Promise<TraceFeed<Source>> {
-  const { output, header, user, source, descriptor, from, standIn } = request;
+  const { output, header, user, source, descriptor, worker, standIn } = request;
   try {
     if (user === undefined) {
       const writer = await createTrace(output, header);
@@ -61,7 +51,7 @@ export async function openFeed<Source>(request: FeedRequest<Source>): Promise<Tr
     }
     // Made by us: it is root's, as every trace, and the user has no more of it than the descriptor.
     const file = Output.create(output);
-    const child = await DrainProcess.start({ user, records: descriptor, file, header, from });
+    const child = await DrainProcess.start({ user, records: descriptor, file, header, worker });
     return { source: standIn(child), begin: (onNews, onFailure) => child.begin(onNews, onFailure) };
   } catch (error) {
     if (error instanceof UserError) throw error;

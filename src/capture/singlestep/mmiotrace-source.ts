@@ -7,12 +7,17 @@ import { isSystemError } from "../../base/errors.js";
 import { tracefs } from "../../machine/tracefs.js";
 import { MmiotraceImport } from "../../trace/import/mmiotrace.js";
 import { RecordFlag, RecordKind, record_bytes, recordOffset } from "../../trace/record.js";
-import type { RecordSource } from "../feed/drain.js";
+import type { WorkerSource } from "../feed/record-source.js";
 
 const chunk_bytes = 1 << 16;
 const emptyPause_ms = 10;
+/** A driver that never rests isn't waited for, once there is no recorder: mmiotrace may go on a while. */
+const abandoned_ms = 2_000;
 
-export class MmiotraceSource implements RecordSource {
+/** What a process that reads it for the recorder is told; ranges as formatRange writes them. */
+export type MmiotraceParameters = { ranges: string[] | "all" };
+
+export class MmiotraceSource implements WorkerSource {
   private readonly ranges: readonly AddressRange[] | "all";
   private readonly reader = new MmiotraceImport("trace_pipe");
   readonly descriptor: number;
@@ -56,6 +61,10 @@ export class MmiotraceSource implements RecordSource {
   end(atMost_ms = Number.POSITIVE_INFINITY): void {
     this.ending = true;
     this.until_ms = performance.now() + atMost_ms;
+  }
+
+  abandon(): void {
+    this.end(abandoned_ms);
   }
 
   close(): void {

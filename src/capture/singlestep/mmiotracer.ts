@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isSystemError, messageOf, UserError } from "../../base/errors.js";
+import { chosenWord } from "../../machine/kernel-files.js";
 import { mountTracefs, tracefs, unmountTracefs } from "../../machine/tracefs.js";
 
 const tracerName = "mmiotrace";
@@ -82,7 +83,7 @@ function readSettings(unmounted: boolean): Settings {
     .map((file): [string, number] => [file, bufferSize_KiB(read(file))])
     .filter(([, size]) => Number.isSafeInteger(size));
   return {
-    clock: /\[(\w+)\]/.exec(read("trace_clock"))?.[1] ?? "local",
+    clock: chosenWord(read("trace_clock")) ?? "local",
     tracingOn: read("tracing_on"),
     buffers_KiB,
     online: onlineCpus(),

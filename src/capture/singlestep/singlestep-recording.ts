@@ -9,11 +9,12 @@ import { type Binding, bind, bindingsOf, unbind } from "../../machine/driver-bin
 import type { KernelMapping } from "../../machine/vmallocinfo.js";
 import type { TraceHeader } from "../../trace/header.js";
 import type { BatchNews } from "../feed/batch-scan.js";
-import { type Draining, openFeed, type TextSource, type TraceFeed } from "../feed/trace-feed.js";
+import type { TextSource } from "../feed/record-source.js";
+import { type Draining, openFeed, type TraceFeed } from "../feed/trace-feed.js";
 import { Fence } from "../fence.js";
 import { MappingCheck, readKernelMappings } from "../mapping-check.js";
-import type { CommonRecordingOptions, Recording, RecordingProgress, RecordingResult } from "../recording.js";
-import { MmiotraceSource } from "./mmiotrace-source.js";
+import type { Recording, RecordingProgress, RecordingRequest, RecordingResult } from "../recording.js";
+import { type MmiotraceParameters, MmiotraceSource } from "./mmiotrace-source.js";
 import { Mmiotracer } from "./mmiotracer.js";
 
 /** mmiotrace prints microseconds. */
@@ -35,7 +36,7 @@ export class SinglestepRecording implements Recording {
   readonly broken: Promise<void>;
 
   /** Switches mmiotrace on and begins to record. Throws UserError; everything is then as it was before. Needs root. */
-  static async start(options: CommonRecordingOptions): Promise<SinglestepRecording> {
+  static async start(options: RecordingRequest): Promise<SinglestepRecording> {
     const tracer = await Mmiotracer.prepare();
     const bindings = options.rebind ? bindingsOf(options.scope.functions.map((found) => found.address)) : [];
     let unbound = false;
@@ -64,10 +65,11 @@ export class SinglestepRecording implements Recording {
         commandLine: options.commandLine,
         fence: fence?.id ?? null,
       });
-      const wanted = ranges === "all" ? ranges : ranges.map(formatRange);
+      const parameters: MmiotraceParameters = { ranges: ranges === "all" ? ranges : ranges.map(formatRange) };
       const feed = await openFeed<TextSource>({
         ...{ output: options.output, user: options.user, header, source, descriptor: source.descriptor },
-        ...{ from: { kind: "mmiotrace", ranges: wanted }, standIn: (child) => child.source },
+        standIn: (child) => child.source,
+        worker: { url: new URL("./singlestep-worker.js", import.meta.url), parameters },
       });
       // where another process reads it, it must not stay open here: mmiotrace stays on as long as it is
       if (feed.source !== source) source.close();
@@ -190,7 +192,7 @@ export class SinglestepRecording implements Recording {
   }
 }
 
-function earlyMappings(ranges: CommonRecordingOptions["scope"]["ranges"] | "all"): readonly KernelMapping[] {
+function earlyMappings(ranges: RecordingRequest["scope"]["ranges"] | "all"): readonly KernelMapping[] {
   return new MappingCheck(ranges, { mappings: readKernelMappings, living: () => [], leftOut: () => [] }).early;
 }
 

@@ -2,8 +2,10 @@
 import { styleText } from "node:util";
 import type { Command } from "commander";
 import { ExitCode } from "../../base/errors.js";
-import { type Check, type EngineReport, examine } from "../../capture/doctor.js";
-import { probeKvmWithAnyKernel } from "../../lab/kvm-probe.js";
+import { architectureCheck, examine } from "../../capture/doctor.js";
+import { defaultEngine } from "../../capture/engines.js";
+import { labNeeds } from "../../lab/lab-needs.js";
+import { type Check, isUsable } from "../../machine/check.js";
 
 export function addDoctor(program: Command): void {
   program
@@ -14,23 +16,31 @@ export function addDoctor(program: Command): void {
     .addHelpText(
       "after",
       "\nExamples:\n  mmiostrider doctor\n  mmiostrider doctor --json | jq .engines\n\n" +
-        "Exit codes: 0 when engine emulate can record here, else 1.",
+        `Exit codes: 0 when engine ${defaultEngine.name} can record here, else 1.`,
     )
     .action(async (options: { json?: true }) => {
-      const report = await examine(await probeKvmWithAnyKernel());
-      if (options.json === true) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
-      else process.stdout.write(report.engines.map(describe).join("\n"));
-      const emulate = report.engines.find((engine) => engine.engine === "emulate");
-      process.exitCode = emulate?.usable === true ? ExitCode.done : ExitCode.failed;
+      const { machine, engines } = await examine();
+      const labChecks = [architectureCheck(), ...(await labNeeds())];
+      const lab = { usable: isUsable(labChecks), checks: labChecks };
+      if (options.json === true) process.stdout.write(`${JSON.stringify({ machine, engines, lab }, null, 2)}\n`);
+      else {
+        const sections = engines.map(({ engine, about, usable, checks }) => {
+          const chosen = engine === defaultEngine.name ? "" : ` --engine ${engine}`;
+          return describe(`${engine} (${about}: mmiostrider record${chosen})`, usable, checks);
+        });
+        sections.push(describe("lab (a disposable machine: mmiostrider lab)", lab.usable, lab.checks));
+        process.stdout.write(sections.join("\n"));
+      }
+      const usual = engines.find(({ engine }) => engine === defaultEngine.name);
+      process.exitCode = usual?.usable === true ? ExitCode.done : ExitCode.failed;
     });
 }
 
-function describe(engine: EngineReport): string {
-  const verdict = engine.usable ? colour("green", "has what it needs") : colour("red", "can't run here");
-  const later = engine.inThisVersion ? "" : " (not in this version yet)";
-  const wide = Math.max(...engine.checks.map((check) => check.what.length));
-  const lines = engine.checks.map((check) => `  ${mark(check)}  ${check.what.padEnd(wide)}  ${words(check)}\n`);
-  return `${engine.engine} (${engine.about}): ${verdict}${later}\n${lines.join("")}`;
+function describe(title: string, usable: boolean, checks: readonly Check[]): string {
+  const verdict = usable ? colour("green", "has what it needs") : colour("red", "can't run here");
+  const wide = Math.max(...checks.map((check) => check.what.length));
+  const lines = checks.map((check) => `  ${mark(check)}  ${check.what.padEnd(wide)}  ${words(check)}\n`);
+  return `${title}: ${verdict}\n${lines.join("")}`;
 }
 
 function mark(check: Check): string {

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { type ExitCode, UsageError, UserError } from "../../base/errors.js";
-import { buildCore } from "../../capture/emulate/core-build.js";
+import { engines } from "../../capture/engines.js";
 import { installTools } from "../../lab/debian.js";
 import { type LabKernel, prepareKernel } from "../../lab/kernel-package.js";
 import { probeKvm } from "../../lab/kvm-probe.js";
@@ -80,7 +80,7 @@ async function runLab(words: string[], options: LabOptions): Promise<void> {
 
   await installTools(labTools, say);
   const kernel = await prepareKernel(options.kernel, say);
-  await prepareCore(kernel, say);
+  await prepareEngines(kernel, say);
   const interrupted = new AbortController();
   const interrupt = () => interrupted.abort();
   process.once("SIGINT", interrupt);
@@ -114,19 +114,18 @@ async function runLab(words: string[], options: LabOptions): Promise<void> {
   process.exitCode = result.exitCode as ExitCode;
 }
 
-/** Builds the core out here, where the compiler runs at full speed; the machine finds it in the cache. */
-async function prepareCore(kernel: LabKernel, say: (line: string) => void): Promise<void> {
-  if (kernel.headersDirectory === undefined) return;
-  try {
-    await buildCore({
-      release: kernel.release,
-      headersDirectory: kernel.headersDirectory,
-      onBuild: () => say(`Building the core for ${kernel.release}`),
-    });
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    // most commands don't need it, and record says so itself
-    say(`${error.message}\n  nothing can be recorded in this machine`);
+/** What recording needs is built out here, where the compiler runs at full speed; the machine finds it in the cache. */
+async function prepareEngines(kernel: LabKernel, say: (line: string) => void): Promise<void> {
+  const { release, headersDirectory } = kernel;
+  if (headersDirectory === undefined) return;
+  for (const engine of engines) {
+    try {
+      await engine.prepare({ release, headersDirectory }, say);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      // most commands don't need it, and record says so itself
+      say(`${error.message}\n  engine ${engine.name} can't record in this machine`);
+    }
   }
 }
 

@@ -1,7 +1,6 @@
 // `mmiostrider mark`: puts a marker into the recording that is running in another shell.
 import type { Command } from "commander";
-import { isCoreThere, sendMark } from "../../capture/emulate/control-device.js";
-import { isTracing, writeMarker } from "../../capture/singlestep/mmiotracer.js";
+import { markRecording } from "../../capture/engines.js";
 
 export function addMark(program: Command): void {
   program
@@ -10,9 +9,5 @@ export function addMark(program: Command): void {
     .description("Puts a marker into the recording that is running, in order with the accesses around it. Needs root.")
     .argument("<text...>", "the marker's text; several words are joined by spaces")
     .addHelpText("after", '\nExample:\n  mmiostrider mark "cable pulled"')
-    .action((words: string[]) => {
-      const text = words.join(" ");
-      if (!isCoreThere() && isTracing()) writeMarker(text);
-      else sendMark(text);
-    });
+    .action((words: string[]) => markRecording(words.join(" ")));
 }

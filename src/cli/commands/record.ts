@@ -1,13 +1,13 @@
 // `mmiostrider record`: records the MMIO accesses of kernel drivers into a trace.
-import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, Option } from "commander";
 import { formatRange } from "../../base/address-range.js";
 import { ExitCode, UsageError, UserError } from "../../base/errors.js";
 import { openDescriptor } from "../../base/finished-output.js";
 import { countText } from "../../base/units.js";
-import { findUser, type UnprivilegedUser } from "../../capture/feed/unprivileged-user.js";
-import type { CommonRecordingOptions, Recording, RecordingResult } from "../../capture/recording.js";
+import { defaultEngine, engineNamed, engines } from "../../capture/engines.js";
+import { findUser } from "../../capture/feed/unprivileged-user.js";
+import type { Recording, RecordingResult } from "../../capture/recording.js";
 import { type RecordingScope, resolveScope } from "../../capture/recording-scope.js";
 import { writeJson } from "../shared/json-output.js";
 import { LiveLine } from "../shared/live-line.js";
@@ -16,11 +16,10 @@ import {
   parseDuration,
   parseRingSize,
   type RecordOptions,
-  requireEmulate,
+  requireOffered,
   requireRoot,
   requireWritable,
   ringDefault_bytes,
-  signingKey,
   stdout,
 } from "../shared/record-options.js";
 import { StopSignals } from "../shared/stop-signals.js";
@@ -67,9 +66,9 @@ export function addRecord(program: Command): void {
     .usage("[options] -o FILE [-- COMMAND...]")
     .argument("[command...]", "what to run while recording")
     .addOption(
-      new Option("--engine <engine>", "emulate: decoys and emulation; singlestep: the kernel's own mmiotrace")
-        .choices(["emulate", "singlestep"])
-        .default("emulate"),
+      new Option("--engine <engine>", engines.map(({ name, about }) => `${name}: ${about}`).join("; "))
+        .choices(engines.map(({ name }) => name))
+        .default(defaultEngine.name),
     )
     .option("--device <bdf>", "the PCI device at this address (0000:00:04.0, or 00:04.0); repeatable", collect)
     .option("--driver <name>", "the devices that this driver has, or could take; repeatable", collect)
@@ -109,9 +108,9 @@ async function record(command: string[], asked: RecordOptions): Promise<ExitCode
     throw new UsageError("--rebind needs --device or --driver: there is nothing else that could be unbound");
   }
   requireFileForJson(options);
-  requireEmulate(options);
-  signingKey(options);
-  requireRoot("recording");
+  const engine = engineNamed(options.engine);
+  const engineOptions = requireOffered(engine, options);
+  requireRoot(engine);
   const user = options.relinquishPrivileges === undefined ? undefined : await findUser(options.relinquishPrivileges);
   requireProgram(command);
   requireWritable(options.output);
@@ -120,7 +119,16 @@ async function record(command: string[], asked: RecordOptions): Promise<ExitCode
   const signals = new StopSignals();
   let recording: Recording;
   try {
-    recording = await start(scope, options, user);
+    recording = await engine.start({
+      scope,
+      ring_bytes: options.ringSize ?? ringDefault_bytes,
+      rebind: options.rebind === true,
+      commandLine: ["mmiostrider", ...process.argv.slice(2)],
+      output: options.output,
+      user,
+      engineOptions,
+      onNotice: say,
+    });
   } catch (error) {
     signals.release();
     throw signals.received === undefined ? error : new UserError(`ended by ${signals.received} before recording began`);
@@ -128,59 +136,21 @@ async function record(command: string[], asked: RecordOptions): Promise<ExitCode
   const began_ms = performance.now();
   tellEarly(recording, scope, options);
   let end: Awaited<ReturnType<typeof runUntilEnd>>;
-  let core: "unloaded" | "in use" = "unloaded";
+  let kept: string | undefined;
   try {
     end = await runUntilEnd(recording, command, options, signals);
   } finally {
     // Only now: the command may have outlived the recording, and unmapped the last decoy.
-    if (options.engine === "emulate") {
-      const { unloadCore } = await import("../../capture/emulate/core-load.js");
-      core = await unloadCore();
-    }
+    kept = await engine.release();
     signals.release();
   }
-  if (core === "in use") {
-    say("the core stays loaded, emulating silently, until the drivers unmap what they mapped while it recorded");
-  }
+  if (kept !== undefined) say(kept);
   const seconds = (end.stopped_ms - began_ms) / 1000;
   const exitCode = exitCodeOf(end.result, end.failure);
   if (options.json === true) await printJson(end.result, { ...end, output: options.output, seconds, exitCode });
   else printSummary(end.result, end.failure, options.output, seconds);
   if (end.result.failure !== undefined) throw end.result.failure;
   return exitCode;
-}
-
-/**
- * Starts recording with the engine that is asked for. Throws UserError; everything is then as it was before.
- * Only now is an engine loaded: who made a mistake needn't wait for that.
- */
-async function start(
-  scope: RecordingScope,
-  options: RecordOptions & { output: string },
-  user: UnprivilegedUser | undefined,
-): Promise<Recording> {
-  const common: CommonRecordingOptions = {
-    scope,
-    ring_bytes: options.ringSize ?? ringDefault_bytes,
-    rebind: options.rebind === true,
-    commandLine: ["mmiostrider", ...process.argv.slice(2)],
-    output: options.output,
-    user,
-    onNotice: say,
-  };
-  if (options.engine === "singlestep") {
-    const { SinglestepRecording } = await import("../../capture/singlestep/singlestep-recording.js");
-    return SinglestepRecording.start(common);
-  }
-  const { EmulateRecording } = await import("../../capture/emulate/emulate-recording.js");
-  return EmulateRecording.start({
-    ...common,
-    relaxed: options.relaxed === true,
-    cleanRoom: options.cleanRoom === true,
-    excludeWriteCombining: options.excludeWc === true,
-    coreFile: options.core === undefined ? undefined : resolve(options.core),
-    sign: signingKey(options),
-  });
 }
 
 /** Where the trace goes. Not commander's to ask for: it would hide a misspelt option, which ends its search for options. */

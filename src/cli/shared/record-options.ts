@@ -2,8 +2,9 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { messageOf, UsageError, UserError } from "../../base/errors.js";
-import { controlDevice } from "../../capture/emulate/control-device.js";
-import type { SigningKey } from "../../capture/emulate/module-signing.js";
+import type { Engine, EngineOption } from "../../capture/engine.js";
+import { findUnoffered } from "../../capture/engines.js";
+import type { EngineOptions, SigningKey } from "../../capture/recording.js";
 
 /** What the core takes, docs/control-device.md. */
 const ringMin_bytes = 65_536;
@@ -14,7 +15,7 @@ export const ringDefault_bytes = 16 * 1024 ** 2;
 export const stdout = "-";
 
 export interface RecordOptions {
-  engine: "emulate" | "singlestep";
+  engine: string;
   device?: string[];
   driver?: string[];
   range?: string[];
@@ -51,28 +52,33 @@ export function parseDuration(text: string): number {
   return seconds;
 }
 
-/** mmiotrace has nothing like these. */
-export function requireEmulate(options: RecordOptions): void {
-  if (options.engine === "emulate") return;
-  const given = {
-    "--relaxed": options.relaxed,
-    "--clean-room": options.cleanRoom,
-    "--exclude-wc": options.excludeWc,
-    "--core": options.core,
-    "--sign-key": options.signKey,
+/** The option by which each of the engines' own options is asked for. */
+const flags: Record<EngineOption, string> = {
+  relaxed: "--relaxed",
+  cleanRoom: "--clean-room",
+  excludeWriteCombining: "--exclude-wc",
+  coreFile: "--core",
+  sign: "--sign-key",
+};
+
+/** The engine's own options. Throws UsageError for one that it doesn't offer. */
+export function requireOffered(engine: Engine, options: RecordOptions): EngineOptions {
+  const asked: EngineOptions = {
+    relaxed: options.relaxed,
+    cleanRoom: options.cleanRoom,
+    excludeWriteCombining: options.excludeWc,
+    coreFile: options.core === undefined ? undefined : resolve(options.core),
+    sign: signingKey(options),
   };
-  for (const [name, value] of Object.entries(given)) {
-    if (value !== undefined)
-      throw new UsageError(`${name} isn't for engine ${options.engine}: mmiotrace has nothing like it`);
-  }
+  const unoffered = findUnoffered(engine, asked);
+  if (unoffered === undefined) return asked;
+  throw new UsageError(`${flags[unoffered]} isn't for engine ${engine.name}: ${engine.limits}`);
 }
 
-/** Throws UserError unless this process may load modules and talk to the core. */
-export function requireRoot(doing: string): void {
+/** Throws UserError unless this process may do what the engine must. */
+export function requireRoot(engine: Engine): void {
   if (process.geteuid?.() === 0) return;
-  throw new UserError(`${doing} needs root: it loads a kernel module and reads ${controlDevice}`, {
-    advice: "try again with sudo",
-  });
+  throw new UserError(`recording needs root: ${engine.rootFor}`, { advice: "try again with sudo" });
 }
 
 /** Throws UserError when the trace can't be made there, before anything is started; makes nothing. */
@@ -91,7 +97,7 @@ export function requireWritable(output: string): void {
 }
 
 /** The key to sign the core with, or undefined. Throws UsageError where half of it is missing. */
-export function signingKey({ signKey, signCert }: RecordOptions): SigningKey | undefined {
+function signingKey({ signKey, signCert }: RecordOptions): SigningKey | undefined {
   if (signKey === undefined && signCert === undefined) return undefined;
   if (signKey === undefined || signCert === undefined) {
     throw new UsageError("--sign-key and --sign-cert belong together: the key signs, the certificate says whose it is");
