@@ -19,3 +19,4 @@ export {
 } from "./api/node/files.js";
 export { type NodeOpenOptions, openTrace, type TraceInput } from "./api/node/open.js";
 export { builtInRegisterNames, builtInRegisters, loadRegisters } from "./api/node/registers.js";
+export { type RegisterChoice, type RegisterPlace, type RegisterQuery, Registers } from "./api/registers.js";

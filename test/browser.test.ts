@@ -1,4 +1,5 @@
-// The trace's reader in Chromium, its compiled modules loaded as they are: the same events and columns as in Node.
+// The library and the trace's reader in Chromium, the compiled modules loaded as they are: the same events, columns and results as in
+// Node. The bundle that pages get is loaded, too.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -9,7 +10,11 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { testData } from "../dev/test-support/test-data.js";
 import { projectDirectory } from "../src/base/paths.js";
 import { findTool } from "../src/base/run-tool.js";
-import { type Codec, MemorySource, TraceReader } from "../src/browser.js";
+import type { openTrace as openInPage } from "../src/browser.js";
+import { createTrace, diff, findPolls, openTrace, statistics, type TraceWriter } from "../src/index.js";
+import type { Codec } from "../src/trace/file/compression.js";
+import { TraceReader } from "../src/trace/file/reader.js";
+import { MemorySource } from "../src/trace/file/source.js";
 import { nodeCodec } from "../src/trace/node/codec.js";
 
 const trace = readFileSync(testData("e1000.mmt"));
@@ -23,6 +28,8 @@ const files = new Map<string, Uint8Array>([
   ["/", Buffer.from("<!doctype html><title>reader</title>")],
   ["/whole.mmt", trace],
   ["/cut.mmt", trace.subarray(0, 20_000)],
+  ["/kernel.txt.gz", readFileSync(testData("e1000-mmiotrace.txt.gz"))],
+  ["/bundle/browser.js", readFileSync(join(projectDirectory, "dist/library/browser.js"))],
 ]);
 let server: Server;
 let context: BrowserContext;
@@ -97,7 +104,7 @@ async function tellAll({ TraceReader, MemorySource }: Modules, bytes: Uint8Array
 
 async function inBrowser(path: string): ReturnType<typeof tellAll> {
   return (await page.evaluate(`(async () => {
-    const modules = await import("/browser.js");
+    const modules = { ...(await import("/trace/file/reader.js")), ...(await import("/trace/file/source.js")) };
     const bytes = new Uint8Array(await (await fetch(${JSON.stringify(path)})).arrayBuffer());
     return (${tellAll.toString()})(modules, bytes, undefined);
   })()`)) as Awaited<ReturnType<typeof tellAll>>;
@@ -116,7 +123,8 @@ for (const path of ["/whole.mmt", "/cut.mmt"]) {
 
 test("a file that a page was given is read piece by piece", async () => {
   const told = await page.evaluate(`(async () => {
-    const { BlobSource, TraceReader } = await import("/browser.js");
+    const { TraceReader } = await import("/trace/file/reader.js");
+    const { BlobSource } = await import("/trace/file/source.js");
     const file = await (await fetch("/whole.mmt")).blob();
     const reader = await TraceReader.open(new BlobSource(file, "whole.mmt"));
     await reader.readColumns(reader.blockOfEvent(reader.events >> 1));
@@ -126,8 +134,80 @@ test("a file that a page was given is read piece by piece", async () => {
   expect(told).toEqual([here.events, true]);
 });
 
-test("the page loaded modules of trace/ and base/ only", () => {
+interface Library {
+  openTrace: typeof openInPage;
+  statistics: typeof statistics;
+  diff: typeof diff;
+  findPolls: typeof findPolls;
+  createTrace(header: object): Promise<{ writer: TraceWriter; bytes(): Uint8Array<ArrayBuffer> }>;
+}
+
+/** What the library tells of a trace, as text, and of a copy that it writes. Runs there as here: uses nothing from around it. */
+async function tellLibrary(library: Library, input: Blob) {
+  const text = (value: unknown) =>
+    JSON.stringify(value, (name, part) =>
+      // a copy's symbols are other events; the devices of a page have no registers
+      name === "number" || name === "register" || name === "meaning"
+        ? null
+        : typeof part === "bigint"
+          ? `${part}n`
+          : part,
+    );
+  const trace = await library.openTrace(input);
+  const lines = [text(trace.header), text(trace.summary), text(trace.damage), text(trace.pciFunctions)];
+  const copy = await library.createTrace(trace.header);
+  for await (const event of trace.events({ filter: "cpu == 0 or not access" })) {
+    lines.push(text(event));
+    await copy.writer.add(event);
+  }
+  await copy.writer.close();
+  const copied = await library.openTrace(new Blob([copy.bytes()]));
+  const { same, devices } = await library.diff(copied, copied);
+  lines.push(text({ same, devices }), text(copied.summary), text((await library.statistics(trace)).cpus));
+  let polls = 0;
+  for await (const poll of library.findPolls(trace)) polls += poll.count;
+  let values = 0n;
+  for await (const { value } of trace.accessColumns()) for (const one of value) values += one;
+  lines.push(`${polls} ${values}`);
+  return lines;
+}
+
+for (const path of ["/browser.js", "/bundle/browser.js"]) {
+  test(`${path}: the library tells and writes the same`, async () => {
+    const there = (await page.evaluate(`(async () => {
+      const library = await import(${JSON.stringify(path)});
+      return (${tellLibrary.toString()})(library, await (await fetch("/whole.mmt")).blob());
+    })()`)) as string[];
+    const sink = join(profile, "copy.mmt");
+    const here = await tellLibrary(
+      {
+        ...{ statistics, diff, findPolls },
+        openTrace: (input) => openTrace(input as Blob, { registers: () => undefined }),
+        createTrace: async (header) => {
+          const writer = await createTrace(sink, header);
+          return { writer, bytes: () => new Uint8Array(readFileSync(sink)) };
+        },
+      },
+      new Blob([trace]),
+    );
+    expect(here.length).toBeGreaterThan(5_000);
+    expect(there).toEqual(here);
+  });
+}
+
+test("a page opens the kernel's text, packed, from a stream", async () => {
+  const told = await page.evaluate(`(async () => {
+    const { openTrace, statistics } = await import("/browser.js");
+    const trace = await openTrace((await fetch("/kernel.txt.gz")).body, { name: "kernel.txt.gz" });
+    const { accesses, reads } = await statistics(trace);
+    return { name: trace.name, accesses, reads };
+  })()`);
+  expect(told).toEqual({ name: "kernel.txt.gz", accesses: 13_974, reads: 7_425 });
+});
+
+test("a page loads no file of Node's part", () => {
   const modules = asked.filter((url) => url.endsWith(".js"));
-  expect(modules.length).toBeGreaterThan(5);
-  expect(modules.filter((url) => !/^\/(browser\.js$|(trace|base)\/)/.test(url))).toEqual([]);
+  expect(modules.length).toBeGreaterThan(20);
+  const rooms = /^\/(bundle\/browser\.js$|browser\.js$|(api|analysis|registers|trace|base)\/)/;
+  expect(modules.filter((url) => !rooms.test(url) || /\/(node|files)\//.test(url))).toEqual([]);
 });
