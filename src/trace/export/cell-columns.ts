@@ -1,9 +1,9 @@
-// Cells of a table that wait in memory to be written, a column each, in as few bytes as will do: a row as an object of strings and
-// bigints takes a kilobyte, here it takes about 160 bytes.
+// A table's cells that wait in memory to be written, in compact columns: a row as an object of strings and bigints takes a kilobyte,
+// here about 160 bytes.
 
 export type Cell = string | number | bigint | undefined;
 
-/** `text` is kept as a number in a list of the texts there are. */
+/** `text` is stored as an index into a list of the column's texts. */
 export type CellKind = "text" | "int" | "long" | "double";
 
 const firstRows = 256;
@@ -15,7 +15,7 @@ export class CellColumn {
   private readonly kind: CellKind;
   private length = 0;
   private numbers: Numbers;
-  /** 1 where the cell has a value. */
+  /** 1: the cell has a value. */
   private present: Uint8Array<ArrayBuffer>;
   private readonly texts: string[] = [];
   private readonly textNumbers = new Map<string, number>();
@@ -35,7 +35,7 @@ export class CellColumn {
     this.numbers[at] = this.kind === "text" ? this.numberOf(cell as string) : (cell as number);
   }
 
-  /** All cells, made for this. */
+  /** Makes all cells. */
   cells(): Cell[] {
     const { numbers, present, texts, kind } = this;
     return Array.from({ length: this.length }, (_, at) => {
@@ -44,7 +44,7 @@ export class CellColumn {
     });
   }
 
-  /** Forgets all cells; the room for them stays. */
+  /** Forgets all cells, but keeps the memory. */
   clear(): void {
     this.length = 0;
     this.texts.length = 0;

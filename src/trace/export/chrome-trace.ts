@@ -1,5 +1,5 @@
-// A trace for Perfetto's and Chrome's trace viewers: their JSON format ("Trace Event Format"). A track a CPU and a track a
-// device's BAR with an instant an access, a slice a mapping's life, counters of accesses a millisecond.
+// Exports a trace for Perfetto's and Chrome's trace viewers: their JSON format ("Trace Event Format"). A track for each CPU and
+// for each device's BAR with an instant for each access, a slice for each mapping's life, counters of accesses a millisecond.
 import type { AccessEvent, TraceEvent } from "../events.js";
 import type { TraceHeader } from "../header.js";
 import type { TraceState } from "../state.js";
@@ -7,12 +7,12 @@ import type { TellRegister } from "../text.js";
 import { type EventRow, EventRows } from "./event-rows.js";
 import type { TextExport } from "./text-export.js";
 
-/** The format groups tracks in processes: ours are these. */
+/** The format's processes are groups of tracks: these are ours. */
 const cpuGroup = 1;
 const deviceGroup = 2;
 const counterEvery_ns = 1_000_000n;
 const devicesMax = 4_096;
-/** Accesses in no BAR are on this track. */
+/** The track of accesses outside all BARs. */
 const elsewhere = "other addresses";
 
 export class ChromeTrace implements TextExport {
@@ -37,7 +37,7 @@ export class ChromeTrace implements TextExport {
   event(event: TraceEvent, state: TraceState): string {
     const row = this.rows.row(event, state);
     if (row === undefined) return "";
-    // What has no time of its own (a lost mark of mmiotrace's) is shown where it was found.
+    // An event without a time (mmiotrace's mark of lost events) is shown at the time of the event before it.
     const time_ns = row.time_ns ?? this.last_ns;
     this.last_ns = time_ns;
     switch (event.kind) {
@@ -66,7 +66,7 @@ export class ChromeTrace implements TextExport {
 
   private access(event: AccessEvent, row: EventRow, time_ns: bigint): string {
     let deviceName = row.device === undefined ? elsewhere : `${row.device} ${row.driver ?? row.pci_id} BAR${row.bar}`;
-    // Hostile traces may name any number of devices.
+    // A hostile trace may have any number of devices.
     if (!this.devices.has(deviceName) && this.devices.size >= devicesMax) deviceName = elsewhere;
     let text = "";
     if (!this.cpus.has(event.cpu)) {
@@ -110,7 +110,7 @@ export class ChromeTrace implements TextExport {
     );
   }
 
-  /** Counters are written when their millisecond is over. */
+  /** Writes the counters of a millisecond that is over. */
   private counters(time_ns: bigint): string {
     const now = time_ns / counterEvery_ns;
     const before = this.counterAt_ns;
@@ -158,7 +158,7 @@ export class ChromeTrace implements TextExport {
   }
 }
 
-/** `R CTRL = 0x40240`, `W +0xd8 = 0xffffffff`, a mark's text, … */
+/** Makes an event's label: `R CTRL = 0x40240`, `W +0xd8 = 0xffffffff`, a mark's text, … */
 function label(row: EventRow): string {
   if (row.op !== "read" && row.op !== "write") return row.text === undefined ? row.op : `${row.op}: ${row.text}`;
   const letter = row.op === "read" ? "R" : "W";
@@ -167,7 +167,7 @@ function label(row: EventRow): string {
   return `${letter} ${where} = 0x${row.value!.toString(16)}`;
 }
 
-/** What a click on an event shows. */
+/** Returns the details that a click on an event shows. */
 function argsOf(row: EventRow): Record<string, string | number> {
   const args: Record<string, string | number> = {};
   const take = (name: string, value: string | number | bigint | undefined) => {
@@ -187,7 +187,7 @@ function argsOf(row: EventRow): Record<string, string | number> {
   return args;
 }
 
-/** The format's time unit, with three decimals. */
+/** Formats a time in the format's unit, with three decimals. */
 function microseconds(time_ns: bigint): string {
   const sign = time_ns < 0n ? "-" : "";
   const size = time_ns < 0n ? -time_ns : time_ns;

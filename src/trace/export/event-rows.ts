@@ -1,5 +1,5 @@
-// An event as a row of a table: the one definition of the columns that JSON Lines, CSV, Parquet and Chrome's trace have.
-// row-text.ts and parquet.ts say how each writes them; docs/convert.md describes them.
+// An event as a row of a table: the one definition of the columns of JSON Lines, CSV, Parquet and Chrome's trace.
+// row-text.ts and parquet.ts write them; docs/convert.md describes them.
 import { secondsText } from "../../base/units.js";
 import type { TraceEvent } from "../events.js";
 import { contextOf, flagNamesOf } from "../flags.js";
@@ -7,12 +7,12 @@ import type { TraceHeader } from "../header.js";
 import type { DevicePlace, TraceState } from "../state.js";
 import { shortSymbol, type TellRegister } from "../text.js";
 
-/** A row's cells; what an event doesn't have is undefined. */
+/** A row's cells; undefined for facts that an event doesn't have. */
 export interface EventRow {
   /** The trace's name, the same in all of its rows. */
   trace: string;
   event: bigint;
-  /** Since recording began. Not a column. */
+  /** Time since recording began. Not a column. */
   time_ns: bigint | undefined;
   time_s: number | undefined;
   /** The wall clock: microseconds since 1970, UTC. */
@@ -33,13 +33,13 @@ export interface EventRow {
   value: bigint | undefined;
   register: string | undefined;
   meaning: string | undefined;
-  /** Symbol, or address where there is none. */
+  /** Symbol, or else the address. */
   site: string | undefined;
   site_address: bigint | undefined;
   module: string | undefined;
   mapping: number | undefined;
   length_bytes: bigint | undefined;
-  /** Of lost records. */
+  /** Number of lost records. */
   count: bigint | undefined;
   text: string | undefined;
   flags: string | undefined;
@@ -48,8 +48,8 @@ export interface EventRow {
 export type ColumnName = Exclude<keyof EventRow, "time_ns">;
 
 /**
- * `int` is one of up to 32 bits, a number in a row; `long` one of up to 64, a bigint; `bits` the same where text writes it as
- * hexadecimal digits; `time` a bigint, in microseconds.
+ * `int`: up to 32 bits, a number in a row. `long`: up to 64 bits, a bigint. `bits`: the same, but hexadecimal in texts. `time`: a
+ * bigint, in microseconds.
  */
 export type ColumnKind = "text" | "int" | "long" | "bits" | "double" | "time";
 
@@ -83,7 +83,7 @@ export const columns: readonly { name: ColumnName; kind: ColumnKind }[] = [
   { name: "flags", kind: "text" },
 ];
 
-/** A marker's or a module's text, or an escaped instruction's bytes. */
+/** Returns a marker's or a module's text, or an escaped instruction's bytes. */
 function textOf(event: TraceEvent): string | undefined {
   switch (event.kind) {
     case "mark":
@@ -98,7 +98,7 @@ function textOf(event: TraceEvent): string | undefined {
   }
 }
 
-/** What the rows of the trace in the file `path` call it: the file's name without what says the format. */
+/** Returns the name of the trace in the file `path` for its rows: the file's name without the format's ending. */
 export function traceName(path: string): string {
   return path
     .replace(/^.*\//, "")
@@ -112,7 +112,7 @@ interface PlaceNames {
   driver: string | undefined;
 }
 
-/** Makes rows of a trace's events, shown in order. */
+/** Makes rows of a trace's events, which it must get in order. */
 export class EventRows {
   private readonly trace: string;
   private readonly tellRegister: TellRegister;
@@ -123,7 +123,7 @@ export class EventRows {
   private readonly places = new WeakMap<DevicePlace["function"], PlaceNames>();
   private readonly symbols = new Map<string, { symbol: string; module: string }>();
 
-  /** `trace`: what the rows call it. */
+  /** `trace`: the trace's name in the rows. */
   constructor(header: TraceHeader, trace: string, tellRegister: TellRegister = () => undefined) {
     this.trace = trace;
     this.tellRegister = tellRegister;
@@ -133,16 +133,16 @@ export class EventRows {
     this.wall_ns = BigInt(header.clock.wall_ns);
   }
 
-  /** The event's row, or undefined for what only helps to read the others. A new object each time. */
+  /** Makes the event's row, a new object; undefined for events that only help to read the others. */
   row(event: TraceEvent, state: TraceState): EventRow | undefined {
     if (event.kind === "symbol") return undefined;
-    // Where an imported log has no time, the time stamp is 0.
+    // In an imported log without times, time stamps are 0.
     const time_ns = event.tsc === 0n ? undefined : ((event.tsc - this.start) * 1_000_000_000n) / this.frequency_hz;
     const row: EventRow = {
       trace: this.trace,
       event: BigInt(event.number),
       time_ns,
-      // As `report` tells it.
+      // The same as in `report`.
       time_s:
         time_ns === undefined ? undefined : Number(secondsText(Number(event.tsc - this.start) / this.tscFrequency_hz)),
       wall: time_ns === undefined || this.wall_ns === 0n ? undefined : (this.wall_ns + time_ns) / 1000n,

@@ -1,4 +1,4 @@
-// The kernel's own mmiotrace text, through import, trace file and export: nothing may change.
+// The kernel's own mmiotrace text stays unchanged through import, trace file and export.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,7 +25,7 @@ async function exportText(reader: TraceReader): Promise<string> {
   return text;
 }
 
-/** Imports `text` in pieces of `chunk_bytes`, and makes text of the trace again. */
+/** Imports `text` in pieces of `chunk_bytes`, and exports the trace as text again. */
 async function throughTrace(text: string | Buffer, chunk_bytes = 1 << 20): Promise<string> {
   return (await bytesThroughTrace(Buffer.from(text), chunk_bytes)).toString();
 }
@@ -42,7 +42,7 @@ async function bytesThroughTrace(bytes: Buffer, chunk_bytes = 1 << 20): Promise<
   return readFileSync(out);
 }
 
-test("what the kernel printed for e1000 comes back byte by byte", async () => {
+test("the kernel's text of e1000 comes back byte by byte", async () => {
   const text = gunzipSync(
     readFileSync(new URL("../../../test/data/e1000-mmiotrace.txt.gz", import.meta.url)),
   ).toString();
@@ -97,7 +97,7 @@ const event = "R 4 1.000010 1 0xfebc0008 0x80080783 0x0 0";
 const nic = "PCIDEV 0018 8086100e b febc0000 c001 0 0 0 0 feb80000 20000 40 0 0 0 0 40000 e1000";
 const bridge = "PCIDEV 0000 80861237 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 ";
 
-describe("what the kernel may print comes back byte by byte:", () => {
+describe("all lines of the kernel come back byte by byte:", () => {
   const cases: Record<string, string[]> = {
     "a lost mark before the devices": ["VERSION 20070824", "MARK 0.000000 Lost 17 events.", nic, event],
     "a lost mark among the devices": ["VERSION 20070824", bridge, "MARK 0.000000 Lost 1 events.", nic, event],
@@ -140,7 +140,7 @@ describe("what the kernel may print comes back byte by byte:", () => {
   });
 });
 
-describe("what it refuses, or tells", () => {
+describe("errors and notes", () => {
   const read = (text: string) => {
     const reader = new MmiotraceImport("a.txt");
     reader.push(Buffer.from(text));
@@ -167,7 +167,7 @@ describe("what it refuses, or tells", () => {
 
   test("a log that is cut within a line loses that line alone, and says so", () => {
     const whole = `VERSION 20070824\n${event}\n${event}`;
-    // With its PID the line is whole, line end or not.
+    // With its PID the line is whole, even without a line end.
     expect(read(whole).totals.accesses).toBe(2);
     expect(read(whole).incomplete).toEqual([]);
     for (let length = `VERSION 20070824\n${event}\n`.length + 1; length < whole.length; length += 1) {
@@ -177,7 +177,7 @@ describe("what it refuses, or tells", () => {
     }
   });
 
-  test("what other programs write of the same is understood, and counted", () => {
+  test("other programs' variants of the lines are understood, and counted", () => {
     const reader = read(`R  4 1.000010 1 0xFEBC0008 0X1F\r\nW 4 01.000010 1 0xfebc0008 0x1 0x0 7\n`);
     const [piece] = reader.pieces();
     expect(reader.totals).toMatchObject({ accesses: 2, unusualLines: 2 });

@@ -1,8 +1,9 @@
-// The text of the kernel's mmiotrace, version 20070824 (kernel/trace/trace_mmiotrace.c), written from a trace's events
-// line for line as the kernel prints it, so that every tool made for mmiotrace reads it.
+// Exports a trace's events as the text of the kernel's mmiotrace, version 20070824 (kernel/trace/trace_mmiotrace.c), line for
+// line as the kernel prints it, so that every tool made for mmiotrace can read it.
 //
-// What its lines can't say is left out (CPU, process, symbols, modules), or said as it would: an access of more than
-// eight bytes becomes one line for every eight, an escape becomes UNKNOWN, lost records become its "Lost N events." mark.
+// Facts that have no place in its lines are left out (CPU, process, symbols, modules) or written as mmiotrace would: an access
+// of more than eight bytes becomes one line for every eight, an escape becomes UNKNOWN, lost records become its
+// "Lost N events." mark.
 import { concatBytes, utf8Bytes } from "../../base/bytes.js";
 import type { TraceEvent } from "../events.js";
 import type { PciFunction, TraceHeader } from "../header.js";
@@ -15,7 +16,7 @@ const newline = 0x0a;
 
 export class MmiotraceWriter {
   private readonly tscFrequency_hz: bigint;
-  /** What a log of mmiotrace's own began with, where that is what the trace was made of. */
+  /** The first lines of the mmiotrace log that the trace was made from, if any. */
   private readonly importedHead: string | undefined;
 
   constructor(header: TraceHeader) {
@@ -26,7 +27,7 @@ export class MmiotraceWriter {
         : undefined;
   }
 
-  /** The lines before the first event: the version, and one line a PCI function; or those of the imported log. */
+  /** Makes the lines before the first event: the version, and one line for each PCI function; or those of the imported log. */
   head(functions: readonly PciFunction[]): string {
     return this.importedHead ?? mmiotraceHead(functions);
   }
@@ -50,7 +51,7 @@ export class MmiotraceWriter {
         const time = this.time(event.tsc);
         let lines = "";
         for (const part of partsOf(event.width_bytes)) {
-          // Some kernels log more than the access's own bytes: a value is masked only where it is split.
+          // Some kernels log more than the access's own bytes: a value is masked only if it is split.
           const value = BigInt.asUintN(64, event.value >> BigInt(8 * part.offset));
           const address = event.address + BigInt(part.offset);
           lines += `${letter} ${part.width_bytes} ${time} ${event.mapping | 0} ${hex(address)} ${hex(value)} ${hex(event.site)} 0\n`;
@@ -80,7 +81,7 @@ export class MmiotraceWriter {
     }
   }
 
-  /** Seconds with six decimals, since the TSC was 0: about since boot, as in the kernel. */
+  /** Formats the seconds since the TSC was 0, about the boot, with six decimals, as the kernel does. */
   private time(tsc: bigint): string {
     const time_us = (tsc * 1_000_000n) / this.tscFrequency_hz;
     return `${time_us / 1_000_000n}.${(time_us % 1_000_000n).toString().padStart(6, "0")}`;
@@ -89,7 +90,7 @@ export class MmiotraceWriter {
 
 const hex = (value: bigint) => `0x${value.toString(16)}`;
 
-/** Pieces of at most eight bytes, each a width that a line can have. */
+/** Splits a width into pieces of at most eight bytes, each a width that a line can have. */
 function partsOf(width_bytes: number): { offset: number; width_bytes: number }[] {
   if (width_bytes <= lineValueMax_bytes) return [{ offset: 0, width_bytes }];
   const parts = [];

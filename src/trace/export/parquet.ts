@@ -1,17 +1,17 @@
-// A trace as Parquet, for DuckDB, Spark, Trino, ClickHouse, pandas: the columns of event-rows.ts, nullable but for those that every
-// event has. Numbers of 64 bits are INT64, signed, since not all of those know others: the bits are right, the sign is the top
-// bit's. An access wider than 8 bytes has its upper half in `value_high`.
+// Exports a trace as Parquet, for DuckDB, Spark, Trino, ClickHouse, pandas: the columns of event-rows.ts, nullable except those that
+// every event has. Numbers of 64 bits are signed INT64, since not all of those programs know unsigned ones: the bits are right, and
+// the top bit is the sign. An access wider than 8 bytes has its upper half in `value_high`.
 import { ByteWriter, ParquetWriter, type SchemaElement } from "hyparquet-writer";
 import type { ByteSink } from "../file/sink.js";
 import { type Cell, CellColumn, type CellKind } from "./cell-columns.js";
 import { type ColumnKind, columns, type EventRow } from "./event-rows.js";
 
 /**
- * What is kept in memory of a file before it is written; a query reads these one by one. The file's own table of them is kept, too,
- * until it is written at the end: half a kilobyte for each column.
+ * Rows buffered per row group; a query reads one group at a time. The table of the groups is also kept in memory until the file's
+ * end: half a kilobyte for each column.
  */
 export const rowGroupRows = 65_536;
-/** Beyond it a column of a row group is written value by value: a longer list of different values needs the memory, and saves nothing. */
+/** Limit of a dictionary; beyond it a row group's column is written value by value: a longer list needs memory, and saves nothing. */
 const dictionary_bytes = 65_536;
 const always = new Set<string>(["trace", "event", "cpu", "pid", "op", "context"]);
 
@@ -65,10 +65,10 @@ const parquetColumns: readonly ParquetColumn[] = columns.flatMap(({ name, kind }
 /** The columns' names, in the files' order. */
 export const parquetColumnNames: readonly string[] = parquetColumns.map(({ name }) => name);
 
-/** The part of a sink that a file needs that is written from its beginning to its end. */
+/** The part of a sink for a file written from beginning to end. */
 export type FileSink = Pick<ByteSink, "append" | "close">;
 
-/** Compresses as gzip does: RFC 1952. */
+/** Compresses like gzip: RFC 1952. */
 export type Gzip = (bytes: Uint8Array) => Uint8Array;
 
 /** Writes one file, a row group at a time. */
@@ -79,10 +79,10 @@ export class ParquetFile {
   private readonly writer: ParquetWriter;
   private cells: readonly CellColumn[];
   private readonly repeats = new Map<string, unknown>();
-  /** Rows that aren't written yet. */
+  /** Number of rows not written yet. */
   pending = 0;
 
-  /** `without`: columns that the file doesn't have, because its path says them. */
+  /** `without`: columns that the file lacks because its path has their values. */
   constructor(output: FileSink, gzip: Gzip, producer: string, without: ReadonlySet<string> = new Set()) {
     this.output = output;
     this.columns = parquetColumns.filter(({ name }) => !without.has(name));
@@ -96,7 +96,7 @@ export class ParquetFile {
     });
   }
 
-  /** Await what it returns where it returns something. Throws UserError where writing fails. */
+  /** Adds a row. Await the result if there is one. Throws UserError if writing fails. */
   add(row: EventRow): Promise<void> | undefined {
     const { cells } = this;
     for (const [index, column] of this.columns.entries()) cells[index]!.push(column.read(row));
@@ -104,10 +104,10 @@ export class ParquetFile {
     return this.pending >= rowGroupRows ? this.flush() : undefined;
   }
 
-  /** Writes what is pending as a row group. */
+  /** Writes the pending rows as a row group. */
   async flush(): Promise<void> {
     if (this.pending === 0) return;
-    // The writer asks for a column's cells when it writes that one: no two have to be there at the same time.
+    // The writer asks for a column's cells when it writes that column: only one column's cells are in memory.
     const columnData = this.columns.map(({ name }, index) => {
       const column = this.cells[index]!;
       return {
@@ -125,9 +125,9 @@ export class ParquetFile {
     await this.drain();
   }
 
-  /** Of what the writer keeps of the last row group for the file's end, what each has alike is kept once. */
+  /** Shares the equal parts of the row groups' descriptions, which the writer keeps for the file's end. */
   private shareRepeats(): void {
-    // there are no indexes of pages
+    // there are no page indexes
     this.writer.pendingIndexes.length = 0;
     for (const { meta_data } of this.writer.row_groups.at(-1)!.columns) {
       if (meta_data === undefined) continue;
@@ -146,7 +146,7 @@ export class ParquetFile {
   /** Writes the rest, and closes the file. */
   async finish(): Promise<void> {
     await this.flush();
-    // the room is needed for the table of the row groups
+    // frees memory for the table of the row groups
     this.cells = [];
     await this.writer.finish();
     await this.drain();

@@ -1,14 +1,14 @@
-// Rows as JSON Lines and CSV: the columns of event-rows.ts, 64-bit addresses and values as "0x…", times as ISO 8601.
+// Formats rows as JSON Lines and CSV: the columns of event-rows.ts, 64-bit addresses and values as "0x…", times as ISO 8601.
 import { type ColumnKind, columns, type EventRow } from "./event-rows.js";
 
-/** The cell's text; undefined where the row has none. Numbers are as JSON has them, too. */
+/** Returns the cell's text; undefined if the row has none. Numbers are valid JSON, too. */
 function cellText(kind: ColumnKind, value: string | number | bigint | undefined): string | undefined {
   if (value === undefined) return undefined;
   if (kind === "bits") return `0x${value.toString(16)}`;
   return kind === "time" ? wallText(value as bigint) : `${value}`;
 }
 
-/** `2026-11-23T08:51:44.123456Z`; undefined for a time that no calendar has. */
+/** Formats `2026-11-23T08:51:44.123456Z`; undefined for a time outside the calendar. */
 function wallText(wall_us: bigint): string | undefined {
   const us = ((wall_us % 1_000_000n) + 1_000_000n) % 1_000_000n;
   const second = new Date(Number((wall_us - us) / 1_000n));
@@ -25,7 +25,7 @@ const isNumber: Record<ColumnKind, boolean> = {
   time: false,
 };
 
-/** JSON Lines: an object a line, without what the event doesn't have. */
+/** Makes a line of JSON Lines: an object, without the facts that the event doesn't have. */
 export function jsonLine(row: EventRow): string {
   let line = "";
   for (const { name, kind } of columns) {
@@ -36,7 +36,7 @@ export function jsonLine(row: EventRow): string {
   return `${line}}\n`;
 }
 
-/** CSV as RFC 4180 has it, but for its line ends, which are LF: a line of names, then a line an event. */
+/** Makes the first line of CSV, the names. CSV is as in RFC 4180, except for the line ends, which are LF. */
 export function csvHead(): string {
   return `${columns.map(({ name }) => name).join(",")}\n`;
 }

@@ -1,4 +1,4 @@
-// What the text formats have in common: text before, for, and after a trace's events.
+// Shared by the text formats: text before, for, and after a trace's events.
 import { utf8Bytes } from "../../base/bytes.js";
 import type { TraceEvent } from "../events.js";
 import type { TraceReader } from "../file/reader.js";
@@ -6,14 +6,14 @@ import type { TraceState } from "../state.js";
 
 export interface TextExport {
   head(): string;
-  /** Shown every event, in order. */
+  /** Makes an event's text; called for every event, in order. */
   event(event: TraceEvent, state: TraceState): string | Uint8Array;
   end(): string;
 }
 
 const piece_bytes = 256 << 10;
 
-/** Gives all of `reader`'s trace as text, in pieces of some size. */
+/** Yields all of `reader`'s trace as text, in pieces. */
 export async function* exportText(
   reader: TraceReader,
   format: TextExport,

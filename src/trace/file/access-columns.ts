@@ -1,5 +1,5 @@
-// A block's accesses as flat typed arrays, one element an access: for whoever computes with millions of them. How the file codes
-// them (event-columns.ts) doesn't show in it.
+// A block's accesses as flat typed arrays, one element an access, for computing with millions of them. They are independent of the
+// file's coding (event-columns.ts).
 import type { EventColumns } from "../event-columns.js";
 import { RecordFlag, RecordKind } from "../record.js";
 import { endOfAccess, endOfGroup, joinRows, shapeOfRow } from "./block-events.js";
@@ -7,20 +7,20 @@ import { endOfAccess, endOfGroup, joinRows, shapeOfRow } from "./block-events.js
 /** Accesses in their order. Each array has `count` elements. */
 export interface AccessColumns {
   readonly count: number;
-  /** Place among the trace's events, as `AccessEvent.number`. */
+  /** Place among the trace's events, like `AccessEvent.number`. */
   readonly number: Float64Array;
   /** Seconds since recording began. */
   readonly time_s: Float64Array;
   /** 1 for a write, 0 for a read. */
   readonly isWrite: Uint8Array;
-  /** Physical; exact, for addresses are below 2^52. */
+  /** Physical address; exact, because addresses are below 2^52. */
   readonly address: Float64Array;
   readonly width_bytes: Uint32Array;
   /** The value's low 64 bits. */
   readonly value: BigUint64Array;
-  /** The whole value where it has more than 64 bits, by place in the arrays. */
+  /** Whole values of more than 64 bits, by place in the arrays. */
   readonly wide: ReadonlyMap<number, bigint>;
-  /** 0 where none was recorded. */
+  /** Address of the instruction; 0 if none was recorded. */
   readonly site: BigUint64Array;
   readonly mapping: Uint32Array;
   readonly cpu: Uint16Array;
@@ -29,13 +29,13 @@ export interface AccessColumns {
   readonly flags: Uint32Array;
 }
 
-/** The clock that times are counted by. */
+/** The clock of the time stamps. */
 export interface ColumnClock {
   start: bigint;
   tscFrequency_hz: number;
 }
 
-/** The accesses of a decoded block, whose first event is number `firstEvent` of the trace. */
+/** Makes the columns of a decoded block, whose first event is number `firstEvent` of the trace. */
 export function accessColumns(block: EventColumns, firstEvent: number, clock: ColumnClock): AccessColumns {
   const { rows, shapes, tasks } = block;
   const out = emptyColumns(rows);
@@ -96,7 +96,7 @@ function emptyColumns(rows: number): Arrays {
   };
 }
 
-/** Without the rows that were parts of accesses. */
+/** Cuts the columns to the number of accesses: some rows were parts of accesses. */
 function shortened(columns: Arrays, count: number): Arrays {
   if (columns.number.length === count) return columns;
   const entries = Object.entries(columns).map(([name, array]) => [name, array.subarray(0, count)]);

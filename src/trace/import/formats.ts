@@ -1,4 +1,4 @@
-// Tells the formats: of what is read by its content, of what is written by its name.
+// Detects formats: an input's from its content, an output's from its name.
 import { latin1 } from "../../base/bytes.js";
 import { fileMagic } from "../file/layout.js";
 
@@ -7,10 +7,10 @@ export type InputFormat = (typeof inputFormats)[number];
 export const outputFormats = ["mmt", "mmiotrace", "jsonl", "csv", "parquet", "perfetto"] as const;
 export type OutputFormat = (typeof outputFormats)[number];
 
-/** How much of a log is looked at. */
+/** Length of a log's beginning that is searched. */
 export const detect_bytes = 64 << 10;
 
-/** What a line of each format looks like; the first line that is any decides. */
+/** Pattern of a line of each format; the first line that fits one decides. */
 const marks: readonly [InputFormat, RegExp][] = [
   [
     "mmiotrace",
@@ -20,10 +20,10 @@ const marks: readonly [InputFormat, RegExp][] = [
   ["vfio", /^(\d+@\d+\.\d{6}:)?vfio_region_(read|write) /],
   ["rwmmio", /: rwmmio_(post_)?(read|write): /],
 ];
-/** Decides only where no line does: ftrace's output without an event yet. */
+/** Decides only if no line does: ftrace's output without any event. */
 const ftraceHead = /^# tracer: |^cpus=\d+$/m;
 
-/** The format of what begins with `head` (detect_bytes of it, or all there is); undefined where it is none known. */
+/** Detects the format of an input that begins with `head` (detect_bytes of it, or all); undefined if unknown. */
 export function detectInput(head: Uint8Array): InputFormat | undefined {
   if (head.length >= fileMagic.length && fileMagic.every((byte, index) => head[index] === byte)) return "mmt";
   const text = latin1(head, 0, Math.min(head.length, detect_bytes));
@@ -34,7 +34,7 @@ export function detectInput(head: Uint8Array): InputFormat | undefined {
   return ftraceHead.test(text) ? "rwmmio" : undefined;
 }
 
-/** By a file's name, `.gz` behind it left out; undefined where that doesn't say. */
+/** Detects the format from a file's name, without a final `.gz`; undefined if it doesn't tell. */
 export function outputFormatOf(path: string): OutputFormat | undefined {
   const name = path.toLowerCase().replace(/\.gz$/, "");
   if (name.endsWith(".mmt")) return "mmt";

@@ -1,5 +1,5 @@
-// Every importer against damaged and hostile logs: it makes a trace that can be read to its end, or throws a FormatError that
-// names the line; never anything else. And the same log gives the same records however it comes in pieces.
+// Every importer on damaged and hostile logs: it makes a trace that can be read to its end, or throws a FormatError that names
+// the line; never anything else. And a log gives the same records in pieces of any size.
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -77,7 +77,7 @@ const digits = fc.constantFrom(
   "4294967296",
 );
 
-/** What damages a line: other fields, missing ones, other bytes, a part missing, strange numbers. */
+/** Damages a line: other fields, missing ones, other bytes, a missing part, strange numbers. */
 const damage: fc.Arbitrary<(line: Buffer) => Buffer> = fc.oneof(
   fc.constant((line: Buffer) => line),
   fc.tuple(fc.nat(), fc.uint8Array({ maxLength: 9 })).map(([at, bytes]) => (line: Buffer) => {
@@ -105,7 +105,7 @@ const damage: fc.Arbitrary<(line: Buffer) => Buffer> = fc.oneof(
   }),
 );
 
-/** Lines, one or a few of them damaged; sometimes without the last line's end. */
+/** Makes a log with one or a few damaged lines; sometimes without the last line's end. */
 function damagedLog(lines: string[]): fc.Arbitrary<Buffer> {
   const whole = fc.constantFrom(...lines).map((line) => Buffer.from(line));
   const damaged = fc.tuple(whole, damage).map(([line, spoil]) => spoil(line));
@@ -121,7 +121,7 @@ async function* inPieces(bytes: Buffer, piece_bytes: number): AsyncGenerator<Buf
   for (let at = 0; at < bytes.length; at += piece_bytes) yield bytes.subarray(at, at + piece_bytes);
 }
 
-/** Imports, and reads what came of it to its end: its events as text, or the error's words. */
+/** Imports a log, and reads the result to its end: returns its events as text, or the error's message. */
 async function outcome(make: () => TextImport, bytes: Buffer, piece_bytes: number): Promise<string> {
   const path = join(directory, "trace.mmt");
   const reader = make();

@@ -1,4 +1,4 @@
-// Imports a log of any format known into a trace. Runs in pages.
+// Imports a log of any known format into a trace. Runs in pages.
 import type { TraceWriter } from "../file/writer.js";
 import type { TraceHeader } from "../header.js";
 import type { VirtualRange } from "../virtual-range.js";
@@ -11,10 +11,10 @@ import { VfioImport } from "./vfio.js";
 
 /** A log whose format is known, not read yet. */
 export interface Log {
-  /** For messages. */
+  /** Name in messages. */
   name: string;
   format: InputFormat;
-  /** All of it, unpacked. */
+  /** The whole content, unpacked. */
   chunks: AsyncIterable<Uint8Array>;
 }
 
@@ -24,9 +24,9 @@ export interface ImportOptions {
 }
 
 export interface Imported {
-  /** What a user should know about the trace, one sentence each. */
+  /** Remarks about the trace for the user, one sentence each. */
   notes: string[];
-  /** Why it isn't complete, one sentence each. */
+  /** The reasons why it is incomplete, one sentence each. */
   incomplete: string[];
 }
 

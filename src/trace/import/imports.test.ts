@@ -1,4 +1,4 @@
-// QEMU's, VFIO's and ftrace's logs into records: against a log that QEMU wrote, and lines as their sources' format strings print.
+// Imports of QEMU's, VFIO's and ftrace's logs: with a log that QEMU wrote, and with lines made after their sources' format strings.
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
@@ -105,7 +105,7 @@ test("VFIO: device, BAR and offset come out, and the ids that the guest read", (
 });
 
 describe("ftrace's rwmmio", () => {
-  // As trace_pipe prints it before and since 6.2, and trace-cmd report.
+  // As printed by trace_pipe before and since 6.2, and by trace-cmd report.
   const text = `# tracer: nop
 #
           <idle>-0       [003] d.h1.   101.000001: rwmmio_post_read: gic_handle_irq+0x30/0x100 width=32 val=0x3ff addr=0xffffffc00800000c
@@ -152,7 +152,7 @@ CPU:1 [LOST 12 EVENTS]
     expect(() => virtualRanges("nothing\n", "info")).toThrow("info: there is no ioremap() mapping in it");
   });
 
-  test("what isn't one is refused with its line", () => {
+  test("a text that isn't one is refused with its line", () => {
     for (const line of [
       "cat-1 [001] 1.000001: rwmmio_write: f width=32 val=0x1",
       "cat-1 [001] 1.000001: rwmmio_write: f width=33 val=0x1 addr=0x1",

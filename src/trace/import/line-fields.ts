@@ -1,5 +1,5 @@
-// Reads a line of a foreign log from left to right, as bytes: numbers, words, times. What isn't where it should be is
-// remembered (`sound`), so that a line is checked once, at its end.
+// Reads a line of a foreign log from left to right, as bytes: numbers, words, times. `sound` remembers if anything was out
+// of place, so that a line is checked once, at its end.
 
 import { isLatin1, latin1 } from "../../base/bytes.js";
 
@@ -19,12 +19,12 @@ export class LineFields {
   /** The first byte after the line. */
   end = 0;
   sound = true;
-  /** Whether everything was written as printf() writes it: no digit too many, letters small. */
+  /** All was written as printf() does: no superfluous digit, lower-case letters. */
   canonical = true;
   /** The last number read, in halves. */
   low = 0;
   high = 0;
-  /** The word that upTo() gave last: most lines have the same there as the line before. */
+  /** upTo()'s last word: most lines have the same word there as the line before. */
   private lastWord = "";
 
   begin(bytes: Uint8Array, from: number, end: number): void {
@@ -38,7 +38,7 @@ export class LineFields {
     return this.at >= this.end;
   }
 
-  /** Skips one byte, which must be there. */
+  /** Skips one byte, which must be `byte`. */
   skip(byte: number): void {
     if (this.at >= this.end || this.bytes[this.at] !== byte) this.sound = false;
     this.at += 1;
@@ -71,7 +71,7 @@ export class LineFields {
     this.at = at;
   }
 
-  /** A number with 0x in front, of up to 64 bits, into `low` and `high`. */
+  /** Reads a number with 0x, of up to 64 bits, into `low` and `high`. */
   hex(): void {
     const { bytes, at } = this;
     if (bytes[at] !== 0x30 || (bytes[at + 1]! | 0x20) !== 0x78) this.sound = false;
@@ -80,7 +80,7 @@ export class LineFields {
     this.bareHex();
   }
 
-  /** As `hex`, without 0x. */
+  /** Does the same as `hex` without 0x. */
   bareHex(): void {
     const { bytes, end } = this;
     const from = this.at;
@@ -103,7 +103,7 @@ export class LineFields {
     this.high = high >>> 0;
   }
 
-  /** A decimal number below 2^53. */
+  /** Reads a decimal number below 2^53. */
   decimal(): number {
     const { bytes, end } = this;
     const from = this.at;
@@ -121,7 +121,7 @@ export class LineFields {
     return value;
   }
 
-  /** A decimal number that may be negative. */
+  /** Reads a decimal number that may be negative. */
   signed(): number {
     if (this.bytes[this.at] !== 0x2d) return this.decimal();
     this.at += 1;
@@ -130,7 +130,7 @@ export class LineFields {
     return -value;
   }
 
-  /** `SECONDS.MICROSECONDS` in microseconds: six digits behind the point, as printf("%lu.%06lu") writes. */
+  /** Reads `SECONDS.MICROSECONDS`, with six digits after the point as from printf("%lu.%06lu"), in microseconds. */
   time_us(): number {
     const { bytes } = this;
     const seconds = this.decimal();
@@ -152,7 +152,7 @@ export class LineFields {
     return value;
   }
 
-  /** The last number read as one; exact only below 2^53. */
+  /** The last number read, as one number; exact only below 2^53. */
   get number(): number {
     return this.high * two32 + this.low;
   }
@@ -161,12 +161,12 @@ export class LineFields {
     return (BigInt(this.high) << 32n) | BigInt(this.low);
   }
 
-  /** The bytes from here to the line's end, one character each. */
+  /** Reads the bytes from here to the line's end, one character each. */
   rest(): string {
     return latin1(this.bytes, this.at, this.end);
   }
 
-  /** The bytes from here up to `byte`, one character each; nothing where it isn't there. */
+  /** Reads the bytes from here up to `byte`, one character each; empty if there is no such byte. */
   upTo(byte: number): string {
     const { bytes, at: from, end } = this;
     let found = from;

@@ -1,5 +1,5 @@
-// What importing a foreign log has in common, whatever its format: cutting bytes into lines, limits, counting, and
-// getting records and updates into a trace in their order. Bounded memory: a chunk of text and its records.
+// Shared by all imports of foreign logs: cutting bytes into lines, limits, counting, and writing records and updates into
+// a trace in their order. Bounded memory: a chunk of text and its records.
 import { latin1 } from "../../base/bytes.js";
 import { FormatError, messageOf, UserError } from "../../base/errors.js";
 import type { TraceWriter } from "../file/writer.js";
@@ -7,13 +7,13 @@ import type { TraceHeader, TraceSummary, TraceUpdate } from "../header.js";
 import { LineFields } from "./line-fields.js";
 import { RecordBuffer } from "./record-buffer.js";
 
-/** No line of any log is longer. Its text fits into the records of one event that no block's end tears apart. */
+/** Greatest length of a log's line. Its text fits into the records of one event, which no block's end divides. */
 export const lineMax_bytes = 16 << 10;
-/** Mappings that live at the same time, in any log. */
+/** Most mappings alive at the same time, in any log. */
 export const livingMappingsMax = 16_384;
 const newline = 0x0a;
 const carriageReturn = 0x0d;
-/** What is kept of a line in a message. */
+/** Length of a line's part in a message. */
 const shownMax_chars = 60;
 
 export interface ImportTotals {
@@ -22,17 +22,17 @@ export interface ImportTotals {
   lost: number;
   escaped: number;
   mappings: number;
-  /** Lines that say nothing known about accesses; what becomes of them is the format's choice. */
+  /** Lines without known meaning; each format decides what to do with them. */
   unknownLines: number;
-  /** Lines that were understood, but that no kernel writes like that. */
+  /** Lines that were understood, though no kernel writes them like that. */
   unusualLines: number;
 }
 
 export type ImportPiece = { records: Uint8Array } | { update: TraceUpdate };
 
-/** A reader of one format. Give it chunks of bytes with `push`, then `finish`; take what it made with `pieces`. */
+/** A reader of one format. Give it chunks of bytes with `push`, then call `finish`; take the results with `pieces`. */
 export abstract class TextImport {
-  /** For messages: the file. */
+  /** The file's name in messages. */
   readonly name: string;
   readonly totals: ImportTotals = {
     lines: 0,
@@ -43,9 +43,9 @@ export abstract class TextImport {
     unknownLines: 0,
     unusualLines: 0,
   };
-  /** Why the trace isn't complete, one sentence each. */
+  /** The reasons why the trace is incomplete, one sentence each. */
   readonly incomplete: string[] = [];
-  /** What a user should know about the result, one sentence each. */
+  /** Remarks about the result for the user, one sentence each. */
   readonly notes: string[] = [];
   protected readonly records = new RecordBuffer();
   protected readonly fields = new LineFields();
@@ -56,16 +56,16 @@ export abstract class TextImport {
     this.name = name;
   }
 
-  /** The trace's header, or undefined where too little was read to say. Defined after `finish`. */
+  /** The trace's header; undefined while too little was read. Defined after `finish`. */
   abstract get header(): TraceHeader | undefined;
 
   /** Reads one line, `bytes[from]` to `bytes[end - 1]`, without its end. Throws FormatError. */
   protected abstract takeLine(bytes: Uint8Array, from: number, end: number): void;
 
-  /** A last line without its end, which may be half a line. Not `incomplete`'s concern where it is told to be whole. */
+  /** Takes a last line without its end, which may be half a line. A line that proves whole isn't incomplete. */
   protected abstract takeLastLine(bytes: Uint8Array, from: number, end: number): void;
 
-  /** Throws FormatError. The bytes may be used again afterwards. */
+  /** Takes a chunk. The bytes may be reused afterwards. Throws FormatError. */
   push(chunk: Uint8Array): void {
     let bytes = chunk;
     if (this.carried.length > 0) {
@@ -82,7 +82,7 @@ export abstract class TextImport {
       this.takeLine(bytes, from, next);
       from = next + 1;
     }
-    // a copy, even of Node's Buffer, whose slice() is none
+    // a copy, even for Node's Buffer, whose slice() makes none
     this.carried = new Uint8Array(bytes.subarray(from));
     if (this.carried.length > lineMax_bytes) {
       this.totals.lines += 1;
@@ -90,7 +90,7 @@ export abstract class TextImport {
     }
   }
 
-  /** Nothing comes after this. Throws FormatError. */
+  /** Ends the log. Throws FormatError. */
   finish(): void {
     if (this.carried.length === 0) return;
     this.totals.lines += 1;
@@ -98,7 +98,7 @@ export abstract class TextImport {
     this.carried = new Uint8Array();
   }
 
-  /** What was made since the last call, in order; valid until the next `push`. */
+  /** Returns the pieces made since the last call, in order; valid until the next `push`. */
   pieces(): ImportPiece[] {
     this.flushRecords();
     return this.made.splice(0);
@@ -113,7 +113,7 @@ export abstract class TextImport {
     if (!this.records.isEmpty) this.made.push({ records: this.records.take() });
   }
 
-  /** The line's end without the carriage return that an editor or a terminal may have put there. */
+  /** Returns the line's end without a carriage return, which an editor or a terminal may have added. */
   protected withoutReturn(bytes: Uint8Array, from: number, end: number): number {
     return end > from && bytes[end - 1] === carriageReturn ? end - 1 : end;
   }
@@ -126,7 +126,7 @@ export abstract class TextImport {
     return new FormatError(this.name, what, { line: this.totals.lines });
   }
 
-  /** The line's first characters, for a message. */
+  /** Returns the line's first characters for a message. */
   protected shown(bytes: Uint8Array, from: number, end: number): string {
     const text = latin1(bytes, from, Math.min(end, from + shownMax_chars));
     return `"${text.replaceAll(/[^\u0020-\u007e]/g, "·")}${end - from > shownMax_chars ? "…" : ""}"`;
@@ -138,7 +138,7 @@ export abstract class TextImport {
   }
 }
 
-/** A header for what another program recorded: what isn't known is empty. */
+/** Makes a header for another program's recording: unknown facts are empty. */
 export function importedHeader(producer: string, changes: Partial<TraceHeader> = {}): TraceHeader {
   return {
     engine: "import",
@@ -155,12 +155,12 @@ export function importedHeader(producer: string, changes: Partial<TraceHeader> =
   };
 }
 
-/** Imported time stamps are microseconds: that is what all these logs have. */
+/** Imported time stamps are microseconds, as in all these logs. */
 export const importClock_hz = 1_000_000;
 
 /**
- * Reads everything that `chunks` gives through `reader` into the trace that `create` makes.
- * Throws FormatError for the log's faults, UserError where reading or writing fails.
+ * Imports all of `chunks` with `reader` into the trace that `create` makes.
+ * Throws FormatError for the log's faults, UserError if reading or writing fails.
  */
 export async function importText(
   reader: TextImport,

@@ -1,7 +1,7 @@
-// Reads the text of the kernel's mmiotrace into ring records. The counterpart of mmiotrace.ts: what the kernel prints comes
-// back byte by byte from there.
+// Reads the text of the kernel's mmiotrace into ring records. export/mmiotrace.ts is the counterpart: it gives back the kernel's
+// text byte by byte.
 //
-// Imported time stamps are microseconds: the trace's clock has a frequency of 1 MHz, and 0 is what the text counts from.
+// Imported time stamps are microseconds: the trace's clock has a frequency of 1 MHz, and 0 is the start of the text's times.
 
 import { concatBytes, latin1, latin1Bytes, utf8Bytes } from "../../base/bytes.js";
 import type { PciFunction, TraceHeader } from "../header.js";
@@ -10,7 +10,7 @@ import { RecordFlag, RecordKind } from "../record.js";
 import { TraceState } from "../state.js";
 import { importedHeader, livingMappingsMax, TextImport } from "./log-import.js";
 
-/** What stands before the first event is kept until then. */
+/** Limit of the lines before the first event, which are kept until then. */
 const headMax_bytes = 8 << 20;
 /** PCI functions of one machine. */
 const functionsMax = 16_384;
@@ -52,7 +52,7 @@ export class MmiotraceImport extends TextImport {
     this.takeOther(bytes, from, end);
   }
 
-  /** Half a line is left out, and told; a whole one is as good as any. */
+  /** Takes a whole last line; leaves out half a line, and reports it. */
   protected takeLastLine(bytes: Uint8Array, from: number, end: number): void {
     const text = latin1(bytes, from, end);
     if (wholeLines.some((whole) => whole.test(text))) {
@@ -63,7 +63,7 @@ export class MmiotraceImport extends TextImport {
     this.endHead();
   }
 
-  /** `R width time map 0xPHYS 0xVALUE 0xPC 0` as the kernel writes it; false, and nothing done, for any other line. */
+  /** Takes `R width time map 0xPHYS 0xVALUE 0xPC 0` as the kernel writes it; does nothing and returns false for other lines. */
   private takeAccess(bytes: Uint8Array, from: number, end: number): boolean {
     const first = bytes[from]!;
     if ((first !== R && first !== W) || bytes[from + 1] !== blank || bytes[end - 1] !== zero) return false;
@@ -104,7 +104,7 @@ export class MmiotraceImport extends TextImport {
     return true;
   }
 
-  /** Lines before the first event are kept: the header is made of them. Returns whether it was such a line. */
+  /** Keeps a line before the first event, for the header. Returns true if it was such a line. */
   private takeHeadLine(bytes: Uint8Array, from: number, end: number): boolean {
     const text = latin1(bytes, from, end);
     if (isEvent(text) && !isLost(text)) {
@@ -118,7 +118,7 @@ export class MmiotraceImport extends TextImport {
     return true;
   }
 
-  /** Makes the header; what stood behind its last line is ordinary. */
+  /** Makes the header; the lines after its last line are ordinary. */
   private endHead(): void {
     const lines = this.headLines;
     if (lines === undefined) return;
@@ -166,7 +166,7 @@ export class MmiotraceImport extends TextImport {
     else this.takeUnknownLine(bytes, from, end);
   }
 
-  /** An access that no kernel wrote like that: other blanks, capitals, fields at the end missing. */
+  /** Takes an access that no kernel writes like that: other blanks, capitals, missing fields at the end. */
   private takeUnusualAccess(bytes: Uint8Array, from: number, end: number): void {
     const { fields } = this;
     fields.begin(bytes, from + 1, this.withoutReturn(bytes, from, end));
@@ -298,7 +298,7 @@ export class MmiotraceImport extends TextImport {
     this.totals.lost += Number(count);
   }
 
-  /** A line that says nothing known. The kernel's own fallbacks are such lines, and devices behind the first event. */
+  /** Takes a line without known meaning, such as the kernel's own fallbacks, and devices after the first event. */
   private takeUnknownLine(bytes: Uint8Array, from: number, end: number): void {
     const text = latin1(bytes, from, end);
     if (text.startsWith("PCIDEV ")) {
@@ -327,7 +327,7 @@ export class MmiotraceImport extends TextImport {
     return id | 0;
   }
 
-  /** The PC and the PID, either of which may be missing. Returns the PC. */
+  /** Reads the PC and the PID, either of which may be missing. Returns the PC. */
   private tail(): bigint {
     const { fields } = this;
     if (fields.atEnd) {
@@ -353,7 +353,7 @@ export class MmiotraceImport extends TextImport {
   }
 }
 
-/** Lines that end in what the kernel ends them with: its PID, which is always 0. */
+/** Patterns of lines with the kernel's usual end: its PID, which is always 0. */
 const wholeLines = [
   /^VERSION \d{8}$/,
   /^[RW] \d+ \S+ \S+ 0x[0-9a-f]+ 0x[0-9a-f]+ 0x[0-9a-f]+ 0$/,
@@ -365,7 +365,7 @@ const wholeLines = [
 const isEvent = (line: string) => /^(R|W|MAP|UNMAP|UNKNOWN|MARK) /.test(line);
 const isLost = (line: string) => /^MARK 0\.000000 Lost (0|[1-9]\d*) events\.$/.test(line);
 
-/** What `importMmiotrace` made of a text. */
+/** Result of `importMmiotrace`. */
 export interface ImportedText {
   header: TraceHeader;
   /** Whole ring records. */
@@ -376,7 +376,7 @@ export interface ImportedText {
   mappings: number;
 }
 
-/** Reads a text that is all in memory, and has no devices behind its first event. Throws FormatError. */
+/** Imports a text in memory that has no devices after its first event. Throws FormatError. */
 export function importMmiotrace(text: string): ImportedText {
   const reader = new MmiotraceImport("the text");
   reader.push(utf8Bytes(text));

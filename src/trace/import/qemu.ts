@@ -1,14 +1,14 @@
-// Reads QEMU's log of what its memory regions were asked (`-trace 'memory_region_ops_*'`, backend log) into ring records.
+// Reads QEMU's log of the accesses to its memory regions (`-trace 'memory_region_ops_*'`, backend log) into ring records.
 //
-// What the log has no word for: the log's accesses are those that the device saw, so a wide one may be in pieces. A region
-// is a mapping here, told by a mark where it is first seen. Ports are left out: they are no memory. A device's own accesses
-// come from CPU 65535. Without `-msg timestamp` or a log made with PID@TIME there is no time: every time stamp is 0.
+// The log has the accesses that the device saw, so a wide one may be in pieces. A region becomes a mapping, announced by a
+// mark before its first access. Ports are left out: they are no memory. A device's own accesses come from CPU 65535. Without
+// `-msg timestamp` or a log made with PID@TIME there is no time: every time stamp is 0.
 import { isLatin1, latin1, latin1Bytes, startsWithLatin1 } from "../../base/bytes.js";
 import type { TraceHeader } from "../header.js";
 import { RecordFlag, RecordKind } from "../record.js";
 import { importClock_hz, importedHeader, TextImport } from "./log-import.js";
 
-/** A PC has RAM below, so accesses there are in the port space. */
+/** A PC has RAM below this address, so accesses there are to ports. */
 const portLimit = 0x1_0000;
 export const deviceCpu = 0xffff;
 const regionsMax = 65_536;
@@ -24,7 +24,7 @@ export class LogClock {
   private first_us: number | undefined;
   private timed = false;
 
-  /** Microseconds since the first line, counted from 1, given the wall clock's time; 0 where the line has none. */
+  /** Converts the wall clock's time to microseconds since the first line, counted from 1; 0 for a line without a time. */
   sinceFirst_us(time_us: number | undefined): number {
     this.first_us ??= time_us ?? 0;
     if (time_us === undefined) return 0;
@@ -32,7 +32,7 @@ export class LogClock {
     return Math.max(0, time_us - this.first_us) + 1;
   }
 
-  /** Defined once a line was seen. */
+  /** The header's clock; defined after the first line. */
   get header(): Pick<TraceHeader, "clock"> | undefined {
     if (this.first_us === undefined) return undefined;
     const wall_ns = BigInt(this.first_us) * 1000n;
@@ -47,7 +47,7 @@ export class LogClock {
 export class QemuImport extends TextImport {
   private readonly clock = new LogClock();
   private readonly regions = new Map<string, number>();
-  /** The region of the line before: most lines are about the same. */
+  /** The region of the line before: most lines have the same one. */
   private last = { pointer: 0, name: "", number: 0 };
   private ports = 0;
   private byDevices = 0;
@@ -70,7 +70,7 @@ export class QemuImport extends TextImport {
   }
 
   protected takeLastLine(bytes: Uint8Array, from: number, end: number): void {
-    // A line with the region's name is whole when the name's last quote is there. One without may lack digits.
+    // A line with the region's name is whole if the name's last quote is there. A line without a name may lack digits.
     if (bytes[end - 1] === quote && bytes.subarray(from, end).indexOf(quote) < end - 1) this.takeLine(bytes, from, end);
     else this.incomplete.push(`the log is cut within its last line, ${this.totals.lines}`);
   }
@@ -101,7 +101,7 @@ export class QemuImport extends TextImport {
     this.takeAccess(bytes, start + marker.length, end, time_us);
   }
 
-  /** `ops_read cpu 0 mr 0x… addr 0x… value 0x… size 4 name '…'`; old versions have no name, `ram_device_` is ops, too. */
+  /** Takes `ops_read cpu 0 mr 0x… addr 0x… value 0x… size 4 name '…'`; old versions have no name; `ram_device_` is like ops. */
   private takeAccess(bytes: Uint8Array, from: number, end: number, time_us: number | undefined): void {
     const { fields } = this;
     fields.begin(bytes, from, end);
@@ -162,7 +162,7 @@ export class QemuImport extends TextImport {
     this.totals.accesses += 1;
   }
 
-  /** The number, counted from 1, of the region whose name is there in the line. A new one is told by a mark. */
+  /** Returns the number, counted from 1, of the region with the name in the line. Announces a new one by a mark. */
   private region(pointer: number, nameFrom: number, nameEnd: number, sinceFirst_us: number): number {
     const { last } = this;
     const { bytes } = this.fields;

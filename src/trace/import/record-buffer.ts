@@ -1,9 +1,9 @@
-// Where importers put what they read: ring records made one after the other, numbered from 1, in 32-bit words.
+// The buffer of importers: ring records made one after the other, numbered from 1, in 32-bit words.
 import { RecordFlag, type RingRecord, record_bytes, text_bytes, writeRecord } from "../record.js";
 
 /** 32-bit words of a record. */
 export const recordWords = record_bytes / 4;
-/** Where in a record's words what lies: record.ts's offsets by four. */
+/** Places of the fields in a record's words: record.ts's offsets divided by four. */
 export const Word = {
   sequence: 0,
   tsc: 2,
@@ -21,12 +21,12 @@ const two32 = 2 ** 32;
 const utf8 = new TextEncoder();
 
 export class RecordBuffer {
-  /** Set the words of the record that `next` gave out; a new array may come with each `next`. */
+  /** The words of all records; set those of the record that `next` gave out. Each `next` may change the array. */
   words = new Uint32Array(recordWords * 4096);
   private used = 0;
   private sequence = 0;
 
-  /** Makes a record of zeros, and its sequence number; returns the place of its first word. */
+  /** Makes a record of zeros with its sequence number; returns the place of its first word. */
   next(): number {
     const at = this.used;
     if (at === this.words.length) this.grow();
@@ -44,14 +44,14 @@ export class RecordBuffer {
     this.words = larger;
   }
 
-  /** A record spelled out; not for bulk paths. */
+  /** Adds a record; not for bulk paths. */
   add(record: Partial<RingRecord>): void {
     const at = this.next();
     const sequence = BigInt(this.sequence);
     writeRecord(new DataView(this.words.buffer), 4 * at, { ...record, sequence });
   }
 
-  /** A text, as many records as it needs. */
+  /** Adds a text, as one record or several. */
   addText(record: Partial<RingRecord>, text: string | Uint8Array): void {
     const bytes = typeof text === "string" ? utf8.encode(text) : text;
     for (let from = 0; from === 0 || from < bytes.length; from += text_bytes) {
@@ -73,7 +73,7 @@ export class RecordBuffer {
     return this.used === 0;
   }
 
-  /** What has been made since the last `take`. */
+  /** Returns the records made since the last `take`. */
   take(): Uint8Array {
     const taken = new Uint8Array(this.words.buffer, 0, 4 * this.used);
     this.words = new Uint32Array(this.words.length);

@@ -1,11 +1,11 @@
-// Reads the kernel's rwmmio trace events (CONFIG_TRACE_MMIO_ACCESS), as ftrace's `trace` and `trace_pipe` or trace-cmd's report
-// print them, into ring records. Format: include/trace/events/rwmmio.h.
+// Reads the kernel's rwmmio trace events (CONFIG_TRACE_MMIO_ACCESS), as printed by ftrace's `trace` and `trace_pipe` and by
+// trace-cmd's report, into ring records. Format: include/trace/events/rwmmio.h.
 //
 // A read is its `rwmmio_post_read` line, which has the value; a write its `rwmmio_write` line. `rwmmio_read` and
 // `rwmmio_post_write` are the other half of the same accesses and are left out.
 //
-// The events have the kernel's virtual address. Where /proc/vmallocinfo of the same boot is given, it becomes the physical
-// one; else it stays what it is. They name the caller, not its address: each name gets a made-up site.
+// The events have the kernel's virtual address. With /proc/vmallocinfo of the same boot it becomes the physical one; else it
+// stays unchanged. They have the caller's name, not its address: each name gets a made-up site.
 import { findLatin1, latin1 } from "../../base/bytes.js";
 import type { FormatError } from "../../base/errors.js";
 import type { TraceHeader } from "../header.js";
@@ -48,7 +48,7 @@ export class RwmmioImport extends TextImport {
     if (totals.unknownLines > 0) this.notes.push(`${totals.unknownLines} lines of other kinds are left out`);
   }
 
-  /** A line ends in a number, which may lack digits. */
+  /** Leaves the line out: it ends in a number, which may lack digits. */
   protected takeLastLine(): void {
     this.incomplete.push(`the log is cut within its last line, ${this.totals.lines}`);
   }
@@ -69,7 +69,7 @@ export class RwmmioImport extends TextImport {
     this.takeAccess(event === "post_read", task, latin1(bytes, fields.at + 1, end));
   }
 
-  /** Comments, blank lines, other events; ftrace tells in a line of its own how many it dropped. */
+  /** Takes comments, blank lines, other events, and ftrace's lines with the number of dropped events. */
   private takeOther(bytes: Uint8Array, from: number, end: number): void {
     if (from === end || bytes[from] === hash) return;
     const dropped = /^CPU:(\d+) \[(?:LOST )?(\d{1,15}) EVENTS(?: DROPPED)?\]$/.exec(latin1(bytes, from, end));
@@ -80,12 +80,12 @@ export class RwmmioImport extends TextImport {
     } else this.totals.unknownLines += 1;
   }
 
-  /** `COMMAND-PID [CPU] d.h1. SECONDS.MICROSECONDS`; the four letters behind the CPU may be missing (trace-cmd). */
+  /** Parses `COMMAND-PID [CPU] d.h1. SECONDS.MICROSECONDS`; the letters after the CPU may be missing (trace-cmd). */
   private task(text: string): { pid: number; cpu: number; time_us: number; flags: number } {
     const found = /-(\d{1,10}) +(?:\([-\d ]+\) +)?\[(\d{1,5})\] +(?:([^ ]{4,5}) +)?(\d{1,10})\.(\d{6})$/.exec(text);
     if (found === null) throw this.wrong();
     const [, pid, cpu, letters, seconds, fraction] = found;
-    // The third letter says where the CPU was (Documentation/trace/ftrace.rst, irq-info).
+    // The third letter is the CPU's context (Documentation/trace/ftrace.rst, irq-info).
     const where = letters?.[2] ?? ".";
     const flags =
       where === "Z" || where === "z"
@@ -105,7 +105,7 @@ export class RwmmioImport extends TextImport {
     };
   }
 
-  /** ` CALLER width=32 val=0x… addr=0x…`, or ` CALLER0 -> CALLER width=…` on newer kernels. */
+  /** Takes ` CALLER width=32 val=0x… addr=0x…`, or ` CALLER0 -> CALLER width=…` of newer kernels. */
   private takeAccess(isRead: boolean, task: ReturnType<RwmmioImport["task"]>, text: string): void {
     const widthAt = text.lastIndexOf(" width=");
     if (widthAt < 1) throw this.wrong();
@@ -114,7 +114,7 @@ export class RwmmioImport extends TextImport {
     const width_bits = Number(body[1]);
     if (![8, 16, 32, 64].includes(width_bits)) throw this.broken(`an access of ${width_bits} bits, which no CPU makes`);
     const callers = text.slice(1, widthAt).trim().split(" -> ");
-    // The later one is where readl() and its like were called, the earlier one its caller.
+    // The later one called readl() or the like, the earlier one is its caller.
     const site = this.site(callers.at(-1)!, task.time_us);
     const { low: addressLow, high: addressHigh } = halves(this.physical(BigInt(`0x${body[3]}`)));
     const { low, high } = halves(BigInt(`0x${body[2]}`));

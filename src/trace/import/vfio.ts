@@ -1,9 +1,9 @@
-// Reads QEMU's log of the accesses that it made for a guest to a device passed through with VFIO (`-trace vfio_region_read
+// Reads QEMU's log of a guest's accesses to a device passed through with VFIO (`-trace vfio_region_read
 // -trace vfio_region_write`; the device's `x-no-mmap` makes QEMU see all of them) into ring records.
 //
-// The log names device, region and offset, not the physical address. Each device gets a range of made-up addresses, each of
-// its regions a part of that, so that device, BAR and offset come out right; only the addresses themselves mean nothing.
-// Regions 0 to 5 are the BARs, 6 the expansion ROM, others (7 configuration space, 8 VGA, 9 and more) are left out and counted.
+// The log has device, region and offset, not the physical address. Each device gets a range of made-up addresses, each of its
+// regions a part of it, so that device, BAR and offset are right; only the addresses themselves have no meaning. Regions 0 to 5
+// are the BARs, 6 is the expansion ROM; others (7 configuration space, 8 VGA, 9 and more) are left out and counted.
 import { latin1 } from "../../base/bytes.js";
 import type { Bar, Hex, PciFunction, TraceHeader } from "../header.js";
 import { RecordKind } from "../record.js";
@@ -27,7 +27,7 @@ interface Device {
   name: string;
   number: number;
   bars: Bar[];
-  /** From what the guest read of the configuration space; 0 as long as it didn't. */
+  /** Ids from the guest's reads of the configuration space; 0 before them. */
   vendor: number;
   device: number;
 }
@@ -57,7 +57,7 @@ export class VfioImport extends TextImport {
   }
 
   protected takeLastLine(bytes: Uint8Array, from: number, end: number): void {
-    // A write's line ends in `)`; a read's in its value, which may lack digits.
+    // A write's line ends in `)`; a read's ends in its value, which may lack digits.
     const text = latin1(bytes, from, end);
     if (/vfio_region_write .*\)$/.test(text)) this.takeLine(bytes, from, end);
     else this.incomplete.push(`the log is cut within its last line, ${this.totals.lines}`);
@@ -88,7 +88,7 @@ export class VfioImport extends TextImport {
     } else this.totals.unknownLines += 1;
   }
 
-  /** `  (NAME:regionN+0xOFFSET, 0xVALUE, WIDTH)` or `  (NAME:regionN+0xOFFSET, WIDTH) = 0xVALUE`. */
+  /** Takes `  (NAME:regionN+0xOFFSET, 0xVALUE, WIDTH)` or `  (NAME:regionN+0xOFFSET, WIDTH) = 0xVALUE`. */
   private takeAccess(isRead: boolean, time_us: number | undefined): void {
     const { fields } = this;
     const { name, region } = this.place();
@@ -130,7 +130,7 @@ export class VfioImport extends TextImport {
     this.totals.accesses += 1;
   }
 
-  /** ` (NAME:regionN`. The name may hold colons: a PCI address does. */
+  /** Reads ` (NAME:regionN`. The name may contain colons, as a PCI address does. */
   private place(): { name: string; region: number } {
     const { fields } = this;
     while (!fields.atEnd && fields.bytes[fields.at] === blank) fields.skip(blank);
@@ -141,7 +141,7 @@ export class VfioImport extends TextImport {
     return { name: found[1]!, region: Number(found[2]) };
   }
 
-  /** `  (NAME, @0xOFFSET, len=0xLENGTH) 0xVALUE`: the first four bytes are vendor and device. */
+  /** Takes `  (NAME, @0xOFFSET, len=0xLENGTH) 0xVALUE`: the first four bytes are vendor and device. */
   private takeConfiguration(): void {
     const { fields } = this;
     const found = /^ *\((.{1,64}), @(0x[0-9a-f]+), len=(0x[0-9a-f]+)\) (0x[0-9a-f]+)$/.exec(fields.rest());

@@ -1,12 +1,12 @@
-// Compression and checksums through Node's zlib: several times faster than the portable ones of compression.ts.
+// Compression and checksums by Node's zlib: several times faster than the portable ones of compression.ts.
 import * as zlib from "node:zlib";
 import type { Codec, Effort } from "../file/compression.js";
 import { crc32 } from "../file/crc32.js";
 
-/** Node has had a CRC-32 of its own since 20.15. */
+/** Node's own CRC-32, which exists since 20.15. */
 const native: ((bytes: Uint8Array) => number) | undefined = (zlib as { crc32?: (bytes: Uint8Array) => number }).crc32;
 
-/** The least that zlib takes for the size of its pieces. */
+/** Least size of zlib's pieces. */
 const pieceMin_bytes = 64;
 
 const efforts: Record<Effort, zlib.ZlibOptions> = {
@@ -18,10 +18,10 @@ const efforts: Record<Effort, zlib.ZlibOptions> = {
 export const nodeCodec: Codec = {
   crc32: native ?? crc32,
   inflate: (bytes, raw_bytes) => {
-    // One piece with room to spare: zlib stops at its end instead of asking for another piece.
+    // One piece with spare room: zlib stops at its end instead of asking for another piece.
     const chunkSize = Math.max(raw_bytes + 1, pieceMin_bytes);
     const raw = zlib.inflateRawSync(bytes, { maxOutputLength: Math.max(raw_bytes, 1), chunkSize });
-    // A plain array: a Buffer's slice() is no copy.
+    // A plain array: a Buffer's slice() makes no copy.
     return new Uint8Array(raw.buffer, raw.byteOffset, raw.byteLength);
   },
   deflate: (bytes, effort) => {

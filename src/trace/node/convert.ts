@@ -1,4 +1,4 @@
-// From one format to another: what `mmiostrider convert` does.
+// Converts from one format to another: the work of `mmiostrider convert`.
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
@@ -19,25 +19,25 @@ import { type Input, type InputOptions, importInto, openAsTrace, openInput } fro
 import { Output } from "./output.js";
 import { PartitionedTrace, type PartitionKey } from "./partitions.js";
 
-/** Files of one data set. */
+/** Most files of one data set. */
 const tracesMax = 100_000;
 
 export interface ConvertOptions extends InputOptions {
   to: OutputFormat;
-  /** Makes what names a trace's registers, once a trace. */
+  /** Makes the function that names a trace's registers; called once for each trace. */
   makeTell?: (() => TellRegister) | undefined;
-  /** What a written file says wrote it. */
+  /** The producer in the written files. */
   producer: string;
 }
 
 export interface Converted {
-  /** What a user should know, one sentence each. */
+  /** Remarks for the user, one sentence each. */
   notes: string[];
-  /** Why what was converted isn't complete, one sentence each. */
+  /** The reasons why the result is incomplete, one sentence each. */
   incomplete: string[];
 }
 
-/** Converts `from` to `to`; `-` is standard input or output. Throws UserError; then nothing is at `to` that wasn't before. */
+/** Converts `from` to `to`; `-` is standard input or output. Throws UserError; then nothing has changed at `to`. */
 export async function convert(from: string, to: string, options: ConvertOptions): Promise<Converted> {
   const input = await openInput(from, options);
   try {
@@ -103,8 +103,8 @@ async function addRows(
 }
 
 /**
- * Makes a data set in the folder `to`, partitioned by `keys`, of the trace `from`, or of all the traces in the folder `from` and
- * those below. Throws UserError; then nothing is at `to` that wasn't before.
+ * Makes a data set in the folder `to`, partitioned by `keys`, of the trace `from`, or of all traces in the folder `from` and below
+ * it. Throws UserError; then nothing has changed at `to`.
  */
 export async function convertPartitioned(
   from: string,
@@ -121,7 +121,7 @@ export async function convertPartitioned(
       try {
         input = await openInput(path, options);
       } catch (error) {
-        // Folders hold other things, too; what was named must be a trace.
+        // A folder may hold other files, too; but a file named by the user must be a trace.
         if (!(error instanceof UserError) || paths.length === 1 || error.name !== "FormatError") throw error;
         result.notes.push(`left out: ${error.message}`);
         continue;
@@ -161,18 +161,18 @@ async function addPartitioned(
   await part.finish();
 }
 
-/** A trace's path below the folder, without what says the format. */
+/** Returns a trace's path below the folder, without the format's ending. */
 function labelOf(path: string, folder: string): string {
   const below = path.slice(join(folder, "/").length);
   return below.replace(/\.gz$/, "").replace(/\.(mmt|txt|log|mmiotrace)$/, "");
 }
 
-/** Whether `path` is a folder; false where it isn't there. */
+/** Returns true if `path` is a folder; false if it doesn't exist. */
 export function isFolder(path: string): boolean {
   return path !== "-" && statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
-/** Regular files in the folder and those below it, hidden ones left out, in the order of their names. */
+/** Lists regular files in the folder and below it, without hidden ones, in the order of their names. */
 function filesBelow(folder: string): string[] {
   const found: string[] = [];
   const walk = (below: string) => {

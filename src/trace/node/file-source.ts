@@ -1,4 +1,4 @@
-// A trace, or another file that is read in pieces, or one coming through a pipe (spooled into a file without a name first). Node only.
+// A trace, or another file that is read in pieces, or one from a pipe (spooled into a file without a name first). Node only.
 import { closeSync, createReadStream, fstatSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -10,7 +10,7 @@ import { TraceReader } from "../file/reader.js";
 import type { ByteSource } from "../file/source.js";
 import { nodeCodec } from "./codec.js";
 
-/** A trace's header is never longer, but for absurd ones. */
+/** Greatest length of a trace's header, except absurd ones. */
 const headMax_bytes = 16 << 20;
 const lookForHeadEvery_ms = 50;
 
@@ -26,7 +26,7 @@ export class FileSource implements ByteSource {
     this.descriptor = typeof source === "number" ? source : source.descriptor;
   }
 
-  /** `-` is standard input. What comes through a pipe is there as it comes. Throws UserError. */
+  /** Opens a file; `-` is standard input. Bytes from a pipe can be read as they come. Throws UserError. */
   static open(path: string, { name = path } = {}): FileSource {
     if (path === "-") return new FileSource("standard input", new Spool(process.stdin));
     let descriptor: number;
@@ -58,7 +58,7 @@ export class FileSource implements ByteSource {
   }
 
   async read(offset: number, length_bytes: number): Promise<Uint8Array> {
-    // Asked only where what was known isn't enough: a file that is being written grows.
+    // Asks only if the known length isn't enough: a file that is being written grows.
     if (offset + length_bytes > this.known_bytes) this.known_bytes = fstatSync(this.descriptor).size;
     const bytes = new Uint8Array(Math.max(0, Math.min(length_bytes, this.known_bytes - offset)));
     let done = 0;
@@ -111,7 +111,7 @@ class Spool {
     void this.copy();
   }
 
-  /** Whether there may be more of it. Throws UserError when it can't be kept. */
+  /** True if more may come. Throws UserError if it can't be kept. */
   get coming(): boolean {
     if (this.failure !== undefined) throw this.failure;
     return !this.ended;
@@ -123,7 +123,7 @@ class Spool {
     this.stream.destroy();
   }
 
-  /** Never rejects: `coming` tells how it ended. */
+  /** Copies the stream. Never rejects: `coming` tells the end. */
   private async copy(): Promise<void> {
     try {
       for await (const chunk of this.stream as AsyncIterable<Buffer>) {
@@ -142,8 +142,8 @@ class Spool {
 }
 
 /**
- * Opens a trace for reading; `-` is standard input. `name` is what messages call a file, where that isn't its path. What comes
- * through a pipe is there for `refresh` as it comes, and `source.coming` tells whether more may. Throws UserError, FormatError.
+ * Opens a trace for reading; `-` is standard input. `name` is the file's name in messages, if it isn't its path. Events from a pipe
+ * are there for `refresh` as they come, and `source.coming` tells if more may come. Throws UserError, FormatError.
  */
 export async function openTrace(path: string, options: { name?: string } = {}): Promise<TraceReader> {
   return openSource(FileSource.open(path, options));
@@ -158,7 +158,7 @@ export async function openSource(source: ByteSource): Promise<TraceReader> {
         return await TraceReader.open(source, nodeCodec);
       } catch (error) {
         if (!(error instanceof FormatError) || coming !== true) throw error;
-        // the file's first bytes or its header: whichever can't be read may not be there yet
+        // the unreadable part, the file's first bytes or its header, may not have come yet
         const needed_bytes = (error.offset ?? 0) < fileHead_bytes ? fileHead_bytes : headMax_bytes;
         if ((await source.size()) >= needed_bytes) throw error;
       }

@@ -1,5 +1,5 @@
-// Opens what is to be read or converted, whatever its format: a file or standard input, packed with gzip or not. The result is always
-// a trace to read: a log of another format is imported into a temporary one first, which bounds the memory needed.
+// Opens an input of any format for reading or converting: a file or standard input, packed with gzip or not. The result is always a
+// trace: a log of another format is imported into a temporary one first, which limits the memory needed.
 import { createReadStream, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,22 +17,22 @@ const chunk_bytes = 1 << 20;
 
 export interface InputOptions extends ImportOptions {
   from?: InputFormat | undefined;
-  /** What to do where the format can't be told. */
+  /** Advice for the user if the format can't be detected. */
   advice?: string | undefined;
-  /** Called with how much of how much has been read, where that is known. */
+  /** Gets the bytes read so far and in all, if known. */
   onProgress?: ((done_bytes: number, whole_bytes: number) => void) | undefined;
 }
 
 /** An input whose format is known, not read yet. */
 export interface Input {
-  /** For messages. */
+  /** Name in messages. */
   name: string;
   format: InputFormat;
-  /** All of it, unpacked. */
+  /** The whole content, unpacked. */
   chunks: AsyncIterable<Uint8Array>;
   /** Ends it without reading the rest. */
   close(): void;
-  /** The path, where it is a file and not packed. */
+  /** The path of an unpacked file. */
   path: string | undefined;
 }
 
@@ -41,7 +41,7 @@ const formatNames =
 
 /** Bytes to read whose format isn't known yet. */
 export interface InputSource {
-  /** For messages. */
+  /** Name in messages. */
   name: string;
   chunks: AsyncIterable<Uint8Array>;
   /** All bytes, where that is known. */
@@ -51,7 +51,7 @@ export interface InputSource {
   close(): void;
 }
 
-/** Opens `path` (`-`: standard input) and tells its format. Throws UserError, FormatError. */
+/** Opens `path` (`-`: standard input) and detects its format. Throws UserError, FormatError. */
 export async function openInput(path: string, options: InputOptions = {}): Promise<Input> {
   const length_bytes = sizeOf(path);
   const stream =
@@ -103,7 +103,7 @@ export async function inputOf(source: InputSource, options: InputOptions = {}): 
   }
 }
 
-/** A regular file's size; undefined for anything else. Throws UserError for what isn't there, and for folders. */
+/** Returns a regular file's size; undefined for other kinds. Throws UserError for missing files and for folders. */
 function sizeOf(path: string): number | undefined {
   if (path === "-") return undefined;
   try {
@@ -116,7 +116,7 @@ function sizeOf(path: string): number | undefined {
   }
 }
 
-/** Reads until `enough`, or the end; what was read comes again in `chunks`. */
+/** Reads until `enough`, or the end; `chunks` gives these bytes again. */
 async function peek(
   source: AsyncIterable<Uint8Array>,
   enough: (head: Uint8Array) => boolean,
@@ -168,13 +168,13 @@ export async function importInto(
   return importLog(input, options, (header) => createTrace(path, header, options.shownAs));
 }
 
-/** A trace to read, with what a user should know about how it came to be. */
+/** A trace to read, with remarks for the user about its origin. */
 export interface OpenedTrace {
   reader: TraceReader;
   notes: string[];
 }
 
-/** Opens any input as a trace. Close its reader. Throws UserError, FormatError. */
+/** Opens any input as a trace. The caller closes its reader. Throws UserError, FormatError. */
 export async function openAsTrace(input: Input, options: InputOptions = {}): Promise<OpenedTrace> {
   if (input.format === "mmt" && input.path !== undefined) {
     input.close();

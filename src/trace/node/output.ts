@@ -1,4 +1,4 @@
-// Where a trace is written to: a file or standard output, as whole blocks. Node only.
+// A trace's output: a file or standard output, written as whole blocks. Node only.
 import {
   closeSync,
   fchmodSync,
@@ -25,18 +25,18 @@ const againAfter_ms = 5;
 
 export class Output implements ByteSink {
   readonly name: string;
-  /** What is written to; another process may inherit it. */
+  /** The file's descriptor; another process may inherit it. */
   readonly descriptor: number;
-  /** Whether it is a file of our making, in which what was written can be replaced. */
+  /** True for a file of ours, in which blocks can be replaced. */
   readonly regular: boolean;
-  /** End of what was written whole. */
+  /** End of the bytes written whole. */
   length = 0;
   private open = true;
-  /** Whether what was written stays where nothing more can be. */
+  /** Keep the written bytes if nothing more can be written. */
   private worthKeeping = false;
-  /** Whether a file that can't be finished is ours to mend or remove. */
+  /** An unfinished file is ours to mend or remove. */
   private readonly ours: boolean;
-  /** Whether the descriptor was open before, and stays so. */
+  /** The descriptor was open before, and stays open. */
   private readonly lent: boolean;
 
   private constructor(name: string, descriptor: number, { regular = false, ours = false, lent = false }) {
@@ -48,9 +48,9 @@ export class Output implements ByteSink {
   }
 
   /**
-   * `-` is standard output; names of other open descriptors (/dev/fd/3) work, too: what is written there comes behind what
-   * others wrote. A file is made, or emptied, for its owner alone. Throws UserError.
-   * `shownAs`: the name that a file will have once it is finished; an unfinished one is thrown away.
+   * Opens an output. `-` is standard output; names of other open descriptors (/dev/fd/3) work, too: then the trace is appended to
+   * the earlier output. A file is made, or emptied, for its owner alone. Throws UserError.
+   * `shownAs`: the finished file's name; the caller deletes an unfinished one.
    */
   static create(path: string, shownAs?: string): Output {
     const lent = openDescriptor(path);
@@ -58,10 +58,10 @@ export class Output implements ByteSink {
     const name = shownAs ?? path;
     try {
       const descriptor = openSync(path, "w", 0o600);
-      // an older file may have been anybody's to read
+      // anybody may have been able to read the older file
       const regular = fstatSync(descriptor).isFile();
       if (regular) fchmodSync(descriptor, 0o600);
-      // who gave it another name throws it away
+      // the caller deletes its temporary file
       return new Output(name, descriptor, { regular, ours: shownAs === undefined });
     } catch (error) {
       throw new UserError(`making ${name} failed: ${messageOf(error)}`, { cause: error });
@@ -72,17 +72,17 @@ export class Output implements ByteSink {
     return this.regular;
   }
 
-  /** One that another process made and handed on; `name` is for messages, `regular` is that one's. */
+  /** Wraps a descriptor inherited from another process; `name` is for messages; `regular` is that of its Output. */
   static inherited(descriptor: number, name: string, regular: boolean): Output {
     return new Output(name, descriptor, { regular, ours: true });
   }
 
-  /** What has been written is of use by itself. Before that, a file that can't be written any further is removed. */
+  /** Tells that the bytes so far are useful alone. Before this, a file that can't be written any further is removed. */
   keep(): void {
     this.worthKeeping = true;
   }
 
-  /** Appends `bytes` as a whole; where that fails, takes back what of them was written. Throws UserError. */
+  /** Appends `bytes` as a whole; if that fails, removes the part already written. Throws UserError. */
   async append(bytes: Uint8Array): Promise<void> {
     let done = 0;
     while (done < bytes.length) {
@@ -102,14 +102,14 @@ export class Output implements ByteSink {
   }
 
   /**
-   * Puts the block `bytes` in the place of everything from `offset` on, which is blocks that say nothing else. At every moment
-   * the file has all of it, and can be read: by following the blocks, or after a write that was torn by looking for the next
-   * one. Returns false, with everything as it was, where there is no room for both. Throws UserError.
+   * Replaces everything from `offset` on, blocks with the same content, by the block `bytes`. At every moment the file has all of
+   * that content, and can be read by following the blocks, or, after a torn write, by searching for the next one. If there is no
+   * room for both, changes nothing and returns false. Throws UserError.
    */
   async replace(offset: number, bytes: Uint8Array): Promise<boolean> {
     assert(this.regular, "only in a file can something be replaced");
     const end = this.length;
-    // A second copy behind everything, far enough for the first one not to reach it.
+    // A second copy at the end, far enough behind for the first one not to reach it.
     const gap_bytes = Math.max(0, offset + bytes.length - end);
     const padding = gap_bytes === 0 ? new Uint8Array(0) : new Uint8Array(Math.max(gap_bytes, blockHeader_bytes));
     if (padding.length > 0) padding.set(encodePaddingHeader(padding.length));
@@ -153,7 +153,7 @@ export class Output implements ByteSink {
           kept = "; what was written before can be read";
         } else unlinkSync(this.name);
       } catch {
-        // it can't be mended either: nothing is promised
+        // it can't be mended either: then nothing is guaranteed
       }
     }
     this.close();
@@ -164,7 +164,7 @@ export class Output implements ByteSink {
     });
   }
 
-  /** Closes it and removes the file: nobody will want it. */
+  /** Closes the file and removes it: it is of no use. */
   discard(): void {
     if (this.regular && this.open) rmSync(this.name, { force: true });
     this.close();

@@ -1,5 +1,5 @@
-// A data set of Parquet files in folders whose names say what is in them (`device=0000:00:04.0/date=2026-11-23/…`), as Hive began it
-// and DuckDB, Spark, Trino and ClickHouse read it. The columns in the folders' names aren't in the files.
+// A data set of Parquet files in folders whose names are columns' values (`device=0000:00:04.0/date=2026-11-23/…`), a layout of Hive's
+// that DuckDB, Spark, Trino and ClickHouse read. The columns in the folders' names aren't in the files.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, UserError } from "../../base/errors.js";
@@ -8,15 +8,15 @@ import { ParquetFile, rowGroupRows } from "../export/parquet.js";
 import { gzip } from "./codec.js";
 import { Output } from "./output.js";
 
-/** What a data set can be partitioned by. */
+/** Keys for partitioning a data set. */
 export const partitionKeys = ["device", "pci_id", "driver", "trace", "op", "cpu", "date"] as const;
 export type PartitionKey = (typeof partitionKeys)[number];
 
-/** What Hive calls the partition of rows without a value. */
+/** Hive's name of the partition of rows without a value. */
 const noValue = "__HIVE_DEFAULT_PARTITION__";
-/** Files open at the same time, which are those of one trace. */
+/** Most files open at the same time, all of one trace. */
 const filesMax = 512;
-/** Rows in memory, over all files. */
+/** Most rows in memory, over all files. */
 const pendingMax = rowGroupRows;
 
 /** One trace's part of a data set. */
@@ -29,7 +29,7 @@ export class PartitionedTrace {
   private readonly files = new Map<string, ParquetFile>();
   private pending = 0;
 
-  /** `folder`: where the data set is made, `shownAs`: what it will be called; `fileName`: in every partition. */
+  /** `folder`: where the data set is made; `shownAs`: its final name; `fileName`: in every partition. */
   constructor(folder: string, shownAs: string, keys: readonly PartitionKey[], fileName: string, producer: string) {
     this.folder = folder;
     this.shownAs = shownAs;
@@ -38,7 +38,7 @@ export class PartitionedTrace {
     this.producer = producer;
   }
 
-  /** Await what it returns where it returns something. Throws UserError. */
+  /** Adds a row. Await the result if there is one. Throws UserError. */
   add(row: EventRow): Promise<void> | undefined {
     const path = this.keys.map((key) => `${key}=${escapeValue(partitionValue(row, key))}`).join("/");
     let file = this.files.get(path);
@@ -87,11 +87,11 @@ export class PartitionedTrace {
 function partitionValue(row: EventRow, key: PartitionKey): string | undefined {
   if (key !== "date") return row[key] === undefined ? undefined : `${row[key]}`;
   const date = row.wall === undefined ? undefined : new Date(Number(row.wall / 1000n));
-  // A damaged trace may be of a time that no calendar has.
+  // A damaged trace may have a time outside the calendar.
   return date === undefined || Number.isNaN(date.getTime()) ? undefined : date.toISOString().replace(/T.*/, "");
 }
 
-/** As Hive does: what a file system or a reader of paths could take for something else becomes %XX. */
+/** Escapes a value as Hive does: characters with a meaning in paths become %XX. */
 function escapeValue(value: string | undefined): string {
   if (value === undefined || value === "") return noValue;
   return [...Buffer.from(value)]
