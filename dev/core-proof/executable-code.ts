@@ -5,6 +5,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { FormatError, messageOf, UserError } from "../../src/base/errors.js";
+import { ElfFile } from "../../src/elf/elf-file.js";
+import { SectionFlag, SectionType } from "../../src/elf/layout.js";
 
 /** One executable section. */
 export interface CodeSection {
@@ -15,53 +17,13 @@ export interface CodeSection {
 
 const decompressedBytesMax = 1 << 30;
 
-/** SHT_PROGBITS and SHF_EXECINSTR of the ELF specification (generic ABI, chapter 4). */
-const sectionTypeProgbits = 1;
-const sectionFlagExecutable = 4n;
-
-/**
- * Finds the executable sections of a 64-bit little-endian ELF file that have bytes in the file.
- *
- * Errors name it `file`. Throws FormatError when the headers contradict each other.
- */
-export function executableSections(file: string, content: Buffer): CodeSection[] {
-  const need = (condition: boolean, what: string, offset: number) => {
-    if (!condition) throw new FormatError(file, what, { offset });
-  };
-  need(content.length >= 64 && content.readUInt32BE(0) === 0x7f454c46, "not an ELF file", 0);
-  need(content[4] === 2 && content[5] === 1, "not a 64-bit little-endian ELF file", 4);
-  const table = Number(content.readBigUInt64LE(0x28));
-  const headerBytes = content.readUInt16LE(0x3a);
-  const count = content.readUInt16LE(0x3c);
-  const namesIndex = content.readUInt16LE(0x3e);
-  need(headerBytes >= 64 && table + count * headerBytes <= content.length, "its section table is cut off", 0x28);
-  const header = (index: number) => {
-    const at = table + index * headerBytes;
-    return {
-      name: content.readUInt32LE(at),
-      type: content.readUInt32LE(at + 4),
-      flags: content.readBigUInt64LE(at + 8),
-      offset: Number(content.readBigUInt64LE(at + 24)),
-      bytes: Number(content.readBigUInt64LE(at + 32)),
-    };
-  };
-  need(namesIndex < count, "it has no section names", 0x3e);
-  const names = header(namesIndex);
-  const sections: CodeSection[] = [];
-  for (let index = 0; index < count; index++) {
-    const { name, type, flags, offset, bytes } = header(index);
-    if (type !== sectionTypeProgbits || (flags & sectionFlagExecutable) === 0n || bytes === 0) continue;
-    need(offset + bytes <= content.length, "a section lies outside the file", table + index * headerBytes);
-    const nameStart = names.offset + name;
-    const nameEnd = content.indexOf(0, nameStart);
-    need(nameEnd >= 0, "a section's name has no end", table + index * headerBytes);
-    sections.push({
-      file,
-      name: content.toString("latin1", nameStart, nameEnd),
-      bytes: content.subarray(offset, offset + bytes),
-    });
-  }
-  return sections;
+/** The executable sections of an ELF file that have bytes in it. `file` is its name in errors. Throws FormatError. */
+export function executableSections(file: string, content: Uint8Array): CodeSection[] {
+  const elf = new ElfFile(file, content);
+  return elf.sections
+    .filter(({ type, flags }) => type === SectionType.bits && (flags & SectionFlag.executable) !== 0n)
+    .map((section) => ({ file, name: section.name, bytes: elf.content(section) }))
+    .filter(({ bytes }) => bytes.length > 0);
 }
 
 /** Decompresses the content; its first bytes tell the compression. */

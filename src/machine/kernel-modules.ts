@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { KernelModule } from "../trace/header.js";
 import { readKernelFile } from "./kernel-files.js";
-import { buildIdOfNote } from "./module-file.js";
+import { buildIdSection, readBuildId } from "./module-file.js";
 import { defaultSysfs, type SysfsRoot } from "./pci.js";
 
 /** The kernel writes `-` in a module's name as `_`. */
@@ -23,11 +23,7 @@ export function isModuleLoaded(name: string, sysfs: SysfsRoot = defaultSysfs): b
 
 /** The build id of a loaded module, hexadecimal, or null where it has none. */
 export function loadedBuildId(name: string, sysfs: SysfsRoot = defaultSysfs): string | null {
-  try {
-    return buildIdOfNote(readFileSync(join(sysfs, "module", canonicalModuleName(name), "notes/.note.gnu.build-id")));
-  } catch {
-    return null;
-  }
+  return readBuildId(join(sysfs, "module", canonicalModuleName(name), "notes", buildIdSection));
 }
 
 /** How many users a loaded module has (-1: it is going), or undefined when it isn't loaded. */

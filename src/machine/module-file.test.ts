@@ -44,7 +44,7 @@ describe("readModuleFile", () => {
   test("refuses what isn't ELF, a program, and an object that is no module", () => {
     const text = join(folder, "text.ko");
     writeFileSync(text, "#!/bin/sh\n");
-    expect(() => readModuleFile(text)).toThrow(/text\.ko: not a kernel module: not an ELF file/);
+    expect(() => readModuleFile(text)).toThrow(/text\.ko: at byte 0: not a kernel module: not an ELF file/);
     expect(() => readModuleFile(process.execPath)).toThrow(/not a relocatable ELF file/);
     writeFileSync(join(folder, "plain.c"), "int answer(void) { return 42; }");
     execFileSync("gcc", ["-c", "-o", join(folder, "plain.o"), join(folder, "plain.c")]);

@@ -100,12 +100,12 @@ const wrong: Record<string, [string, number, string | RegExp]> = {
   "no-elf": [
     "echo a text > /tmp/kept/core.ko; mmiostrider record --driver e1000 --core /tmp/kept/core.ko -o x.mmt -- modprobe e1000",
     1,
-    "/tmp/kept/core.ko: not a kernel module: not an ELF file",
+    "/tmp/kept/core.ko: at byte 0: not a kernel module: not an ELF file",
   ],
   "cut-elf": [
     `head -c 2000 "$(core)" > /tmp/kept/core.ko; mmiostrider record --driver e1000 --core /tmp/kept/core.ko -o x.mmt -- modprobe e1000`,
     1,
-    "/tmp/kept/core.ko: a damaged kernel module: its section headers lie outside the file",
+    "/tmp/kept/core.ko: at byte 40: not a kernel module: its section headers lie outside the file",
   ],
   "another-module": [
     "mmiostrider record --driver e1000 --core $(modinfo -n e1000) -o x.mmt -- modprobe e1000",
