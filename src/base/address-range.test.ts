@@ -1,4 +1,4 @@
-// Ranges joined are the same addresses in fewer ranges, whether these are bigints or numbers.
+// Joined ranges hold the same addresses in fewer ranges, both of bigints and of numbers.
 import { expect, test } from "vitest";
 import { type AddressRange, formatRange, joinRanges, rangesOverlap } from "./address-range.js";
 

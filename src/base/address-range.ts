@@ -1,15 +1,15 @@
-// A range of addresses, and the few things that are done with ranges everywhere.
+// A range of addresses, and the few operations on ranges that are needed everywhere.
 
 /**
- * Physical addresses, both included. Addresses are `bigint` where a range is asked for or told; where ranges are compared with
- * columns of millions of addresses they are numbers, which hold x86-64's 52 bits exactly.
+ * Physical addresses, both included. Addresses are `bigint` in interfaces. Ranges compared with columns of millions of addresses
+ * have numbers, which hold x86-64's 52 bits exactly.
  */
 export interface AddressRange<Address extends number | bigint = bigint> {
   first: Address;
   last: Address;
 }
 
-/** True when the ranges have an address in common. */
+/** Returns true if the ranges have an address in common. */
 export function rangesOverlap<Address extends number | bigint>(
   one: AddressRange<Address>,
   other: AddressRange<Address>,
@@ -17,7 +17,7 @@ export function rangesOverlap<Address extends number | bigint>(
   return one.first <= other.last && other.first <= one.last;
 }
 
-/** The same addresses in the fewest ranges, sorted: those that overlap or touch are joined. */
+/** Joins ranges that overlap or touch: returns the same addresses in the fewest ranges, sorted. */
 export function joinRanges<Address extends number | bigint>(
   ranges: readonly AddressRange<Address>[],
 ): AddressRange<Address>[] {
@@ -31,7 +31,7 @@ export function joinRanges<Address extends number | bigint>(
   return joined;
 }
 
-/** `0xFIRST-0xLAST`, as the core takes it and messages show it. */
+/** Formats `0xFIRST-0xLAST`, for the core and for messages. */
 export function formatRange(range: AddressRange): string {
   return `0x${range.first.toString(16)}-0x${range.last.toString(16)}`;
 }

@@ -1,6 +1,6 @@
-// Assertions: they stay on in every build. A failed one is a bug of ours, never a user's mistake.
+// Assertions: they stay on in every build. A failed one is a bug in this program, never a user's mistake.
 
-/** Throws when `condition` doesn't hold; `what` states what should have been true. */
+/** Throws if `condition` is false; `what` states the condition in words. */
 export function assert(condition: unknown, what: string): asserts condition {
   if (!condition) throw new Error(`assertion failed: ${what}`);
 }

@@ -1,10 +1,10 @@
-// Bytes as text and text as bytes, in Node and in a page alike.
+// Converts between bytes and text, in Node and in a page alike.
 
 const utf8 = new TextEncoder();
-/** Arguments of one call: engines limit them. */
+/** Most arguments of one call: JavaScript engines limit them. */
 const piece_bytes = 4096;
 
-/** Bytes as a text of one character each: nothing is lost, whatever the encoding. */
+/** Returns bytes as a text of one character each: nothing is lost, in any encoding. */
 export function latin1(bytes: Uint8Array, from = 0, end = bytes.length): string {
   if (end - from <= piece_bytes) return String.fromCharCode.apply(null, codes(bytes, from, end));
   let text = "";
@@ -14,12 +14,12 @@ export function latin1(bytes: Uint8Array, from = 0, end = bytes.length): string 
   return text;
 }
 
-/** `apply` takes typed arrays, too, which its type doesn't know. */
+/** Casts for `apply`, which takes typed arrays, too, though its type doesn't say so. */
 function codes(bytes: Uint8Array, from: number, end: number): number[] {
   return bytes.subarray(from, end) as unknown as number[];
 }
 
-/** The counterpart of latin1(): each character's lowest eight bits. */
+/** Returns each character's lowest eight bits: the counterpart of latin1(). */
 export function latin1Bytes(text: string): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(text.length);
   for (let at = 0; at < text.length; at += 1) bytes[at] = text.charCodeAt(at);
@@ -40,12 +40,12 @@ export function concatBytes(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffe
   return all;
 }
 
-/** Whether the bytes from `from` to before `end` are `text`, one character each. */
+/** Returns true if the bytes from `from` to before `end` are `text`, one character each. */
 export function isLatin1(bytes: Uint8Array, from: number, end: number, text: string): boolean {
   return end - from === text.length && startsWithLatin1(bytes, from, end, text);
 }
 
-/** Whether the bytes from `from` to before `end` begin with `text`, one character each. */
+/** Returns true if the bytes from `from` to before `end` begin with `text`, one character each. */
 export function startsWithLatin1(bytes: Uint8Array, from: number, end: number, text: string): boolean {
   if (end - from < text.length) return false;
   for (let index = 0; index < text.length; index += 1) {
@@ -54,7 +54,7 @@ export function startsWithLatin1(bytes: Uint8Array, from: number, end: number, t
   return true;
 }
 
-/** The first place from `from` on at which `text` is, one character each, whole before `end`; -1 where there is none. */
+/** Finds the first place of `text`, one character each, from `from` on and whole before `end`; -1 if there is none. */
 export function findLatin1(bytes: Uint8Array, from: number, end: number, text: string): number {
   const first = text.charCodeAt(0);
   for (let at = from; at <= end - text.length; at += 1) {

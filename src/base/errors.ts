@@ -1,6 +1,6 @@
-// The project's error classes and exit codes. What a command prints of them is decided in cli/, not here.
+// The project's error classes and exit codes. cli/ decides how a command prints them.
 
-/** What a process of ours ends with; documented in README.md. */
+/** Exit codes of our processes; documented in README.md. */
 export const ExitCode = {
   done: 0,
   failed: 1,
@@ -13,7 +13,7 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 /**
  * An error that a user can act on.
  *
- * `message` says in one sentence what was tried and what happened; `advice`, where there is any, what to do about it.
+ * `message` says in one sentence what was tried and what happened; `advice`, if any, what the user can do.
  */
 export class UserError extends Error {
   override readonly name: string = "UserError";
@@ -36,7 +36,7 @@ export class UsageError extends UserError {
   }
 }
 
-/** A file's content isn't what its format says. `offset` is in bytes from the file's start, `line` counts from 1. */
+/** A file's content violates its format. `offset` is in bytes from the file's start, `line` counts from 1. */
 export class FormatError extends UserError {
   override readonly name = "FormatError";
   readonly file: string;
@@ -56,12 +56,12 @@ export class FormatError extends UserError {
   }
 }
 
-/** True when `error` is the system's error `code` (`EBUSY`, …). */
+/** Returns true if `error` is the system's error `code` (`EBUSY`, …). */
 export function isSystemError(error: unknown, code: string): boolean {
   return error instanceof Error && "code" in error && error.code === code;
 }
 
-/** The message of anything thrown, for use in a sentence. */
+/** Returns the message of anything thrown, for use in a sentence. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,5 @@
-// Output that is there whole or not at all: written under another name beside its place, and given its own name when it is done.
-// Work that fails, or is stopped by a signal, leaves nothing behind; a process that is killed leaves the other name at most.
+// Output that is whole or doesn't exist: written under a temporary name beside its place, and renamed when it is finished. Work that
+// fails, or is stopped by a signal, leaves nothing behind; a killed process leaves at most the temporary file.
 import {
   accessSync,
   chmodSync,
@@ -22,13 +22,13 @@ import { basename, dirname, join } from "node:path";
 import { messageOf, UserError } from "./errors.js";
 
 const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-/** Characters of a file's name that its temporary name has, too: both must fit a folder's limit of 255 bytes. */
+/** Characters of a file's name that its temporary name repeats: both must fit the limit of 255 bytes. */
 const shownName_chars = 40;
 let made = 0;
 
 /**
- * Runs `work` with the path of an empty file; when it settles well, the file gets the name `path`. A symbolic link
- * stays, and the file that it leads to is replaced; a file that was there gives the new one its owner and its mode.
+ * Runs `work` with the path of an empty file; after success the file gets the name `path`. A symbolic link stays, and
+ * the file that it leads to is replaced; the new file inherits the owner and mode of the replaced one.
  *
  * A FIFO, a device, an open descriptor (`-`, `/dev/stdout`, `/dev/fd/3`) can't be replaced: `work` gets `path` itself.
  * Throws UserError, and the errors of `work`.
@@ -40,14 +40,14 @@ export async function finishedFile<T>(path: string, work: (temporary: string) =>
   if (place.status?.isFile() === false) return work(path);
   if (place.status !== undefined) attempt(`making ${path}`, () => accessSync(place.path, constants.W_OK));
   return withTemporary(place, path, (temporary) => {
-    // a name that somebody else has taken, for a link to lead us elsewhere, is an error
+    // fails if somebody else has taken the name, for example with a link that leads elsewhere
     attempt(`making ${path}`, () => writeFileSync(temporary, "", { flag: "wx", mode: 0o600 }));
     return work(temporary);
   });
 }
 
 /**
- * As `finishedFile`, for a folder: `work` gets one that is empty. Nothing, or an empty folder, may be at `path` before.
+ * Does the same as `finishedFile` for a folder: `work` gets an empty one. Before, `path` must be an empty folder or not exist.
  */
 export async function finishedFolder<T>(path: string, work: (temporary: string) => Promise<T>): Promise<T> {
   const place = attempt(`making ${path}`, () => placeOf(path));
@@ -62,7 +62,7 @@ export async function finishedFolder<T>(path: string, work: (temporary: string) 
   });
 }
 
-/** The number of the open descriptor that `path` is a name of, by way of links or at once; undefined for any other path. */
+/** Returns the number of the open descriptor that `path` names, directly or by links; undefined for any other path. */
 export function openDescriptor(path: string): number | undefined {
   if (path === "-") return 1;
   for (const step of steps(path)) {
@@ -73,20 +73,20 @@ export function openDescriptor(path: string): number | undefined {
 }
 
 interface Place {
-  /** Where symbolic links lead in the end. */
+  /** The final path after all symbolic links. */
   path: string;
-  /** Undefined where nothing is there yet. */
+  /** Undefined if nothing exists there yet. */
   status: Stats | undefined;
 }
 
 /** Throws the system's errors. */
 function placeOf(path: string): Place {
-  // asked first: it reports links that lead in a circle
+  // first, because it reports circles of links
   const status = statSync(path, { throwIfNoEntry: false });
   return { path: [...steps(path)].at(-1)!.replace(/(?<=.)\/+$/, ""), status };
 }
 
-/** The path, and each one that a symbolic link at its end leads to. */
+/** Yields the path, and each path that a symbolic link at its end leads to. */
 function* steps(path: string): Generator<string> {
   const linksMax = 40;
   let place = path;
@@ -97,7 +97,7 @@ function* steps(path: string): Generator<string> {
       const target = readlinkSync(place);
       place = target.startsWith("/") ? target : `${realpathSync(dirname(place))}/${target}`;
     } catch {
-      // nothing is there: the place of a file to be made
+      // nothing exists here: a file can be made
       return;
     }
   }
@@ -117,13 +117,13 @@ async function withTemporary<T>(place: Place, path: string, work: (temporary: st
   });
 }
 
-/** Gives the owner and the mode of the file that is to be replaced to the new one, as far as this user may. */
+/** Gives the replaced file's owner and mode to the new one, as far as this user may. */
 function inherit(path: string, { uid, gid, mode }: Stats): void {
   const ours = statSync(path);
   let permissions = mode & 0o7777;
   if (uid !== ours.uid || gid !== ours.gid) {
     if (!changesOwner(path, uid, gid) && !changesOwner(path, ours.uid, gid)) {
-      // its rights were another group's
+      // those rights were for another group
       permissions &= 0o7707;
     }
   }
@@ -139,7 +139,7 @@ function changesOwner(path: string, uid: number, gid: number): boolean {
   }
 }
 
-/** Runs `work` with a folder for files that are needed only as long as it runs. Throws UserError, and the errors of `work`. */
+/** Runs `work` with a folder for temporary files. Throws UserError, and the errors of `work`. */
 export async function temporaryFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   const folder = attempt(`making a temporary folder in ${tmpdir()}`, () => mkdtempSync(join(tmpdir(), "mmiostrider-")));
   return removedOnFailure(folder, async () => {

@@ -1,10 +1,10 @@
-// Hexadecimal digits of 32-bit numbers, several times faster than toString(16): traces have millions of them to print.
+// Hexadecimal digits of 32-bit numbers, several times faster than toString(16): a trace has millions of numbers to print.
 
 const half = 0x1_0000;
 const digitsOfHalf: (string | undefined)[] = new Array(half);
 const fourDigitsOfHalf: (string | undefined)[] = new Array(half);
 
-/** Of an unsigned 32-bit number, without zeros in front. */
+/** Returns the digits of an unsigned 32-bit number, without leading zeros. */
 export function hexDigits(value: number): string {
   const high = value >>> 16;
   const low = value & 0xffff;
@@ -12,7 +12,7 @@ export function hexDigits(value: number): string {
   return shortDigits(low);
 }
 
-/** The same with all eight digits. */
+/** Returns all eight digits of an unsigned 32-bit number. */
 export function eightHexDigits(value: number): string {
   return fourDigits(value >>> 16) + fourDigits(value & 0xffff);
 }

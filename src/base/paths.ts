@@ -1,4 +1,4 @@
-// Where the project keeps things between runs, and where its own files are.
+// The folders of the project's cache and of its own files.
 import { existsSync, mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -7,10 +7,10 @@ import { assert } from "./assert.js";
 import { messageOf, UserError } from "./errors.js";
 import { existingFolder, requireTrusted } from "./trusted-path.js";
 
-/** The checkout's (or the installed package's) folder: the one that holds core/, src/ and dist/. */
+/** The folder of the checkout, or of the installed package: it holds core/, src/ and dist/. */
 export const projectDirectory = findProject(fileURLToPath(new URL(".", import.meta.url)));
 
-/** The nearest folder upwards with a package.json: benchmarks and the program are built to different depths. */
+/** Finds the nearest folder upwards with a package.json: benchmarks and the program are built at different depths. */
 function findProject(from: string): string {
   for (let folder = from; ; folder = dirname(folder)) {
     if (existsSync(join(folder, "package.json"))) return folder;
@@ -19,11 +19,11 @@ function findProject(from: string): string {
 }
 
 /**
- * A folder below the cache (`$MMIOSTRIDER_CACHE`, else `$XDG_CACHE_HOME/mmiostrider`, else `~/.cache/mmiostrider`),
+ * Returns a folder below the cache (`$MMIOSTRIDER_CACHE`, else `$XDG_CACHE_HOME/mmiostrider`, else `~/.cache/mmiostrider`),
  * made on first use with mode 0700.
  *
- * Kernel modules are loaded from here, so a cache that others could change, itself or by way of a folder above or below it, is
- * refused.
+ * Kernel modules are loaded from here, so it refuses a cache that others could change, directly or through a folder above or below
+ * it.
  */
 export function cacheDirectory(...below: string[]): string {
   const root =

@@ -1,24 +1,24 @@
-// Runs the system's tools (make, insmod, modinfo, …) and finds them. Knows nothing of what they are for.
+// Finds and runs the system's tools (make, insmod, modinfo, …). Knows nothing about their purposes.
 import { execFile } from "node:child_process";
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, isAbsolute, join, resolve } from "node:path";
 import { requireTrusted } from "./trusted-path.js";
 
-/** Where the administrator's tools live even when a user's PATH leaves them out. */
+/** Folders of the administrator's tools, which a user's PATH may lack. */
 const systemFolders = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/bin", "/bin"];
 
 export interface ToolResult {
-  /** The exit code, or null when a signal or the time limit ended it. */
+  /** The exit code, or null if a signal or the time limit ended it. */
   code: number | null;
   stdout: string;
   stderr: string;
-  /** True when the tool itself could not be found. */
+  /** The tool itself wasn't found. */
   missing: boolean;
-  /** True when it was ended because `timeout_ms` had passed. */
+  /** It was ended after `timeout_ms`. */
   timedOut: boolean;
 }
 
-/** The full path of a program as the shell would find it in PATH, then in the system's folders; undefined when nowhere. */
+/** Finds a program's full path in PATH, as the shell would, then in the system's folders; undefined if there is none. */
 export function findTool(name: string): string | undefined {
   const folders = [...(process.env.PATH ?? "").split(delimiter).filter((folder) => folder !== ""), ...systemFolders];
   const candidates = name.includes("/") ? [resolve(name)] : folders.map((folder) => join(folder, name));
@@ -35,10 +35,10 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** What root has run before, and how it was called: it isn't looked at again. */
+/** Tools that root has run before, by path: they aren't checked again. */
 const trustedTools = new Set<string>();
 
-/** Root runs only what nobody else could have put there. Throws UserError. */
+/** Checks that nobody else could have put or changed the tool, if we are root. Throws UserError. */
 export function requireTrustedTool(path: string): void {
   if (process.geteuid?.() !== 0 || trustedTools.has(path)) return;
   requireTrusted(path, `running ${path} as root`);
@@ -46,10 +46,10 @@ export function requireTrustedTool(path: string): void {
 }
 
 /**
- * Runs a tool to its end and returns what it printed; never throws for what the tool does. Throws UserError where we are root and
+ * Runs a tool to its end and returns its output; never throws because of the tool's failure. Throws UserError if we are root and
  * others could change the tool.
  *
- * The tool's messages come in plain English, and MAKEFLAGS of a surrounding make don't reach it.
+ * The tool's messages are in English, and it doesn't get MAKEFLAGS of a surrounding make.
  */
 export function runTool(
   name: string,

@@ -1,6 +1,6 @@
-// Words for a shell's script, whatever they hold.
+// Quotes any text as a word of a shell script.
 
-/** `text` as one word of a POSIX shell's, in single quotes. */
+/** Returns `text` as one word for a POSIX shell, in single quotes. */
 export function shellQuoted(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

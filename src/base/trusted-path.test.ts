@@ -1,5 +1,5 @@
-// What root runs or loads must be root's own, and nobody else's to change, on the whole way there. Tried with real files, owners and
-// modes; where the tests don't run as root, owners can't be given away.
+// Files that root runs or loads must belong to root, and nobody else may be able to change them or any folder above them. Tried with
+// real files, owners and modes; only root can give files to other owners.
 import {
   chmodSync,
   lchownSync,
@@ -23,7 +23,7 @@ afterAll(() => rmSync(root, { recursive: true }));
 const stranger = 65_534;
 const isRoot = process.getuid?.() === 0;
 
-/** A new tree: `a/b/file`, and what leads there by links. */
+/** A new tree: `a/b/file`, and links to it. */
 let base = "";
 let file = "";
 let made = 0;
@@ -116,7 +116,7 @@ describe("a path", () => {
     mkdirSync(join(base, "far/away"), { recursive: true });
     symlinkSync("far/away", join(base, "link"));
     writeFileSync(join(base, "far/file"), "");
-    // by text it would be base/file, which isn't there
+    // by text alone it would be base/file, which doesn't exist
     expect(look(`${base}/link/../file`)).toBeUndefined();
     chmodSync(join(base, "far/file"), 0o666);
     expect(look(`${base}/link/../file`)?.message).toContain(`the file ${join(base, "far/file")} can be written`);
@@ -173,7 +173,7 @@ describe("the cache", () => {
       );
       chmodSync(open, 0o700);
     }
-    // nothing is made in a place that is refused
+    // nothing is made in a refused place
     chmodSync(base, 0o777);
     expect(inCache(join(base, "other"))).toBeDefined();
     chmodSync(base, 0o700);

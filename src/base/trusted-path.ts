@@ -1,35 +1,35 @@
-// Whether what lies at a path can be run or loaded as root: whether nobody but root and ourselves could have put it there, or
-// could put something else in its place. Owner and mode of the file and of every folder on the way to it decide.
+// Checks that the file at a path can be run or loaded as root: only root and we ourselves could have put it there or could replace
+// it. The owner and mode of the file and of every folder on the way to it decide.
 import { lstatSync, readdirSync, readlinkSync, realpathSync, type Stats, statSync } from "node:fs";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { messageOf, UserError } from "./errors.js";
 
-/** As many as the kernel follows: path_resolution(7). */
+/** Most links that the kernel follows: path_resolution(7). */
 const linksMax = 40;
-/** More files than any kernel's headers have. */
+/** Limit of files in a tree: more than any kernel's headers have. */
 const treeFilesMax = 500_000;
-/** Written by the group, or by everybody. An access list that lets others write shows as the group's: acl(5). */
+/** Write permission of the group or of everybody. An access list that lets others write shows as the group's: acl(5). */
 const othersWrite = 0o022;
 const sticky = 0o1000;
 
 export interface TrustOptions {
-  /** Users whose files are as good as our own, besides root. */
+  /** Users, besides root, whose files count as our own. */
   owners?: readonly number[];
 }
 
 /**
- * Whoever owns this program's own files decides already what is run here: the sources beside them are no worse in his hands.
- * That is how `sudo` runs a checkout of one's own.
+ * Returns the owner of this program's own files. That user decides anyway what is run here, so sources of the same owner are no
+ * greater risk. This lets `sudo` run a user's own checkout.
  */
 export function programOwner(): number {
   return statSync(fileURLToPath(import.meta.url)).uid;
 }
 
 /**
- * Throws UserError unless `path`, and everything on the way to it, belongs to root or us and can't be written to by others.
- * `doing` begins the sentence: "loading the core FILE". A folder like /tmp, where all may write but not replace what is
- * others', may be on the way to a private folder, but holds nothing that is run or loaded. Symbolic links are followed.
+ * Throws UserError unless `path`, and everything on the way to it, belongs to root or us and isn't writable for others.
+ * `doing` begins the sentence: "loading the core FILE". A folder like /tmp, where all may write but not replace others'
+ * files, may be on the way to a private folder, but no file directly in it is trusted. Symbolic links are followed.
  */
 export function requireTrusted(path: string, doing: string, options: TrustOptions = {}): void {
   const owners = trustedOwners(options);
@@ -39,7 +39,7 @@ export function requireTrusted(path: string, doing: string, options: TrustOption
   checkEntry(place, statOf(place, doing), owners, doing);
   while (todo.length > 0) {
     const name = todo.pop()!;
-    // never by text alone: what is above a link's target isn't what is above the link
+    // not by text alone: the folder above a link's target isn't the folder above the link
     if (name === "..") {
       place = dirname(place);
       continue;
@@ -60,7 +60,7 @@ export function requireTrusted(path: string, doing: string, options: TrustOption
   }
 }
 
-/** The same for a folder and everything in it, links out of it included: for what a build reads and runs. */
+/** Does the same for a folder and everything in it, including links out of it: for the inputs of a build. */
 export function requireTrustedTree(root: string, doing: string, options: TrustOptions = {}): void {
   const owners = trustedOwners(options);
   const seen = new Set<string>();
@@ -77,7 +77,7 @@ export function requireTrustedTree(root: string, doing: string, options: TrustOp
         const path = join(place, entry.name);
         if (entry.isSymbolicLink()) {
           const target = statSync(path, { throwIfNoEntry: false });
-          // what leads nowhere is read by nobody
+          // a link without a target does no harm
           if (target === undefined) continue;
           requireTrusted(path, doing, options);
           if (target.isDirectory()) walk(path);
@@ -107,7 +107,7 @@ function statOf(path: string, doing: string): Stats {
   }
 }
 
-/** A link's mode means nothing; who owns it may have it lead elsewhere where only owners may replace what is theirs. */
+/** Checks an entry. A link's mode has no meaning; its owner may change its target in a folder like /tmp. */
 function checkEntry(path: string, status: Stats, owners: ReadonlySet<number>, doing: string): void {
   const what = status.isDirectory() ? "folder" : status.isSymbolicLink() ? "link" : "file";
   if (!owners.has(status.uid)) {
@@ -122,7 +122,7 @@ function checkEntry(path: string, status: Stats, owners: ReadonlySet<number>, do
   });
 }
 
-/** In a folder where everybody may put things, anybody may have put it there. */
+/** Checks the folder of a file: in a folder that is writable for everybody, anybody may have put the file there. */
 function checkHolder(folder: string, status: Stats, doing: string): void {
   if ((status.mode & othersWrite) === 0) return;
   throw new UserError(`${doing} is refused: the folder ${folder} can be written to by ${writers(status)}`, {
@@ -135,7 +135,7 @@ function writers(status: Stats): string {
   return (status.mode & 0o002) !== 0 ? `everybody (mode ${mode})` : `its group, ${status.gid} (mode ${mode})`;
 }
 
-/** The innermost folder on the way to `path` that is there already. */
+/** Finds the innermost existing folder on the way to `path`. */
 export function existingFolder(path: string): string {
   let folder = resolve(path);
   while (folder !== "/" && !isFolder(folder)) folder = dirname(folder);

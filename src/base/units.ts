@@ -1,11 +1,11 @@
-// Quantities as people read them.
+// Formats quantities for people.
 
-/** A whole number: `1,204`. Not by toLocaleString(), which takes 30 ms before the first. */
+/** Formats a whole number: `1,204`. Not by toLocaleString(), whose first call takes 30 ms. */
 export function countText(count: number | bigint): string {
   return count.toString().replace(/\B(?=(?:\d{3})+$)/g, ",");
 }
 
-/** `1.5 s`, `12.3 ms`, `7.06 µs`, `250 ns`: three digits. */
+/** Formats `1.5 s`, `12.3 ms`, `7.06 µs`, `250 ns`: three digits. */
 export function durationText(seconds: number): string {
   for (const [unit, scale] of [
     ["s", 1],
@@ -22,7 +22,7 @@ function threeDigits(value: number): string {
   return value.toFixed(whole >= 99.95 ? 0 : whole >= 9.995 ? 1 : 2);
 }
 
-/** `512 B`, `12.3 KiB`, `1.50 MiB` */
+/** Formats `512 B`, `12.3 KiB`, `1.50 MiB`. */
 export function bytesText(bytes: number): string {
   const units = ["B", "KiB", "MiB", "GiB", "TiB"];
   let value = bytes;

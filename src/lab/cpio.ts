@@ -1,6 +1,6 @@
-// The archive that the kernel unpacks as its first file system.
+// Makes the archive that the kernel unpacks as its first file system.
 
-/** One entry of a cpio archive. A link's content is where it leads. */
+/** One entry of a cpio archive. A link's content is its target. */
 export interface Entry {
   name: string;
   mode: number;
@@ -9,7 +9,7 @@ export interface Entry {
 
 export const mode = { directory: 0o040755, file: 0o100644, program: 0o100755, link: 0o120777 };
 
-/** The "newc" archive that the kernel unpacks: Documentation/driver-api/early-userspace/buffer-format.rst. */
+/** Makes the "newc" archive that the kernel unpacks: Documentation/driver-api/early-userspace/buffer-format.rst. */
 export function cpio(entries: readonly Entry[]): Buffer {
   const parts: Buffer[] = [];
   const padded = (bytes: Buffer) => Buffer.concat([bytes, Buffer.alloc((4 - (bytes.length % 4)) % 4)]);

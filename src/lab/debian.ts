@@ -1,4 +1,4 @@
-// Debian's packages: installs the ones the project needs, and unpacks others into a folder without installing them.
+// Debian's packages: installs those that the project needs, and unpacks others into a folder without installing them.
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, UserError } from "../base/errors.js";
@@ -6,16 +6,16 @@ import { findTool, runTool, type ToolResult } from "../base/run-tool.js";
 
 const aptTimeout_ms = 10 * 60_000;
 
-/** A tool that the project calls, and the Debian package it comes from. */
+/** A tool that the project calls, and its Debian package. */
 export interface NeededTool {
   tool: string;
   debianPackage: string;
 }
 
 /**
- * Installs the packages of those tools that aren't there.
+ * Installs the packages of missing tools.
  *
- * Throws UserError when that can't be done: not root, not Debian, no network.
+ * Throws UserError if that isn't possible: not root, not Debian, no network.
  */
 export async function installTools(needed: readonly NeededTool[], say: (line: string) => void): Promise<void> {
   const missing = needed.filter(({ tool }) => findTool(tool) === undefined && !isLibraryThere(tool));
@@ -42,7 +42,7 @@ export async function installTools(needed: readonly NeededTool[], say: (line: st
   if (result.code !== 0) throw aptFailed(`installing ${packages.join(", ")}`, result, command);
 }
 
-/** libelf.so.1 and the like: not a tool, but just as missing. */
+/** Looks for libelf.so.1 and the like, which aren't tools, but can be missing, too. */
 function isLibraryThere(name: string): boolean {
   if (!name.includes(".so")) return false;
   return ["/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64"].some((folder) => {
@@ -54,7 +54,7 @@ function isLibraryThere(name: string): boolean {
   });
 }
 
-/** The packages that a package depends on, by apt's lists. Empty when apt doesn't know the package. */
+/** Returns the packages that a package depends on, by apt's lists. Empty if apt doesn't know the package. */
 export async function dependenciesOf(debianPackage: string): Promise<string[]> {
   const result = await runTool("apt-cache", ["depends", debianPackage]);
   return [...result.stdout.matchAll(/^\s+\|?Depends: ([^<>\s]+)$/gm)].map((match) => match[1]!);
@@ -70,20 +70,20 @@ export async function updateLists(): Promise<void> {
 }
 
 /**
- * Downloads packages and unpacks them, one over the other, into `directory`; nothing is installed.
+ * Downloads packages and unpacks them, one over the other, into `directory`; installs nothing.
  *
- * Throws UserError with apt's own words when a package can't be had.
+ * Throws UserError with apt's own message if a package can't be downloaded.
  */
 export async function unpackPackages(packages: readonly string[], directory: string): Promise<void> {
-  // inside, so that whoever clears up after an interrupted run removes them too
+  // inside, so that cleaning up after an interrupted run removes them, too
   const downloads = join(directory, ".downloads");
   mkdirSync(downloads);
   try {
-    // as root, apt would fetch as another user, who may not write here
+    // as root, apt would download as another user, who may not write here
     const download = () => apt(["-o", "APT::Sandbox::User=root", "download", ...packages], {}, downloads);
     let result = await download();
     if (result.code !== 0 && !result.missing) {
-      // old lists name versions that the archive no longer has
+      // old lists have versions that the archive no longer has
       await updateLists();
       result = await download();
     }

@@ -1,10 +1,10 @@
 // The configuration of the lab's debug kernel: the least that boots there, and everything that finds mistakes. Options that these
-// select, or that Kconfig has on by default, aren't said.
+// select, or that are Kconfig's defaults, aren't listed.
 
-/** What comes behind the version in `uname -r`. */
+/** Suffix of the version in `uname -r`. */
 export const debugKernelSuffix = "-mms-debug";
 
-/** What the lab's machine and its init need, and what the core hooks into. */
+/** Needs of the lab's machine, of its init, and of the core's hooks. */
 const machine = [
   ...["64BIT", "SMP", "ACPI", "PCI", "PCI_MSI", "PCI_MMCONFIG", "HPET_TIMER", "HIGH_RES_TIMERS", "NO_HZ_IDLE"],
   ...["RELOCATABLE", "RANDOMIZE_BASE", "JUMP_LABEL", "STACKPROTECTOR", "STACKPROTECTOR_STRONG", "UNWINDER_ORC"],
@@ -24,8 +24,8 @@ const checks = [
   ...["DEBUG_KERNEL", "KASAN", "KASAN_GENERIC", "KASAN_OUTLINE", "KASAN_VMALLOC", "SLUB_DEBUG", "SLUB_DEBUG_ON"],
   ...["VMAP_STACK", "SCHED_STACK_END_CHECK", "DEBUG_VM", "DEBUG_VIRTUAL", "UBSAN", "UBSAN_BOUNDS", "UBSAN_SHIFT"],
   ...["DEBUG_KMEMLEAK", "DEBUG_KMEMLEAK_DEFAULT_OFF"],
-  // Locks, interrupts, preemption, RCU. Not PROVE_RAW_LOCK_NESTING: the first line that an interrupt prints on the serial console
-  // breaks its rules in 6.1, and lockdep says nothing more after its first report.
+  // Locks, interrupts, preemption, RCU. Not PROVE_RAW_LOCK_NESTING: in 6.1 the first line that an interrupt prints on the serial
+  // console breaks its rules, and lockdep is silent after its first report.
   ...["PREEMPT", "PROVE_LOCKING", "DEBUG_ATOMIC_SLEEP", "DEBUG_PREEMPT", "DEBUG_IRQFLAGS"],
   ...["DEBUG_ENTRY", "X86_KERNEL_IBT", "SOFTLOCKUP_DETECTOR", "DETECT_HUNG_TASK", "WQ_WATCHDOG"],
   // lists and other objects
@@ -33,7 +33,7 @@ const checks = [
   ...["DEBUG_OBJECTS_PERCPU_COUNTER", "DEBUG_LIST", "DEBUG_SG", "DEBUG_NOTIFIERS", "DEBUG_PER_CPU_MAPS"],
 ];
 
-/** Kconfig lines that are to be in .config afterwards: what a version lacks is to be noticed. */
+/** Kconfig lines that must be in .config afterwards, so that a version without an option is noticed. */
 export const debugKernelConfig: readonly string[] = [
   `CONFIG_LOCALVERSION="${debugKernelSuffix}"`,
   "CONFIG_NR_CPUS=64",

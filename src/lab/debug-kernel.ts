@@ -1,5 +1,5 @@
-// A kernel that checks itself (KASAN, lockdep and the like), built from Debian's source and kept in the cache; what it finds
-// about the core is printed on the machine's console. kernel-package.ts takes its folder as any other.
+// A kernel that checks itself (KASAN, lockdep and the like), built from Debian's source and kept in the cache; it prints its
+// findings about the core on the machine's console. kernel-package.ts takes its folder like any other.
 import { createHash } from "node:crypto";
 import {
   copyFileSync,
@@ -24,14 +24,14 @@ const sourceName = "linux-source-6.1";
 
 const unpack_ms = 15 * 60_000;
 const configure_ms = 10 * 60_000;
-/** Half an hour of two quiet CPUs; far more where others work, too. */
+/** Limit of a build, which takes half an hour on two idle CPUs, and far more on busy ones. */
 const compile_ms = 4 * 3600_000;
 
 /**
- * The folder of the debug kernel, for `--kernel`; built when the cache hasn't got it.
+ * Returns the folder of the debug kernel, for `--kernel`; builds it if it isn't in the cache.
  *
- * An interrupted build goes on where it was. `say` hears what takes time. Throws UserError when it can't be built, or is
- * being built by another process.
+ * An interrupted build continues. `say` gets lines about slow steps. Throws UserError if it can't be built, or another
+ * process is building it.
  */
 export async function prepareDebugKernel(say: (line: string) => void): Promise<string> {
   const key = createHash("sha256").update(debugKernelConfig.join("\n")).digest("hex").slice(0, 8);
@@ -53,7 +53,7 @@ export async function prepareDebugKernel(say: (line: string) => void): Promise<s
   return place;
 }
 
-/** One build at a time. Returns the lock's file, which names the process; a dead one's is taken over. */
+/** Locks the folder: one build at a time. Returns the lock's file, which names the process; takes over a dead process's lock. */
 function lockFolder(work: string): string {
   const lock = join(work, "building");
   const holder = existsSync(lock) ? Number(readFileSync(lock, "utf8")) : 0;
@@ -80,12 +80,12 @@ async function unpackSource(work: string, say: (line: string) => void): Promise<
   return source;
 }
 
-/** Everything off but what is asked for. Throws UserError naming an option that this kernel doesn't take. */
+/** Configures the kernel with only the wanted options. Throws UserError that names an option unknown to this kernel. */
 async function configure(source: string): Promise<void> {
   const asked = join(source, "mms-debug.config");
   const text = `${debugKernelConfig.join("\n")}\n`;
   const config = join(source, ".config");
-  // a new .config would have make look at everything anew
+  // a new .config would make make check everything anew
   if (existsSync(config) && existsSync(asked) && readFileSync(asked, "utf8") === text) return;
   writeFileSync(asked, text);
   await run("make", ["-C", source, `KCONFIG_ALLCONFIG=${asked}`, "allnoconfig"], configure_ms);
@@ -113,7 +113,7 @@ async function compile(source: string, log: string, say: (line: string) => void)
   );
 }
 
-/** Makes of `work`, which will be `place`, a folder with boot/ and lib/modules/. */
+/** Installs boot/ and lib/modules/ into `work`, which becomes `place`. */
 async function install(source: string, work: string, place: string): Promise<void> {
   const release = readFileSync(join(source, "include/config/kernel.release"), "utf8").trim();
   rmSync(join(work, "lib"), { recursive: true, force: true });
@@ -124,7 +124,7 @@ async function install(source: string, work: string, place: string): Promise<voi
     rmSync(join(work, "lib/modules", release, name), { force: true });
     symlinkSync(join(place, sourceName), join(work, "lib/modules", release, name));
   }
-  // modules are built with what is left, a tenth of it
+  // the rest, a tenth, is enough to build modules
   const prune = ["-name", "*.o", "-not", "-path", "*/scripts/*", "-not", "-path", "*/tools/*", "-delete"];
   await run("find", [source, ...prune], configure_ms);
 }

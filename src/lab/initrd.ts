@@ -1,4 +1,4 @@
-// The guest's first file system: busybox, the modules that reach the host, and an init that hands over to the host's root.
+// Makes the guest's first file system: busybox, modules to reach the host, and an init that changes to the host's root.
 import { cpSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -10,14 +10,14 @@ import type { LabKernel } from "./kernel-package.js";
 import { memoryRoot } from "./memory-root.js";
 import { publishDirectory } from "./publish.js";
 
-/** In the order of need; what they depend on comes along by modules.dep. A kernel may have some built in. */
+/** The guest's modules in load order; modules.dep adds their dependencies. A kernel may have some built in. */
 const guestModules = ["virtio_pci", "9pnet_virtio", "9p", "overlay", "virtio_console"];
 
 /**
- * The initrd that boots `kernel` and runs `script` (a shell script's text) with the host's root around it, or, where it is
- * to be `suspendable`, with one in the machine's memory.
+ * Makes the initrd that boots `kernel` and runs `script` (a shell script's text) with the host's root around it, or, if
+ * `suspendable`, with a root in the machine's memory.
  *
- * Returns a cpio archive, gzipped unless the root is in it: unpacking that would take the machine longer than reading it.
+ * Returns a cpio archive, gzipped unless it has the root: the machine would need longer to unpack that than to read it.
  */
 export async function makeInitrd(kernel: LabKernel, script: string, suspendable = false): Promise<Buffer> {
   const modules = modulesInOrder(kernel);
@@ -42,21 +42,21 @@ export async function makeInitrd(kernel: LabKernel, script: string, suspendable 
   return suspendable ? cpio(entries) : gzipSync(cpio(entries), { level: 1 });
 }
 
-/** busybox-static from Debian, in the cache. */
+/** Returns the path of Debian's busybox-static, in the cache. */
 async function busybox(): Promise<string> {
   const place = join(cacheDirectory(), "busybox");
   const path = join(place, "bin/busybox");
   if (existsSync(path)) return path;
   await publishDirectory(place, async (work) => {
     await unpackPackages(["busybox-static"], work);
-    // where /bin is a link to /usr/bin, the package says usr/bin
+    // newer packages have it in usr/bin
     if (existsSync(join(work, "usr/bin/busybox")))
       cpSync(join(work, "usr/bin"), join(work, "bin"), { recursive: true });
   });
   return path;
 }
 
-/** The paths of the guest's modules, each behind those that it needs. */
+/** Lists the paths of the guest's modules, each after those that it needs. */
 function modulesInOrder(kernel: LabKernel): string[] {
   const base = join(kernel.modulesDirectory, kernel.release);
   const needs = new Map<string, string[]>();
@@ -74,7 +74,7 @@ function modulesInOrder(kernel: LabKernel): string[] {
   const order: string[] = [];
   const visit = (path: string): void => {
     if (order.includes(path)) return;
-    // modules.dep lists the deepest need last
+    // modules.dep lists the deepest dependency last
     for (const need of [...(needs.get(path) ?? [])].reverse()) visit(need);
     order.push(path);
   };
@@ -97,15 +97,15 @@ function moduleName(path: string): string {
     .replaceAll("-", "_");
 }
 
-/** What init does to have a root, shares included, at /root; and what it does when the command has ended. */
+/** Init's commands that set up a root with the shares at /root, and those after the command's end. */
 interface Root {
   begin: string;
   end: string;
-  /** How the machine ends. */
+  /** The command that ends the machine. */
   off: string;
 }
 
-/** Over the host's root, with everything written kept in memory. */
+/** A root over the host's; all changes stay in memory. */
 function onHost(kernel: LabKernel): Root {
   return {
     begin: `mount -t tmpfs tmpfs /write
@@ -120,8 +120,8 @@ mount_share /root/share`,
 }
 
 /**
- * Nothing of 9p is left while the command runs: it wouldn't come back from suspend. /share is copied in before and, what
- * is new or has changed, out after.
+ * A root in memory. No 9p mount is left while the command runs, because it wouldn't survive suspend. /share is copied into
+ * the machine before; new and changed files are copied out after.
  */
 function inMemory(script: string, modules: readonly string[]): Root {
   const [modules9p, names] = [modules.filter((path) => /\/\d+-9p/.test(path)), ["9p", "9pnet_virtio", "9pnet"]];
@@ -140,12 +140,12 @@ cd /root/share
 copy_listed /shared-new /write || fail "can't copy /share out"
 sync
 umount /write`,
-    // ACPI's power-off does nothing on QEMU's machines after a resume; a reset ends QEMU, too
+    // after a resume ACPI's power-off does nothing on QEMU's machines; a reset ends QEMU, too
     off: "reboot -f",
   };
 }
 
-/** The guest's first process. Everything it says goes to the console; the command's output to the first virtio port. */
+/** Makes the script of the guest's first process. Its messages go to the console, the command's output to the first virtio port. */
 function init(modules: readonly string[], root: Root): string {
   return `#!/bin/busybox sh
 export PATH=/bin

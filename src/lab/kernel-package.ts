@@ -9,13 +9,13 @@ import { dependenciesOf, unpackPackages, updateLists } from "./debian.js";
 import { publishDirectory } from "./publish.js";
 
 export interface LabKernel {
-  /** As `uname -r` says it in the guest. */
+  /** The output of `uname -r` in the guest. */
   release: string;
   /** The bootable image. */
   imagePath: string;
-  /** Holds `<release>/modules.dep`: what the guest sees as /lib/modules. */
+  /** The guest's /lib/modules: holds `<release>/modules.dep`. */
   modulesDirectory: string;
-  /** For `make -C`, on the host and by the same path in the guest; undefined where the kernel came without. */
+  /** For `make -C`, at the same path on the host and in the guest; undefined for a kernel without headers. */
   headersDirectory: string | undefined;
 }
 
@@ -23,7 +23,7 @@ export interface LabKernel {
  * Makes a kernel ready to boot: `debian:6.1`, `debian:6.12`, a flavour of them (`debian:6.1-rt`, `debian:6.12-cloud`),
  * `host`, or a folder that holds `boot/vmlinuz-*` (or `vmlinuz*`) and `lib/modules/*`.
  *
- * `say` hears what takes time. Throws UsageError for anything else, UserError when the kernel can't be had.
+ * `say` gets lines about slow steps. Throws UsageError for any other name, UserError if the kernel isn't available.
  */
 export async function prepareKernel(kernel: string, say: (line: string) => void): Promise<LabKernel> {
   if (kernel === "host") return kernelInDirectory("/", hostRelease());
@@ -44,7 +44,7 @@ async function prepareDebianKernel(
 ): Promise<LabKernel> {
   const kernels = cacheDirectory("kernels");
   const imagePackage = await findImagePackage(version, flavour);
-  // apt's lists may be gone, or the network: a kernel from an earlier run is as good
+  // without apt's lists or without network, use a kernel from an earlier run
   const release = imagePackage?.replace(/^linux-image-/, "") ?? newestKept(kernels, version, flavour);
   if (release === undefined) {
     throw new UserError(
@@ -68,7 +68,7 @@ async function prepareDebianKernel(
   };
 }
 
-/** Asks the meta packages which image is the current one of a version: backports name theirs by version. */
+/** Finds a version's current image through the meta packages: backports name theirs by version. */
 async function findImagePackage(version: string, flavour: string | undefined): Promise<string | undefined> {
   const suffix = flavour === undefined ? "amd64" : `${flavour}-amd64`;
   const look = async () => {
@@ -84,7 +84,7 @@ async function findImagePackage(version: string, flavour: string | undefined): P
   return await look();
 }
 
-/** The newest kernel of a version and flavour that an earlier run put into the cache. */
+/** Finds the newest kernel of a version and flavour in the cache. */
 export function newestKept(kernels: string, version: string, flavour: string | undefined): string | undefined {
   const wanted = flavour ?? "";
   const kept = readdirSync(kernels).filter((name) => {
@@ -96,7 +96,7 @@ export function newestKept(kernels: string, version: string, flavour: string | u
   return kept.sort(inOrder).at(-1);
 }
 
-/** Fills `work`, which will be `place`, with the kernel, its modules and its headers. */
+/** Fills `work`, which becomes `place`, with the kernel, its modules and its headers. */
 async function unpackKernel(release: string, imagePackage: string, work: string, place: string): Promise<void> {
   const headers = `linux-headers-${release}`;
   const more = (await dependenciesOf(headers)).filter((name) => /^linux-(headers|kbuild)-/.test(name));
@@ -111,7 +111,7 @@ async function unpackKernel(release: string, imagePackage: string, work: string,
   }
 }
 
-/** Debian's header makefiles include each other by absolute path. */
+/** Corrects the absolute paths by which Debian's header makefiles include each other. */
 function relocateHeaders(headers: string, place: string): void {
   for (const name of ["Makefile", ".kernelvariables"]) {
     const path = join(headers, name);

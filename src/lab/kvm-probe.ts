@@ -1,4 +1,4 @@
-// Whether guests really start on KVM here: /dev/kvm can be there and yet nothing ever runs on it.
+// Finds out if guests really start on KVM here: /dev/kvm may exist though no guest ever runs on it.
 import { spawn } from "node:child_process";
 import { accessSync, constants, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
@@ -7,7 +7,7 @@ import { cacheDirectory } from "../base/paths.js";
 import { findTool } from "../base/run-tool.js";
 import { qemuProgram } from "./virtual-machine.js";
 
-/** A kernel that runs at all says something within this time. */
+/** A running kernel prints something within this time. */
 const firstWords_ms = 6_000;
 
 export interface KvmAnswer {
@@ -16,7 +16,7 @@ export interface KvmAnswer {
 }
 
 /**
- * Boots `imagePath` on KVM until its first words on the console. The answer is kept until the host boots again.
+ * Boots `imagePath` on KVM until its first words on the console. Remembers the answer until the host's next boot.
  */
 export async function probeKvm(imagePath: string): Promise<KvmAnswer> {
   const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
@@ -26,7 +26,7 @@ export async function probeKvm(imagePath: string): Promise<KvmAnswer> {
       const kept = JSON.parse(readFileSync(cache, "utf8")) as KvmAnswer & { bootId: string };
       if (kept.bootId === bootId) return { works: kept.works, why: kept.why };
     } catch {
-      // a broken note is as good as none
+      // a broken note counts as none
     }
   }
   const answer = await probe(imagePath);
@@ -34,7 +34,7 @@ export async function probeKvm(imagePath: string): Promise<KvmAnswer> {
   return answer;
 }
 
-/** The same with any kernel that is at hand: one that the lab has fetched, or the host's. Undefined where there is none. */
+/** Does the same with any available kernel: one of the lab's, or the host's. Undefined if there is none. */
 export async function probeKvmWithAnyKernel(): Promise<KvmAnswer | undefined> {
   const kept = readdirSync(cacheDirectory("kernels")).map((name) => join(cacheDirectory("kernels"), name, "boot"));
   const images = [...kept, "/boot"].flatMap((folder) => {
@@ -67,7 +67,7 @@ async function probe(imagePath: string): Promise<KvmAnswer> {
     let output = "";
     child.stdout.on("data", (chunk: Buffer) => {
       output += chunk.toString();
-      // the boot loader's words come before the kernel runs, and mean nothing
+      // the boot loader's words come before the kernel runs, and don't count
       if (!output.includes("Linux version")) return;
       answer = { works: true, why: "a guest starts" };
       child.kill("SIGKILL");

@@ -1,6 +1,6 @@
-// A root file system that is all in the machine's memory, for a machine that suspends: the lab's usual root is the host's, over
-// 9p, and 9p doesn't come back from suspend. Little is in it: busybox, Node, mmiostrider, kmod, and the modules of the
-// machine's devices, which alone are copied in the machine: only there it is known what they are.
+// Makes a root file system in the machine's memory, for a machine that suspends: the lab's usual root is the host's, over 9p,
+// and 9p doesn't survive suspend. It holds little: busybox, Node, mmiostrider, kmod, and the modules of the machine's devices,
+// which are copied inside the machine, because only there they are known.
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { UserError } from "../base/errors.js";
@@ -10,17 +10,17 @@ import { shellQuoted } from "../base/shell-quote.js";
 import { type Entry, mode } from "./cpio.js";
 import type { LabKernel } from "./kernel-package.js";
 
-/** The files of ours that `record`, `mark` and the reading commands need. */
+/** Our own files that `record`, `mark` and the reading commands need. */
 const ownFiles = ["package.json", "bin", "dist/program", "core", "src/registers/files/built-in"];
 /** Empty folders to mount and write into. */
 const folders = ["proc", "sys", "dev", "run", "share", "tmp", "etc", "usr/bin", "usr/sbin", "lib/modules"];
-/** The names that kmod's one program goes by. */
+/** The names of kmod's one program. */
 const kmodNames = ["modprobe", "insmod", "rmmod", "lsmod", "modinfo"];
 
 export interface MemoryRoot {
-  /** What the initrd holds more: all below root/. */
+  /** The additional entries of the initrd: all below root/. */
   entries: Entry[];
-  /** The init's shell commands for what is only known in the machine. The host's root is at /host. */
+  /** Init's shell commands for files known only inside the machine. The host's root is at /host. */
   script: string;
 }
 
@@ -40,12 +40,12 @@ export async function memoryRoot(kernel: LabKernel): Promise<MemoryRoot> {
   return { entries: tree.entries, script: modulesScript(kernel, modprobe) };
 }
 
-/** Files below root/, by their paths on the host. Links in folders' paths are made there, too. */
+/** Collects files below root/, by their paths on the host. Makes the links in folders' paths there, too. */
 class Tree {
   readonly entries: Entry[] = [];
   private readonly known = new Set(["/"]);
 
-  /** The file, or the folder and all in it. Links to files become the files. */
+  /** Adds a file, or a folder with its content. Links to files become files. */
   add(path: string): void {
     if (statSync(path).isDirectory()) {
       this.addFolder(path);
@@ -73,7 +73,7 @@ class Tree {
     this.put(this.placeOf(path), { mode: mode.link, content: Buffer.from(target) });
   }
 
-  /** Where a file lies when the links in its folder's path have been followed. */
+  /** Returns a file's path after following the links in its folder's path. */
   private placeOf(path: string): string {
     this.addFolder(dirname(path));
     const folder = existsSync(dirname(path)) ? realpathSync(dirname(path)) : dirname(path);
@@ -87,7 +87,7 @@ class Tree {
   }
 }
 
-/** Copies what the kernel's modprobe finds for the machine's devices. */
+/** Makes commands that copy the modules that modprobe finds for the machine's devices. */
 function modulesScript(kernel: LabKernel, modprobe: string): string {
   const base = dirname(dirname(kernel.modulesDirectory));
   return `cd ${shellQuoted(`/host${kernel.modulesDirectory}`)}
@@ -99,7 +99,7 @@ cd /
 umount /host`;
 }
 
-/** What the dynamic linker loads for the programs, by the names that it looks for. */
+/** Lists the libraries that the dynamic linker loads for the programs, by the names that it looks for. */
 async function librariesOf(programs: readonly string[]): Promise<string[]> {
   const told = await runTool("ldd", programs);
   const paths = [...told.stdout.matchAll(/^\s+(?:\S+ => )?(\/\S+) \(0x/gm)].map((match) => match[1]!);
@@ -111,7 +111,7 @@ async function librariesOf(programs: readonly string[]): Promise<string[]> {
   return paths;
 }
 
-/** The cores that were built for the kernel. */
+/** Lists the cores built for the kernel. */
 function coresOf(release: string): string[] {
   const cores = cacheDirectory("core", release);
   return readdirSync(cores)

@@ -9,21 +9,21 @@ export const labTools: readonly NeededTool[] = [
   { tool: "make", debianPackage: "make" },
   // Debian's kernels and modules are compressed with it
   { tool: "xz", debianPackage: "xz-utils" },
-  // objtool and modpost, which come with the kernel's headers, are linked with it
+  // objtool and modpost, parts of the kernel's headers, are linked with it
   { tool: "libelf.so.1", debianPackage: "libelf1" },
 ];
 
-/** What only the tests call. */
+/** Tools that only the tests call. */
 export const testTools: readonly NeededTool[] = [
   { tool: "xmllint", debianPackage: "libxml2-utils" },
-  // makes a key and a certificate to sign the core with
+  // makes a key and a certificate for signing the core
   { tool: "openssl", debianPackage: "openssl" },
-  // the trace's reader is to run in a browser
+  // runs the trace's reader in a browser
   { tool: "chromium", debianPackage: "chromium" },
   { tool: "perf", debianPackage: "linux-perf" },
 ];
 
-/** What building a whole kernel takes beside `labTools`. */
+/** Further tools, beside `labTools`, to build a whole kernel. */
 export const kernelBuildTools: readonly NeededTool[] = [
   { tool: "flex", debianPackage: "flex" },
   { tool: "bison", debianPackage: "bison" },
@@ -34,5 +34,5 @@ export const kernelBuildTools: readonly NeededTool[] = [
   { tool: "libelf.so", debianPackage: "libelf-dev" },
 ];
 
-/** What only the benchmarks call. */
+/** Tools that only the benchmarks call. */
 export const benchTools: readonly NeededTool[] = [{ tool: "zstd", debianPackage: "zstd" }];

@@ -1,4 +1,4 @@
-// Folders that are there whole or not at all.
+// Folders that are whole or don't exist.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -35,7 +35,7 @@ test("a failure leaves nothing", async () => {
   expect(readdirSync(directory).filter((name) => name.startsWith("failed"))).toEqual([]);
 });
 
-test("when another run is faster, its folder stays", async () => {
+test("if another run is faster, its folder stays", async () => {
   const place = join(directory, "raced");
   await publishDirectory(place, async (work) => {
     writeFileSync(join(work, "ours"), "");
@@ -46,7 +46,7 @@ test("when another run is faster, its folder stays", async () => {
   expect(readdirSync(directory).filter((name) => name.startsWith("raced"))).toEqual(["raced"]);
 });
 
-test("what a dead run left is removed, what a living one makes is not", async () => {
+test("a dead run's folder is removed, a living run's isn't", async () => {
   const place = join(directory, "left");
   const dead = spawnSync(process.execPath, ["-e", "0"]).pid;
   mkdirSync(`${place}.part-${dead}`);

@@ -1,12 +1,12 @@
-// Folders in the cache that are there whole or not at all, however many runs make them at once and however they end.
+// Folders in the cache that are whole or don't exist, though any number of runs may make them at once and may be interrupted.
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 
 /**
- * Makes the folder `place` unless it is there: `fill` puts its content into another one, which then gets the name.
+ * Makes the folder `place` unless it exists: `fill` fills a temporary one, which is then renamed.
  *
- * When another run is faster, its folder stays and ours goes. What interrupted runs left is removed.
- * Throws what `fill` throws.
+ * If another run is faster, its folder stays and ours is removed. Removes the leftovers of interrupted runs.
+ * Throws the errors of `fill`.
  */
 export async function publishDirectory(place: string, fill: (work: string) => Promise<void>): Promise<void> {
   if (existsSync(place)) return;
@@ -34,7 +34,7 @@ function removeAbandoned(place: string): void {
   }
 }
 
-/** Whether there is a process of this number. */
+/** Returns true if there is a process with this number. */
 export function isRunning(pid: number): boolean {
   try {
     process.kill(pid, 0);

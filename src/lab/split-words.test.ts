@@ -1,4 +1,4 @@
-// Words as the shell splits them: the shell itself is asked.
+// Words are split as the shell itself splits them.
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { UsageError } from "../base/errors.js";

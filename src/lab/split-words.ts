@@ -1,7 +1,7 @@
 // Splits QEMU's arguments as a shell would: at blanks, except inside quotes.
 import { UsageError } from "../base/errors.js";
 
-/** `-append 'a b' -m 1` → `-append`, `a b`, `-m`, `1`. Quotes don't nest; there are no escapes. Throws UsageError. */
+/** Splits `-append 'a b' -m 1` into `-append`, `a b`, `-m`, `1`. Quotes don't nest; there are no escapes. Throws UsageError. */
 export function splitWords(text: string): string[] {
   const words: string[] = [];
   let word: string | undefined;

@@ -12,33 +12,33 @@ import type { LabKernel } from "./kernel-package.js";
 
 export const qemuProgram = "qemu-system-x86_64";
 
-/** As QEMU's `-accel tcg,thread=` names them. */
+/** The values of QEMU's `-accel tcg,thread=`. */
 export const threadModes = ["multi", "single"] as const;
 export type Threads = (typeof threadModes)[number];
 
 export interface LabRequest {
   kernel: LabKernel;
   cpus: number;
-  /** Whether QEMU runs each CPU in a thread of its own, or all in turns in one; see kernelCommandLine. Multi unless given. */
+  /** QEMU runs each CPU in its own thread, or all in turns in one; see kernelCommandLine. Default: multi. */
   threads?: Threads | undefined;
   memory_MB: number;
-  /** More of QEMU's own arguments, one a string. */
+  /** Further arguments for QEMU, one a string. */
   qemuArguments: readonly string[];
-  /** Whether guests really start on KVM here (see kvm-probe.ts). Not used with `truthFile`: some accesses wouldn't be logged. */
+  /** Guests really start on KVM here (see kvm-probe.ts). Unused with `truthFile`: some accesses wouldn't be logged. */
   kvm: boolean;
-  /** Where QEMU is to log every access that its devices receive, or undefined. */
+  /** File in which QEMU logs every access to its devices, or undefined. */
   truthFile?: string | undefined;
-  /** The folder that the guest sees as /share, or undefined. */
+  /** The folder that is the guest's /share, or undefined. */
   shareDirectory?: string | undefined;
-  /** More words for the guest kernel's command line. */
+  /** Further words for the guest kernel's command line. */
   kernelParameters?: string | undefined;
   /** Gives the machine a root in its own memory (memory-root.ts) instead of the host's: it can suspend then. */
   suspendable?: boolean;
-  /** Run with `sh -c`. */
+  /** The command, run with `sh -c`. */
   command: string;
-  /** After this long the machine is ended. */
+  /** Time limit of the machine. */
   timeout_s: number;
-  /** Hears the command's output (standard output and error as one stream) as it comes. */
+  /** Gets the command's output (standard output and error as one stream) as it comes. */
   onOutput?: (chunk: Buffer) => void;
   /** Ends the machine early. */
   signal?: AbortSignal;
@@ -47,20 +47,20 @@ export interface LabRequest {
 export interface LabResult {
   /** The command's exit code. */
   exitCode: number;
-  /** What the guest's kernel printed on its console. */
+  /** The output of the guest's kernel on its console. */
   consoleLog: string;
   /** From QEMU's start to its end. */
   duration_ms: number;
 }
 
-/** What a kernel's console says when something is wrong with it. */
+/** Pattern of a kernel's complaints on its console. */
 export const kernelComplaint =
   /WARNING: (CPU|possible|inconsistent|suspicious|bad|Nested)|BUG:|Oops|general protection fault|Call Trace:|Kernel panic|INFO: (task .* blocked|trying to register)|soft lockup|rcu.*detected stall|UBSAN:|ODEBUG:|DEBUG_LOCKS_WARN_ON|turning off the locking correctness validator/;
 
 /** The machine gave no exit code: it crashed, took too long, or was ended. */
 export class LabError extends UserError {
   override readonly name = "LabError";
-  /** All that the guest's kernel printed. */
+  /** The whole output of the guest's kernel. */
   readonly consoleLog: string;
 
   constructor(message: string, consoleLog: string, options: { advice?: string } = {}) {
@@ -69,18 +69,18 @@ export class LabError extends UserError {
   }
 }
 
-/** So much of the console is shown: from a complaint on, or its end. */
+/** Lines of the console shown: from a complaint on, or the last ones. */
 const complaint_lines = 40;
 const consoleEnd_lines = 15;
 
-/** How much later than we a machine's own time limit ends it. */
+/** Additional time of the machine's own limit, compared with ours. */
 const orphanGrace_s = 30;
 
 /**
  * Boots a machine, runs the command, powers off.
  *
- * Throws UserError when QEMU can't be had, LabError when it fails, when the guest's kernel panics, and when the time is
- * over; what the console said is part of the advice.
+ * Throws UserError if QEMU isn't available; LabError if it fails, if the guest's kernel panics, and if the time is over. The
+ * advice has the console's output.
  */
 export async function runInLab(request: LabRequest): Promise<LabResult> {
   const qemu = findTool(qemuProgram);
@@ -125,7 +125,7 @@ export async function runInLab(request: LabRequest): Promise<LabResult> {
   }
 }
 
-/** The console's lines from the kernel's first complaint on, as many as tell what it is about; undefined when it has none. */
+/** Returns the console's lines from the kernel's first complaint on, as many as are needed; undefined if there is none. */
 export function complaintIn(consoleLog: string): string | undefined {
   const lines = consoleLog.trimEnd().split("\n");
   const first = lines.findIndex((line) => kernelComplaint.test(line));
@@ -136,7 +136,7 @@ function readIfThere(path: string): string {
   return existsSync(path) ? readFileSync(path, "utf8") : "";
 }
 
-/** What the guest's shell runs: the user's command with the project's own on its PATH. */
+/** Makes the script for the guest's shell: the user's command, with the project's on its PATH. */
 function guestScript(command: string): string {
   return `mkdir -p /run/lab/bin
 cat > /run/lab/bin/mmiostrider <<'END'
@@ -155,9 +155,9 @@ sh -c ${shellQuoted(command)}
 
 function qemuCommandLine(request: LabRequest, work: string): string[] {
   const share = request.shareDirectory ?? join(work, "empty");
-  // QEMU's options end at a comma
+  // a comma ends an option of QEMU's
   const file = (path: string) => path.replaceAll(",", ",,");
-  // On KVM, interrupt controllers in the kernel and eventfds take accesses that QEMU's devices never see.
+  // On KVM, interrupt controllers in the kernel and eventfds take accesses before QEMU's devices see them.
   const kvm = request.kvm && request.truthFile === undefined;
   return [
     ...["-machine", "q35"],
@@ -185,13 +185,13 @@ function qemuCommandLine(request: LabRequest, work: string): string[] {
 function kernelCommandLine(request: LabRequest): string {
   // an oops ends the machine at once, and -no-reboot QEMU with it
   const words = ["console=ttyS0", "loglevel=5", "panic=-1", "oops=panic", "net.ifnames=0", "rdinit=/init"];
-  // a kernel on KVM trusts the timer by itself; on a busy host the emulated one is too late for the check, and it panics
-  // likewise the TSC, which is the same on all of its CPUs: what takes it for unstable reads a clock that is a device, with
-  // thousands of lines in QEMU's log a second
+  // no_timer_check: on a busy host the emulated timer is too late for the kernel's check, and the kernel panics; on KVM it
+  // trusts the timer anyway. tsc=reliable: the TSC is the same on all CPUs; a kernel that takes it for unstable reads a
+  // clock that is a device, with thousands of lines a second in QEMU's log
   words.push("no_timer_check", "tsc=reliable");
-  // init brings the other CPUs up when the kernel has done with patching itself. QEMU 7.2, with a thread a CPU, can
-  // translate an instruction while another CPU changes it, and keep what it made of it for good: an endless breakpoint, or a
-  // call to nowhere
+  // init starts the other CPUs after the kernel has patched itself. With a thread a CPU, QEMU 7.2 can translate an
+  // instruction while another CPU changes it, and keep the wrong translation for good: an endless breakpoint, or a call to
+  // nowhere
   words.push("maxcpus=1");
   return [...words, ...(request.kernelParameters === undefined ? [] : [request.kernelParameters])].join(" ");
 }
@@ -204,14 +204,14 @@ interface QemuEnd {
 }
 
 /**
- * Runs QEMU to its end; ends it, and only it, when the time is over.
+ * Runs QEMU to its end; ends it, and only it, after the time limit.
  *
- * `timeout` around it does so even when this process is killed and can't.
+ * `timeout` around it does the same if this process is killed.
  */
 function runQemu(qemu: string, parameters: string[], request: LabRequest): Promise<QemuEnd> {
   return new Promise((done, failed) => {
     const limit = ["--signal=KILL", String(request.timeout_s + orphanGrace_s), qemu];
-    // a group of its own: Ctrl-C reaches us, and we end it. Standard input stays open: its end would close the port.
+    // its own process group: Ctrl-C reaches only us, and we end it. Standard input stays open: its end would close the port.
     const child: ChildProcess = spawn("timeout", [...limit, ...parameters], { stdio: "pipe", detached: true });
     let errors = "";
     let timedOut = false;

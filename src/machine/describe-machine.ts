@@ -1,4 +1,4 @@
-// Collects what the trace's header says about the machine, and finds what changes in it while recording.
+// Collects the facts about the machine for the trace's header, and finds their changes while recording.
 import { machine as architecture, cpus, hostname, release, version } from "node:os";
 import { producer } from "../base/version.js";
 import type { Hex, KernelModule, PciFunction, TraceHeader, TraceUpdate } from "../trace/header.js";
@@ -20,7 +20,7 @@ export interface HeaderFacts {
   fence: string | null;
 }
 
-/** The header of a trace that is being recorded now. */
+/** Makes the header of a trace that is being recorded now. */
 export function collectHeader(facts: HeaderFacts, sysfs: SysfsRoot = defaultSysfs): TraceHeader {
   const processors = cpus();
   return {
@@ -30,7 +30,7 @@ export function collectHeader(facts: HeaderFacts, sysfs: SysfsRoot = defaultSysf
     cpu: { model: processors[0]?.model ?? "", count: processors.length },
     clock: facts.clock,
     pciFunctions: readPciFunctions(sysfs),
-    // In a clean room no site is recorded; where modules lie isn't either.
+    // In a clean room neither sites nor modules' addresses are recorded.
     modules: facts.options.cleanRoom ? [] : readModules(sysfs),
     commandLine: facts.commandLine,
     options: facts.options,
@@ -38,14 +38,14 @@ export function collectHeader(facts: HeaderFacts, sysfs: SysfsRoot = defaultSysf
   };
 }
 
-/** Nanoseconds since 1970 by the wall clock; microseconds are as fine as it gets here. */
+/** Returns the nanoseconds since 1970 by the wall clock, with the precision of microseconds. */
 export function wallClock_ns(): bigint {
   return BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n;
 }
 
 /**
- * Reads the TSC (by `read`) and ties it to the wall clock's middle between before and after.
- * `tscFrequency_hz` comes from the kernel, as the status line tsc_khz.
+ * Reads the TSC (by `read`) and ties it to the middle of the wall clock's times before and after.
+ * The kernel gives `tscFrequency_hz`, in the status line tsc_khz.
  */
 export function clockPair(read: () => { tsc: bigint; tsc_khz: number }): TraceHeader["clock"] {
   const before_ns = wallClock_ns();
@@ -58,11 +58,11 @@ function hex(value: bigint): Hex {
   return `0x${value.toString(16)}`;
 }
 
-/** Remembers what the trace has been told about PCI functions and modules, and finds what is new. */
+/** Remembers the PCI functions and modules in the trace, and finds new ones. */
 export class MachineWatch {
   private readonly sysfs: SysfsRoot;
   private readonly functions = new Map<string, PciFunction>();
-  /** Modules that came, whose build ids sysfs hasn't shown yet: it does a moment after the module's record. */
+  /** Loaded modules without a build id: sysfs shows it a moment after the module's record. */
   private readonly unidentified = new Map<string, KernelModule>();
 
   constructor(functions: readonly PciFunction[], sysfs: SysfsRoot = defaultSysfs) {
@@ -70,12 +70,12 @@ export class MachineWatch {
     for (const found of functions) this.functions.set(found.address, found);
   }
 
-  /** Modules that came, as their records have them: everything but the build id. */
+  /** Adds loaded modules from their records, which have all but the build id. */
   addModules(modules: readonly KernelModule[]): void {
     for (const module of modules) this.unidentified.set(module.name, module);
   }
 
-  /** What there is to tell the trace now; undefined when nothing is new. */
+  /** Returns the update for the trace; undefined if nothing is new. */
   update(): TraceUpdate | undefined {
     const pciFunctions = this.changedFunctions();
     const modules = this.identifiedModules();
@@ -86,7 +86,7 @@ export class MachineWatch {
     };
   }
 
-  /** The functions that are new or have another driver than last said. */
+  /** Returns the functions that are new or have another driver than in the trace. */
   private changedFunctions(): PciFunction[] {
     const changed: PciFunction[] = [];
     for (const address of listPciFunctions(this.sysfs)) {

@@ -10,7 +10,7 @@ export interface Binding {
   driver: string;
 }
 
-/** Those of the functions that have a driver now. */
+/** Returns the bindings of those functions that have a driver now. */
 export function bindingsOf(addresses: readonly string[]): Binding[] {
   const bindings: Binding[] = [];
   for (const address of addresses) {
@@ -20,7 +20,7 @@ export function bindingsOf(addresses: readonly string[]): Binding[] {
   return bindings;
 }
 
-/** Unbinds all, or none: when one can't be, those before it are bound again. Throws UserError. */
+/** Unbinds all, or none: if one can't be unbound, those before it are bound again. Throws UserError. */
 export async function unbind(bindings: readonly Binding[]): Promise<void> {
   const done: Binding[] = [];
   for (const binding of bindings) {
@@ -34,7 +34,7 @@ export async function unbind(bindings: readonly Binding[]): Promise<void> {
   }
 }
 
-/** Binds one again; done when it already is. Throws UserError when the driver doesn't take it. */
+/** Binds one again; does nothing if it is bound. Throws UserError if the driver refuses it. */
 export async function bind(binding: Binding): Promise<void> {
   const folder = join(defaultSysfs, "bus/pci/drivers", binding.driver);
   if (boundDriver(binding.address) === binding.driver) return;

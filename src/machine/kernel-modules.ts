@@ -1,4 +1,4 @@
-// What sysfs says about the loaded kernel modules: text address and build id. Only reads.
+// Reads sysfs's facts about the loaded kernel modules: text address and build id. Only reads.
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { KernelModule } from "../trace/header.js";
@@ -6,36 +6,36 @@ import { readKernelFile } from "./kernel-files.js";
 import { buildIdSection, readBuildId } from "./module-file.js";
 import { defaultSysfs, type SysfsRoot } from "./pci.js";
 
-/** The kernel writes `-` in a module's name as `_`. */
+/** Returns a module's name as the kernel writes it: with `_` instead of `-`. */
 export function canonicalModuleName(name: string): string {
   return name.replaceAll("-", "_");
 }
 
-/** Whether loading was switched off until the next boot. */
+/** Returns true if loading was switched off until the next boot. */
 export function areModulesDisabled(): boolean {
   return readKernelFile("/proc/sys/kernel/modules_disabled")?.trim() === "1";
 }
 
-/** True while the module is loaded (or being loaded); built-in ones don't count. */
+/** Returns true if the module is loaded (or being loaded); built-in ones don't count. */
 export function isModuleLoaded(name: string, sysfs: SysfsRoot = defaultSysfs): boolean {
   return statSync(join(sysfs, "module", canonicalModuleName(name), "refcnt"), { throwIfNoEntry: false }) !== undefined;
 }
 
-/** The build id of a loaded module, hexadecimal, or null where it has none. */
+/** Returns the build id of a loaded module, hexadecimal, or null if it has none. */
 export function loadedBuildId(name: string, sysfs: SysfsRoot = defaultSysfs): string | null {
   return readBuildId(join(sysfs, "module", canonicalModuleName(name), "notes", buildIdSection));
 }
 
-/** How many users a loaded module has (-1: it is going), or undefined when it isn't loaded. */
+/** Returns the number of a loaded module's users (-1: it is going), or undefined if it isn't loaded. */
 export function moduleUseCount(name: string, sysfs: SysfsRoot = defaultSysfs): number | undefined {
   const count = readKernelFile(join(sysfs, "module", canonicalModuleName(name), "refcnt"));
   return count === undefined ? undefined : Number(count);
 }
 
 /**
- * A loaded module as the trace's header has it, or undefined when it isn't loaded or hides its addresses.
+ * Reads a loaded module for the trace's header; undefined if it isn't loaded or hides its addresses.
  *
- * `text_bytes` is the whole module's core size where sysfs doesn't say how long the text is; a MODULE record knows better.
+ * `text_bytes` is the whole module's core size if sysfs doesn't have the text's length; a MODULE record is more exact.
  */
 export function readModule(name: string, sysfs: SysfsRoot = defaultSysfs): KernelModule | undefined {
   const folder = join(sysfs, "module", canonicalModuleName(name));
@@ -53,7 +53,7 @@ export function readModule(name: string, sysfs: SysfsRoot = defaultSysfs): Kerne
   }
 }
 
-/** All loaded modules that show their text's address, sorted by address; none reaches into the next one. */
+/** Reads all loaded modules that show their text's address, sorted by address; they don't overlap. */
 export function readModules(sysfs: SysfsRoot = defaultSysfs): KernelModule[] {
   const modules = listModules(sysfs)
     .map((name) => readModule(name, sysfs))

@@ -1,4 +1,4 @@
-// The kernel's own words about lockdown and tracefs, as its sources print them, are understood.
+// The kernel's own texts about lockdown and tracefs, as its sources print them, are understood.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,7 +22,7 @@ test("the level is the one in brackets", () => {
   expect(lockdownLevel(join(folder, "none"))).toBeUndefined();
 });
 
-test("what is forbidden, and what is left, depends on the level", () => {
+test("the level decides what is forbidden and what is still possible", () => {
   expect([undefined, "none", "integrity", "confidentiality"].map((level) => isLockedDown(level as "none"))).toEqual([
     ...[false, false, true, true],
   ]);

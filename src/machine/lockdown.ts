@@ -1,22 +1,22 @@
-// How far the kernel is locked down (kernel_lockdown(7)), and what that takes from us. Secure Boot locks many distributions' kernels.
+// The kernel's lockdown level (kernel_lockdown(7)), and its consequences for us. Secure Boot locks many distributions' kernels.
 import { chosenWord, readKernelFile } from "./kernel-files.js";
 
 export type LockdownLevel = "none" | "integrity" | "confidentiality";
 
 const file = "/sys/kernel/security/lockdown";
 
-/** Undefined where the kernel has no lockdown, or doesn't show it. */
+/** Returns the lockdown level; undefined if the kernel has no lockdown, or doesn't show it. */
 export function lockdownLevel(path = file): LockdownLevel | undefined {
   const level = chosenWord(readKernelFile(path));
   return level === "none" || level === "integrity" || level === "confidentiality" ? level : undefined;
 }
 
-/** Whether it forbids anything. */
+/** Returns true if lockdown forbids anything. */
 export function isLockedDown(level = lockdownLevel()): boolean {
   return level === "integrity" || level === "confidentiality";
 }
 
-/** Why the core wasn't loaded, and what can be done instead; undefined where it isn't for lockdown. */
+/** Explains why the core wasn't loaded, and what can be done instead; undefined if lockdown isn't the reason. */
 export function lockdownAdvice(level = lockdownLevel()): string | undefined {
   if (!isLockedDown(level)) return undefined;
   const engine =

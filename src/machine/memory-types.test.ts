@@ -1,4 +1,4 @@
-// The list of memory types as kernels print it.
+// Kernels' lists of memory types are understood.
 import { expect, test } from "vitest";
 import { parseWriteCombining } from "./memory-types.js";
 

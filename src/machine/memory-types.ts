@@ -1,9 +1,9 @@
-// The kernel's list of the memory types that it gave to physical ranges, where debugfs is mounted.
+// Reads the kernel's list of the memory types of physical ranges, which is in debugfs.
 import type { AddressRange } from "../base/address-range.js";
 
 export const memoryTypeList = "/sys/kernel/debug/x86/pat_memtype_list";
 
-/** The write-combining ranges in the list: `PAT: [mem 0x…-0x…] write-combining`, the end not included. */
+/** Finds the write-combining ranges in the list: `PAT: [mem 0x…-0x…] write-combining`, without the end. */
 export function parseWriteCombining(text: string): AddressRange[] {
   const ranges: AddressRange[] = [];
   for (const match of text.matchAll(/\[mem (0x[0-9a-f]+)-(0x[0-9a-f]+)\] write-combining/g)) {

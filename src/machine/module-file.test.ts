@@ -1,4 +1,4 @@
-// A module's file is read right, and anything else is refused in one line: against what gcc and ld make.
+// Reads modules' files made by gcc and ld, and refuses anything else in one line.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +11,7 @@ import { parseModuleFile, readModuleFile } from "./module-file.js";
 let folder: string;
 let made: string;
 
-/** What modpost puts into a module, compiled and linked the way Kbuild does it. */
+/** The parts that modpost adds to a module, compiled and linked as Kbuild does. */
 const source = `
   #define INFO(name, text) static const char name[] __attribute__((used, section(".modinfo"))) = text
   INFO(license, "license=GPL");
@@ -63,7 +63,7 @@ describe("readModuleFile", () => {
         refused += 1;
       }
     }
-    // The section headers lie at the end, so nearly every cut loses them.
+    // The section headers are at the end, so nearly every cut loses them.
     expect(refused).toBeGreaterThan(whole.length * 0.9);
   });
 

@@ -1,4 +1,4 @@
-// Reads what a kernel module's file (.ko) says about itself: an ELF relocatable's .modinfo and build id. Loads nothing.
+// Reads a kernel module's file (.ko): an ELF relocatable's .modinfo and build id. Loads nothing.
 import { readFileSync } from "node:fs";
 import { latin1 } from "../base/bytes.js";
 import { FormatError, messageOf, UserError } from "../base/errors.js";
@@ -10,14 +10,14 @@ export const buildIdSection = ".note.gnu.build-id";
 
 export interface ModuleFile {
   name: string;
-  /** The kernel release that it was built for: the first word of its vermagic. */
+  /** Its kernel release: the first word of its vermagic. */
   release: string;
   vermagic: string;
-  /** Hexadecimal without 0x, or null when the file has none. */
+  /** Hexadecimal without 0x, or null if the file has none. */
   buildId: string | null;
 }
 
-/** Reads and checks a module's file. Throws UserError when it can't be read, FormatError when it isn't a module for x86-64. */
+/** Reads and checks a module's file. Throws UserError if it can't be read, FormatError if it isn't a module for x86-64. */
 export function readModuleFile(path: string): ModuleFile {
   let bytes: Uint8Array;
   try {
@@ -28,7 +28,7 @@ export function readModuleFile(path: string): ModuleFile {
   return parseModuleFile(bytes, path);
 }
 
-/** The same from bytes; `path` is only named in errors. */
+/** Does the same with bytes; `path` is only for errors. */
 export function parseModuleFile(bytes: Uint8Array, path: string): ModuleFile {
   const elf = openElf(bytes, path);
   const values = modinfo(elf);

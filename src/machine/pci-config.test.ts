@@ -1,4 +1,4 @@
-// What is read of a configuration space: real ones as QEMU's devices have them, and lists that are damaged or go in circles.
+// Reads of configuration spaces: real ones of QEMU's devices, and damaged or circular lists.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ function read(config: Uint8Array): Uint8Array | undefined {
   return readPciConfig(path);
 }
 
-/** A header that says there are capabilities, and bytes from 0x40 on; all others are 0xee, so that reading them shows. */
+/** Makes a header with capabilities, and bytes from 0x40 on; all others are 0xee, so that reading them is noticed. */
 function made(first: number, bytes: Record<number, number[]>, length = 256): Uint8Array {
   const config = new Uint8Array(Math.max(length, 256)).fill(0xee);
   config.fill(0, 0, 64);
@@ -29,7 +29,7 @@ function made(first: number, bytes: Record<number, number[]>, length = 256): Uin
 const msix = (next: number) => [0x11, next, 0x03, 0x00, 0x04, 0x20, 0, 0, 0x04, 0x30, 0, 0];
 const vendor = (next: number) => [0x09, next, 0x10, 1, 4, 0, 0, 0, 0, 0x10, 0, 0, 0, 0x08, 0, 0];
 
-describe("what is read", () => {
+describe("the part that is read", () => {
   test("is the header, MSI-X and vendor capabilities; nothing of other ones, and nothing between", () => {
     const config = made(0x40, { 64: msix(0x60), 96: [0x10, 0x82], 128: vendor(0) });
     const found = read(made(0x40, { 64: msix(0x60), 96: [0x10, 0x80], 128: vendor(0) }));
@@ -102,7 +102,7 @@ describe.skipIf(whyNot !== undefined)(`QEMU's devices${whyNot === undefined ? ""
         const layout = layoutFromConfig(whole, device.startsWith("virtio"), () => true);
         expect(layoutFromConfig(part, device.startsWith("virtio"), () => true)).toEqual(layout);
         placed += [...layout.values()].flat().length;
-        // What was read is what is there.
+        // The bytes read are the real ones.
         for (const [at, byte] of part.entries()) if (byte !== 0) expect(byte).toBe(whole[at]);
       }
     } finally {

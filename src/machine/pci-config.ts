@@ -1,28 +1,27 @@
-// Reads of a PCI function's configuration space what says where its registers are: the header and the capabilities of
-// that kind. Nothing else is read: a few devices don't bear reads of bytes that mean nothing, and nothing else is
-// anybody's business.
+// Reads the parts of a PCI function's configuration space that give the places of its registers: the header and some
+// capabilities. It reads nothing else: a few devices fail after reads of unused bytes, and the trace needs nothing else.
 import { closeSync, openSync, readSync } from "node:fs";
 
-/** PCI Local Bus Specification 3.0, sections 6.1 and 6.7; what lies above belongs to PCI Express. */
+/** PCI Local Bus Specification 3.0, sections 6.1 and 6.7; the space above belongs to PCI Express. */
 const configMax_bytes = 256;
 const header_bytes = 64;
 const statusOffset = 0x06;
 const statusHasCapabilities = 0x10;
 const headerTypeOffset = 0x0e;
 const firstCapability = 0x34;
-/** Of any capability: its identifier and where the next one is. */
+/** A capability's identifier and the offset of the next one. */
 const capabilityHead_bytes = 2;
-/** A list longer than this goes in circles. */
+/** A longer list must be a circle. */
 const capabilitiesMax = 48;
-/** Section 6.8.2: the MSI-X capability, which says in which BARs its table and its pending bits are. */
+/** Section 6.8.2: the MSI-X capability, with the BARs of its table and its pending bits. */
 const capabilityMsix = 0x11;
 const msix_bytes = 12;
-/** Appendix H: a vendor's own, with its length in the third byte; virtio's say where its structures are. */
+/** Appendix H: a vendor's capability, with its length in the third byte; virtio's give the places of its structures. */
 const capabilityVendor = 0x09;
 
 /**
- * The function's configuration space from the file at `path` (sysfs' `config`), 256 bytes at most: its header, and MSI-X and
- * vendor capabilities; what wasn't read is 0. Undefined where it can't be read (only root may read more than the header).
+ * Reads the function's configuration space from the file at `path` (sysfs's `config`), at most 256 bytes: its header, and MSI-X
+ * and vendor capabilities; bytes not read are 0. Undefined if it can't be read (only root may read more than the header).
  */
 export function readPciConfig(path: string): Uint8Array | undefined {
   let file: number;
@@ -51,7 +50,7 @@ export function readPciConfig(path: string): Uint8Array | undefined {
 }
 
 function readCapabilities(config: Uint8Array, read: (offset: number, length: number) => boolean): void {
-  // A function that is gone answers with all ones; a CardBus bridge has its list elsewhere.
+  // A removed function answers with all ones; a CardBus bridge has its list elsewhere.
   const headerType = config[headerTypeOffset]! & 0x7f;
   if ((config[statusOffset]! & statusHasCapabilities) === 0 || headerType > 1) return;
   let at = config[firstCapability]! & ~3;

@@ -1,4 +1,4 @@
-// What sysfs says about PCI functions: identity, BARs, driver. Only reads.
+// Reads sysfs's facts about PCI functions: identity, BARs, driver. Only reads.
 import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Bar, Hex, PciFunction } from "../trace/header.js";
@@ -8,11 +8,11 @@ import { readPciConfig } from "./pci-config.js";
 /** Resource flags, include/linux/ioport.h. */
 export const resourceFlag = { memory: 0x200n, romShadow: 0x2n } as const;
 
-/** `resource` has six BARs, then the expansion ROM; what follows (SR-IOV, bridge windows) isn't the function's own. */
+/** `resource` has six BARs, then the expansion ROM; the rest (SR-IOV, bridge windows) isn't the function's own. */
 const barsMax = 7;
 export const romIndex = 6;
 
-/** The root of sysfs, so that tests can read a copy. */
+/** The root of sysfs; tests read a copy. */
 export type SysfsRoot = string;
 export const defaultSysfs: SysfsRoot = "/sys";
 
@@ -20,19 +20,19 @@ function devicesFolder(sysfs: SysfsRoot): string {
   return join(sysfs, "bus/pci/devices");
 }
 
-/** The addresses of all PCI functions, sorted; none where there is no PCI bus. */
+/** Lists the addresses of all PCI functions, sorted; none without a PCI bus. */
 export function listPciFunctions(sysfs: SysfsRoot = defaultSysfs): string[] {
   const folder = devicesFolder(sysfs);
   return existsSync(folder) ? readdirSync(folder).sort() : [];
 }
 
-/** A number of sysfs (`0x8086`, `11`) as lower-case hexadecimal; 0x0 where the file isn't there. */
+/** Converts a number of sysfs (`0x8086`, `11`) to lower-case hexadecimal; 0x0 for a missing file. */
 function hexOf(text: string | undefined): Hex {
   const trimmed = text?.trim() ?? "";
   return `0x${BigInt(/^(?:0x[0-9a-f]+|\d+)$/i.test(trimmed) ? trimmed : "0").toString(16)}`;
 }
 
-/** The driver that a function is bound to, or null. */
+/** Returns the driver that a function is bound to, or null. */
 export function boundDriver(address: string, sysfs: SysfsRoot = defaultSysfs): string | null {
   try {
     return basename(readlinkSync(join(devicesFolder(sysfs), address, "driver")));
@@ -41,18 +41,18 @@ export function boundDriver(address: string, sysfs: SysfsRoot = defaultSysfs): s
   }
 }
 
-/** What the kernel matches drivers' aliases against: `pci:v00008086d0000100E…`; undefined when the function is gone. */
+/** Returns the text that the kernel compares with drivers' aliases: `pci:v00008086d0000100E…`; undefined for a missing function. */
 export function modaliasOf(address: string, sysfs: SysfsRoot = defaultSysfs): string | undefined {
   return readKernelFile(join(devicesFolder(sysfs), address, "modalias"))?.trim();
 }
 
-/** One function as the trace's header has it, or undefined when there is none of this address. */
+/** Reads a function for the trace's header; undefined if there is none at this address. */
 export function readPciFunction(address: string, sysfs: SysfsRoot = defaultSysfs): PciFunction | undefined {
   const folder = join(devicesFolder(sysfs), address);
   const read = (file: string) => readKernelFile(join(folder, file));
   const resource = read("resource");
   if (resource === undefined) return undefined;
-  // Reading the configuration space of a sleeping function would wake it.
+  // Reading a sleeping function's configuration space would wake it.
   const asleep = read("power/runtime_status")?.trim() === "suspended";
   const config = asleep ? undefined : readPciConfig(join(folder, "config"));
   return {
@@ -70,7 +70,7 @@ export function readPciFunction(address: string, sysfs: SysfsRoot = defaultSysfs
   };
 }
 
-/** The BARs in sysfs' `resource`: a line `FIRST LAST FLAGS` each, all zero when unused. */
+/** Parses the BARs in sysfs's `resource`: a line `FIRST LAST FLAGS` each, all zero if unused. */
 export function parseResource(text: string): Bar[] {
   const bars: Bar[] = [];
   for (const [index, line] of text.split("\n").slice(0, barsMax).entries()) {
@@ -88,14 +88,14 @@ function hex(value: bigint): Hex {
   return `0x${value.toString(16)}`;
 }
 
-/** All functions, in the order of their addresses. */
+/** Reads all functions, in the order of their addresses. */
 export function readPciFunctions(sysfs: SysfsRoot = defaultSysfs): PciFunction[] {
   return listPciFunctions(sysfs)
     .map((address) => readPciFunction(address, sysfs))
     .filter((found) => found !== undefined);
 }
 
-/** `00:04.0` or `0000:00:04.0` → the full form, in lower case; undefined when it is neither. */
+/** Converts `00:04.0` or `0000:00:04.0` to the full form, in lower case; undefined for other texts. */
 export function fullPciAddress(text: string): string | undefined {
   const match = /^(?:([0-9a-f]{4,8}):)?([0-9a-f]{2}:[01][0-9a-f]\.[0-7])$/.exec(text.toLowerCase());
   return match === null ? undefined : `${match[1] ?? "0000"}:${match[2]}`;

@@ -1,4 +1,4 @@
-// The kernel's tracefs: where it is, and mounting it for as long as we need it where nobody has.
+// The kernel's tracefs: its place, and mounting it for as long as we need it.
 import { UserError } from "../base/errors.js";
 import { runTool } from "../base/run-tool.js";
 import { readKernelFile } from "./kernel-files.js";
@@ -6,23 +6,23 @@ import { lockdownLevel } from "./lockdown.js";
 
 export const tracefs = "/sys/kernel/tracing";
 
-/** proc(5), /proc/pid/mounts: what, where, which kind. */
+/** Looks into proc(5), /proc/pid/mounts: device, place, kind. */
 export function isTracefsMounted(mounts = readKernelFile("/proc/self/mounts") ?? ""): boolean {
   return mounts.split("\n").some((line) => line.split(" ")[1] === tracefs && line.split(" ")[2] === "tracefs");
 }
 
-/** proc(5), /proc/filesystems: a name a line, behind a tab where it needs no disk. */
+/** Looks into proc(5), /proc/filesystems: a name a line, after a tab if it needs no disk. */
 export function hasTracefs(filesystems = readKernelFile("/proc/filesystems") ?? ""): boolean {
   return /\ttracefs$/m.test(filesystems);
 }
 
-/** Why tracefs can't be used at all, or undefined. */
+/** Returns the reason why tracefs can't be used at all, or undefined. */
 export function whyNoTracefs(level = lockdownLevel()): string | undefined {
   if (level === "confidentiality") return "this kernel is locked down (confidentiality), which closes tracefs";
   return hasTracefs() ? undefined : "this kernel has no tracefs";
 }
 
-/** Mounts tracefs unless it is. Returns whether it did, so that it can be undone. Throws UserError. */
+/** Mounts tracefs unless it is mounted. Returns true if it did, so that the caller can undo it. Throws UserError. */
 export async function mountTracefs(): Promise<boolean> {
   const why = whyNoTracefs();
   if (why !== undefined) {
@@ -39,7 +39,7 @@ export async function mountTracefs(): Promise<boolean> {
   });
 }
 
-/** Takes it away again; not when somebody else has begun to use it. */
+/** Unmounts tracefs, unless somebody else has begun to use it. */
 export async function unmountTracefs(): Promise<void> {
   await runTool("umount", [tracefs]);
 }

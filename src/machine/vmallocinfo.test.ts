@@ -1,4 +1,4 @@
-// Lines of /proc/vmallocinfo as kernels print them: with addresses, with hashes in their place, of device memory and of other kinds.
+// Kernels' lines of /proc/vmallocinfo: with addresses, with hashes instead, for device memory and for other kinds.
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parseVmallocinfo, virtualRanges } from "./vmallocinfo.js";

@@ -1,10 +1,10 @@
-// The kernel's list of the ranges that it has mapped into its own address space, /proc/vmallocinfo: those of device memory.
-// A line of one: `0xFIRST-0xEND BYTES CALLER phys=0xADDRESS ioremap`.
+// Reads the mappings of device memory in the kernel's address space from /proc/vmallocinfo. A line of one:
+// `0xFIRST-0xEND BYTES CALLER phys=0xADDRESS ioremap`.
 import { FormatError } from "../base/errors.js";
 import type { VirtualRange } from "../trace/virtual-range.js";
 
 const page_bytes = 4096n;
-/** Digits of a 64-bit address; older kernels print none in front of them. */
+/** Digits of a 64-bit address; older kernels print no 0x. */
 const hexadecimal = "(?:0x)?([0-9a-f]{1,16})";
 const lineShape = new RegExp(
   `^${hexadecimal}-${hexadecimal} +(\\d{1,20}) (.*?) ?phys=${hexadecimal} (?:.* )?ioremap\\b`,
@@ -12,18 +12,18 @@ const lineShape = new RegExp(
 
 /** A mapping of device memory in the kernel's address space, whole pages. */
 export interface KernelMapping {
-  /** The same text for the same mapping as long as it lives, hashed addresses or not. */
+  /** Text that identifies the mapping during its life, even with hashed addresses. */
   identity: string;
-  /** Physical, both included; without the guard page, which the kernel counts. */
+  /** Physical addresses, both included; without the guard page, which the kernel counts. */
   first: bigint;
   last: bigint;
-  /** Where the first byte lies in the kernel's address space; undefined where the kernel hides its addresses behind hashes. */
+  /** The first byte's address in the kernel's address space; undefined if the kernel hides addresses behind hashes. */
   virtual: bigint | undefined;
-  /** Who made it: `e1000_probe+0x1a2/0xf70 [e1000]`. */
+  /** The code that made it: `e1000_probe+0x1a2/0xf70 [e1000]`. */
   caller: string;
 }
 
-/** The mappings of device memory in the text of /proc/vmallocinfo; other lines are left alone. */
+/** Parses the mappings of device memory in the text of /proc/vmallocinfo; skips other lines. */
 export function parseVmallocinfo(text: string): KernelMapping[] {
   const mappings: KernelMapping[] = [];
   for (const line of text.split("\n")) {
@@ -51,8 +51,8 @@ export function parseVmallocinfo(text: string): KernelMapping[] {
 const copiedMax = 65_536;
 
 /**
- * The mappings in a copy of /proc/vmallocinfo by their virtual addresses, sorted, for logs that have only those. `name`: the copy's
- * file. Throws FormatError where there are none, or their addresses are hidden.
+ * Reads the mappings in a copy of /proc/vmallocinfo by their virtual addresses, sorted, for logs that have only those. `name`: the
+ * copy's file. Throws FormatError if there are none, or their addresses are hidden.
  */
 export function virtualRanges(text: string, name: string): VirtualRange[] {
   const mappings = parseVmallocinfo(text);
