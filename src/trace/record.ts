@@ -1,5 +1,7 @@
 // The ring record of core/record.h in TypeScript: offsets, kinds, flags, and functions to read and write one record.
 // test/record-layout.test.ts compares every number here with the C compiler's.
+import { assert } from "../base/assert.js";
+import { assertLayout } from "../base/struct-layout.js";
 
 /** `MMS_ABI_VERSION` */
 export const abiVersion = 2;
@@ -62,6 +64,12 @@ export const recordOffset = {
 } as const;
 /** `sizeof(struct mms_record)` */
 export const record_bytes = 64;
+assertLayout(
+  "mms_record",
+  recordOffset,
+  { sequence: 8, tsc: 8, address: 8, value: 16, site: 8, pid: 4, mapping: 4, cpu: 2, kind: 1, width: 1, flags: 4 },
+  record_bytes,
+);
 
 /** `struct mms_ring_head`: offsets in bytes. */
 export const ringHeadOffset = {
@@ -76,11 +84,19 @@ export const ringHeadOffset = {
 } as const;
 /** `sizeof(struct mms_ring_head)` */
 export const ringHead_bytes = 48;
+assertLayout(
+  "mms_ring_head",
+  ringHeadOffset,
+  { magic: 4, abiVersion: 4, recordBytes: 4, recordsMax: 4, written: 8, read: 8, lost: 8, escaped: 8 },
+  ringHead_bytes,
+);
 
 /** `MMS_TEXT_BYTES`: the part of a text that fits into one record. */
 export const text_bytes = 24;
 /** `MMS_VALUE_BYTES`: the part of an access that fits into one record. */
 export const value_bytes = 16;
+assert(text_bytes === recordOffset.site - recordOffset.address, "a text lies in address and value");
+assert(value_bytes === recordOffset.site - recordOffset.value, "a value's bytes end where the site begins");
 
 /** All fields of one record. Not for bulk paths. */
 export interface RingRecord {

@@ -1,5 +1,7 @@
 // The numbers of the trace file's format, and the header of every block. docs/trace-format.md has the same in words. Knows
 // nothing about the coding of columns (block-encoder.ts, block-decoder.ts).
+import { assert } from "../../base/assert.js";
+import { assertLayout } from "../../base/struct-layout.js";
 import { crc32 } from "./crc32.js";
 
 /** First bytes of a file: a non-ASCII byte, the name, and line ends that a text-mode copy would spoil. */
@@ -7,6 +9,7 @@ export const fileMagic = Uint8Array.of(0x8d, 0x4d, 0x4d, 0x54, 0x0d, 0x0a, 0x1a,
 export const formatVersion = 1;
 /** Magic, version, four bytes of zero. */
 export const fileHead_bytes = 16;
+assert(fileHead_bytes === fileMagic.length + 4 + 4, "the file's head is the sum of its fields");
 
 /** `MMSB` */
 export const blockMagic = 0x42534d4d;
@@ -24,6 +27,7 @@ export const BlockType = {
 /** Last bytes of a finished file: the index block's offset, and this. */
 export const trailerMagic = Uint8Array.of(0x4d, 0x4d, 0x54, 0x69, 0x6e, 0x64, 0x65, 0x78);
 export const trailer_bytes = 16;
+assert(trailer_bytes === 8 + trailerMagic.length, "the trailer is the sum of its fields");
 
 /** Most rows (accesses' parts) of a block. */
 export const blockRowsMax = 65_536;
@@ -56,14 +60,20 @@ export const Column = {
   state: 14,
 } as const;
 export const columnCount = 14;
+Object.values(Column).forEach((number, index) => {
+  assert(number === index + 1, "columns are numbered from 1, in their order");
+});
+assert(Object.keys(Column).length === columnCount, "every column is counted");
 
 /** Storage methods of a column. */
 export const Method = { raw: 0, deflate: 1 } as const;
 
 /** An events block's payload starts with tscFirst (8), six counts (4 each), then one entry a column. */
 export const eventsPrelude_bytes = 32;
+assert(eventsPrelude_bytes === 8 + 6 * 4, "the prelude is the sum of its fields");
 /** Number (1), method (1), zero (2), stored bytes (4), raw bytes (4). */
 export const columnEntry_bytes = 12;
+assert(columnEntry_bytes === 1 + 1 + 2 + 4 + 4, "a column's entry is the sum of its fields");
 
 /** Tags of a word's value: the meaning of the bytes that follow, plus their number. */
 export const ValueTag = { raw: 0, up: 32, down: 64 } as const;
@@ -96,8 +106,18 @@ const offset = {
   events: 36,
   tscMin: 40,
   tscMax: 48,
+  zero: 56,
   headerCrc: 60,
 } as const;
+assertLayout(
+  "block header",
+  offset,
+  {
+    ...{ magic: 4, type: 4, payloadBytes: 4, payloadCrc: 4, firstRecord: 8, firstEvent: 8, records: 4, events: 4 },
+    ...{ tscMin: 8, tscMax: 8, zero: 4, headerCrc: 4 },
+  },
+  blockHeader_bytes,
+);
 
 export function encodeBlockHeader(header: BlockHeader): Uint8Array {
   const bytes = new Uint8Array(blockHeader_bytes);
