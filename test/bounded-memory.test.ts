@@ -1,3 +1,4 @@
+// tier: quick
 // Commands that walk through a trace need as much memory for a large one as for a small one, and less than 200 MB: measured as the most
 // that the kernel ever saw them have.
 import { spawnSync } from "node:child_process";
@@ -8,6 +9,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { GpuMix, gpuHeader } from "../dev/bench/measure-gpu-mix.js";
 import { madeUpSummary } from "../dev/test-support/made-up-records.js";
 import { programFile } from "../dev/test-support/program.js";
+import { casesByTier } from "../dev/test-support/tiers.js";
 import { registersMax } from "../src/analysis/statistics/statistics.js";
 import { createTrace } from "../src/trace/node/create-trace.js";
 
@@ -56,22 +58,28 @@ function peak_bytes(parameters: string[]): number {
   return 1024 * Number(readFileSync(join(directory, "rss"), "utf8"));
 }
 
-const commands: [name: string, parameters: (trace: string, events: number) => string[]][] = [
-  ["report", (trace) => ["report", trace]],
-  ["report --fold", (trace) => ["report", "--fold", trace]],
-  ["stat", (trace) => ["stat", trace]],
-  ["stat --json", (trace) => ["stat", "--json", trace]],
-  ["grep", (trace) => ["grep", "-c", "BAR", trace]],
-  ["convert to CSV", (trace) => ["convert", "--to", "csv", trace, "/dev/null"]],
-  ["convert to JSON Lines", (trace) => ["convert", "--to", "jsonl", trace, "/dev/null"]],
-  ["convert to Perfetto's JSON", (trace) => ["convert", "--to", "perfetto", trace, "/dev/null"]],
-  ["convert to Parquet", (trace, events) => ["convert", trace, path(events, "parquet")]],
-  ["convert to a data set", (trace, events) => ["convert", "--partition", "cpu,op", trace, path(events, "set")]],
-  ["convert to mmiotrace's text", (trace, events) => ["convert", trace, path(events, "txt")]],
-  ["convert from mmiotrace's text", (_trace, events) => ["convert", path(events, "txt"), path(events, "again.mmt")]],
-  ["cut", (trace, events) => ["cut", "--from", "@1000", trace, "-o", path(events, "cut.mmt")]],
-  ["merge", (trace, events) => ["merge", trace, path(events, "cut.mmt"), "-o", path(events, "all.mmt")]],
-];
+type Command = [name: string, parameters: (trace: string, events: number) => string[]];
+
+const commands = casesByTier<Command>({
+  quick: [
+    ["report", (trace) => ["report", trace]],
+    ["stat", (trace) => ["stat", trace]],
+    ["convert to CSV", (trace) => ["convert", "--to", "csv", trace, "/dev/null"]],
+    ["convert to Parquet", (trace, events) => ["convert", trace, path(events, "parquet")]],
+    ["cut", (trace, events) => ["cut", "--from", "@1000", trace, "-o", path(events, "cut.mmt")]],
+  ],
+  rest: [
+    ["report --fold", (trace) => ["report", "--fold", trace]],
+    ["stat --json", (trace) => ["stat", "--json", trace]],
+    ["grep", (trace) => ["grep", "-c", "BAR", trace]],
+    ["convert to JSON Lines", (trace) => ["convert", "--to", "jsonl", trace, "/dev/null"]],
+    ["convert to Perfetto's JSON", (trace) => ["convert", "--to", "perfetto", trace, "/dev/null"]],
+    ["convert to a data set", (trace, events) => ["convert", "--partition", "cpu,op", trace, path(events, "set")]],
+    ["convert to mmiotrace's text", (trace, events) => ["convert", trace, path(events, "txt")]],
+    ["convert from mmiotrace's text", (_trace, events) => ["convert", path(events, "txt"), path(events, "again.mmt")]],
+    ["merge", (trace, events) => ["merge", trace, path(events, "cut.mmt"), "-o", path(events, "all.mmt")]],
+  ],
+});
 
 test("stat's table of registers is full", () => {
   const { stdout } = spawnSync(process.execPath, [programFile, "stat", "--json", path(full, "mmt")], {

@@ -1,3 +1,4 @@
+// tier: quick
 // The library and the trace's reader in Chromium, the compiled modules loaded as they are: the same events, columns and results as in
 // Node. The bundle that pages get is loaded, too.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";

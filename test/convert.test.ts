@@ -1,3 +1,4 @@
+// tier: quick
 // `convert` as a command: every format out, what it leaves behind where it fails, and the documented query of a data set, asked of
 // DuckDB and compared with `stat`.
 import { spawnSync } from "node:child_process";
@@ -11,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { madeUpHeader, madeUpRecords, madeUpSummary } from "../dev/test-support/made-up-records.js";
 import { programFile } from "../dev/test-support/program.js";
 import { testData } from "../dev/test-support/test-data.js";
+import { sampleByTier } from "../dev/test-support/tiers.js";
 import { projectDirectory } from "../src/base/paths.js";
 import { type ColumnKind, columns } from "../src/trace/export/event-rows.js";
 import { createTrace } from "../src/trace/node/create-trace.js";
@@ -33,7 +35,7 @@ beforeAll(async () => {
   const wall_ns = BigInt(Date.UTC(2026, 10, 23, 23, 59, 59)) * 1_000_000n;
   const clock = { ...madeUpHeader().clock, wall_ns: `0x${wall_ns.toString(16)}` as const };
   const writer = await createTrace(madeUp, madeUpHeader({ clock }));
-  await writer.append(madeUpRecords(200_000, 77));
+  await writer.append(madeUpRecords(sampleByTier({ quick: 60_000, all: 200_000 }), 77));
   await writer.close(madeUpSummary);
 });
 

@@ -1,3 +1,4 @@
+// tier: quick
 // The core's decoder against iced-x86: a sample of what `npm run check:decoder` does, and proof that it would notice.
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,6 +11,7 @@ import { DecoderComparison } from "../dev/core-proof/decoder-comparison.js";
 import { collectRows } from "../dev/core-proof/opcode-rows.js";
 import { renderOpcodeFiles } from "../dev/core-proof/opcode-table.js";
 import { shrinkMismatch } from "../dev/core-proof/shrink-mismatch.js";
+import { casesByTier } from "../dev/test-support/tiers.js";
 import { projectDirectory } from "../src/base/paths.js";
 import { prepareKernel } from "../src/lab/kernel-package.js";
 
@@ -64,12 +66,16 @@ test("the C library's code decodes as iced-x86 decodes it", () => {
   expect(outcome.valid).toBeGreaterThan(300_000);
 }, 60_000);
 
-test("a whole kernel's text decodes as iced-x86 decodes it", { timeout: 15 * 60_000 }, async () => {
-  const kernel = await prepareKernel("debian:6.1", (line) => process.stderr.write(`${line}\n`));
-  const outcome = runComparisonJob({ kind: "files", files: [kernel.imagePath] });
-  expect(outcome.mismatches.map((found) => ({ ...found, bytes: hex(found.bytes) }))).toEqual([]);
-  expect(outcome.valid).toBeGreaterThan(3_000_000);
-});
+test.each(casesByTier({ quick: [], rest: ["debian:6.1"] }))(
+  "the whole text of %s decodes as iced-x86 decodes it",
+  { timeout: 15 * 60_000 },
+  async (name) => {
+    const kernel = await prepareKernel(name, (line) => process.stderr.write(`${line}\n`));
+    const outcome = runComparisonJob({ kind: "files", files: [kernel.imagePath] });
+    expect(outcome.mismatches.map((found) => ({ ...found, bytes: hex(found.bytes) }))).toEqual([]);
+    expect(outcome.valid).toBeGreaterThan(3_000_000);
+  },
+);
 
 test("an instruction needs all of its bytes, and none of those behind it", () => {
   const count = 50_000;

@@ -1,3 +1,4 @@
+// tier: quick
 // The emulator against the CPU: a sample of `npm run check:emulator`, and whether it would notice mistakes.
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

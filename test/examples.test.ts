@@ -1,3 +1,4 @@
+// tier: quick
 // The examples, run as a user runs them: compiled, importing "mmiostrider". Held against the kernel's own text.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,3 +1,4 @@
+// tier: quick
 // Output is there whole or not at all, whatever stands at its place: each command that writes a file, and a real FIFO, link, device,
 // socket, folder, full disk and signal. Child processes of the compiled program.
 import { spawn, spawnSync } from "node:child_process";

@@ -1,3 +1,4 @@
+// tier: quick
 // docs/instructions.md says what the code does now, and leaves no form of Debian's kernels to its fate.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

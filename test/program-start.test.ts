@@ -1,3 +1,4 @@
+// tier: quick
 // How the program starts: with V8's code of its functions where that belongs to it, and without it everywhere else.
 import { spawnSync } from "node:child_process";
 import {

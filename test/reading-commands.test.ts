@@ -1,3 +1,4 @@
+// tier: quick
 // report, stat, diff, grep, cut, merge, completion and manual as commands: child processes of the compiled program.
 import { type SpawnSyncOptions, spawn, spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";

@@ -1,3 +1,4 @@
+// tier: quick
 // What the C compiler says about core/record.h, compared with src/trace/record.ts: sizes, offsets, constants.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

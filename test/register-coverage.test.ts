@@ -1,3 +1,4 @@
+// tier: quick
 // The built-in register databases against what stock drivers do: every access that QEMU logs while they find their
 // devices and use them has a name, whichever register it is to.
 import { spawnSync } from "node:child_process";

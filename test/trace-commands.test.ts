@@ -1,3 +1,4 @@
+// tier: quick
 // report and verify as commands, and a disk that really is full: child processes of the compiled program.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";

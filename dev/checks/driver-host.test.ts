@@ -1,3 +1,4 @@
+// tier: quick
 // The judges of picture and sound must notice mistakes: they get the right data, and the same with one mistake.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,3 +1,4 @@
+// tier: quick
 // The table's rows: new kernel messages, and a machine that died.
 import { expect, test } from "vitest";
 import type { Boot, Run } from "./driver-boot.js";

@@ -1,3 +1,4 @@
+// tier: quick
 // Finding code in files: against readelf, against a real boot image, and with files that are broken.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";

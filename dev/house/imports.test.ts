@@ -1,3 +1,4 @@
+// tier: quick
 // The imports of the project obey the rules, and the rules find an import that doesn't.
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,3 +1,4 @@
+// tier: quick
 // The library as other programs see it, held against what we did not write: the kernel's own text, QEMU's log, and against itself.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,3 +1,4 @@
+// tier: quick
 // Joined ranges hold the same addresses in fewer ranges, both of bigints and of numbers.
 import { expect, test } from "vitest";
 import { type AddressRange, formatRange, joinRanges, rangesOverlap } from "./address-range.js";

@@ -1,3 +1,4 @@
+// tier: quick
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { concatBytes, findLatin1, isLatin1, latin1, latin1Bytes, startsWithLatin1, utf8Bytes } from "./bytes.js";

@@ -1,3 +1,4 @@
+// tier: quick
 // assertLayout: fields that touch each other pass; a hole, an overlap, a field out of line and a wrong length don't.
 import { expect, test } from "vitest";
 import { assertLayout } from "./struct-layout.js";

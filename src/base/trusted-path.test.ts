@@ -1,3 +1,4 @@
+// tier: quick
 // Files that root runs or loads must belong to root, and nobody else may be able to change them or any folder above them. Tried with
 // real files, owners and modes; only root can give files to other owners.
 import {

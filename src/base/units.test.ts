@@ -1,3 +1,4 @@
+// tier: quick
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { bytesText, countText, durationText, secondsText } from "./units.js";

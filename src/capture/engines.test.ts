@@ -1,3 +1,4 @@
+// tier: quick
 // Every engine is declared as a whole, what it doesn't offer is refused, and nothing outside the engines' folders knows their names.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

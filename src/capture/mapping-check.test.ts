@@ -1,3 +1,4 @@
+// tier: quick
 // No mapping without a decoy goes unnoticed, and none is reported that isn't one.
 import { describe, expect, test } from "vitest";
 import { parseVmallocinfo } from "../machine/vmallocinfo.js";

@@ -1,3 +1,4 @@
+// tier: quick
 // What the user asks for becomes the right addresses: on a copy of a sysfs tree as two real kernels show it.
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,3 +1,4 @@
+// tier: quick
 // ELF files are read as readelf reads them; cut and damaged ones are a FormatError that names section and place, and nothing worse.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

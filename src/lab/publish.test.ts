@@ -1,3 +1,4 @@
+// tier: quick
 // Folders that are whole or don't exist.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

@@ -1,3 +1,4 @@
+// tier: quick
 // Words are split as the shell itself splits them.
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";

@@ -1,3 +1,4 @@
+// tier: quick
 // The kernel's own texts about lockdown and tracefs, as its sources print them, are understood.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,3 +1,4 @@
+// tier: quick
 // Kernels' lists of memory types are understood.
 import { expect, test } from "vitest";
 import { parseWriteCombining } from "./memory-types.js";

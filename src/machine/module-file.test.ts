@@ -1,3 +1,4 @@
+// tier: quick
 // Reads modules' files made by gcc and ld, and refuses anything else in one line.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

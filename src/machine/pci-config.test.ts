@@ -1,3 +1,4 @@
+// tier: quick
 // Reads of configuration spaces: real ones of QEMU's devices, and damaged or circular lists.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,3 +1,4 @@
+// tier: quick
 // Kernels' lines of /proc/vmallocinfo: with addresses, with hashes instead, for device memory and for other kinds.
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";

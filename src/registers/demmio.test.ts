@@ -1,3 +1,4 @@
+// tier: quick
 // envytools' demmio and we decode the same mmiotrace log with the same database: both give the same names of registers,
 // the same fields and values, for GPUs of all generations. Some of demmio's answers are kept for machines without it.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";

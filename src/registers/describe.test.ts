@@ -1,3 +1,4 @@
+// tier: quick
 // Values in words: every type, partial accesses, unknown bits, limits.
 import { describe, expect, it } from "vitest";
 import { databaseOf, temporaryFolder } from "../../dev/test-support/made-up-files.js";

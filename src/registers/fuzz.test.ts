@@ -1,3 +1,4 @@
+// tier: quick
 // Damaged and hostile register databases: each fault is a FormatError with a line or a byte's offset, or a warning; never
 // anything else, and in bounded time and memory. parser.test.ts has the faults one by one.
 import { mkdirSync, writeFileSync } from "node:fs";

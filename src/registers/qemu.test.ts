@@ -1,3 +1,4 @@
+// tier: quick
 // The built-in databases against devices that others built: reads registers of QEMU's devices whose values their
 // specifications or QEMU's documentation fix. The function's own PCI numbers choose the database.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

@@ -1,3 +1,4 @@
+// tier: quick
 // envytools' own database, 130 files: all of it loads, and its faults are its own, which is shown without our parser.
 // Names are compared with its XML, read by eye, and with a search through every copy of every element.
 import { spawnSync } from "node:child_process";

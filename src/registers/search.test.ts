@@ -1,3 +1,4 @@
+// tier: quick
 // Names by address: arrays, stripes, groups, copies, first match; compared with a search through every copy.
 import { describe, expect, it } from "vitest";
 import { databaseOf, temporaryFolder } from "../../dev/test-support/made-up-files.js";

@@ -1,3 +1,4 @@
+// tier: quick
 // The variants on which items exist: ranges, inheritance, choice.
 import { describe, expect, it } from "vitest";
 import { databaseOf, temporaryFolder } from "../../dev/test-support/made-up-files.js";

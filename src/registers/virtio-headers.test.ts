@@ -1,3 +1,4 @@
+// tier: quick
 // virtio-pci.xml against the kernel's C headers for user programs: each field's offset and size, according to the
 // compiler.
 import { spawnSync } from "node:child_process";

@@ -1,3 +1,4 @@
+// tier: quick
 // Events turned back into records are the same events again.
 import { expect, test } from "vitest";
 import { madeUpRecords } from "../../dev/test-support/made-up-records.js";

@@ -1,3 +1,4 @@
+// tier: quick
 import { describe, expect, test } from "vitest";
 import { madeUpHeader, RecordList } from "../../dev/test-support/made-up-records.js";
 import { eventsOfOtherRecords } from "./file/block-events.js";

@@ -1,3 +1,4 @@
+// tier: check
 // On a kernel that checks itself (src/lab/debug-kernel.ts): what works elsewhere works here, and the kernel has nothing to say about
 // us: not KASAN, not lockdep, not RCU, not those who look for sleepers in atomic contexts. Run by `npm run check:debug-kernel`.
 import { existsSync, readFileSync } from "node:fs";

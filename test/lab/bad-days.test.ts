@@ -1,11 +1,12 @@
+// tier: quick
 // What else may happen to a machine while a driver is recorded: CPUs that come and go, a probe that fails, the recorder killed for
-// memory, a reader that is too slow, noise in the device's commands, other tracers on the same functions. All in one machine; after
+// memory, a reader that is too slow, noise in the device's commands, other tracers on the same functions. All in one machine for each kernel; after
 // each the machine works, the trace reads, and its counts are those of QEMU's log.
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { beforeAll, describe, expect, test } from "vitest";
-import { type CaseOutcome, runCases } from "../../dev/test-support/lab/guest-cases.js";
-import { labKernel, sharedDirectory } from "../../dev/test-support/lab/in-lab.js";
+import { beforeAll, describe, expect } from "vitest";
+import { caseTests } from "../../dev/test-support/lab/guest-cases.js";
+import { bothKernels, sharedDirectory } from "../../dev/test-support/lab/in-lab.js";
 import {
   accessesBefore,
   expectIdentical,
@@ -17,9 +18,10 @@ import {
 import type { VerifyOptions } from "../../src/analysis/verify/verify-result.js";
 import { projectDirectory } from "../../src/base/paths.js";
 
-const share = sharedDirectory();
-const truthFile = join(share, "truth.log");
 const region = "e1000-mmio";
+
+/** The cases of the quick tier. */
+const quick = ["second-recorder"];
 
 const cases: Record<string, string> = {
   hotplug: `
@@ -145,45 +147,50 @@ modprobe -r e1000
 rmmod mmiostrider`,
 };
 
-describe("a driver is recorded while", () => {
-  let outcomes: Map<string, CaseOutcome>;
-
-  beforeAll(async () => {
-    await labKernel();
+describe.each(bothKernels)("on %s, a driver is recorded while", (kernel) => {
+  const share = sharedDirectory();
+  const truthFile = join(share, "truth.log");
+  beforeAll(() => {
     const source = join(projectDirectory, "test/lab/command-fuzz.c");
     execFileSync("gcc", ["-Wall", "-Wextra", "-Werror", "-O2", "-static", "-o", join(share, "command-fuzz"), source]);
-    const qemu = "-netdev user,id=n0 -device e1000,netdev=n0";
-    outcomes = await runCases(cases, { share, qemu, truth: truthFile, timeout_s: 590 });
+  });
+  const caseTest = caseTests(cases, {
+    kernel,
+    share,
+    qemu: "-netdev user,id=n0 -device e1000,netdev=n0",
+    truth: truthFile,
+    quick,
+    timeout_s: 590,
   });
 
   const expectSame = (name: string, accessesMin: number, options: VerifyOptions = {}) =>
     expectIdentical(join(share, name), truthFile, accessesMin, options);
 
-  test("CPUs go and come", async () => {
-    const outcome = outcomes.get("hotplug")!;
+  caseTest("hotplug", "CPUs go and come", async (outcome) => {
     expect(outcome.stdout, outcome.stderr).toBe("ended with 0\n0-1\n");
     await expectSame("hotplug.mmt", 12_000);
   });
 
-  test("all tasks are frozen", async () => {
-    const outcome = outcomes.get("frozen")!;
+  caseTest("frozen", "all tasks are frozen", async (outcome) => {
     expect(outcome.stdout, outcome.stderr).toMatch(/^ended with 0\n[1-9]\n$/);
     await expectSame("frozen.mmt", 12_000);
   });
 
-  test("its probe fails: what it did until then is in the trace, and nothing is left", async () => {
-    const outcome = outcomes.get("probe-fails")!;
-    expect(outcome.stdout, outcome.stderr).toBe("0\nended with 0\n");
-    expect(outcome.left).toEqual([]);
-    await expectSame("probe.mmt", 1);
-    const { events } = await readTrace(join(share, "probe.mmt"));
-    const count = (kind: string) => events.filter((event) => event.kind === kind).length;
-    expect(count("map")).toBeGreaterThan(0);
-    expect(count("unmap")).toBe(count("map"));
-  });
+  caseTest(
+    "probe-fails",
+    "its probe fails: what it did until then is in the trace, and nothing is left",
+    async (outcome) => {
+      expect(outcome.stdout, outcome.stderr).toBe("0\nended with 0\n");
+      expect(outcome.left).toEqual([]);
+      await expectSame("probe.mmt", 1);
+      const { events } = await readTrace(join(share, "probe.mmt"));
+      const count = (kind: string) => events.filter((event) => event.kind === kind).length;
+      expect(count("map")).toBeGreaterThan(0);
+      expect(count("unmap")).toBe(count("map"));
+    },
+  );
 
-  test("the recorder is killed for its memory", async () => {
-    const outcome = outcomes.get("out-of-memory")!;
+  caseTest("out-of-memory", "the recorder is killed for its memory", async (outcome) => {
     expect(outcome.stdout, outcome.stderr).toBe("ended with 137\nstate idle\n");
     expect(outcome.left).toEqual([]);
     await expectSame("memory.mmt", 10_000, { cut: true });
@@ -192,49 +199,52 @@ describe("a driver is recorded while", () => {
     expect(events.filter(isAccess).length).toBeGreaterThanOrEqual(accessesBefore(truth, "m"));
   });
 
-  test("a second recorder tries to", async () => {
-    const outcome = outcomes.get("second-recorder")!;
+  caseTest("second-recorder", "a second recorder tries to", async (outcome) => {
     const refused = "another recording is running\n";
     expect(outcome.stdout, outcome.stderr).toBe(`${refused}${refused}ended with 0\n`);
     expect(outcome.left).toEqual([]);
     await expectSame("first.mmt", 12_000);
   });
 
-  test("somebody tries to unload the core: not while there is a recorder, nor while decoys live", async () => {
-    const outcome = outcomes.get("unload-refused")!;
-    expect(outcome.stdout.split("\n").slice(0, -1)).toEqual([
-      "refused: recorder",
-      "ended with 0",
-      "state idle",
-      "mappings 1",
-      ...["refused: decoys", "refused: decoys", "refused: decoys"],
-      "refused: both",
-      "ended with 0",
-      "no core",
-    ]);
-    expect(outcome.left).toEqual([]);
-    await expectSame("decoys.mmt", 12_000);
-    await expectSame("decoys-again.mmt", 10);
-  });
+  caseTest(
+    "unload-refused",
+    "somebody tries to unload the core: not while there is a recorder, nor while decoys live",
+    async (outcome) => {
+      expect(outcome.stdout.split("\n").slice(0, -1)).toEqual([
+        "refused: recorder",
+        "ended with 0",
+        "state idle",
+        "mappings 1",
+        ...["refused: decoys", "refused: decoys", "refused: decoys"],
+        "refused: both",
+        "ended with 0",
+        "no core",
+      ]);
+      expect(outcome.left).toEqual([]);
+      await expectSame("decoys.mmt", 12_000);
+      await expectSame("decoys-again.mmt", 10);
+    },
+  );
 
-  test("nobody reads the trace: records are lost and counted, and the driver isn't stalled", async () => {
-    const outcome = outcomes.get("slow-reader")!;
-    expect(outcome.stdout, outcome.stderr).toBe("incomplete:  records were lost\nnot stalled\n");
-    const { header, events, summary } = await readTrace(join(share, "slow.mmt"));
-    const truth = truthSince(truthFile, header.fence, region);
-    expect(walkAlong(events, truth)).toBe(accessesBefore(truth, "s"));
-    expect(events.filter(isAccess).length + summary!.lost).toBe(accessesBefore(truth, "s"));
-    expect(summary!.lost).toBeGreaterThan(0);
-  });
+  caseTest(
+    "slow-reader",
+    "nobody reads the trace: records are lost and counted, and the driver isn't stalled",
+    async (outcome) => {
+      expect(outcome.stdout, outcome.stderr).toBe("incomplete:  records were lost\nnot stalled\n");
+      const { header, events, summary } = await readTrace(join(share, "slow.mmt"));
+      const truth = truthSince(truthFile, header.fence, region);
+      expect(walkAlong(events, truth)).toBe(accessesBefore(truth, "s"));
+      expect(events.filter(isAccess).length + summary!.lost).toBe(accessesBefore(truth, "s"));
+      expect(summary!.lost).toBeGreaterThan(0);
+    },
+  );
 
-  test("somebody sends noise to the core", async () => {
-    const outcome = outcomes.get("noise")!;
+  caseTest("noise", "somebody sends noise to the core", async (outcome) => {
     expect(outcome.stdout, outcome.stderr).toBe("lengths as documented\nno core\nended with 0\nnobody can't\n");
     await expectSame("noise.mmt", 12_000);
   });
 
-  test("ftrace and kprobes are on the same functions", async () => {
-    const outcome = outcomes.get("other-tracers")!;
+  caseTest("other-tracers", "ftrace and kprobes are on the same functions", async (outcome) => {
     expect(outcome.stdout, outcome.stderr).toBe("ended with 0\nsaw mms_read:\nsaw mms_read_back:\nsaw e1000_\n");
     await expectSame("tracers.mmt", 10_000);
   });

@@ -1,3 +1,4 @@
+// tier: all
 // A driver's genuine bugs stay visible: the kernel reports them as it would without us, at the driver's own instruction, and
 // goes on; so does the recording.
 import { expect, test } from "vitest";

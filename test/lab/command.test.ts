@@ -1,3 +1,4 @@
+// tier: quick
 // `mmiostrider lab` as a user meets it: wrong input, no network, Ctrl-C. Each ends with one clear line and its exit code.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -5,6 +6,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { labKernel, temporaryDirectory } from "../../dev/test-support/lab/in-lab.js";
 import { programFile } from "../../dev/test-support/program.js";
+import { casesByTier } from "../../dev/test-support/tiers.js";
 
 function lab(parameters: string[], environment: Record<string, string> = {}) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [programFile, "lab", ...parameters], {
@@ -81,21 +83,24 @@ test("the exit code and the output are the command's; its console is kept", asyn
   expect(readFileSync(log, "utf8")).toContain("Run /init as init process");
 });
 
-test.each(["SIGINT", "SIGTERM"] as const)("%s ends the machine", async (signal) => {
-  await labKernel();
-  const share = temporaryDirectory();
-  const child = spawn(process.execPath, [programFile, "lab", "--share", share, "--", "echo > began; sleep 1000"], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let errors = "";
-  child.stderr.on("data", (chunk: Buffer) => {
-    errors += chunk.toString();
-  });
-  const ended = new Promise<number | null>((done) => child.on("close", done));
-  while (!existsSync(join(share, "began")) && child.exitCode === null) {
-    await new Promise((done) => setTimeout(done, 100));
-  }
-  child.kill(signal);
-  expect(await ended).toBe(1);
-  expect(errors).toContain("mmiostrider: the lab was interrupted\n");
-});
+test.each(casesByTier<NodeJS.Signals>({ quick: ["SIGTERM"], rest: ["SIGINT"] }))(
+  "%s ends the machine",
+  async (signal) => {
+    await labKernel();
+    const share = temporaryDirectory();
+    const child = spawn(process.execPath, [programFile, "lab", "--share", share, "--", "echo > began; sleep 1000"], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let errors = "";
+    child.stderr.on("data", (chunk: Buffer) => {
+      errors += chunk.toString();
+    });
+    const ended = new Promise<number | null>((done) => child.on("close", done));
+    while (!existsSync(join(share, "began")) && child.exitCode === null) {
+      await new Promise((done) => setTimeout(done, 100));
+    }
+    child.kill(signal);
+    expect(await ended).toBe(1);
+    expect(errors).toContain("mmiostrider: the lab was interrupted\n");
+  },
+);

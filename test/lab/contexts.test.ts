@@ -1,16 +1,22 @@
+// tier: quick
 // Accesses from every context: process, interrupts, timers, NMIs, all CPUs at once, to the same registers. The module counts in
 // the device's memory whether any was lost or done twice; QEMU's log tells what edu's registers received, in which order.
 import { test } from "vitest";
 import { recordGroups } from "../../dev/test-support/lab/access-module.js";
 import { expectEveryContext } from "../../dev/test-support/lab/every-context.js";
 import { expectQuietKernel } from "../../dev/test-support/lab/in-lab.js";
+import { casesByTier } from "../../dev/test-support/tiers.js";
 
-test.each([
-  ["debian:6.1", 2],
-  ["debian:6.12", 2],
-  ["debian:6.1-rt", 2],
-  ["debian:6.12", 4],
-] as [string, number][])("every context on %s with %i CPUs", async (kernel, cpus) => {
+test.each(
+  casesByTier<[string, number]>({
+    quick: [["debian:6.1", 2]],
+    rest: [
+      ["debian:6.12", 2],
+      ["debian:6.1-rt", 2],
+      ["debian:6.12", 4],
+    ],
+  }),
+)("every context on %s with %i CPUs", async (kernel, cpus) => {
   const { trace, truthFile, consoleLog } = await recordGroups(["contexts", "nmi", "interrupted"], {
     kernel,
     cpus,

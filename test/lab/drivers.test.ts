@@ -1,3 +1,4 @@
+// tier: quick
 // The bar: stock drivers recorded from load to unload, on two CPUs, compared access by access with QEMU's own log.
 import { closeSync, ftruncateSync, openSync } from "node:fs";
 import { join } from "node:path";
@@ -14,6 +15,7 @@ import {
   temporaryDirectory,
   truthAccesses,
 } from "../../dev/test-support/lab/in-lab.js";
+import { casesByTier } from "../../dev/test-support/tiers.js";
 import { verify } from "../../src/analysis/verify/verify.js";
 import { openTrace, withFileSource } from "../../src/trace/node/file-source.js";
 
@@ -70,15 +72,22 @@ const e1000Often: Case = {
 };
 
 // recorded one after the other
-test.each([
-  {
-    kernel: "debian:6.1",
-    drivers: "e1000, e1000e, nvme, and e1000 loaded 20 times",
-    cases: [e1000, e1000e, nvme, e1000Often],
-  },
-  { kernel: "debian:6.12", drivers: "e1000", cases: [e1000] },
-  { kernel: "debian:6.1-rt", drivers: "e1000", cases: [e1000] },
-])("$drivers on $kernel: the trace is the truth", async ({ kernel, cases }) => {
+test.each(
+  casesByTier({
+    quick: [
+      { kernel: "debian:6.1", drivers: "e1000e", cases: [e1000e] },
+      { kernel: "debian:6.12", drivers: "e1000 and nvme", cases: [e1000, nvme] },
+    ],
+    rest: [
+      {
+        kernel: "debian:6.1",
+        drivers: "e1000, e1000e, nvme, and e1000 loaded 20 times",
+        cases: [e1000, e1000e, nvme, e1000Often],
+      },
+      { kernel: "debian:6.1-rt", drivers: "e1000", cases: [e1000] },
+    ],
+  }),
+)("$drivers on $kernel: the trace is the truth", async ({ kernel, cases }) => {
   const { share, truthFile } = await record(kernel, cases);
   const inTraces = new Map<string, number>();
   for (const [index, wanted] of cases.entries()) {
@@ -95,8 +104,17 @@ test.each([
 });
 
 // a sample of `npm run check:drivers`, which has the other drivers, kernels and numbers of CPUs
-test("a disk and a keyboard on USB, a RAID controller and a sound card in one machine: the traces are the truth", async () => {
-  const sample = ["xhci_pci", "megaraid_sas", "snd-hda-intel"];
+test.each(
+  casesByTier({
+    quick: [],
+    rest: [
+      {
+        devices: "a disk and a keyboard on USB, a RAID controller and a sound card",
+        sample: ["xhci_pci", "megaraid_sas", "snd-hda-intel"],
+      },
+    ],
+  }),
+)("$devices in one machine: the traces are the truth", async ({ sample }) => {
   const placed = placeCases(driverCases.filter(({ name }) => sample.includes(name)));
   expect(placed.length).toBe(sample.length);
   const script = machineScript(placed, { emulate: true, mmiotrace: false });

@@ -1,3 +1,4 @@
+// tier: all
 // A recording that is read while it goes on: through a pipe, and by followers of the file. Whoever reads too slowly, or stops
 // reading, costs records that are counted, never the driver's time. All in one machine; QEMU's log decides.
 import { readFileSync } from "node:fs";

@@ -1,3 +1,4 @@
+// tier: all
 // Live patching beside us: a driver's function is replaced while the driver is recorded, and put back. The accesses of the
 // replacement are in the trace like any others; the driver, its patch and the core can be unloaded.
 import { join } from "node:path";

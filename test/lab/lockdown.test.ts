@@ -1,3 +1,4 @@
+// tier: all
 // A kernel that is locked down, as Secure Boot does: what it forbids is said plainly, and what it leaves is used. Each level in a
 // machine of its own; the kernel is the judge of what is forbidden.
 import { join } from "node:path";

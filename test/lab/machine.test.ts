@@ -1,19 +1,20 @@
+// tier: quick
 // The lab's machine: what goes in, what comes out, and that it ends.
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import {
+  bothKernels,
   expectQuietKernel,
+  failureInLab,
   inLab,
-  type LabOptions,
   labKernel,
-  patience,
   succeedInLab,
   temporaryDirectory,
   truthAccesses,
 } from "../../dev/test-support/lab/in-lab.js";
+import { casesByTier } from "../../dev/test-support/tiers.js";
 import { projectDirectory } from "../../src/base/paths.js";
 import { prepareKernel } from "../../src/lab/kernel-package.js";
 import { LabError } from "../../src/lab/virtual-machine.js";
@@ -25,10 +26,6 @@ test("output and exit code come through, and nothing else", async () => {
   expectQuietKernel(consoleLog);
 });
 
-test("a command that a signal ends has the shell's code for it", async () => {
-  expect((await inLab("kill -9 $$")).exitCode).toBe(137);
-});
-
 test("every byte of a long binary output comes through", async () => {
   const share = temporaryDirectory();
   const output = await succeedInLab("head -c 3000000 /dev/urandom | tee /share/copy", { share });
@@ -37,7 +34,7 @@ test("every byte of a long binary output comes through", async () => {
   expect(hash(Buffer.from(output, "latin1"))).toBe(hash(readFileSync(join(share, "copy"))));
 });
 
-test.each(["debian:6.1", "debian:6.12", "debian:6.1-rt"])(
+test.each(casesByTier({ quick: bothKernels, rest: ["debian:6.1-rt"] }))(
   "%s boots with two CPUs, its modules and its headers",
   async (name) => {
     const kernel = await labKernel(name);
@@ -60,11 +57,6 @@ test.each(["debian:6.1", "debian:6.12", "debian:6.1-rt"])(
     expect(configuration).toContain("CONFIG_SMP=y");
   },
 );
-
-test("as many CPUs as asked for, also more than the host has", async () => {
-  const wanted = cpus().length + 1;
-  expect((await succeedInLab("nproc", { cpus: wanted })).trim()).toBe(String(wanted));
-});
 
 test("a kernel from a folder", async () => {
   const debian = await labKernel();
@@ -132,14 +124,6 @@ $busybox devmem $((bar + 8)) 32`,
   ]);
 });
 
-test("the gateway of QEMU's user network answers a ping", async () => {
-  const output = await succeedInLab(
-    "modprobe e1000; ip link set eth0 up; ip addr add 10.0.2.15/24 dev eth0; ping -c 1 -w 30 10.0.2.2",
-    { qemu: "-netdev user,id=n0 -device e1000,netdev=n0" },
-  );
-  expect(output).toContain("1 packets received");
-});
-
 test("a panic is an error that shows the console from where it begins", async () => {
   const failure = await failureInLab("echo going down; echo c > /proc/sysrq-trigger; sleep 60");
   expect(failure).toBeInstanceOf(LabError);
@@ -148,56 +132,8 @@ test("a panic is an error that shows the console from where it begins", async ()
   expect(failure.consoleLog).toContain("Kernel panic");
 });
 
-test("a machine that goes down by itself is an error", async () => {
-  const failure = await failureInLab("/run/lab/busybox poweroff -f");
-  expect(failure).toBeInstanceOf(LabError);
-  expect(failure.message).toBe("the machine went down before the command ended");
-});
-
-test("a machine that takes too long is ended, and leaves no process", async () => {
-  const share = temporaryDirectory();
-  const failure = await failureInLab("echo > /share/began; sleep 1000", { share, timeout_s: 15 });
-  expect(failure).toBeInstanceOf(LabError);
-  expect(failure.message).toBe(`the machine was ended after ${15 * patience} s without an exit code`);
-  expect(processesNaming(share)).toEqual([]);
-});
-
-test("a machine can be ended early, and leaves no process", async () => {
-  const share = temporaryDirectory();
-  const abort = new AbortController();
-  const running = failureInLab("echo > /share/began; sleep 1000", { share, signal: abort.signal });
-  while (!existsSync(join(share, "began"))) {
-    if ((await Promise.race([running, pause_ms(100)])) !== undefined) break;
-  }
-  expect(processesNaming(share).length).toBeGreaterThan(0);
-  abort.abort();
-  expect((await running).message).toBe("the lab was interrupted");
-  expect(processesNaming(share)).toEqual([]);
-});
-
 test("QEMU's own complaint is shown", async () => {
   const failure = await failureInLab("true", { qemu: "-device no-such-device" });
   expect(failure).toBeInstanceOf(LabError);
   expect(failure.message).toMatch(/^QEMU ended with code 1: .*'no-such-device' is not a valid device model name/);
 });
-
-function pause_ms(time_ms: number): Promise<undefined> {
-  return new Promise((done) => setTimeout(done, time_ms, undefined));
-}
-
-/** The processes that have `text` in their command line. */
-function processesNaming(text: string): string[] {
-  return readdirSync("/proc").filter((name) => {
-    if (!/^\d+$/.test(name)) return false;
-    try {
-      return readFileSync(`/proc/${name}/cmdline`, "latin1").includes(text);
-    } catch {
-      return false;
-    }
-  });
-}
-
-/** The error of a machine that is to fail; what it resolves to where it doesn't. */
-function failureInLab(command: string, options: LabOptions = {}) {
-  return inLab(command, { ...options, fails: true }).catch((error) => error);
-}

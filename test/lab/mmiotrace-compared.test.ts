@@ -1,3 +1,4 @@
+// tier: all
 // The same instructions on the same device under our core and under the kernel's mmiotrace, in one machine: ours must say what
 // each did, and docs/mmiotrace-compared.md has mmiotrace's answers beside it, as they were given here.
 import { readFileSync } from "node:fs";

@@ -1,3 +1,4 @@
+// tier: all
 // A recording tells where its devices' registers are, by their capabilities: virtio's structures and MSI-X tables have
 // names in a report made elsewhere, without the devices.
 import { execFileSync } from "node:child_process";

@@ -1,10 +1,11 @@
+// tier: quick
 // Recording with root's rights given up (record -Z): who does what with which rights, what he can get at, and that the trace is
-// the same as without. And what users without rights can see of a recording: nothing. All in one machine; QEMU's log decides.
+// the same as without. And what users without rights can see of a recording: nothing. All in one machine for each kernel; QEMU's log decides.
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, test } from "vitest";
-import { type CaseOutcome, runCases } from "../../dev/test-support/lab/guest-cases.js";
-import { labKernel, sharedDirectory } from "../../dev/test-support/lab/in-lab.js";
+import { describe, expect } from "vitest";
+import { caseTests } from "../../dev/test-support/lab/guest-cases.js";
+import { bothKernels, sharedDirectory } from "../../dev/test-support/lab/in-lab.js";
 import {
   accessesBefore,
   expectIdentical,
@@ -16,8 +17,6 @@ import {
 import type { VerifyOptions } from "../../src/analysis/verify/verify-result.js";
 import { privilegesIn } from "../../src/capture/feed/unprivileged-user.js";
 
-const share = sharedDirectory();
-const truthFile = join(share, "truth.log");
 const nobody = { name: "nobody", uid: 65_534, gid: 65_534 };
 
 /** The process that reads and writes; there is one at a time. */
@@ -25,6 +24,9 @@ const worker = `
 worker() { pgrep -f '/(emulate|singlestep)-worker[.]js '; }
 recorder_of() { sed -n 's/^PPid:\\t//p' /proc/$1/status; }
 `;
+
+/** The cases of the quick tier. */
+const quick = ["given-up", "recorder-killed", "worker-killed"];
 
 const cases: Record<string, string> = {
   "given-up": `${worker}
@@ -144,112 +146,122 @@ finish $recorder INT; echo "ended with $?"
 modprobe -r e1000; rmmod mmiostrider`,
 };
 
-describe("record -Z", () => {
-  let outcomes: Map<string, CaseOutcome>;
-
-  beforeAll(async () => {
-    await labKernel();
-    const qemu = "-netdev user,id=n0 -device e1000,netdev=n0";
-    outcomes = await runCases(cases, { share, qemu, truth: truthFile, timeout_s: 590 });
+describe.each(bothKernels)("record -Z on %s", (kernel) => {
+  const share = sharedDirectory();
+  const truthFile = join(share, "truth.log");
+  const caseTest = caseTests(cases, {
+    kernel,
+    share,
+    qemu: "-netdev user,id=n0 -device e1000,netdev=n0",
+    truth: truthFile,
+    quick,
+    timeout_s: 590,
   });
 
   const expectSame = (name: string, accessesMin: number, options: VerifyOptions = {}) =>
     expectIdentical(join(share, name), truthFile, accessesMin, options);
 
-  test("who reads and writes has the user's ids, no capability, and the two ends; the trace is the truth, and root's", async () => {
-    const outcome = outcomes.get("given-up")!;
-    expect(outcome.stdout.split("\n").slice(0, -1), outcome.stderr).toEqual([
-      "the command is user 0",
-      ...["/dev/mmiostrider", "/dev/null", "/share/cases/given-up.err", "/share/given-up.mmt"],
-      // the recorder has no end of the trace
-      "0",
-      // another process of the same user can't look into it
-      ...Array(4).fill("Permission denied"),
-      "ended with 0",
-      "Permission denied",
-    ]);
-    expect(outcome.left).toEqual([]);
-    const threads = readFileSync(join(share, "worker-status"), "latin1").split(/^(?=Name:)/m);
-    expect(threads.length).toBeGreaterThan(1);
-    for (const status of threads) {
-      expect(privilegesIn(status, nobody)).toEqual([]);
-      expect(status).toMatch(/^Uid:\t65534\t65534\t65534\t65534$/m);
-      expect(status).toMatch(/^Gid:\t65534\t65534\t65534\t65534$/m);
-      expect(status).toMatch(/^Groups:\t65534 ?$/m);
-      expect(status).toMatch(/^CapPrm:\t0+$/m);
-      expect(status).toMatch(/^CapEff:\t0+$/m);
-    }
-    // the one that stays root would not do
-    expect(privilegesIn(readFileSync(join(share, "recorder-status"), "latin1"), nobody).length).toBeGreaterThan(2);
-    const { mode, uid } = statSync(join(share, "given-up.mmt"));
-    expect([mode & 0o7777, uid]).toEqual([0o600, process.getuid!()]);
-    await expectSame("given-up.mmt", 12_000);
-    const { header, events, summary } = await readTrace(join(share, "given-up.mmt"));
-    expect(events.filter(isAccess).length).toBe(summary!.accesses);
-    // what only root can see of the machine is in it all the same
-    expect(header.pciFunctions.some(({ config }) => (config?.length ?? 0) > 2 * 64)).toBe(true);
-    expect(header.modules.length).toBeGreaterThan(3);
-  });
+  caseTest(
+    "given-up",
+    "who reads and writes has the user's ids, no capability, and the two ends; the trace is the truth, and root's",
+    async (outcome) => {
+      expect(outcome.stdout.split("\n").slice(0, -1), outcome.stderr).toEqual([
+        "the command is user 0",
+        ...["/dev/mmiostrider", "/dev/null", "/share/cases/given-up.err", "/share/given-up.mmt"],
+        // the recorder has no end of the trace
+        "0",
+        // another process of the same user can't look into it
+        ...Array(4).fill("Permission denied"),
+        "ended with 0",
+        "Permission denied",
+      ]);
+      expect(outcome.left).toEqual([]);
+      const threads = readFileSync(join(share, "worker-status"), "latin1").split(/^(?=Name:)/m);
+      expect(threads.length).toBeGreaterThan(1);
+      for (const status of threads) {
+        expect(privilegesIn(status, nobody)).toEqual([]);
+        expect(status).toMatch(/^Uid:\t65534\t65534\t65534\t65534$/m);
+        expect(status).toMatch(/^Gid:\t65534\t65534\t65534\t65534$/m);
+        expect(status).toMatch(/^Groups:\t65534 ?$/m);
+        expect(status).toMatch(/^CapPrm:\t0+$/m);
+        expect(status).toMatch(/^CapEff:\t0+$/m);
+      }
+      // the one that stays root would not do
+      expect(privilegesIn(readFileSync(join(share, "recorder-status"), "latin1"), nobody).length).toBeGreaterThan(2);
+      const { mode, uid } = statSync(join(share, "given-up.mmt"));
+      expect([mode & 0o7777, uid]).toEqual([0o600, process.getuid!()]);
+      await expectSame("given-up.mmt", 12_000);
+      const { header, events, summary } = await readTrace(join(share, "given-up.mmt"));
+      expect(events.filter(isAccess).length).toBe(summary!.accesses);
+      // what only root can see of the machine is in it all the same
+      expect(header.pciFunctions.some(({ config }) => (config?.length ?? 0) > 2 * 64)).toBe(true);
+      expect(header.modules.length).toBeGreaterThan(3);
+    },
+  );
 
-  test("into a pipe", async () => {
-    const outcome = outcomes.get("to-a-pipe")!;
+  caseTest("to-a-pipe", "into a pipe", async (outcome) => {
     expect([outcome.exitCode, outcome.stdout, outcome.left]).toEqual([0, "", []]);
     await expectSame("piped.mmt", 10_000);
   });
 
-  test("a terminal's Ctrl-C, which both get, ends it in order", async () => {
-    const outcome = outcomes.get("ctrl-c")!;
+  caseTest("ctrl-c", "a terminal's Ctrl-C, which both get, ends it in order", async (outcome) => {
     expect([outcome.stdout, outcome.left], outcome.stderr).toEqual(["1\n", []]);
     await expectSame("ctrl-c.mmt", 10_000);
   });
 
-  test("kill -9 of the recorder: what was recorded until then is in the trace, and nobody is left", async () => {
-    const outcome = outcomes.get("recorder-killed")!;
-    expect([outcome.stdout, outcome.left], outcome.stderr).toEqual(["ended with 137\nstate idle\n", []]);
-    const { header, events, summary } = await readTrace(join(share, "killed.mmt"));
-    expect(summary).toBeNull();
-    const truth = truthSince(truthFile, header.fence, "e1000-mmio");
-    expect(walkAlong(events, truth)).toBeGreaterThanOrEqual(accessesBefore(truth, "k"));
-  });
+  caseTest(
+    "recorder-killed",
+    "kill -9 of the recorder: what was recorded until then is in the trace, and nobody is left",
+    async (outcome) => {
+      expect([outcome.stdout, outcome.left], outcome.stderr).toEqual(["ended with 137\nstate idle\n", []]);
+      const { header, events, summary } = await readTrace(join(share, "killed.mmt"));
+      expect(summary).toBeNull();
+      const truth = truthSince(truthFile, header.fence, "e1000-mmio");
+      expect(walkAlong(events, truth)).toBeGreaterThanOrEqual(accessesBefore(truth, "k"));
+    },
+  );
 
-  test("kill -9 of the process that writes: the recorder says so, and the core goes", async () => {
-    const outcome = outcomes.get("worker-killed")!;
-    expect([outcome.stdout, outcome.left]).toEqual(["ended with 1\n", []]);
-    expect(outcome.stderr).toMatch(
-      /^mmiostrider: the process that writes the trace ended by SIGKILL\n {2}what it had written before can be read$/m,
-    );
-    await expectSame("worker-killed.mmt", 10_000, { cut: true });
-  });
+  caseTest(
+    "worker-killed",
+    "kill -9 of the process that writes: the recorder says so, and the core goes",
+    async (outcome) => {
+      expect([outcome.stdout, outcome.left]).toEqual(["ended with 1\n", []]);
+      expect(outcome.stderr).toMatch(
+        /^mmiostrider: the process that writes the trace ended by SIGKILL\n {2}what it had written before can be read$/m,
+      );
+      await expectSame("worker-killed.mmt", 10_000, { cut: true });
+    },
+  );
 
-  test("a full disk is one line, and what was written can be read; a trace that can't be begun is no file", async () => {
-    const outcome = outcomes.get("full-disk")!;
-    expect([outcome.stdout, outcome.left], outcome.stderr).toEqual(["done\nended with 1\nended with 1\nrest\n", []]);
-    expect(outcome.stderr).toContain(
-      "mmiostrider: writing to /tmp/small/x.mmt failed: the disk is full; what was written before can be read\n",
-    );
-    expect(outcome.stderr).toMatch(
-      /^mmiostrider: (?:making|writing to) \/tmp\/small\/y\.mmt failed: the disk is full/m,
-    );
-    expect(outcome.stderr).not.toContain("Node.js");
-    const { header, events } = await readTrace(join(share, "full.mmt"));
-    expect(walkAlong(events, truthSince(truthFile, header.fence, "e1000-mmio"))).toBeGreaterThan(100);
-  });
+  caseTest(
+    "full-disk",
+    "a full disk is one line, and what was written can be read; a trace that can't be begun is no file",
+    async (outcome) => {
+      expect([outcome.stdout, outcome.left], outcome.stderr).toEqual(["done\nended with 1\nended with 1\nrest\n", []]);
+      expect(outcome.stderr).toContain(
+        "mmiostrider: writing to /tmp/small/x.mmt failed: the disk is full; what was written before can be read\n",
+      );
+      expect(outcome.stderr).toMatch(
+        /^mmiostrider: (?:making|writing to) \/tmp\/small\/y\.mmt failed: the disk is full/m,
+      );
+      expect(outcome.stderr).not.toContain("Node.js");
+      const { header, events } = await readTrace(join(share, "full.mmt"));
+      expect(walkAlong(events, truthSince(truthFile, header.fence, "e1000-mmio"))).toBeGreaterThan(100);
+    },
+  );
 
-  test("engine singlestep", async () => {
-    const outcome = outcomes.get("singlestep")!;
+  caseTest("singlestep", "engine singlestep", async (outcome) => {
     expect([outcome.stdout, outcome.left], outcome.stderr).toEqual(["ended with 0\n0-1\nnop\n", []]);
     await expectSame("step.mmt", 10_000);
   });
 
-  test("engine singlestep, killed with -9: CPUs and tracer come back", async () => {
-    const outcome = outcomes.get("singlestep-killed")!;
+  caseTest("singlestep-killed", "engine singlestep, killed with -9: CPUs and tracer come back", async (outcome) => {
     expect([outcome.stdout, outcome.left], outcome.stderr).toEqual(["0-1\nnop\n", []]);
     const { events } = await readTrace(join(share, "step-killed.mmt"));
     expect(events.filter(isAccess).length).toBeGreaterThan(10_000);
   });
 
-  test("users that there aren't, and root, are one line; a number will do", async () => {
-    const outcome = outcomes.get("refused")!;
+  caseTest("refused", "users that there aren't, and root, are one line; a number will do", async (outcome) => {
     expect(outcome.stderr.split("\n").filter((line) => /^(mmiostrider|ended)/.test(line))).toEqual([
       'mmiostrider: giving up root\'s rights failed: there is no user "no-such-user" on this machine',
       "ended with 1",
@@ -266,19 +278,22 @@ describe("record -Z", () => {
     await expectSame("by-number.mmt", 10_000);
   });
 
-  test("who isn't root sees no address of a mapping, a decoy or the core, and can't open the device", () => {
-    const outcome = outcomes.get("nobody-sees")!;
-    expect(outcome.stdout.split("\n").slice(0, -1), outcome.stderr).toEqual([
-      "2",
-      "root:",
-      "/dev/mmiostrider",
-      "/sys/module/mmiostrider/sections/.text",
-      "nobody:",
-      "0",
-      ...Array(3).fill("Permission denied"),
-      "600 root",
-      "ended with 0",
-    ]);
-    expect(outcome.left).toEqual([]);
-  });
+  caseTest(
+    "nobody-sees",
+    "who isn't root sees no address of a mapping, a decoy or the core, and can't open the device",
+    (outcome) => {
+      expect(outcome.stdout.split("\n").slice(0, -1), outcome.stderr).toEqual([
+        "2",
+        "root:",
+        "/dev/mmiostrider",
+        "/sys/module/mmiostrider/sections/.text",
+        "nobody:",
+        "0",
+        ...Array(3).fill("Permission denied"),
+        "600 root",
+        "ended with 0",
+      ]);
+      expect(outcome.left).toEqual([]);
+    },
+  );
 });

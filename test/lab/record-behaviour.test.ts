@@ -1,11 +1,12 @@
+// tier: quick
 // What `record` does besides recording a driver from load to unload: marks, Ctrl-C, kill -9, --rebind, a ring and a disk
-// that are full, several at once, the ring through mmap(). All in one machine; QEMU's log decides.
+// that are full, several at once, the ring through mmap(). All in one machine for each kernel; QEMU's log decides.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeAll, describe, expect, test } from "vitest";
-import { type CaseOutcome, runCases } from "../../dev/test-support/lab/guest-cases.js";
-import { labKernel, sharedDirectory } from "../../dev/test-support/lab/in-lab.js";
+import { beforeAll, describe, expect } from "vitest";
+import { type CaseOutcome, caseTests } from "../../dev/test-support/lab/guest-cases.js";
+import { bothKernels, sharedDirectory } from "../../dev/test-support/lab/in-lab.js";
 import {
   accessesBefore,
   expectIdentical,
@@ -20,11 +21,12 @@ import type { DoctorReport, EngineReport } from "../../src/capture/doctor.js";
 import { eventOfRecords } from "../../src/trace/events.js";
 import { record_bytes } from "../../src/trace/record.js";
 
-const share = sharedDirectory();
-const truthFile = join(share, "truth.log");
 const region = "e1000-mmio";
 const marksInLoop = 200;
 const stops = [1, 2, 3];
+
+/** The cases of the quick tier. */
+const quick = ["marks", "ctrl-c", "killed", "rebind", "ring-overflow", "full-disk", "doctor"];
 
 const cases: Record<string, string> = {
   marks: `
@@ -189,60 +191,71 @@ const said = (outcome: CaseOutcome) =>
     .trimEnd()
     .split("\n");
 
-describe("record", () => {
-  let outcomes: Map<string, CaseOutcome>;
-
-  beforeAll(async () => {
-    await labKernel();
+describe.each(bothKernels)("record on %s", (kernel) => {
+  const share = sharedDirectory();
+  const truthFile = join(share, "truth.log");
+  beforeAll(() => {
     const source = join(projectDirectory, "test/lab/ring-reader.c");
     execFileSync("gcc", ["-Wall", "-Wextra", "-Werror", "-O2", "-o", join(share, "ring-reader"), source]);
-    const qemu = "-netdev user,id=n0 -device e1000,netdev=n0 -device i6300esb";
-    outcomes = await runCases(cases, { share, qemu, truth: truthFile, timeout_s: 580 });
+  });
+  const caseTest = caseTests(cases, {
+    kernel,
+    share,
+    qemu: "-netdev user,id=n0 -device e1000,netdev=n0 -device i6300esb",
+    truth: truthFile,
+    quick,
+    timeout_s: 580,
   });
 
   const expectSame = (name: string, accessesMin: number, options: VerifyOptions = {}) =>
     expectIdentical(join(share, name), truthFile, accessesMin, options);
 
-  test("marks are in the trace whole, in order, and between the accesses where they were set", async () => {
-    expect(outcomes.get("marks")).toMatchObject({ exitCode: 0, stdout: "", left: ["./steps"] });
-    await expectSame("marks.mmt", 12_000);
-    const { events, header } = await readTrace(join(share, "marks.mmt"));
-    const marks = events.filter((event) => event.kind === "mark").map((event) => event.text);
-    const inLoop = (number: number) => `number ${number}, which is longer than what fits into one record`;
-    const wanted = ["just loaded", ...Array.from({ length: marksInLoop }, (_, n) => inLoop(n)), "before unloading"];
-    expect(marks).toEqual(wanted);
-    // nothing reaches the card while its interface is down: the notes in the truth were written at the marks
-    const truth = truthSince(truthFile, header.fence, region);
-    for (const [text, note] of [
-      ["just loaded", "a"],
-      ["before unloading", "b"],
-    ] as const) {
-      const at = events.findIndex((event) => event.kind === "mark" && event.text === text);
-      expect(events.slice(0, at).filter(isAccess).length).toBe(accessesBefore(truth, note));
-    }
-    // those of the loop have accesses around them
-    const first = events.findIndex((event) => event.kind === "mark" && event.text === inLoop(0));
-    const last = events.findIndex((event) => event.kind === "mark" && event.text === inLoop(marksInLoop - 1));
-    expect(events.slice(first, last).some(isAccess)).toBe(true);
-  });
+  caseTest(
+    "marks",
+    "marks are in the trace whole, in order, and between the accesses where they were set",
+    async (outcome) => {
+      expect(outcome).toMatchObject({ exitCode: 0, stdout: "", left: ["./steps"] });
+      await expectSame("marks.mmt", 12_000);
+      const { events, header } = await readTrace(join(share, "marks.mmt"));
+      const marks = events.filter((event) => event.kind === "mark").map((event) => event.text);
+      const inLoop = (number: number) => `number ${number}, which is longer than what fits into one record`;
+      const wanted = ["just loaded", ...Array.from({ length: marksInLoop }, (_, n) => inLoop(n)), "before unloading"];
+      expect(marks).toEqual(wanted);
+      // nothing reaches the card while its interface is down: the notes in the truth were written at the marks
+      const truth = truthSince(truthFile, header.fence, region);
+      for (const [text, note] of [
+        ["just loaded", "a"],
+        ["before unloading", "b"],
+      ] as const) {
+        const at = events.findIndex((event) => event.kind === "mark" && event.text === text);
+        expect(events.slice(0, at).filter(isAccess).length).toBe(accessesBefore(truth, note));
+      }
+      // those of the loop have accesses around them
+      const first = events.findIndex((event) => event.kind === "mark" && event.text === inLoop(0));
+      const last = events.findIndex((event) => event.kind === "mark" && event.text === inLoop(marksInLoop - 1));
+      expect(events.slice(first, last).some(isAccess)).toBe(true);
+    },
+  );
 
-  test("Ctrl-C ends it in order; the driver goes on, and can be recorded again as it is", async () => {
-    const outcome = outcomes.get("ctrl-c")!;
-    expect(outcome.stdout).toBe("ended with 0\nmmiostrider \nended with 0\nno core\n");
-    expect(said(outcome)).toEqual([
-      "the core stays loaded, emulating silently, until the drivers unmap what they mapped while it recorded",
-      "N events in N s, N lost, N escaped, N mappings: /share/again.mmt (N bytes)",
-      "recording; Ctrl-C stops",
-      "the core stays loaded, emulating silently, until the drivers unmap what they mapped while it recorded",
-      "N events in N s, N lost, N escaped, N mappings: /share/ctrl-c.mmt (N bytes)",
-    ]);
-    expect(outcome.left).toEqual([]);
-    await expectSame("ctrl-c.mmt", 12_000);
-    await expectSame("again.mmt", 10);
-  });
+  caseTest(
+    "ctrl-c",
+    "Ctrl-C ends it in order; the driver goes on, and can be recorded again as it is",
+    async (outcome) => {
+      expect(outcome.stdout).toBe("ended with 0\nmmiostrider \nended with 0\nno core\n");
+      expect(said(outcome)).toEqual([
+        "the core stays loaded, emulating silently, until the drivers unmap what they mapped while it recorded",
+        "N events in N s, N lost, N escaped, N mappings: /share/again.mmt (N bytes)",
+        "recording; Ctrl-C stops",
+        "the core stays loaded, emulating silently, until the drivers unmap what they mapped while it recorded",
+        "N events in N s, N lost, N escaped, N mappings: /share/ctrl-c.mmt (N bytes)",
+      ]);
+      expect(outcome.left).toEqual([]);
+      await expectSame("ctrl-c.mmt", 12_000);
+      await expectSame("again.mmt", 10);
+    },
+  );
 
-  test("kill -9 of the recorder leaves a readable trace and a working machine", async () => {
-    const outcome = outcomes.get("killed")!;
+  caseTest("killed", "kill -9 of the recorder leaves a readable trace and a working machine", async (outcome) => {
     expect(outcome.stdout).toBe("ended with 137\nstate idle\nended with 0\nno core\n");
     expect(outcome.left).toEqual([]);
     const { header, events, damage, summary } = await readTrace(join(share, "killed.mmt"));
@@ -257,24 +270,26 @@ describe("record", () => {
     await expectSame("after.mmt", 10_000);
   });
 
-  test("a driver that is bound: its mapping is real, not a decoy, and --rebind helps", async () => {
-    const outcome = outcomes.get("rebind")!;
-    expect(outcome.stdout).toBe("ended with 3\nended with 0\ne1000\n");
-    const [before, after] = outcome.stderr.split("---\n");
-    const real = "was made before recording began: it is real, not a decoy";
-    expect(before).toMatch(new RegExp(`^the mapping 0x\\S+ by e1000_probe\\S* \\[e1000\\] ${real}$`, "m"));
-    expect(before).toContain("--rebind unbinds the driver first and binds it again while recording");
-    expect(before).toMatch(
-      new RegExp(`^incomplete: the mapping .* ${real}, and accesses through it are not in the`, "m"),
-    );
-    expect(before).toContain("\n0 events in ");
-    expect(after).not.toContain("before recording began");
-    await expectSame("rebound.mmt", 10_000);
-    expect(outcome.left).toEqual([]);
-  });
+  caseTest(
+    "rebind",
+    "a driver that is bound: its mapping is real, not a decoy, and --rebind helps",
+    async (outcome) => {
+      expect(outcome.stdout).toBe("ended with 3\nended with 0\ne1000\n");
+      const [before, after] = outcome.stderr.split("---\n");
+      const real = "was made before recording began: it is real, not a decoy";
+      expect(before).toMatch(new RegExp(`^the mapping 0x\\S+ by e1000_probe\\S* \\[e1000\\] ${real}$`, "m"));
+      expect(before).toContain("--rebind unbinds the driver first and binds it again while recording");
+      expect(before).toMatch(
+        new RegExp(`^incomplete: the mapping .* ${real}, and accesses through it are not in the`, "m"),
+      );
+      expect(before).toContain("\n0 events in ");
+      expect(after).not.toContain("before recording began");
+      await expectSame("rebound.mmt", 10_000);
+      expect(outcome.left).toEqual([]);
+    },
+  );
 
-  test("a ring that overflows loses, and says exactly how much and where", async () => {
-    const outcome = outcomes.get("ring-overflow")!;
+  caseTest("ring-overflow", "a ring that overflows loses, and says exactly how much and where", async (outcome) => {
     expect(outcome.stdout).toBe("ended with 3\n");
     expect(outcome.stderr).toMatch(
       /^incomplete: [\d,]+ records were lost because the ring was full; a larger --ring-size/m,
@@ -292,37 +307,42 @@ describe("record", () => {
     expect(outcome.left).toEqual([]);
   });
 
-  test("a disk that gets full: one line, a readable trace, and the driver's work goes on", async () => {
-    const outcome = outcomes.get("full-disk")!;
-    expect(outcome.stdout).toBe("done\nended with 1\n");
-    expect(outcome.stderr).toContain(
-      "mmiostrider: writing to /tmp/small/x.mmt failed: the disk is full; what was written before can be read\n",
-    );
-    expect(outcome.left).toEqual([]);
-    const { header, events, damage } = await readTrace(join(share, "full.mmt"));
-    expect(damage).toBe("the trace ends without its summary");
-    expect(walkAlong(events, truthSince(truthFile, header.fence, region))).toBeGreaterThan(100);
-  });
+  caseTest(
+    "full-disk",
+    "a disk that gets full: one line, a readable trace, and the driver's work goes on",
+    async (outcome) => {
+      expect(outcome.stdout).toBe("done\nended with 1\n");
+      expect(outcome.stderr).toContain(
+        "mmiostrider: writing to /tmp/small/x.mmt failed: the disk is full; what was written before can be read\n",
+      );
+      expect(outcome.left).toEqual([]);
+      const { header, events, damage } = await readTrace(join(share, "full.mmt"));
+      expect(damage).toBe("the trace ends without its summary");
+      expect(walkAlong(events, truthSince(truthFile, header.fence, region))).toBeGreaterThan(100);
+    },
+  );
 
-  test("one recorder, many who read the status or set marks, and nobody but root", async () => {
-    const outcome = outcomes.get("who-may-open")!;
-    expect(outcome.stdout.split("\n").slice(0, -1)).toEqual([
-      "busy",
-      ...["state recording", "state recording", "state recording"],
-      "no start",
-      "error only the recorder may say: start",
-      "marked",
-      "Permission denied",
-      "ended with 0",
-    ]);
-    expect(outcome.stderr).toContain("mmiostrider: setting a marker failed: only root may\n");
-    const { events } = await readTrace(join(share, "opened.mmt"));
-    expect(events.flatMap((event) => (event.kind === "mark" ? [event.text] : []))).toEqual(["from the shell"]);
-    expect(outcome.left).toEqual([]);
-  });
+  caseTest(
+    "who-may-open",
+    "one recorder, many who read the status or set marks, and nobody but root",
+    async (outcome) => {
+      expect(outcome.stdout.split("\n").slice(0, -1)).toEqual([
+        "busy",
+        ...["state recording", "state recording", "state recording"],
+        "no start",
+        "error only the recorder may say: start",
+        "marked",
+        "Permission denied",
+        "ended with 0",
+      ]);
+      expect(outcome.stderr).toContain("mmiostrider: setting a marker failed: only root may\n");
+      const { events } = await readTrace(join(share, "opened.mmt"));
+      expect(events.flatMap((event) => (event.kind === "mark" ? [event.text] : []))).toEqual(["from the shell"]);
+      expect(outcome.left).toEqual([]);
+    },
+  );
 
-  test("a time to record: the command outlives it, and its end is told", async () => {
-    const outcome = outcomes.get("duration")!;
+  caseTest("duration", "a time to record: the command outlives it, and its end is told", async (outcome) => {
     expect(outcome.stdout).toBe("afterwards\nended with 1\n");
     expect(said(outcome).at(-1)).toMatch(/^the command `sh -c \. .* kill \$\$` was ended by SIGTERM$/);
     const { events, damage } = await readTrace(join(share, "duration.mmt"));
@@ -330,8 +350,7 @@ describe("record", () => {
     expect(outcome.left).toEqual([]);
   });
 
-  test("a trace in a pipe, and nothing of the code in a clean room", async () => {
-    const outcome = outcomes.get("to-a-pipe")!;
+  caseTest("to-a-pipe", "a trace in a pipe, and nothing of the code in a clean room", async (outcome) => {
     // the command's output goes elsewhere
     expect([outcome.exitCode, outcome.stdout, outcome.left]).toEqual([0, "", []]);
     expect(said(outcome)).toEqual(["hello", "N events in N s, N lost, N escaped, N mappings: standard output"]);
@@ -341,8 +360,7 @@ describe("record", () => {
     expect(events.filter((event) => "site" in event && event.site !== 0n)).toEqual([]);
   });
 
-  test("everything, without order between the CPUs", async () => {
-    const outcome = outcomes.get("everything-relaxed")!;
+  caseTest("everything-relaxed", "everything, without order between the CPUs", async (outcome) => {
     expect(outcome.stdout).toBe("ended with 0\n");
     expect(said(outcome)[0]).toBe(
       "N mappings were made before recording began: they are real, not decoys, and not recorded",
@@ -351,22 +369,23 @@ describe("record", () => {
     await expectSame("all.mmt", 10_000);
   });
 
-  test("Ctrl-C while drivers come and go: the trace ends earlier or later, with no gap before", async () => {
-    const outcome = outcomes.get("stopped-meanwhile")!;
-    expect(outcome.stdout, outcome.stderr).toBe("ended with 0\n".repeat(stops.length));
-    expect(outcome.left).toEqual([]);
-    for (const round of stops) await expectSame(`stopped-${round}.mmt`, 10_000, { cut: true });
-  });
+  caseTest(
+    "stopped-meanwhile",
+    "Ctrl-C while drivers come and go: the trace ends earlier or later, with no gap before",
+    async (outcome) => {
+      expect(outcome.stdout, outcome.stderr).toBe("ended with 0\n".repeat(stops.length));
+      expect(outcome.left).toEqual([]);
+      for (const round of stops) await expectSame(`stopped-${round}.mmt`, 10_000, { cut: true });
+    },
+  );
 
-  test("a command that fails", () => {
-    const outcome = outcomes.get("failing-command")!;
+  caseTest("failing-command", "a command that fails", (outcome) => {
     expect(outcome.stdout).toBe("ended with 1\n");
     expect(said(outcome).at(-1)).toBe("the command `sh -c exit N` failed with exit code N");
     expect(outcome.left).toEqual([]);
   });
 
-  test("doctor finds everything there that recording needs", () => {
-    const outcome = outcomes.get("doctor")!;
+  caseTest("doctor", "doctor finds everything there that recording needs", (outcome) => {
     expect(outcome.stderr).toBe("ended with 0\n");
     const { engines, lab } = JSON.parse(outcome.stdout) as DoctorReport & { lab: EngineReport };
     expect(engines.map(({ engine }) => engine)).toEqual(["emulate", "singlestep"]);
@@ -383,8 +402,7 @@ describe("record", () => {
     expect(outcome.left).toEqual([]);
   });
 
-  test("hooks that somebody switched off are no silent hole", () => {
-    const outcome = outcomes.get("hooks-off")!;
+  caseTest("hooks-off", "hooks that somebody switched off are no silent hole", (outcome) => {
     expect(outcome.stdout).toBe("ended with 3\n");
     expect(outcome.stderr).toMatch(/^incomplete: at the start of the recording the core's hooks did not fire/m);
     expect(outcome.stderr).toMatch(
@@ -393,33 +411,36 @@ describe("record", () => {
     expect(outcome.left).toEqual([]);
   });
 
-  test("the ring through mmap(): the same records as through read(), also when it wraps", async () => {
-    const outcome = outcomes.get("mmap")!;
-    expect(outcome.stderr).toBe("");
-    const match = /^(\d+) records, the same both ways\n(\d+) records through a ring of 2048, (\d+) lost\n$/.exec(
-      outcome.stdout,
-    );
-    expect(match, outcome.stdout).not.toBeNull();
-    const [same, through, lost] = match!.slice(1).map(Number);
-    expect(same).toBeGreaterThan(10_000);
-    expect(through).toBeGreaterThan(2048);
-    const bytes = readFileSync(join(share, "records"));
-    expect(bytes.length).toBe(through! * record_bytes);
-    const events = Array.from({ length: through! }, (_, index) =>
-      eventOfRecords(bytes.subarray(index * record_bytes, (index + 1) * record_bytes), {
-        number: index,
-        sequence: index + 1,
-      }),
-    );
-    for (const [index] of events.entries()) {
-      if (bytes.readBigUInt64LE(index * record_bytes) !== BigInt(index + 1))
-        expect.fail(`the sequence breaks at ${index}`);
-    }
-    const whole = truthSince(truthFile, null, region);
-    const [from, to] = [accessesBefore(whole, "("), accessesBefore(whole, ")")];
-    const truth = { accesses: whole.accesses.slice(from, to), notes: [] };
-    const said = events.flatMap((event) => (event.kind === "lost" ? [Number(event.count)] : []));
-    const unsaid = lost! - said.reduce((sum, count) => sum + count, 0);
-    expect(walkAlong(events, truth) + unsaid).toBe(to - from);
-  });
+  caseTest(
+    "mmap",
+    "the ring through mmap(): the same records as through read(), also when it wraps",
+    async (outcome) => {
+      expect(outcome.stderr).toBe("");
+      const match = /^(\d+) records, the same both ways\n(\d+) records through a ring of 2048, (\d+) lost\n$/.exec(
+        outcome.stdout,
+      );
+      expect(match, outcome.stdout).not.toBeNull();
+      const [same, through, lost] = match!.slice(1).map(Number);
+      expect(same).toBeGreaterThan(10_000);
+      expect(through).toBeGreaterThan(2048);
+      const bytes = readFileSync(join(share, "records"));
+      expect(bytes.length).toBe(through! * record_bytes);
+      const events = Array.from({ length: through! }, (_, index) =>
+        eventOfRecords(bytes.subarray(index * record_bytes, (index + 1) * record_bytes), {
+          number: index,
+          sequence: index + 1,
+        }),
+      );
+      for (const [index] of events.entries()) {
+        if (bytes.readBigUInt64LE(index * record_bytes) !== BigInt(index + 1))
+          expect.fail(`the sequence breaks at ${index}`);
+      }
+      const whole = truthSince(truthFile, null, region);
+      const [from, to] = [accessesBefore(whole, "("), accessesBefore(whole, ")")];
+      const truth = { accesses: whole.accesses.slice(from, to), notes: [] };
+      const said = events.flatMap((event) => (event.kind === "lost" ? [Number(event.count)] : []));
+      const unsaid = lost! - said.reduce((sum, count) => sum + count, 0);
+      expect(walkAlong(events, truth) + unsaid).toBe(to - from);
+    },
+  );
 });

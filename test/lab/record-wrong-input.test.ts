@@ -1,3 +1,4 @@
+// tier: quick
 // What `record` and `mark` say to wrong input and a machine that lacks something: one clear line, the documented exit
 // code, and nothing left behind. Wrong words are tried here, the rest in the lab, all in one machine.
 import { spawnSync } from "node:child_process";
@@ -7,6 +8,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { type CaseOutcome, runCases } from "../../dev/test-support/lab/guest-cases.js";
 import { labKernel, sharedDirectory } from "../../dev/test-support/lab/in-lab.js";
 import { programFile } from "../../dev/test-support/program.js";
+import { onlyQuick } from "../../dev/test-support/tiers.js";
 
 describe("wrong words", () => {
   test.each([
@@ -235,6 +237,23 @@ MMIOSTRIDER_CACHE=/tmp/no-cache mmiostrider record --driver e1000 -o x.mmt -- mo
   ],
 };
 
+/** The cases of the quick tier. */
+const quick = [
+  "no-device",
+  "no-driver",
+  "not-root",
+  "another-kernel",
+  "a-core-where-all-may-write",
+  "a-cache-that-others-may-change",
+  "refused-by-the-kernel",
+  "full-from-the-start",
+  "no-mark",
+  "no-headers",
+  "no-compiler",
+  "no-more-modules",
+];
+const chosen = Object.entries(wrong).filter(([name]) => !onlyQuick || quick.includes(name));
+
 const advice: Partial<Record<keyof typeof wrong, RegExp>> = {
   "a-core-where-all-may-write": /move it into a folder that only its owner can write to$/,
   "a-core-of-a-stranger": /: chown 0 \/tmp\/kept\/core\.ko$/,
@@ -256,12 +275,12 @@ describe("in a machine that lacks something", () => {
   beforeAll(async () => {
     await labKernel();
     // a folder of root's own: from /tmp itself nothing is loaded
-    const cases = Object.entries(wrong).map(([name, [script]]) => [name, `mkdir -p /tmp/kept\n${script}`]);
+    const cases = chosen.map(([name, [script]]) => [name, `mkdir -p /tmp/kept\n${script}`]);
     const qemu = "-netdev user,id=n0 -device e1000,netdev=n0";
     outcomes = await runCases(Object.fromEntries(cases), { share, qemu, timeout_s: 550 });
   });
 
-  test.each(Object.entries(wrong))("%s", (name, [, exitCode, line]) => {
+  test.each(chosen)("%s", (name, [, exitCode, line]) => {
     const outcome = outcomes.get(name)!;
     const [first, second, ...more] = outcome.stderr.trimEnd().split("\n");
     const told = first?.replace(/^mmiostrider: | {2}(?=missing )/, "");

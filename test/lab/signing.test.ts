@@ -1,3 +1,4 @@
+// tier: all
 // Signing the core: a kernel that enforces signatures is the judge of whether there is one, and by whom.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, readFileSync } from "node:fs";

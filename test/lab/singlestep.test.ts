@@ -1,13 +1,11 @@
+// tier: quick
 // Engine singlestep: the kernel's own mmiotrace behind the same commands. What it decodes must be what the device received; and
 // however it ends, CPUs and tracer must be as they were.
 import { join } from "node:path";
-import { beforeAll, describe, expect, test } from "vitest";
-import { type CaseOutcome, runCases } from "../../dev/test-support/lab/guest-cases.js";
-import { labKernel, sharedDirectory } from "../../dev/test-support/lab/in-lab.js";
+import { describe, expect } from "vitest";
+import { caseTests } from "../../dev/test-support/lab/guest-cases.js";
+import { bothKernels, sharedDirectory } from "../../dev/test-support/lab/in-lab.js";
 import { expectIdentical, isAccess, readTrace } from "../../dev/test-support/lab/trace-and-truth.js";
-
-const share = sharedDirectory();
-const truthFile = join(share, "truth.log");
 
 /** The tracer's settings and the CPUs, as they must be again. */
 const settings = `
@@ -19,6 +17,9 @@ settings() {
 # what is kept while nobody traces is expanded by the first who does
 echo 1 > /sys/kernel/tracing/tracing_on
 `;
+
+/** The cases of the quick tier. */
+const quick = ["recorded", "killed"];
 
 const cases: Record<string, string> = {
   recorded: `${settings}
@@ -87,54 +88,61 @@ mmiostrider record --engine singlestep --relaxed --all -o relaxed.mmt 2> err; ec
 head -n 1 err >&2; rm err`,
 };
 
-describe("engine singlestep", () => {
-  let outcomes: Map<string, CaseOutcome>;
-
-  beforeAll(async () => {
-    await labKernel();
-    const qemu = "-netdev user,id=n0 -device e1000,netdev=n0";
-    outcomes = await runCases(cases, { share, qemu, truth: truthFile, timeout_s: 500 });
+describe.each(bothKernels)("engine singlestep on %s", (kernel) => {
+  const share = sharedDirectory();
+  const truthFile = join(share, "truth.log");
+  const caseTest = caseTests(cases, {
+    kernel,
+    share,
+    qemu: "-netdev user,id=n0 -device e1000,netdev=n0",
+    truth: truthFile,
+    quick,
+    timeout_s: 500,
   });
 
   const expectSame = (name: string, accessesMin: number) => expectIdentical(join(share, name), truthFile, accessesMin);
 
-  test("a driver from load to unload: the trace is the truth, on one CPU, and all is as before", async () => {
-    const outcome = outcomes.get("recorded")!;
-    expect(outcome.stdout).toBe("0\nmmiotrace\nended with 0\nas before\n");
-    expect(outcome.stderr).toMatch(/^engine singlestep: CPU 1 is off until it ends; what mmiotrace can't decode is/);
-    expect(outcome.stderr).toMatch(/ events in .* 0 lost, 0 escaped, 1 mappings: \/share\/step\.mmt/);
-    await expectSame("step.mmt", 12_000);
-    const { header, events, summary } = await readTrace(join(share, "step.mmt"));
-    expect(header.engine).toBe("singlestep");
-    expect(events.filter(isAccess).length).toBe(summary!.accesses);
-    const marks = events.flatMap((event) => (event.kind === "mark" ? [event.text] : []));
-    expect(marks).toEqual(["half way"]);
-    // its times are the wall's
-    const first_s = Number(events[0]!.tsc - BigInt(header.clock.tsc)) / header.clock.tscFrequency_hz;
-    expect(first_s).toBeGreaterThan(-1);
-    expect(first_s).toBeLessThan(60);
-    expect(outcome.left).toEqual([]);
-  });
+  caseTest(
+    "recorded",
+    "a driver from load to unload: the trace is the truth, on one CPU, and all is as before",
+    async (outcome) => {
+      expect(outcome.stdout).toBe("0\nmmiotrace\nended with 0\nas before\n");
+      expect(outcome.stderr).toMatch(/^engine singlestep: CPU 1 is off until it ends; what mmiotrace can't decode is/);
+      expect(outcome.stderr).toMatch(/ events in .* 0 lost, 0 escaped, 1 mappings: \/share\/step\.mmt/);
+      await expectSame("step.mmt", 12_000);
+      const { header, events, summary } = await readTrace(join(share, "step.mmt"));
+      expect(header.engine).toBe("singlestep");
+      expect(events.filter(isAccess).length).toBe(summary!.accesses);
+      const marks = events.flatMap((event) => (event.kind === "mark" ? [event.text] : []));
+      expect(marks).toEqual(["half way"]);
+      // its times are the wall's
+      const first_s = Number(events[0]!.tsc - BigInt(header.clock.tsc)) / header.clock.tscFrequency_hz;
+      expect(first_s).toBeGreaterThan(-1);
+      expect(first_s).toBeLessThan(60);
+      expect(outcome.left).toEqual([]);
+    },
+  );
 
-  test("kill -9 of the recorder: CPUs and tracer come back, and the trace can be read", async () => {
-    const outcome = outcomes.get("killed")!;
-    expect(outcome.stdout).toBe("the second ended with 1\nended with 137\nas before\n");
-    expect(outcome.stderr).toMatch(
-      /^mmiostrider: the kernel's tracer mmiotrace is at work, and there can be one at a time$/m,
-    );
-    expect(outcome.left).toEqual([]);
-    const { events } = await readTrace(join(share, "killed.mmt"));
-    expect(events.filter(isAccess).length).toBeGreaterThan(10_000);
-  });
+  caseTest(
+    "killed",
+    "kill -9 of the recorder: CPUs and tracer come back, and the trace can be read",
+    async (outcome) => {
+      expect(outcome.stdout).toBe("the second ended with 1\nended with 137\nas before\n");
+      expect(outcome.stderr).toMatch(
+        /^mmiostrider: the kernel's tracer mmiotrace is at work, and there can be one at a time$/m,
+      );
+      expect(outcome.left).toEqual([]);
+      const { events } = await readTrace(join(share, "killed.mmt"));
+      expect(events.filter(isAccess).length).toBeGreaterThan(10_000);
+    },
+  );
 
-  test("Ctrl-C, and a driver that was bound", async () => {
-    const outcome = outcomes.get("ctrl-c")!;
+  caseTest("ctrl-c", "Ctrl-C, and a driver that was bound", async (outcome) => {
     expect(outcome.stdout, outcome.stderr).toBe("ended with 0\nas before\n");
     await expectSame("rebound.mmt", 10_000);
   });
 
-  test("tracefs is mounted where it isn't, and unmounted however it ends", async () => {
-    const outcome = outcomes.get("unmounted")!;
+  caseTest("unmounted", "tracefs is mounted where it isn't, and unmounted however it ends", async (outcome) => {
     expect(outcome.stdout.split("\n").slice(0, -1), outcome.stderr).toEqual([
       "  good     mmiotrace     in this kernel; tracefs isn't mounted; record mounts it while it runs",
       ...["1", "ended with 0", "0"],
@@ -147,14 +155,15 @@ describe("engine singlestep", () => {
     expect(events.flatMap((event) => (event.kind === "mark" ? [event.text] : []))).toEqual(["mounted"]);
   });
 
-  test("another tracer at work, and options that it can't have, are one line", () => {
-    const taken = outcomes.get("taken")!;
-    expect([taken.stdout, taken.left]).toEqual(["ended with 1\n", []]);
-    expect(taken.stderr).toMatch(
+  caseTest("taken", "another tracer at work is one line", (outcome) => {
+    expect([outcome.stdout, outcome.left]).toEqual(["ended with 1\n", []]);
+    expect(outcome.stderr).toMatch(
       /^mmiostrider: the kernel's tracer blk is at work, .*\n {2}if nobody needs it: echo nop/,
     );
-    const other = outcomes.get("not-for-it")!;
-    expect([other.stdout, other.left]).toEqual(["ended with 2\n", ["./err"].slice(1)]);
-    expect(other.stderr).toBe("mmiostrider: --relaxed isn't for engine singlestep: mmiotrace has nothing like it\n");
+  });
+
+  caseTest("not-for-it", "options that it can't have are one line", (outcome) => {
+    expect([outcome.stdout, outcome.left]).toEqual(["ended with 2\n", []]);
+    expect(outcome.stderr).toBe("mmiostrider: --relaxed isn't for engine singlestep: mmiotrace has nothing like it\n");
   });
 });

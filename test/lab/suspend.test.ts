@@ -1,3 +1,4 @@
+// tier: all
 // The machine suspends and resumes while a driver is recorded: to the kernel's test levels, and to RAM (S3), for which the second
 // CPU is taken down, and from which the device comes back reset. The lab's `--suspendable` root is in the machine's memory.
 // Not to idle: nothing that a guest can set up by itself wakes it from that on QEMU's machines.

@@ -1,3 +1,4 @@
+// tier: all
 // Other observers beside us, all at once on the same machine: perf, ftrace on every function of the kernel, probes on the very
 // functions that the core hooks and on the instructions whose accesses it emulates. The traces are the truth, the others see what
 // they came for, and the kernel has nothing to say. TCG has no performance counters: perf samples by timers here, not by NMIs.

@@ -1,9 +1,10 @@
 // Many checks in one boot: each case is a shell script in the machine; its output and leftovers are kept apart.
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { projectDirectory } from "../../../src/base/paths.js";
-import { expectQuietKernel, inLab, type LabOptions, labCore, patience } from "./in-lab.js";
+import { onlyQuick } from "../tiers.js";
+import { expectQuietKernel, inLab, type LabOptions, labCore, labKernel, oldestKernel, patience } from "./in-lab.js";
 
 /** Case name → its script for `sh`, which runs in its own empty folder. In order. */
 export type GuestCases = Record<string, string>;
@@ -111,4 +112,35 @@ done`,
       },
     ]),
   );
+}
+
+/** Runs the cases that this run has in one machine, for all tests of a \`describe\`. */
+export interface CaseMachine extends Omit<LabOptions, "kernel"> {
+  kernel: string;
+  share: string;
+  /** The cases of the quick tier, which every kernel has. `npm run test:all` has the others on the oldest kernel, too. */
+  quick: readonly string[];
+}
+
+/** Defines the test of a case's outcome, where this run has the case. */
+export type DefineCaseTest = (
+  name: string,
+  title: string,
+  check: (outcome: CaseOutcome) => void | Promise<void>,
+) => void;
+
+/** Has the machine run its cases before the tests of the `describe` that calls this, and returns what defines those tests. */
+export function caseTests(cases: GuestCases, { quick, ...options }: CaseMachine): DefineCaseTest {
+  const whole = !onlyQuick && options.kernel === oldestKernel;
+  const chosen = Object.fromEntries(Object.entries(cases).filter(([name]) => whole || quick.includes(name)));
+  for (const name of quick) if (chosen[name] === undefined) throw new Error(`there is no case ${name}`);
+  let outcomes = new Map<string, CaseOutcome>();
+  beforeAll(async () => {
+    await labKernel(options.kernel);
+    outcomes = await runCases(chosen, options);
+  });
+  return (name, title, check) => {
+    if (cases[name] === undefined) throw new Error(`there is no case ${name}`);
+    if (chosen[name] !== undefined) test(title, () => check(outcomes.get(name)!));
+  };
 }

@@ -56,10 +56,15 @@ const kernelPatience =
       ]
     : [];
 
+/** The oldest and the newest kernel that are supported: everything must work on both. */
+export const oldestKernel = "debian:6.1";
+export const newestKernel = "debian:6.12";
+export const bothKernels = [oldestKernel, newestKernel] as const;
+
 const prepared = new Map<string, Promise<LabKernel>>();
 
 /** Returns a kernel that is ready to boot, with the core built for it. Made on first use. */
-export function labKernel(kernel = "debian:6.1"): Promise<LabKernel> {
+export function labKernel(kernel = oldestKernel as string): Promise<LabKernel> {
   let found = prepared.get(kernel);
   if (found === undefined) {
     found = prepare(kernel);
@@ -117,6 +122,11 @@ export async function inLab(command: string, options: LabOptions = {}): Promise<
     consoleLog: result.consoleLog,
     truthFile,
   };
+}
+
+/** The error of a machine that is to fail; what it resolves to where it doesn't. */
+export function failureInLab(command: string, options: LabOptions = {}) {
+  return inLab(command, { ...options, fails: true }).catch((error) => error);
 }
 
 /** Runs a command, which must end with 0 and without a complaint of the kernel; returns its output. */

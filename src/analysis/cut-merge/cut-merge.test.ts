@@ -1,3 +1,4 @@
+// tier: quick
 // Traces cut apart and merged again: the result is the original.
 
 import { mkdtempSync, rmSync } from "node:fs";

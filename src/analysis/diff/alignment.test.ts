@@ -1,3 +1,4 @@
+// tier: quick
 import { describe, expect, test } from "vitest";
 import { align, type Sequences } from "./alignment.js";
 

@@ -1,3 +1,4 @@
+// tier: quick
 // diff against recorded runs that were changed in known places, and two real recordings of one driver.
 
 import { describe, expect, test } from "vitest";

@@ -1,3 +1,4 @@
+// tier: quick
 // Filters on recorded traces, compared with regular expressions on the kernel's own text of the same run, and for facts
 // that aren't in that text, with the trace's events one by one.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

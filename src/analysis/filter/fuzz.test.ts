@@ -1,3 +1,4 @@
+// tier: quick
 // Random filters: a readable one works on every event, and any other is a FilterError; never anything else, and never for
 // long.
 import fc from "fast-check";

@@ -1,3 +1,4 @@
+// tier: quick
 // Polls in a recorded trace and in made-up reads: nothing gets lost or changes its place, and the words are right.
 
 import { expect, test } from "vitest";

@@ -1,3 +1,4 @@
+// tier: quick
 // Statistics of recorded traces, compared with counts made of the kernel's own text with regular expressions and sums, and
 // with the trace's own summary.
 

@@ -1,3 +1,4 @@
+// tier: quick
 // Damaged logs of QEMU: the reader returns the content of the sound lines, or throws a FormatError that names the line.
 import { tmpdir } from "node:os";
 import { join } from "node:path";

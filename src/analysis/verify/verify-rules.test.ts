@@ -1,3 +1,4 @@
+// tier: quick
 // verify's rules, one by one, on made-up recordings.
 import { describe, expect, test } from "vitest";
 import { madeUpHeader } from "../../../dev/test-support/made-up-records.js";

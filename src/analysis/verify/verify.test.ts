@@ -1,3 +1,4 @@
+// tier: quick
 // verify on a real truth log (QEMU's) of a run recorded by the kernel's mmiotrace, and on changed copies of both, each of
 // which it must find different.
 import { readFileSync } from "node:fs";

@@ -1,3 +1,4 @@
+// tier: quick
 // Ranges of traces of several blocks: seeking must give the same as reading everything.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { madeUpRecords } from "../../../dev/test-support/made-up-records.js";

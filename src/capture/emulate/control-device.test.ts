@@ -1,3 +1,4 @@
+// tier: quick
 // The status text is read as docs/control-device.md shows it.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,3 +1,4 @@
+// tier: quick
 // The core isn't built from, or signed with, what others could change. The folders are made up; owners, modes and refusals are real.
 import {
   chmodSync,

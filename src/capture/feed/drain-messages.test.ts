@@ -1,3 +1,4 @@
+// tier: quick
 // What a process without rights says is believed only as far as its shape goes.
 import { expect, test } from "vitest";
 import { parseReport } from "./drain-messages.js";

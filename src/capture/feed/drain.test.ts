@@ -1,3 +1,4 @@
+// tier: quick
 // Records go through in order and complete, and a sink that fails doesn't hold up the source.
 import { describe, expect, test } from "vitest";
 import type { TraceUpdate } from "../../trace/header.js";

@@ -1,3 +1,4 @@
+// tier: quick
 // Users are those of the system; a process is one's alone when the kernel says so.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";

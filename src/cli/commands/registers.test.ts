@@ -1,3 +1,4 @@
+// tier: quick
 // `mmiostrider registers`: what it prints, its JSON, its exit codes, and wrong usage.
 import { join } from "node:path";
 import { Command } from "commander";

@@ -1,3 +1,4 @@
+// tier: quick
 // What writeJson writes is what JSON.stringify prints.
 import { Writable } from "node:stream";
 import * as fc from "fast-check";

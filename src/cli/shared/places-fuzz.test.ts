@@ -1,3 +1,4 @@
+// tier: quick
 // Places in a trace (--from, --to) made at random: each is a time, an event or a marker that every trace can be read from and
 // to, or a UsageError.
 import fc from "fast-check";

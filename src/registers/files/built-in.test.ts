@@ -1,3 +1,4 @@
+// tier: quick
 // The built-in databases: valid against the format's own schema, free of faults, and right about known values.
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";

@@ -1,3 +1,4 @@
+// tier: quick
 // The parser: merging, imports, warnings; and one clear error with a place for a bad file.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,3 +1,4 @@
+// tier: quick
 // The kernel's own mmiotrace text stays unchanged through import, trace file and export.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

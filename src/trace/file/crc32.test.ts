@@ -1,3 +1,4 @@
+// tier: quick
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { crc32 } from "./crc32.js";

@@ -1,3 +1,4 @@
+// tier: quick
 // The reader on damaged and hostile traces with right checksums, with Node's codec and with the browser's: it reads a trace
 // to its end, or throws a FormatError that names the byte; never anything else, and memory and time stay in proportion to the
 // file's size. round-trip.test.ts has the cuts and changed bytes that checksums detect.

@@ -1,3 +1,4 @@
+// tier: quick
 // The small blocks of flush() are replaced by a large one: at every moment of that, and after a write torn at any place, all that
 // had been flushed can be read, and a follower gets every event once. The file's states are replayed from the writer's writes.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";

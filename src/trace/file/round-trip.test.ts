@@ -1,3 +1,4 @@
+// tier: quick
 // Writer and reader preserve a trace: events, order, header, updates; whole, cut, and damaged.
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

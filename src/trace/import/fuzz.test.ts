@@ -1,3 +1,4 @@
+// tier: quick
 // Every importer on damaged and hostile logs: it makes a trace that can be read to its end, or throws a FormatError that names
 // the line; never anything else. And a log gives the same records in pieces of any size.
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";

@@ -1,3 +1,4 @@
+// tier: quick
 // Imports of QEMU's, VFIO's and ftrace's logs: with a log that QEMU wrote, and with lines made after their sources' format strings.
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
