@@ -1,7 +1,7 @@
 // `npm run bench -- NAME…`: runs dev/bench/NAME.ts, one after the other; without a name, all of them.
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { UsageError } from "../../src/base/errors.js";
+import { UsageError } from "../../src/cli/shared/exit-code.js";
 import { runCheck } from "../checks/run-check.js";
 
 const here = fileURLToPath(new URL(".", import.meta.url));

@@ -3,8 +3,8 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { ExitCode } from "../../src/base/errors.js";
 import { projectDirectory } from "../../src/base/paths.js";
+import { ExitCode } from "../../src/cli/shared/exit-code.js";
 import { installTools } from "../../src/lab/debian.js";
 import { prepareDebugKernel } from "../../src/lab/debug-kernel.js";
 import { prepareKernel } from "../../src/lab/kernel-package.js";

@@ -3,8 +3,9 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { ExitCode, messageOf, UsageError } from "../../src/base/errors.js";
+import { messageOf } from "../../src/base/errors.js";
 import { buildCore } from "../../src/capture/emulate/core-build.js";
+import { ExitCode, UsageError } from "../../src/cli/shared/exit-code.js";
 import { installTools } from "../../src/lab/debian.js";
 import { type LabKernel, prepareKernel } from "../../src/lab/kernel-package.js";
 import { labTools } from "../../src/lab/needs.js";

@@ -1,7 +1,7 @@
 // `npm run check:emulator`: executes instructions on the CPU and through the core's emulator, and compares everything.
 import { parseArgs } from "node:util";
-import { ExitCode } from "../../src/base/errors.js";
 import { countText } from "../../src/base/units.js";
+import { ExitCode } from "../../src/cli/shared/exit-code.js";
 import { installTools } from "../../src/lab/debian.js";
 import { checkEmulator } from "../core-proof/emulator-check.js";
 import { runCheck, wholeNumber } from "./run-check.js";

@@ -3,8 +3,9 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { ExitCode, messageOf, UsageError, UserError } from "../../src/base/errors.js";
+import { messageOf, UserError } from "../../src/base/errors.js";
 import { countText } from "../../src/base/units.js";
+import { ExitCode, UsageError } from "../../src/cli/shared/exit-code.js";
 import { installTools } from "../../src/lab/debian.js";
 import {
   buildFuzzTarget,

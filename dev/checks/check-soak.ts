@@ -4,9 +4,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:f
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { verify } from "../../src/analysis/verify/verify.js";
-import { ExitCode, messageOf, UsageError } from "../../src/base/errors.js";
+import { messageOf } from "../../src/base/errors.js";
 import { countText } from "../../src/base/units.js";
 import { buildCore } from "../../src/capture/emulate/core-build.js";
+import { ExitCode, UsageError } from "../../src/cli/shared/exit-code.js";
 import { installTools } from "../../src/lab/debian.js";
 import { prepareKernel } from "../../src/lab/kernel-package.js";
 import { labTools } from "../../src/lab/needs.js";

@@ -2,7 +2,9 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
-import { ExitCode, messageOf, UsageError, UserError } from "../../src/base/errors.js";
+import { messageOf, UserError } from "../../src/base/errors.js";
+import { ExitCode, UsageError } from "../../src/cli/shared/exit-code.js";
+import { shownError } from "../../src/cli/shared/shown-error.js";
 
 /** Runs a check's main function, or prints its usage; an error becomes one line, its advice, and an exit code. */
 export async function runCheck(name: string, usage: string, main: () => void | Promise<void>): Promise<void> {
@@ -20,11 +22,12 @@ export async function runCheck(name: string, usage: string, main: () => void | P
   try {
     await main();
   } catch (error) {
-    const isUsage = error instanceof UsageError || isArgumentError(error);
-    process.stderr.write(`${name}: ${messageOf(error)}\n`);
-    if (error instanceof UserError && error.advice !== undefined) process.stderr.write(`  ${error.advice}\n`);
+    const shown = error instanceof UserError ? shownError(error) : undefined;
+    const isUsage = shown?.exitCode === ExitCode.usage || isArgumentError(error);
+    process.stderr.write(`${name}: ${shown?.message ?? messageOf(error)}\n`);
+    if (shown?.advice !== undefined) process.stderr.write(`  ${shown.advice}\n`);
     if (isUsage) process.stderr.write(`${usage}\n`);
-    else if (!(error instanceof UserError) && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+    else if (shown === undefined && error instanceof Error) process.stderr.write(`${error.stack}\n`);
     process.exitCode = isUsage ? ExitCode.usage : ExitCode.failed;
   }
 }

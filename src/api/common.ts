@@ -1,6 +1,6 @@
 // The part of the library that Node and pages have alike.
 export { FilterError } from "../analysis/filter/filter-error.js";
-export { FormatError, UserError } from "../base/errors.js";
+export { AmbiguousNameError, FormatError, InvalidValueError, UnknownNameError, UserError } from "../base/errors.js";
 export type { Context, FlagName } from "../trace/flags.js";
 export type { TraceUpdate } from "../trace/header.js";
 export { type MemoryType, RecordFlag } from "../trace/record.js";

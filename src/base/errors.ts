@@ -1,14 +1,5 @@
-// The project's error classes and exit codes. cli/ decides how a command prints them.
-
-/** Exit codes of our processes; documented in README.md. */
-export const ExitCode = {
-  done: 0,
-  failed: 1,
-  usage: 2,
-  /** Recorded, but incomplete: records were lost or instructions escaped emulation. */
-  incomplete: 3,
-} as const;
-export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+// The project's error classes, with what a program needs to know in fields. The command line decides how they are printed and which
+// exit code they mean, and adds advice about its options: cli/shared/shown-error.ts.
 
 /**
  * An error that a user can act on.
@@ -18,21 +9,48 @@ export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 export class UserError extends Error {
   override readonly name: string = "UserError";
   readonly advice: string | undefined;
-  readonly exitCode: ExitCode;
 
-  constructor(message: string, options: { advice?: string; exitCode?: ExitCode; cause?: unknown } = {}) {
+  constructor(message: string, options: { advice?: string | undefined; cause?: unknown } = {}) {
     super(message, { cause: options.cause });
     this.advice = options.advice;
-    this.exitCode = options.exitCode ?? ExitCode.failed;
   }
 }
 
-/** The command line asked for something that can't be: exit code 2. */
-export class UsageError extends UserError {
-  override readonly name = "UsageError";
+/** The caller asked for something that can't be meant, on whatever machine. `given` is the part at fault. */
+export class InvalidValueError extends UserError {
+  override readonly name: string = "InvalidValueError";
+  readonly given: string;
 
-  constructor(message: string, options: { advice?: string; cause?: unknown } = {}) {
-    super(message, { ...options, exitCode: ExitCode.usage });
+  constructor(given: string, message: string, options: { advice?: string | undefined; cause?: unknown } = {}) {
+    super(message, options);
+    this.given = given;
+  }
+}
+
+/** The caller named something that there isn't. `known` are the names that there are. */
+export class UnknownNameError extends InvalidValueError {
+  override readonly name = "UnknownNameError";
+  readonly known: readonly string[];
+
+  constructor(
+    given: string,
+    known: readonly string[],
+    message: string,
+    options: { advice?: string | undefined; cause?: unknown } = {},
+  ) {
+    super(given, message, options);
+    this.known = known;
+  }
+}
+
+/** The caller gave too little to choose one of several things. `candidates` are their names. */
+export class AmbiguousNameError extends InvalidValueError {
+  override readonly name: string = "AmbiguousNameError";
+  readonly candidates: readonly string[];
+
+  constructor(given: string, candidates: readonly string[], message: string, options: { advice?: string } = {}) {
+    super(given, message, options);
+    this.candidates = candidates;
   }
 }
 

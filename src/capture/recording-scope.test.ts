@@ -5,9 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { formatRange } from "../base/address-range.js";
-import { UsageError, UserError } from "../base/errors.js";
+import { InvalidValueError, UserError } from "../base/errors.js";
 import { fullPciAddress, parseResource, readPciFunction } from "../machine/pci.js";
 import { aliasMatches, parseRange, resolveScope, type ScopeRequest } from "./recording-scope.js";
+import { ScopeError } from "./scope-errors.js";
 
 let sysfs: string;
 
@@ -72,13 +73,13 @@ describe("resolveScope", () => {
   });
 
   test("what can't be meant is wrong usage; what isn't here fails", async () => {
-    await expect(resolve({})).rejects.toThrow(UsageError);
-    await expect(resolve({ all: true, devices: ["00:04.0"] })).rejects.toThrow(UsageError);
-    await expect(resolve({ devices: ["eth0"] })).rejects.toThrow(UsageError);
-    await expect(resolve({ drivers: ["../../etc"] })).rejects.toThrow(UsageError);
+    await expect(resolve({})).rejects.toThrow(ScopeError);
+    await expect(resolve({ all: true, devices: ["00:04.0"] })).rejects.toThrow(ScopeError);
+    await expect(resolve({ devices: ["eth0"] })).rejects.toThrow(InvalidValueError);
+    await expect(resolve({ drivers: ["../../etc"] })).rejects.toThrow(InvalidValueError);
     const absent = resolve({ devices: ["00:19.0"] });
     await expect(absent).rejects.toThrow("there is no PCI device 0000:00:19.0");
-    await expect(absent).rejects.not.toThrow(UsageError);
+    await expect(absent).rejects.not.toThrow(InvalidValueError);
     await expect(resolve({ devices: ["00:1f.3"] })).rejects.toThrow(/no memory BAR/);
     await expect(resolve({ drivers: ["no_such_driver"] })).rejects.toThrow(UserError);
   });
@@ -106,7 +107,7 @@ describe("ranges", () => {
 
   test.each(["", "1", "1-", "-1", "2-1", "1-2-3", "g-h", "0-10000000000000", "1 - 2", "0x-0x1", "-0x1-2"])(
     "refuses %j",
-    (text) => expect(() => parseRange(text)).toThrow(UsageError),
+    (text) => expect(() => parseRange(text)).toThrow(InvalidValueError),
   );
 });
 

@@ -2,7 +2,7 @@
 import { existsSync, readlinkSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type AddressRange, joinRanges } from "../base/address-range.js";
-import { UsageError, UserError } from "../base/errors.js";
+import { InvalidValueError, UserError } from "../base/errors.js";
 import { runTool } from "../base/run-tool.js";
 import { canonicalModuleName } from "../machine/kernel-modules.js";
 import {
@@ -17,6 +17,7 @@ import {
   type SysfsRoot,
 } from "../machine/pci.js";
 import type { PciFunction } from "../trace/header.js";
+import { ScopeError } from "./scope-errors.js";
 
 /** How many ranges the core takes (docs/control-device.md). */
 export const rangesMax = 64;
@@ -43,7 +44,7 @@ export interface RecordingScope {
   remarks: string[];
 }
 
-/** Finds what the request means on this machine. Throws UsageError for what can't be meant, UserError for what isn't here. */
+/** Finds what the request means on this machine. Throws ScopeError and InvalidValueError for what can't be meant, UserError for what isn't here. */
 export async function resolveScope(request: ScopeRequest, sysfs: SysfsRoot = defaultSysfs): Promise<RecordingScope> {
   const asked = [
     ...request.devices.map((device) => `device ${device}`),
@@ -52,12 +53,10 @@ export async function resolveScope(request: ScopeRequest, sysfs: SysfsRoot = def
     ...(request.all ? ["all"] : []),
   ];
   if (asked.length === 0) {
-    throw new UsageError("nothing to record: no --device, --driver, --range or --all", {
-      advice: "for example: mmiostrider record --driver e1000 -o e1000.mmt -- modprobe e1000",
-    });
+    throw new ScopeError("nothing");
   }
   if (request.all) {
-    if (asked.length > 1) throw new UsageError("--all records every device: it can't be combined with a filter");
+    if (asked.length > 1) throw new ScopeError("all and more");
     return { all: true, ranges: [], functions: [], asked, remarks: [] };
   }
   const ranges = request.ranges.map(parseRange);
@@ -81,25 +80,24 @@ export async function resolveScope(request: ScopeRequest, sysfs: SysfsRoot = def
   }
   const joined = joinRanges(ranges);
   if (joined.length > rangesMax) {
-    throw new UsageError(`that makes ${joined.length} separate address ranges; at most ${rangesMax} can be recorded`, {
-      advice: "name fewer devices, or record with --all",
-    });
+    const message = `that makes ${joined.length} separate address ranges; at most ${rangesMax} can be recorded`;
+    throw new InvalidValueError(asked.join(", "), message, { advice: "name fewer devices, or record all" });
   }
   return { all: false, ranges: joined, functions, asked, remarks };
 }
 
-/** `FIRST-LAST`, hexadecimal with or without 0x, both included. Throws UsageError. */
+/** `FIRST-LAST`, hexadecimal with or without 0x, both included. Throws InvalidValueError. */
 export function parseRange(text: string): AddressRange {
   const match = /^(?:0x)?([0-9a-f]{1,16})-(?:0x)?([0-9a-f]{1,16})$/i.exec(text);
   if (match === null) {
-    throw new UsageError(`"${text}" isn't a range of addresses`, {
+    throw new InvalidValueError(text, `"${text}" isn't a range of addresses`, {
       advice: "write it as FIRST-LAST in hexadecimal, both included: 0xfebc0000-0xfebdffff",
     });
   }
   const range = { first: BigInt(`0x${match[1]}`), last: BigInt(`0x${match[2]}`) };
-  if (range.last < range.first) throw new UsageError(`the range ${text} ends before it begins`);
+  if (range.last < range.first) throw new InvalidValueError(text, `the range ${text} ends before it begins`);
   if (range.last >> physicalBits !== 0n) {
-    throw new UsageError(`the range ${text} goes beyond what x86-64 has of physical addresses (52 bits)`);
+    throw new InvalidValueError(text, `the range ${text} goes beyond what x86-64 has of physical addresses (52 bits)`);
   }
   return range;
 }
@@ -119,7 +117,7 @@ export function memoryRanges(pciFunction: PciFunction): AddressRange[] {
 function knownDevice(text: string, sysfs: SysfsRoot): string {
   const address = fullPciAddress(text);
   if (address === undefined) {
-    throw new UsageError(`"${text}" isn't the address of a PCI device`, {
+    throw new InvalidValueError(text, `"${text}" isn't the address of a PCI device`, {
       advice: "write it as lspci does: 0000:00:04.0, or 00:04.0",
     });
   }
@@ -131,7 +129,7 @@ function knownDevice(text: string, sysfs: SysfsRoot): string {
 
 /** The devices bound to a driver, and the free ones that its module says it can drive. */
 async function devicesOfDriver(driver: string, sysfs: SysfsRoot): Promise<{ addresses: string[]; remarks: string[] }> {
-  if (!/^[\w.+-]+$/.test(driver)) throw new UsageError(`"${driver}" isn't a driver's name`);
+  if (!/^[\w.+-]+$/.test(driver)) throw new InvalidValueError(driver, `"${driver}" isn't a driver's name`);
   const all = listPciFunctions(sysfs).map((address) => ({ address, driver: boundDriver(address, sysfs) }));
   const registered = existsSync(join(sysfs, "bus/pci/drivers", driver));
   const same = (name: string | null) =>
@@ -157,7 +155,7 @@ async function devicesOfDriver(driver: string, sysfs: SysfsRoot): Promise<{ addr
       {
         advice: known
           ? (remarks[0] ?? "`lspci -Dk` lists the devices and their drivers")
-          : "where the module is called otherwise than its driver, give the module's name; or use --device",
+          : "where the module is called otherwise than its driver, give the module's name; or name the device itself",
       },
     );
   }
@@ -177,7 +175,7 @@ async function aliasesOfModule(module: string): Promise<string[]> {
   const result = await runTool("modinfo", ["-F", "alias", module]);
   if (result.missing) {
     throw new UserError("finding a driver's devices failed: modinfo isn't installed", {
-      advice: "on Debian: apt-get install kmod; or name the device itself with --device",
+      advice: "on Debian: apt-get install kmod; or name the device itself",
     });
   }
   return result.stdout.split("\n").filter((line) => line.startsWith("pci:"));

@@ -1,7 +1,9 @@
 // Collects the commands, one file each, and turns whatever they throw into one clear message and an exit code.
 import { Command, CommanderError } from "commander";
-import { ExitCode, messageOf, UserError } from "../base/errors.js";
+import { messageOf, UserError } from "../base/errors.js";
 import { version } from "../base/version.js";
+import { ExitCode } from "./shared/exit-code.js";
+import { shownError } from "./shared/shown-error.js";
 
 /** Each command's file adds it to the program; the order is the order in --help. */
 const commands: Record<string, () => Promise<(program: Command) => void>> = {
@@ -62,11 +64,13 @@ function wanted(): (() => Promise<(program: Command) => void>)[] {
 /** Prints an error as the user should see it; returns the exit code. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.done : ExitCode.usage;
-  process.stderr.write(`mmiostrider: ${messageOf(error)}\n`);
   if (error instanceof UserError) {
-    if (error.advice !== undefined) process.stderr.write(`  ${error.advice}\n`);
-    return error.exitCode;
+    const { message, advice, exitCode } = shownError(error);
+    process.stderr.write(`mmiostrider: ${message}\n`);
+    if (advice !== undefined) process.stderr.write(`  ${advice}\n`);
+    return exitCode;
   }
+  process.stderr.write(`mmiostrider: ${messageOf(error)}\n`);
   if (error instanceof Error && error.stack !== undefined) {
     process.stderr.write(`This is a bug in mmiostrider:\n${error.stack}\n`);
   }

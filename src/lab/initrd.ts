@@ -2,10 +2,10 @@
 import { cpSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { UserError } from "../base/errors.js";
 import { cacheDirectory } from "../base/paths.js";
 import { cpio, type Entry, mode } from "./cpio.js";
 import { unpackPackages } from "./debian.js";
+import { LabKernelError } from "./errors.js";
 import type { LabKernel } from "./kernel-package.js";
 import { memoryRoot } from "./memory-root.js";
 import { publishDirectory } from "./publish.js";
@@ -82,9 +82,8 @@ function modulesInOrder(kernel: LabKernel): string[] {
     const path = pathOf.get(name);
     if (path !== undefined) visit(path);
     else if (!builtin.has(name)) {
-      throw new UserError(`the lab can't boot ${kernel.release}: it lacks the module ${name}, which reaches the host`, {
-        advice: "--kernel debian:6.1, debian:6.12, debian:6.1-rt and debian:6.12-rt have all that it takes",
-      });
+      const message = `the lab can't boot ${kernel.release}: it lacks the module ${name}, which reaches the host`;
+      throw new LabKernelError("unfit", message);
     }
   }
   return order.map((path) => join(base, path));

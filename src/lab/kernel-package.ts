@@ -2,11 +2,15 @@
 import { existsSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { release as hostRelease } from "node:os";
 import { join, resolve } from "node:path";
-import { UsageError, UserError } from "../base/errors.js";
+import { UnknownNameError, UserError } from "../base/errors.js";
 import { cacheDirectory } from "../base/paths.js";
 import { runTool } from "../base/run-tool.js";
 import { dependenciesOf, unpackPackages, updateLists } from "./debian.js";
+import { LabKernelError } from "./errors.js";
 import { publishDirectory } from "./publish.js";
+
+/** Debian's kernels that the lab is tried with; others may do. */
+const debianKernels = ["debian:6.1", "debian:6.12"];
 
 export interface LabKernel {
   /** The output of `uname -r` in the guest. */
@@ -23,14 +27,14 @@ export interface LabKernel {
  * Makes a kernel ready to boot: `debian:6.1`, `debian:6.12`, a flavour of them (`debian:6.1-rt`, `debian:6.12-cloud`),
  * `host`, or a folder that holds `boot/vmlinuz-*` (or `vmlinuz*`) and `lib/modules/*`.
  *
- * `say` gets lines about slow steps. Throws UsageError for any other name, UserError if the kernel isn't available.
+ * `say` gets lines about slow steps. Throws UnknownNameError for any other name, UserError if the kernel isn't available.
  */
 export async function prepareKernel(kernel: string, say: (line: string) => void): Promise<LabKernel> {
   if (kernel === "host") return kernelInDirectory("/", hostRelease());
   const debian = /^debian:(\d+\.\d+)(?:-(rt|cloud))?$/.exec(kernel);
   if (debian !== null) return await prepareDebianKernel(debian[1]!, debian[2], say);
   if (kernel.startsWith("debian:")) {
-    throw new UsageError(`there is no kernel ${kernel}`, {
+    throw new UnknownNameError(kernel, debianKernels, `there is no kernel ${kernel}`, {
       advice: "debian:6.1 or debian:6.12, with -rt or -cloud behind it where that flavour is wanted",
     });
   }
@@ -132,20 +136,20 @@ function kernelInDirectory(directory: string, release?: string): LabKernel {
   const releases = existsSync(modulesDirectory) ? readdirSync(modulesDirectory) : [];
   const found = release ?? (releases.length === 1 ? releases[0] : undefined);
   if (found === undefined) {
-    throw new UserError(
+    throw new LabKernelError(
+      "choice",
       releases.length === 0
         ? `${directory}: no kernel: it has no lib/modules`
         : `${directory}: more than one kernel in lib/modules: ${releases.join(", ")}`,
-      { advice: "--kernel takes debian:6.1, debian:6.12, host, or a folder with boot/vmlinuz-* and lib/modules/*" },
     );
   }
   const image = [`boot/vmlinuz-${found}`, `vmlinuz-${found}`, "vmlinuz", "bzImage"]
     .map((name) => join(directory, name))
     .find((path) => existsSync(path));
   if (image === undefined || !existsSync(join(modulesDirectory, found, "modules.dep"))) {
-    throw new UserError(
+    throw new LabKernelError(
+      "incomplete",
       `${directory}: ${image === undefined ? `no boot/vmlinuz-${found}` : `no lib/modules/${found}/modules.dep`}`,
-      { advice: "--kernel debian:6.1 fetches one of Debian's" },
     );
   }
   const headers = join(modulesDirectory, found, "build");

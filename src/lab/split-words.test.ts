@@ -2,7 +2,7 @@
 // Words are split as the shell itself splits them.
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
-import { UsageError } from "../base/errors.js";
+import { InvalidValueError } from "../base/errors.js";
 import { splitWords } from "./split-words.js";
 
 test.each([
@@ -19,5 +19,5 @@ test.each([
 });
 
 test("an open quote is an error", () => {
-  expect(() => splitWords("-append 'console=ttyS0")).toThrow(UsageError);
+  expect(() => splitWords("-append 'console=ttyS0")).toThrow(InvalidValueError);
 });

@@ -1,7 +1,7 @@
 // Splits QEMU's arguments as a shell would: at blanks, except inside quotes.
-import { UsageError } from "../base/errors.js";
+import { InvalidValueError } from "../base/errors.js";
 
-/** Splits `-append 'a b' -m 1` into `-append`, `a b`, `-m`, `1`. Quotes don't nest; there are no escapes. Throws UsageError. */
+/** Splits `-append 'a b' -m 1` into `-append`, `a b`, `-m`, `1`. Quotes don't nest; there are no escapes. Throws InvalidValueError. */
 export function splitWords(text: string): string[] {
   const words: string[] = [];
   let word: string | undefined;
@@ -18,7 +18,7 @@ export function splitWords(text: string): string[] {
       word = undefined;
     } else word = (word ?? "") + character;
   }
-  if (quote !== undefined) throw new UsageError(`${text}: the quote ${quote} isn't closed`);
+  if (quote !== undefined) throw new InvalidValueError(text, `${text}: the quote ${quote} isn't closed`);
   if (word !== undefined) words.push(word);
   return words;
 }

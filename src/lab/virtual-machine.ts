@@ -7,6 +7,7 @@ import { UserError } from "../base/errors.js";
 import { cacheDirectory, projectDirectory } from "../base/paths.js";
 import { findTool, requireTrustedTool } from "../base/run-tool.js";
 import { shellQuoted } from "../base/shell-quote.js";
+import { LabFolderError } from "./errors.js";
 import { makeInitrd } from "./initrd.js";
 import type { LabKernel } from "./kernel-package.js";
 
@@ -90,20 +91,18 @@ export async function runInLab(request: LabRequest): Promise<LabResult> {
     });
   }
   requireTrustedTool(qemu);
-  for (const [what, directory] of [
-    ["--share", request.shareDirectory],
-    ["--truth", request.truthFile === undefined ? undefined : dirname(resolve(request.truthFile))],
+  for (const [use, folder] of [
+    ["share", request.shareDirectory],
+    ["truth", request.truthFile === undefined ? undefined : dirname(resolve(request.truthFile))],
   ] as const) {
-    if (directory !== undefined && !existsSync(directory)) throw new UserError(`${what}: no folder ${directory}`);
+    if (folder !== undefined && !existsSync(folder)) throw new LabFolderError(use, folder);
   }
   const { truthFile, shareDirectory } = request;
   if (request.suspendable && truthFile !== undefined && shareDirectory !== undefined) {
     if (`${dirname(resolve(truthFile))}/`.startsWith(`${resolve(shareDirectory)}/`)) {
       throw new UserError(
         `the log ${truthFile} lies in the folder that a suspendable machine copies, and grows meanwhile`,
-        {
-          advice: "put --truth elsewhere than into --share",
-        },
+        { advice: "put the log elsewhere than into the shared folder" },
       );
     }
   }

@@ -1,5 +1,5 @@
 // A register database for the rest of the project: names and meanings by BAR and offset.
-import { UsageError } from "../base/errors.js";
+import { UnknownNameError } from "../base/errors.js";
 import { halvesOf } from "./bits.js";
 import { describeValue } from "./describe.js";
 import { DomainView } from "./domain-view.js";
@@ -75,7 +75,7 @@ export class RegisterDatabase {
     this.#nameOffset = (domain, offset) => this.view(domain).at(offset, "rw")?.name;
   }
 
-  /** Returns the same database with a variant of one more enum chosen; UsageError if there is no such enum or variant. */
+  /** Returns the same database with a variant of one more enum chosen; UnknownNameError if there is no such enum or variant. */
   withVariant(varset: string, variant: string): RegisterDatabase {
     const variants = new Map(this.variants).set(varset, variant);
     return new RegisterDatabase(this.name, this.schema, this.layout, variants, this.#observer);
@@ -229,8 +229,9 @@ export class RegisterDatabase {
     if (view === undefined) {
       const domain = this.schema.domains.get(name);
       if (domain === undefined) {
-        throw new UsageError(`the register database ${this.name} has no domain ${name}`, {
-          advice: `it has ${[...this.schema.domains.keys()].join(", ") || "none at all"}`,
+        const known = [...this.schema.domains.keys()];
+        throw new UnknownNameError(name, known, `the register database ${this.name} has no domain ${name}`, {
+          advice: `it has ${known.join(", ") || "none at all"}`,
         });
       }
       view = new DomainView(this.schema, domain, this.#selection, this.warnings);

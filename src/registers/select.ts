@@ -1,5 +1,5 @@
 // Converts chosen variants to indices into their enums.
-import { UsageError } from "../base/errors.js";
+import { UnknownNameError } from "../base/errors.js";
 import { normalize } from "./bits.js";
 import type { Schema } from "./schema.js";
 import type { ChosenVariants } from "./variants.js";
@@ -10,7 +10,8 @@ export function select(name: string, schema: Schema, variants: ReadonlyMap<strin
   for (const [varset, variant] of variants) {
     const definition = schema.enums.get(varset);
     if (definition === undefined) {
-      throw new UsageError(`the register database ${name} has no enum ${varset} to choose a variant of`);
+      const message = `the register database ${name} has no enum ${varset} to choose a variant of`;
+      throw new UnknownNameError(varset, [...schema.enums.keys()], message);
     }
     const wanted = variant.toLowerCase();
     let index = definition.values.findIndex((value) => value.name.toLowerCase() === wanted);
@@ -21,9 +22,14 @@ export function select(name: string, schema: Schema, variants: ReadonlyMap<strin
     if (index < 0) {
       const names = definition.values.map((value) => value.name);
       const shown = names.length > 40 ? [...names.slice(0, 40), "…"] : names;
-      throw new UsageError(`the register database ${name} has no variant ${variant} of ${varset}`, {
-        advice: `it has ${shown.join(", ")}`,
-      });
+      throw new UnknownNameError(
+        variant,
+        names,
+        `the register database ${name} has no variant ${variant} of ${varset}`,
+        {
+          advice: `it has ${shown.join(", ")}`,
+        },
+      );
     }
     selection.set(varset, index);
   }

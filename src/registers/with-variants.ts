@@ -1,8 +1,9 @@
 // Chooses the variants of a register database as users name them: with or without the enum that they are of.
-import { UsageError } from "../base/errors.js";
+import { InvalidValueError } from "../base/errors.js";
 import type { RegisterDatabase } from "./database.js";
+import { AmbiguousVariantError } from "./errors.js";
 
-/** Returns `database` for the variants, which are arguments of `--variant`. */
+/** Returns `database` for the variants, each `VARIANT` or `ENUM=VARIANT`. */
 export function withVariants(database: RegisterDatabase, variants: readonly string[]): RegisterDatabase {
   let chosen = database;
   for (const text of variants) {
@@ -22,12 +23,9 @@ function varsetOf(database: RegisterDatabase, variant: string): string {
   );
   const [first] = having.length > 0 ? having : deciding;
   if (first === undefined) {
-    throw new UsageError(`nothing in the register database ${database.name} depends on a variant such as ${variant}`);
+    const message = `nothing in the register database ${database.name} depends on a variant such as ${variant}`;
+    throw new InvalidValueError(variant, message);
   }
-  if (having.length > 1) {
-    throw new UsageError(`${variant} is a variant of each of ${having.join(", ")}`, {
-      advice: `say which: --variant ${having[0]}=${variant}`,
-    });
-  }
+  if (having.length > 1) throw new AmbiguousVariantError(variant, having);
   return first;
 }

@@ -1,12 +1,12 @@
 // The error for a filter that can't be read: the column, and the words that would be right there.
-import { UsageError } from "../../base/errors.js";
+import { InvalidValueError } from "../../base/errors.js";
 
-export class FilterError extends UsageError {
+export class FilterError extends InvalidValueError {
   /** Counted from 1. */
   readonly column: number;
 
   constructor(expression: string, column: number, what: string) {
-    super(`the filter can't be read at column ${column}: ${what}`, {
+    super(expression, `the filter can't be read at column ${column}: ${what}`, {
       advice: `${expression.replaceAll(/\s/g, " ")}\n  ${" ".repeat(column - 1)}^`,
     });
     this.column = column;

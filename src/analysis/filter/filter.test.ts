@@ -4,7 +4,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { randomNumbers } from "../../../dev/test-support/made-up-records.js";
 import { importedTrace, mapSelected, recordedText, recordedTrace } from "../../../dev/test-support/recorded-traces.js";
-import { UsageError } from "../../base/errors.js";
+import { InvalidValueError } from "../../base/errors.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import { openTrace } from "../../trace/node/file-source.js";
 import { fields } from "./fields.js";
@@ -128,7 +128,7 @@ describe("a filter that can't be read is shown with the column", () => {
   ])("%j", (expression, column, what) => {
     const error = caught(() => compileFilter(expression)) as FilterError;
     expect(error).toBeInstanceOf(FilterError);
-    expect(error).toBeInstanceOf(UsageError);
+    expect(error).toBeInstanceOf(InvalidValueError);
     expect(error.message).toBe(`the filter can't be read at column ${column}: ${what}`);
     expect(error.advice?.split("\n").at(-1)).toBe(`${" ".repeat(column + 1)}^`);
   });

@@ -5,6 +5,7 @@
 import { UserError } from "../../base/errors.js";
 import { fenceBytes } from "../../base/fence-bytes.js";
 import type { PostWrite } from "./truth-log.js";
+import { UnfinishedFenceError } from "./unfinished-fence.js";
 
 /** Limit of foreign bytes between a fence's bytes, in all. */
 const foreignMax = 64;
@@ -57,9 +58,7 @@ export function fenceWindow(writes: readonly PostWrite[], id: string, log: strin
   const end = find(writes, fenceBytes(2, id), begin.last + 1);
   if (end === undefined && count !== undefined) return { from: writes[begin.last]!.at, to: count };
   if (end === undefined) {
-    throw new UserError(`${log} has the beginning of fence ${id}, but not its end: the recorder or QEMU was killed`, {
-      advice: "--cut compares as far as the trace goes",
-    });
+    throw new UnfinishedFenceError(log, id);
   }
   return { from: writes[begin.last]!.at, to: writes[end.first]!.at };
 }

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { expect, test } from "vitest";
-import { UsageError, UserError } from "../../base/errors.js";
+import { InvalidValueError, UserError } from "../../base/errors.js";
 import { findUser, privilegesIn } from "./unprivileged-user.js";
 
 /** What proc(5) says of a process that the system's own tool made. */
@@ -22,11 +22,11 @@ test("a user is found by name and by number", async () => {
 test.each([
   ["no-such-user", UserError, 'giving up root\'s rights failed: there is no user "no-such-user" on this machine'],
   ["4294967294", UserError, 'giving up root\'s rights failed: there is no user "4294967294" on this machine'],
-  ["root", UsageError, "user root is root: there would be nothing to give up"],
-  ["0", UsageError, "user 0 is root: there would be nothing to give up"],
-  ["", UsageError, "\"\" isn't a user's name"],
-  ["-nobody", UsageError, "\"-nobody\" isn't a user's name"],
-  ["nobody:x", UsageError, "\"nobody:x\" isn't a user's name"],
+  ["root", InvalidValueError, "user root is root: there would be nothing to give up"],
+  ["0", InvalidValueError, "user 0 is root: there would be nothing to give up"],
+  ["", InvalidValueError, "\"\" isn't a user's name"],
+  ["-nobody", InvalidValueError, "\"-nobody\" isn't a user's name"],
+  ["nobody:x", InvalidValueError, "\"nobody:x\" isn't a user's name"],
 ] as const)("%j is refused", async (name, kind, message) => {
   const refused = await findUser(name).catch((error: unknown) => error);
   expect(refused).toBeInstanceOf(kind);

@@ -1,6 +1,6 @@
 // The user that a process of ours becomes when it needs root no more: who that is, and becoming him for good.
 import { readFileSync } from "node:fs";
-import { UsageError, UserError } from "../../base/errors.js";
+import { InvalidValueError, UserError } from "../../base/errors.js";
 import { runTool } from "../../base/run-tool.js";
 
 export interface UnprivilegedUser {
@@ -10,9 +10,9 @@ export interface UnprivilegedUser {
   gid: number;
 }
 
-/** Finds a user by name or number. Throws UsageError for what can't be meant, UserError for one that there isn't. */
+/** Finds a user by name or number. Throws InvalidValueError for what can't be meant, UserError for one that there isn't. */
 export async function findUser(asked: string): Promise<UnprivilegedUser> {
-  if (!/^[A-Za-z0-9_][\w.@+-]*\$?$/.test(asked)) throw new UsageError(`"${asked}" isn't a user's name`);
+  if (!/^[A-Za-z0-9_][\w.@+-]*\$?$/.test(asked)) throw new InvalidValueError(asked, `"${asked}" isn't a user's name`);
   const line = await passwdLine(asked);
   // passwd(5): name, password, user id, group id, …
   const [name, , uid, gid] = line?.split(":") ?? [];
@@ -22,7 +22,7 @@ export async function findUser(asked: string): Promise<UnprivilegedUser> {
     });
   }
   if (Number(uid) === 0) {
-    throw new UsageError(`user ${asked} is root: there would be nothing to give up`, {
+    throw new InvalidValueError(asked, `user ${asked} is root: there would be nothing to give up`, {
       advice: "name a user without rights, for example nobody",
     });
   }

@@ -1,7 +1,7 @@
 // `mmiostrider convert`: from one trace format to another.
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
-import { ExitCode, messageOf, UsageError, UserError } from "../../base/errors.js";
+import { messageOf, UserError } from "../../base/errors.js";
 import { producer } from "../../base/version.js";
 import { virtualRanges } from "../../machine/vmallocinfo.js";
 import {
@@ -19,6 +19,7 @@ import {
   isFolder,
 } from "../../trace/node/convert.js";
 import { type PartitionKey, partitionKeys } from "../../trace/node/partitions.js";
+import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { Progress } from "../shared/progress.js";
 import { addRegisterOptions, type RegisterOptions, registersOf } from "../shared/selection-options.js";
 import { untilReaderIsGone } from "../shared/text-output.js";

@@ -1,8 +1,8 @@
 // `mmiostrider cut`: a part of a trace as a trace of its own.
 import type { Command } from "commander";
 import { cutTrace } from "../../analysis/cut-merge/cut-trace.js";
-import { UsageError } from "../../base/errors.js";
 import { countText } from "../../base/units.js";
+import { UsageError } from "../shared/exit-code.js";
 import { makeTrace, requireFileForJson, tellMade } from "../shared/new-trace.js";
 import { openReadable } from "../shared/open-input.js";
 import { Progress } from "../shared/progress.js";

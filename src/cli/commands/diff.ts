@@ -2,8 +2,8 @@
 import type { Command } from "commander";
 import { collectSequences, type DeviceSequence, type SequenceEntry } from "../../analysis/diff/access-sequence.js";
 import { type DiffResult, diffTraces, Masks, type TraceDifference } from "../../analysis/diff/diff-traces.js";
-import { ExitCode, UsageError } from "../../base/errors.js";
 import { countText } from "../../base/units.js";
+import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { writeJson } from "../shared/json-output.js";
 import { openReadable } from "../shared/open-input.js";
 import { type ColorChoice, colorChoices, paintFor } from "../shared/paint.js";

@@ -1,11 +1,11 @@
 // `mmiostrider doctor`: what each engine needs on this machine, and what of it is there.
 import { styleText } from "node:util";
 import type { Command } from "commander";
-import { ExitCode } from "../../base/errors.js";
 import { architectureCheck, examine } from "../../capture/doctor.js";
 import { defaultEngine } from "../../capture/engines.js";
 import { labNeeds } from "../../lab/lab-needs.js";
 import { type Check, isUsable } from "../../machine/check.js";
+import { ExitCode } from "../shared/exit-code.js";
 
 export function addDoctor(program: Command): void {
   program

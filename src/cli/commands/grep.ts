@@ -2,13 +2,13 @@
 import type { Command } from "commander";
 import type { AccessRegisters } from "../../analysis/view/access-registers.js";
 import { type Selection, selectedViews } from "../../analysis/view/selection.js";
-import { ExitCode, UsageError } from "../../base/errors.js";
 import type { TraceEvent } from "../../trace/events.js";
 import { EventRows, traceName } from "../../trace/export/event-rows.js";
 import { jsonLine } from "../../trace/export/row-text.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import type { TraceState } from "../../trace/state.js";
 import { type TellRegister, TextWriter } from "../../trace/text.js";
+import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { openReadable } from "../shared/open-input.js";
 import { type ColorChoice, colorChoices, paintFor } from "../shared/paint.js";
 import { Progress } from "../shared/progress.js";

@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Command, Option } from "commander";
-import { type ExitCode, UsageError, UserError } from "../../base/errors.js";
+import { UserError } from "../../base/errors.js";
 import { engines } from "../../capture/engines.js";
 import { installTools } from "../../lab/debian.js";
 import { type LabKernel, prepareKernel } from "../../lab/kernel-package.js";
@@ -10,6 +10,7 @@ import { probeKvm } from "../../lab/kvm-probe.js";
 import { labTools } from "../../lab/needs.js";
 import { splitWords } from "../../lab/split-words.js";
 import { complaintIn, LabError, runInLab, type Threads, threadModes } from "../../lab/virtual-machine.js";
+import { type ExitCode, UsageError } from "../shared/exit-code.js";
 
 const examples = `
 Examples:

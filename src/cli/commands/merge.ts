@@ -1,9 +1,9 @@
 // `mmiostrider merge`: several traces of one machine as one.
 import type { Command } from "commander";
 import { mergeTraces } from "../../analysis/cut-merge/merge-traces.js";
-import { UsageError } from "../../base/errors.js";
 import { countText } from "../../base/units.js";
 import type { TraceReader } from "../../trace/file/reader.js";
+import { UsageError } from "../shared/exit-code.js";
 import { makeTrace, requireFileForJson, tellMade } from "../shared/new-trace.js";
 import { openReadable } from "../shared/open-input.js";
 import { Progress } from "../shared/progress.js";

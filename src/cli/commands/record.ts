@@ -2,13 +2,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, Option } from "commander";
 import { formatRange } from "../../base/address-range.js";
-import { ExitCode, UsageError, UserError } from "../../base/errors.js";
+import { UserError } from "../../base/errors.js";
 import { openDescriptor } from "../../base/finished-output.js";
 import { countText } from "../../base/units.js";
 import { defaultEngine, engineNamed, engines } from "../../capture/engines.js";
 import { findUser } from "../../capture/feed/unprivileged-user.js";
 import type { Recording, RecordingResult } from "../../capture/recording.js";
 import { type RecordingScope, resolveScope } from "../../capture/recording-scope.js";
+import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { writeJson } from "../shared/json-output.js";
 import { LiveLine } from "../shared/live-line.js";
 import { requireFileForJson, sizeOfFile } from "../shared/new-trace.js";
@@ -22,6 +23,7 @@ import {
   ringDefault_bytes,
   stdout,
 } from "../shared/record-options.js";
+import { exitCodeOf } from "../shared/shown-error.js";
 import { StopSignals } from "../shared/stop-signals.js";
 import { TextOutput } from "../shared/text-output.js";
 import { requireProgram, TracedCommand } from "../shared/traced-command.js";
@@ -146,7 +148,7 @@ async function record(command: string[], asked: RecordOptions): Promise<ExitCode
   }
   if (kept !== undefined) say(kept);
   const seconds = (end.stopped_ms - began_ms) / 1000;
-  const exitCode = exitCodeOf(end.result, end.failure);
+  const exitCode = recordExitCode(end.result, end.failure);
   if (options.json === true) await printJson(end.result, { ...end, output: options.output, seconds, exitCode });
   else printSummary(end.result, end.failure, options.output, seconds);
   if (end.result.failure !== undefined) throw end.result.failure;
@@ -268,8 +270,8 @@ async function printJson(
   await writeJson(new TextOutput(), { output, bytes, duration_s, ...counts, incomplete, problems, exitCode });
 }
 
-function exitCodeOf(result: RecordingResult, failure: string | undefined): ExitCode {
-  if (result.failure !== undefined) return result.failure.exitCode;
+function recordExitCode(result: RecordingResult, failure: string | undefined): ExitCode {
+  if (result.failure !== undefined) return exitCodeOf(result.failure);
   if (result.incomplete.length > 0) return ExitCode.incomplete;
   return failure !== undefined || result.problems.length > 0 ? ExitCode.failed : ExitCode.done;
 }

@@ -4,7 +4,9 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { temporaryFolder, writeFiles } from "../../../dev/test-support/made-up-files.js";
-import { UsageError } from "../../base/errors.js";
+import { UserError } from "../../base/errors.js";
+import { ExitCode } from "../shared/exit-code.js";
+import { shownError } from "../shared/shown-error.js";
 import { addRegisters } from "./registers.js";
 
 const folder = temporaryFolder();
@@ -99,8 +101,10 @@ describe("lookup", () => {
     [["--registers", "e1000", "0xffffffffffffffff"], /is beyond any BAR/],
   ])("%j is wrong usage", async (words, message) => {
     const error = await registers("lookup", ...words).catch((reason: unknown) => reason);
-    expect(error).toBeInstanceOf(UsageError);
-    expect((error as UsageError).message).toMatch(message);
+    expect(error).toBeInstanceOf(UserError);
+    const shown = shownError(error as UserError);
+    expect(shown.exitCode).toBe(ExitCode.usage);
+    expect(shown.message).toMatch(message);
     expect(output).toBe("");
   });
 });

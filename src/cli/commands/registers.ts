@@ -1,7 +1,6 @@
 // `mmiostrider registers`: looks into register databases: one address, all registers of a domain, faults of a file.
 import { join } from "node:path";
 import { type Command, Option } from "commander";
-import { ExitCode, UsageError } from "../../base/errors.js";
 import { defaultSysfs, readPciFunctions } from "../../machine/pci.js";
 import { readPciConfig } from "../../machine/pci-config.js";
 import { checkSchema } from "../../registers/check.js";
@@ -10,6 +9,7 @@ import { type Explanation, explain } from "../../registers/explain.js";
 import { builtIns, chooseDatabase, findDatabase, loadSchema } from "../../registers/files/index.js";
 import { withVariants } from "../../registers/index.js";
 import { listRegisters } from "../../registers/list.js";
+import { ExitCode, UsageError } from "../shared/exit-code.js";
 
 interface LookupOptions {
   registers?: string;

@@ -6,7 +6,6 @@ import type { AccessRegisters, RegisterAccess } from "../../analysis/view/access
 import type { EventView } from "../../analysis/view/event-view.js";
 import { followedViews } from "../../analysis/view/follow.js";
 import { type Selection, selectedViews, type ViewBatch } from "../../analysis/view/selection.js";
-import { ExitCode, UsageError } from "../../base/errors.js";
 import { countText, durationText } from "../../base/units.js";
 import { traceName } from "../../trace/export/event-rows.js";
 import { textExportOf } from "../../trace/export/text-formats.js";
@@ -14,6 +13,7 @@ import type { TraceReader } from "../../trace/file/reader.js";
 import { openTrace } from "../../trace/node/file-source.js";
 import { TraceState } from "../../trace/state.js";
 import { TextWriter } from "../../trace/text.js";
+import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { openReadableOrLive } from "../shared/open-input.js";
 import { Pager } from "../shared/pager.js";
 import { type ColorChoice, colorChoices, paintFor } from "../shared/paint.js";

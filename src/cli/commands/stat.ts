@@ -9,8 +9,8 @@ import {
 import type { TallyResult } from "../../analysis/statistics/tally.js";
 import { barName } from "../../analysis/view/device-names.js";
 import { selectedViews } from "../../analysis/view/selection.js";
-import { ExitCode, UsageError } from "../../base/errors.js";
 import { bytesText, countText, durationText } from "../../base/units.js";
+import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { writeJson } from "../shared/json-output.js";
 import { openReadable } from "../shared/open-input.js";
 import { Progress } from "../shared/progress.js";

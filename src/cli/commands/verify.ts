@@ -2,9 +2,9 @@
 import type { Command } from "commander";
 import { verify } from "../../analysis/verify/verify.js";
 import type { AccessText, RegionResult, VerifyResult } from "../../analysis/verify/verify-result.js";
-import { ExitCode } from "../../base/errors.js";
 import { countText } from "../../base/units.js";
 import { withFileSource } from "../../trace/node/file-source.js";
+import { ExitCode } from "../shared/exit-code.js";
 import { writeJson } from "../shared/json-output.js";
 import { openReadable } from "../shared/open-input.js";
 import { Progress } from "../shared/progress.js";

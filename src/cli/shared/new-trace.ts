@@ -1,12 +1,12 @@
 // A new trace that is there whole or not at all, and what is said of it.
 import { statSync } from "node:fs";
-import { UsageError } from "../../base/errors.js";
 import { finishedFile, openDescriptor } from "../../base/finished-output.js";
 import { incompleteOf } from "../../trace/file/incomplete.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import type { TraceWriter } from "../../trace/file/writer.js";
 import type { TraceHeader } from "../../trace/header.js";
 import { createTrace } from "../../trace/node/create-trace.js";
+import { UsageError } from "./exit-code.js";
 import { writeJson } from "./json-output.js";
 import { TextOutput, untilReaderIsGone } from "./text-output.js";
 

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { madeUpHeader, madeUpRecords } from "../../../dev/test-support/made-up-records.js";
 import { mapSelected, traceOf } from "../../../dev/test-support/recorded-traces.js";
 import type { Bound } from "../../analysis/view/selection.js";
-import { UsageError } from "../../base/errors.js";
 import type { TraceReader } from "../../trace/file/reader.js";
+import { UsageError } from "./exit-code.js";
 import { parseBound } from "./selection-options.js";
 
 let reader: TraceReader;

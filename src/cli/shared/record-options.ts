@@ -1,10 +1,11 @@
 // The options of `mmiostrider record`: their values, and what must be right before anything is started.
 import { accessSync, constants, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { messageOf, UsageError, UserError } from "../../base/errors.js";
+import { messageOf, UserError } from "../../base/errors.js";
 import type { Engine, EngineOption } from "../../capture/engine.js";
 import { findUnoffered } from "../../capture/engines.js";
 import type { EngineOptions, SigningKey } from "../../capture/recording.js";
+import { UsageError } from "./exit-code.js";
 
 /** What the core takes, docs/control-device.md. */
 const ringMin_bytes = 65_536;

@@ -5,9 +5,9 @@ import { compileFilter } from "../../analysis/filter/filter.js";
 import { AccessRegisters } from "../../analysis/view/access-registers.js";
 import { isNamed } from "../../analysis/view/device-names.js";
 import type { Bound, Selection } from "../../analysis/view/selection.js";
-import { UsageError } from "../../base/errors.js";
 import { builtInFor, chooseDatabase } from "../../registers/files/index.js";
 import type { RegisterDatabase } from "../../registers/index.js";
+import { UsageError } from "./exit-code.js";
 
 export interface SelectionOptions {
   filter?: string;

@@ -9,7 +9,7 @@ const piece_chars = 64 * 1024;
 export class OutputClosed extends UserError {
   override readonly name = "OutputClosed";
   constructor() {
-    super("nobody reads the output any more", { exitCode: 0 });
+    super("nobody reads the output any more");
   }
 }
 

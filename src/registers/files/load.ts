@@ -1,7 +1,7 @@
 // Loads register databases: a user's file by path, and the choice of its domains.
 import { statSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { UsageError } from "../../base/errors.js";
+import { AmbiguousNameError, InvalidValueError, UnknownNameError } from "../../base/errors.js";
 import { projectDirectory } from "../../base/paths.js";
 import { type Layout, RegisterDatabase, type Segment } from "../database.js";
 import { nvidiaDomain, observeNvidia } from "../observers.js";
@@ -32,7 +32,7 @@ export function loadSchema(path: string): Schema {
  * `domain` names the domain of BAR 0; other places are `NAME@BAR` or `NAME@BAR+OFFSET`, several of them separated by
  * commas. The default is the file's only domain with registers, without those of its imports.
  *
- * Errors: UserError if a file can't be read, FormatError if it isn't a register database, UsageError if the domain
+ * Errors: UserError if a file can't be read, FormatError if it isn't a register database, InvalidValueError if the domain
  * doesn't exist or must be chosen.
  */
 export function loadDatabase(path: string, domain?: string): RegisterDatabase {
@@ -40,7 +40,8 @@ export function loadDatabase(path: string, domain?: string): RegisterDatabase {
   const layout = parseLayout(domain ?? onlyDomain(schema, path));
   for (const segment of [...layout.values()].flat()) {
     if (!schema.domains.has(segment.domain)) {
-      throw new UsageError(`the register database ${path} has no domain ${segment.domain}`, {
+      const message = `the register database ${path} has no domain ${segment.domain}`;
+      throw new UnknownNameError(segment.domain, [...schema.domains.keys()], message, {
         advice: `it has ${domainNames(schema)}`,
       });
     }
@@ -50,13 +51,13 @@ export function loadDatabase(path: string, domain?: string): RegisterDatabase {
   return new RegisterDatabase(basename(path, ".xml"), schema, layout, new Map(), observer);
 }
 
-/** Parses `PATH[:DOMAIN[@BAR[+OFFSET]],…]`, the argument of `--registers`. */
+/** Parses `PATH[:DOMAIN[@BAR[+OFFSET]],…]`. */
 export function parseDatabaseChoice(text: string): { path: string; domain: string | undefined } {
   const colon = text.lastIndexOf(":");
   // A colon may be part of the path.
   if (colon < 0 || statSync(text, { throwIfNoEntry: false }) !== undefined) return { path: text, domain: undefined };
   const domain = text.slice(colon + 1);
-  if (domain === "") throw new UsageError(`"${text}" names no domain after the colon`);
+  if (domain === "") throw new InvalidValueError(text, `"${text}" names no domain after the colon`);
   return { path: text.slice(0, colon), domain };
 }
 
@@ -65,7 +66,7 @@ function parseLayout(text: string): Layout {
   for (const item of text.split(",")) {
     const match = /^([^@]+)(?:@([0-6])(?:\+(0x[0-9a-f]{1,12}|[0-9]{1,15}))?)?$/i.exec(item);
     if (match === null) {
-      throw new UsageError(`"${item}" doesn't say where a domain is: NAME, NAME@BAR or NAME@BAR+OFFSET`, {
+      throw new InvalidValueError(item, `"${item}" doesn't say where a domain is: NAME, NAME@BAR or NAME@BAR+OFFSET`, {
         advice: "BARs are numbered 0 to 6, an offset is decimal or 0x…",
       });
     }
@@ -74,7 +75,8 @@ function parseLayout(text: string): Layout {
     const segments = layout.get(bar) ?? [];
     const same = segments.find((other) => other.start === segment.start);
     if (same !== undefined) {
-      throw new UsageError(`${same.domain} and ${segment.domain} can't both begin at BAR ${bar} + ${segment.start}`);
+      const message = `${same.domain} and ${segment.domain} can't both begin at BAR ${bar} + ${segment.start}`;
+      throw new InvalidValueError(item, message);
     }
     layout.set(
       bar,
@@ -89,10 +91,11 @@ function onlyDomain(schema: Schema, path: string): string {
   const candidates = own.length > 0 ? own : [...schema.domains.keys()];
   const [first] = candidates;
   if (first === undefined) {
-    throw new UsageError(`the register database ${path} defines no domain, so nothing can be looked up in it`);
+    const message = `the register database ${path} defines no domain, so nothing can be looked up in it`;
+    throw new InvalidValueError(path, message);
   }
   if (candidates.length > 1) {
-    throw new UsageError(`the register database ${path} has several domains`, {
+    throw new AmbiguousNameError(path, candidates, `the register database ${path} has several domains`, {
       advice: `choose one: ${path}:DOMAIN, where DOMAIN is ${domainNames(schema)}`,
     });
   }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { assert } from "../../base/assert.js";
-import { messageOf, UsageError, UserError } from "../../base/errors.js";
+import { InvalidValueError, messageOf, UserError } from "../../base/errors.js";
 import { finishedFile, finishedFolder } from "../../base/finished-output.js";
 import { type EventRow, EventRows, traceName } from "../export/event-rows.js";
 import { ParquetFile } from "../export/parquet.js";
@@ -42,8 +42,8 @@ export async function convert(from: string, to: string, options: ConvertOptions)
   const input = await openInput(from, options);
   try {
     if (options.to === "mmt") {
-      if (input.format === "mmt") throw new UsageError(`${input.name} is a trace already`);
-      if (to.endsWith(".gz")) throw new UsageError("a trace is packed already: .mmt.gz isn't written");
+      if (input.format === "mmt") throw new InvalidValueError(to, `${input.name} is a trace already`);
+      if (to.endsWith(".gz")) throw new InvalidValueError(to, "a trace is packed already: .mmt.gz isn't written");
       return await finishedFile(to, (path) => importInto(input, path, { ...options, shownAs: to }));
     }
     const { reader, notes } = await openAsTrace(input, options);
