@@ -4,7 +4,7 @@
  *
  * @packageDocumentation
  */
-// What pages import as "mmiostrider/browser". Nothing here, nor what it imports, is Node's.
+// The module that pages import as "mmiostrider/browser". Neither it nor its imports use anything of Node's.
 
 export { verify } from "./api/analysis.js";
 export * from "./api/common.js";

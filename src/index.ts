@@ -4,7 +4,7 @@
  *
  * @packageDocumentation
  */
-// What other programs import as "mmiostrider". Names and shapes here are promises; everything behind them may change.
+// The module that other programs import as "mmiostrider". Names and shapes here are promises; everything behind them may change.
 
 export * from "./api/common.js";
 export {

@@ -40,7 +40,7 @@ const threeDigitsOf = Array.from({ length: 1000 }, (_, value) => value.toString(
 /** Seconds to the nanosecond, as toFixed(9) has them but several times faster: `0.721540243`. */
 export function secondsText(seconds: number): string {
   const all_ns = Math.round(seconds * nanoseconds);
-  // Where nanoseconds aren't whole numbers, or there is a sign, speed doesn't matter.
+  // Speed doesn't matter for fractions of nanoseconds and for negative numbers.
   if (!(all_ns >= 0 && all_ns < Number.MAX_SAFE_INTEGER)) return seconds.toFixed(9);
   const whole_s = Math.floor(all_ns / nanoseconds);
   const rest_ns = all_ns - whole_s * nanoseconds;

@@ -1,4 +1,4 @@
-// The program's version, as package.json has it: written there, and nowhere else.
+// The program's version, read from package.json, its only place.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { projectDirectory } from "./paths.js";
@@ -7,5 +7,5 @@ const manifest = JSON.parse(readFileSync(join(projectDirectory, "package.json"),
 
 /** `0.1.0` */
 export const version = manifest.version;
-/** What a trace's header, or another file, names as its writer: `mmiostrider 0.1.0`. */
+/** The producer in a trace's header, or in another file: `mmiostrider 0.1.0`. */
 export const producer = `mmiostrider ${version}`;

@@ -1,5 +1,5 @@
-// Finds out, without changing anything, what each engine needs on this machine and whether it is there. Each engine knows its own
-// needs. Printing is cli/commands/doctor.ts's.
+// Checks each engine's needs on this machine, without changing anything. Each engine knows its own needs.
+// cli/commands/doctor.ts prints the result.
 import { arch, release } from "node:os";
 import { type Check, good, isUsable, missing } from "../machine/check.js";
 import { kernelConfiguration } from "../machine/kernel-configuration.js";
@@ -7,9 +7,9 @@ import { engines } from "./engines.js";
 
 export interface EngineReport {
   engine: string;
-  /** What it is, in a few words. */
+  /** A description in a few words. */
   about: string;
-  /** Everything that it needs is there. */
+  /** Nothing that it needs is missing. */
   usable: boolean;
   checks: Check[];
 }

@@ -1,5 +1,6 @@
 // tier: quick
-// Every engine is declared as a whole, what it doesn't offer is refused, and nothing outside the engines' folders knows their names.
+// Every engine has a complete declaration, options that it doesn't offer are refused, and no code outside the engines' folders knows
+// their names.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";

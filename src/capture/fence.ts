@@ -1,6 +1,6 @@
-// The fence: bytes that go to I/O port 0x80 in the lab, so that QEMU's own log of the device accesses shows where the recording
-// began and ended. Port 0x80 is the POST code port: nothing listens. The core writes its recordings' fences itself, with no
-// access under way; those of mmiotrace's, which has no such moment, are written here.
+// The fence: bytes written to I/O port 0x80 in the lab, which mark the recording's beginning and end in QEMU's own log of the
+// device accesses. Port 0x80 is the POST code port: nothing listens. The core writes its recordings' fences itself, while no
+// access is being made; mmiotrace has no such moment, and its fences are written here.
 import { randomBytes } from "node:crypto";
 import { closeSync, openSync, writeSync } from "node:fs";
 import { messageOf, UserError } from "../base/errors.js";
@@ -9,7 +9,7 @@ import { isLockedDown, lockdownLevel } from "../machine/lockdown.js";
 
 const postPort = 0x80;
 
-/** A new fence's eight hexadecimal digits, as the trace's header has them; undefined where this isn't the lab (MMIOSTRIDER_LAB=1). */
+/** Makes a new fence's eight hexadecimal digits for the trace's header; undefined outside the lab (MMIOSTRIDER_LAB=1). */
 export function newFenceId(environment: NodeJS.ProcessEnv = process.env): string | undefined {
   return environment.MMIOSTRIDER_LAB === "1" ? randomBytes(4).toString("hex") : undefined;
 }
@@ -23,7 +23,7 @@ export class Fence {
     this.device = device;
   }
 
-  /** A fence when this is the lab and its kernel lets us write one, else undefined. */
+  /** Makes a fence if this is the lab and its kernel lets us write one, else undefined. */
   static inLab(say: (line: string) => void, environment: NodeJS.ProcessEnv = process.env): Fence | undefined {
     const id = newFenceId(environment);
     if (id === undefined) return undefined;
@@ -42,17 +42,17 @@ export class Fence {
     }
   }
 
-  /** Just before recording begins. Throws UserError. */
+  /** Writes the fence's beginning, just before recording begins. Throws UserError. */
   writeBegin(): void {
     this.write(1);
   }
 
-  /** Just after it has ended. Throws UserError. */
+  /** Writes the fence's end, just after recording has ended. Throws UserError. */
   writeEnd(): void {
     this.write(2);
   }
 
-  /** A byte a write, all to the one port: the file's position is the port's number. */
+  /** Writes the bytes one by one to the port: the file's position is the port's number. */
   private write(kind: 1 | 2): void {
     try {
       const descriptor = openSync(this.device, "r+");

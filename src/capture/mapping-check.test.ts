@@ -68,7 +68,7 @@ describe("MappingCheck", () => {
     expect(check.look()).toHaveLength(1);
   });
 
-  test("what was mapped before is early, and no error later; a decoy that an earlier recording left isn't early", () => {
+  test("an earlier mapping is early, and no error later; a decoy of an earlier recording isn't early", () => {
     const { state, check } = machine([e1000Range], text("e1000", "msix"));
     expect(check.early.map((mapping) => mapping.caller)).toEqual(["e1000_probe+0x1a5/0xf30 [e1000]"]);
     expect([check.look(), check.look()]).toEqual([[], []]);

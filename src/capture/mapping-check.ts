@@ -1,4 +1,4 @@
-// Watches for mappings that should have got a decoy and didn't, by the kernel's own list of them: /proc/vmallocinfo.
+// Searches the kernel's own list of mappings, /proc/vmallocinfo, for those that should have a decoy and have none.
 import { readFileSync } from "node:fs";
 import { type AddressRange, rangesOverlap } from "../base/address-range.js";
 import { messageOf, UserError } from "../base/errors.js";
@@ -11,7 +11,7 @@ export interface KnownDecoy extends AddressRange {
   id: number;
 }
 
-/** Throws UserError when the kernel doesn't show its mappings. */
+/** Reads the kernel's mappings. Throws UserError if it doesn't show them. */
 export function readKernelMappings(path = "/proc/vmallocinfo"): KernelMapping[] {
   try {
     return parseVmallocinfo(readFileSync(path, "utf8"));
@@ -20,7 +20,7 @@ export function readKernelMappings(path = "/proc/vmallocinfo"): KernelMapping[] 
   }
 }
 
-/** The same pages? The core knows a mapping's bytes, the kernel's list its pages. */
+/** Returns true if both have the same pages: the core knows a mapping's bytes, the kernel's list its pages. */
 function samePages(mapping: KernelMapping, living: KnownDecoy): boolean {
   return (
     living.first / page_bytes === mapping.first / page_bytes && living.last / page_bytes === mapping.last / page_bytes
@@ -30,28 +30,28 @@ function samePages(mapping: KernelMapping, living: KnownDecoy): boolean {
 export interface MappingSource {
   mappings: () => KernelMapping[];
   living: () => KnownDecoy[];
-  /** Ranges that were left out on purpose. */
+  /** Returns the ranges left out on purpose. */
   leftOut: () => AddressRange[];
 }
 
-/** Compares, over a recording, the kernel's list of mappings with the core's list of decoys. */
+/** Compares the kernel's list of mappings with the core's list of decoys during a recording. */
 export class MappingCheck {
   private readonly ranges: readonly AddressRange[] | "all";
   private readonly source: MappingSource;
-  /** What was there before recording began: real, not decoys. */
+  /** The mappings made before recording began: real, not decoys. */
   readonly early: KernelMapping[];
   private readonly earlyIdentities: Set<string>;
-  /** Without a decoy at the last look; it takes two looks in a row, since a mapping may be half made at one. */
+  /** Mappings without a decoy at the last look; two looks in a row decide, since a mapping may be half made at one. */
   private suspects = new Map<string, KernelMapping>();
   private readonly confirmed = new Map<string, KernelMapping>();
 
-  /** Looks for the first time; call it just before the recording starts. `ranges` as the core got them. */
+  /** Looks for the first time; call it just before the recording starts. `ranges` are those for the core. */
   constructor(ranges: readonly AddressRange[] | "all", source: MappingSource) {
     this.ranges = ranges;
     this.source = source;
     const before = this.matching(source.mappings());
     this.earlyIdentities = new Set(before.map((mapping) => mapping.identity));
-    // A decoy that an earlier recording left in a driver is still a decoy.
+    // A decoy of an earlier recording is still a decoy.
     const decoys = source.living();
     this.early = before.filter((mapping) => !decoys.some((living) => samePages(mapping, living)));
   }
@@ -66,9 +66,9 @@ export class MappingCheck {
   }
 
   /**
-   * Looks again. Returns the mappings that were made since the start, are wanted, and have no decoy: those newly found.
+   * Looks again. Returns the newly found ones of the wanted mappings that were made since the start and have no decoy.
    *
-   * The decoys are read before and after the kernel's list, so one that came or went meanwhile is in one of the two.
+   * It reads the decoys before and after the kernel's list: a decoy that came or went meanwhile is in one of the two.
    */
   look(): KernelMapping[] {
     const decoys = new Map(this.source.living().map((living) => [living.id, living]));
@@ -76,7 +76,7 @@ export class MappingCheck {
     for (const living of this.source.living()) decoys.set(living.id, living);
 
     const present = new Set(now.map((mapping) => mapping.identity));
-    // An early mapping that went: its address may be given to another one now.
+    // An early mapping is gone: another one may get its address now.
     for (const identity of this.earlyIdentities) if (!present.has(identity)) this.earlyIdentities.delete(identity);
 
     const unused = [...decoys.values()];
@@ -95,7 +95,7 @@ export class MappingCheck {
     return found;
   }
 
-  /** Everything that `look` ever found. */
+  /** All mappings that `look` ever found. */
   get allWithoutDecoy(): KernelMapping[] {
     return [...this.confirmed.values()];
   }

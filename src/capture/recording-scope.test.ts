@@ -1,5 +1,5 @@
 // tier: quick
-// What the user asks for becomes the right addresses: on a copy of a sysfs tree as two real kernels show it.
+// A user's request becomes the right addresses: on copies of two real kernels' sysfs trees.
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -72,7 +72,7 @@ describe("resolveScope", () => {
     expect(scope.ranges.map(formatRange)).toEqual(["0xfeb80000-0xfebdffff", "0xfee00000-0xfee00fff"]);
   });
 
-  test("what can't be meant is wrong usage; what isn't here fails", async () => {
+  test("an impossible request is wrong usage; a missing device fails", async () => {
     await expect(resolve({})).rejects.toThrow(ScopeError);
     await expect(resolve({ all: true, devices: ["00:04.0"] })).rejects.toThrow(ScopeError);
     await expect(resolve({ devices: ["eth0"] })).rejects.toThrow(InvalidValueError);

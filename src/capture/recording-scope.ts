@@ -1,4 +1,4 @@
-// From what the user asked to record (devices, drivers, ranges, everything) to physical address ranges. Only reads.
+// Turns the user's request (devices, drivers, ranges, everything) into physical address ranges. Only reads.
 import { existsSync, readlinkSync } from "node:fs";
 import { basename, join } from "node:path";
 import { type AddressRange, joinRanges } from "../base/address-range.js";
@@ -19,7 +19,7 @@ import {
 import type { PciFunction } from "../trace/header.js";
 import { ScopeError } from "./scope-errors.js";
 
-/** How many ranges the core takes (docs/control-device.md). */
+/** Most ranges that the core takes (docs/control-device.md). */
 export const rangesMax = 64;
 /** x86-64 has at most 52 physical address bits (Intel SDM vol. 3A, 4.1.4). */
 const physicalBits = 52n;
@@ -36,11 +36,11 @@ export interface RecordingScope {
   all: boolean;
   /** Sorted, not overlapping; empty with `all`. */
   ranges: AddressRange[];
-  /** The PCI functions that were asked for, by device or by driver; empty with `all` or when only ranges were given. */
+  /** The requested PCI functions, by device or by driver; empty with `all`, or if only ranges were given. */
   functions: PciFunction[];
   /** The request in words, an option each, for the trace's header. */
   asked: string[];
-  /** What the user should know and that isn't an error. */
+  /** Remarks for the user that aren't errors. */
   remarks: string[];
 }
 
@@ -102,7 +102,7 @@ export function parseRange(text: string): AddressRange {
   return range;
 }
 
-/** The physical ranges of a function's memory BARs and expansion ROM, except a ROM that is a copy in RAM. */
+/** Returns the physical ranges of a function's memory BARs and expansion ROM, except a ROM that is a copy in RAM. */
 export function memoryRanges(pciFunction: PciFunction): AddressRange[] {
   const ranges: AddressRange[] = [];
   for (const bar of pciFunction.bars) {
@@ -127,7 +127,7 @@ function knownDevice(text: string, sysfs: SysfsRoot): string {
   return address;
 }
 
-/** The devices bound to a driver, and the free ones that its module says it can drive. */
+/** Finds the devices bound to a driver, and the free ones that its module can drive. */
 async function devicesOfDriver(driver: string, sysfs: SysfsRoot): Promise<{ addresses: string[]; remarks: string[] }> {
   if (!/^[\w.+-]+$/.test(driver)) throw new InvalidValueError(driver, `"${driver}" isn't a driver's name`);
   const all = listPciFunctions(sysfs).map((address) => ({ address, driver: boundDriver(address, sysfs) }));
@@ -170,7 +170,7 @@ function moduleOfDriver(driver: string, sysfs: SysfsRoot): string {
   }
 }
 
-/** The `pci:` aliases in a module's own information; none when there is no such module. */
+/** Returns the `pci:` aliases in a module's own information; none if there is no such module. */
 async function aliasesOfModule(module: string): Promise<string[]> {
   const result = await runTool("modinfo", ["-F", "alias", module]);
   if (result.missing) {
@@ -181,7 +181,7 @@ async function aliasesOfModule(module: string): Promise<string[]> {
   return result.stdout.split("\n").filter((line) => line.startsWith("pci:"));
 }
 
-/** True when a module's alias, a shell pattern as in modules.alias, covers a device's modalias. */
+/** Returns true if a module's alias, a shell pattern as in modules.alias, covers a device's modalias. */
 export function aliasMatches(alias: string, modalias: string): boolean {
   const pattern = alias
     .replace(/[.+^${}()|\\]/g, "\\$&")

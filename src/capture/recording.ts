@@ -1,4 +1,4 @@
-// What every engine's recording has in common: how it is asked for, what it says while it runs, and how it ends.
+// Shared by all engines' recordings: the request, the progress, and the result.
 import type { UserError } from "../base/errors.js";
 import type { KernelMapping } from "../machine/vmallocinfo.js";
 import type { UnprivilegedUser } from "./feed/unprivileged-user.js";
@@ -6,20 +6,20 @@ import type { RecordingScope } from "./recording-scope.js";
 
 /** A key to sign a kernel module with, and its certificate. */
 export interface SigningKey {
-  /** The private key's file, PEM; a PKCS #11 URI where sign-file was built for those. */
+  /** The private key's file, PEM; or a PKCS #11 URI if sign-file supports those. */
   key: string;
   /** The certificate's file, PEM or DER: the kernel must trust it. */
   certificate: string;
 }
 
-/** What only some engines offer; undefined or absent where it isn't asked for. */
+/** Options that only some engines offer; undefined or absent if not requested. */
 export interface EngineOptions {
-  /** CPUs may access devices at once; the order between CPUs isn't kept. */
+  /** CPUs may access devices at the same time; the order between CPUs isn't kept. */
   relaxed?: boolean | undefined;
   /** No addresses of instructions and no symbols are recorded. */
   cleanRoom?: boolean | undefined;
   excludeWriteCombining?: boolean | undefined;
-  /** The core's file, in place of the one that is built for the kernel. */
+  /** The core's file, instead of the one built for the kernel. */
   coreFile?: string | undefined;
   /** Signs the core before it is loaded. */
   sign?: SigningKey | undefined;
@@ -33,11 +33,11 @@ export interface RecordingRequest {
   commandLine: string[];
   /** The trace's file, made once recording has begun; `-` is standard output. */
   output: string;
-  /** Who reads the records and writes the trace, in a process without root's rights; undefined: this process. */
+  /** The user whose process, without root's rights, reads the records and writes the trace; undefined: this process. */
   user: UnprivilegedUser | undefined;
-  /** What not every engine offers. */
+  /** Options that not every engine offers. */
   engineOptions: EngineOptions;
-  /** A line for the user, while it goes on. */
+  /** Gets lines for the user during the recording. */
   onNotice: (line: string) => void;
 }
 
@@ -54,22 +54,22 @@ export interface RecordingResult {
   lost: number;
   escaped: number;
   missed: number;
-  /** Mappings that were recorded since the start. */
+  /** Number of mappings recorded since the start. */
   mappings: number;
-  /** Why the trace isn't complete, a sentence each. */
+  /** The reasons why the trace is incomplete, one sentence each. */
   incomplete: string[];
-  /** Why the trace could not be written to its end, or undefined. */
+  /** The reason why the trace couldn't be written to its end, or undefined. */
   failure: UserError | undefined;
-  /** What else went wrong, a sentence each. */
+  /** Other problems, one sentence each. */
   problems: string[];
 }
 
 export interface Recording {
-  /** Settles when the recording can't go on: the trace can't be written any more. */
+  /** Settles if the recording can't go on because the trace can't be written any more. */
   readonly broken: Promise<void>;
-  /** The mappings that were made before recording began: accesses through them are not recorded. */
+  /** The mappings made before recording began: accesses through them are not recorded. */
   readonly earlyMappings: readonly KernelMapping[];
   progress(): RecordingProgress;
-  /** Stops, takes what is left, and closes the trace. */
+  /** Stops, reads the remaining records, and closes the trace. */
   stop(): Promise<RecordingResult>;
 }

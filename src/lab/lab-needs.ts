@@ -1,11 +1,11 @@
-// What the lab needs on this machine, and whether it is there: what `doctor` says of it.
+// The lab's needs on this machine, and their state, for `doctor`.
 import { messageOf, UserError } from "../base/errors.js";
 import { runTool, type ToolResult } from "../base/run-tool.js";
 import { type Check, good, missing, unknown, without } from "../machine/check.js";
 import { type KvmAnswer, probeKvmWithAnyKernel } from "./kvm-probe.js";
 import { qemuProgram } from "./virtual-machine.js";
 
-/** Starts a guest for a moment, to see whether it runs on KVM. */
+/** Checks the lab's needs; starts a guest for a moment to find out if it runs on KVM. */
 export async function labNeeds(): Promise<Check[]> {
   return [await qemuCheck(), kvmCheck(await probeKvmWithAnyKernel())];
 }

@@ -1,13 +1,13 @@
-// A thing that is needed on this machine, and whether it is there: what `doctor` prints a line for.
+// A need of ours on this machine, and its state: `doctor` prints a line for each.
 
 export interface Check {
-  /** What is looked at: `headers`. */
+  /** The thing that is checked: `headers`. */
   what: string;
-  /** Only `missing` keeps a thing from working. `unknown`: it could not be found out; `without`: it works without, but worse. */
+  /** Only `missing` prevents work. `unknown`: it couldn't be found out; `without`: it works without, but worse. */
   state: "good" | "missing" | "unknown" | "without";
-  /** What was found, in words. */
+  /** The finding, in words. */
   found: string;
-  /** What to do when it is missing. */
+  /** Advice for the user if it is missing. */
   advice?: string;
 }
 
@@ -27,7 +27,7 @@ export function missing(what: string, found: string, advice?: string): Check {
   return { what, state: "missing", found, ...(advice === undefined ? {} : { advice }) };
 }
 
-/** True when nothing that is needed is missing. */
+/** Returns true if nothing that is needed is missing. */
 export function isUsable(checks: readonly Check[]): boolean {
   return checks.every((check) => check.state !== "missing");
 }

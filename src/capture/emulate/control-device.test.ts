@@ -1,5 +1,5 @@
 // tier: quick
-// The status text is read as docs/control-device.md shows it.
+// The status text is parsed as docs/control-device.md describes it.
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -70,7 +70,7 @@ describe("without the core", () => {
       const places: [string, () => void][] = [
         ["an ordinary file", () => writeFileSync(path, "")],
         ["a folder", () => mkdirSync(path)],
-        // also where it leads nowhere: the kernel makes no node through it
+        // even without a target: the kernel makes no node through it
         ["a symbolic link", () => symlinkSync("nowhere", path)],
       ];
       for (const [what, make] of places) {

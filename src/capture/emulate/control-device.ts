@@ -1,5 +1,5 @@
-// The core's control device as docs/control-device.md has it: opening, commands, the status text, records.
-// Doesn't load the core (core-load.ts) and doesn't know what is recorded (emulate-recording.ts).
+// The core's control device, described in docs/control-device.md: opening, commands, the status text, records.
+// Doesn't load the core (core-load.ts), and knows nothing about the recording (emulate-recording.ts).
 import {
   close,
   closeSync,
@@ -19,7 +19,7 @@ import { isSystemError, messageOf, UserError } from "../../base/errors.js";
 import type { WorkerSource } from "../feed/record-source.js";
 
 export const controlDevice = "/dev/mmiostrider";
-/** A command's line, newline included. */
+/** Longest command line, including the newline. */
 const command_bytesMax = 1024;
 
 const readAsync = promisify(read);
@@ -45,12 +45,12 @@ export interface CoreStatus {
   tsc_khz: number;
   /** The TSC when the status was read. */
   tsc: bigint;
-  /** Why the last command failed, or undefined. */
+  /** The reason why the last command failed, or undefined. */
   error: string | undefined;
   living: LivingDecoy[];
 }
 
-/** Reads the status text's lines; keys that aren't known are left alone. Throws UserError when a needed one is missing. */
+/** Parses the status text; skips unknown keys. Throws UserError if a needed key is missing. */
 export function parseStatus(text: string): CoreStatus {
   const values = new Map<string, string>();
   const living: LivingDecoy[] = [];
@@ -100,19 +100,19 @@ function hexadecimal(text: string): bigint {
   return BigInt(text.startsWith("0x") ? text : `0x${text}`);
 }
 
-/** Reads the status; anyone who is root may, at any time. */
+/** Reads the status; root can do this at any time. */
 export function readStatus(device: string = controlDevice): CoreStatus {
   return parseStatus(readFileSync(device, "utf8"));
 }
 
-/** True when the core's device is there, and is a device. */
+/** Returns true if the core's device exists and is a device. */
 export function isCoreThere(path: string = controlDevice): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isCharacterDevice() === true;
 }
 
 /**
- * Throws UserError when something that isn't a device lies where the core's device is to be: the kernel makes no node there
- * then, and says nothing of it. A shell makes such a file where a command is written to a core that has just gone.
+ * Throws UserError if something that isn't a device has the name of the core's device: then the kernel silently makes no node
+ * there. A shell makes such a file when a command is written to a core that has just gone.
  */
 export function requirePlaceForDevice(path: string = controlDevice): void {
   const found = lstatSync(path, { throwIfNoEntry: false });
@@ -132,7 +132,7 @@ function placeTaken(path: string, found: Stats): UserError {
   });
 }
 
-/** Opens the device, and nothing else that has its name. Throws the system's error. */
+/** Opens the device, but nothing else with its name. Throws the system's error. */
 function openDevice(path: string, flags: number): number {
   requirePlaceForDevice(path);
   const descriptor = openSync(path, flags);
@@ -142,7 +142,7 @@ function openDevice(path: string, flags: number): number {
   throw placeTaken(path, found);
 }
 
-/** What is left of the recorder's end of the device for whoever has no more than its descriptor. */
+/** The part of the recorder's end of the device that works with its descriptor alone. */
 export class RingEnd implements WorkerSource {
   private readonly descriptor: number;
 
@@ -151,7 +151,7 @@ export class RingEnd implements WorkerSource {
   }
 
   /**
-   * Waits for records and reads as many as there are and fit into `buffer`, on a thread of the pool.
+   * Waits for records and reads all that fit into `buffer`, on a thread of the pool.
    * Returns their bytes; 0 after `stop` and the last one.
    */
   async readRecords(buffer: Uint8Array): Promise<number> {
@@ -164,7 +164,7 @@ export class RingEnd implements WorkerSource {
     }
   }
 
-  /** No more records; those in the ring can still be read. Nothing happens where that was said before. */
+  /** Stops the recording; records in the ring can still be read. A second call does nothing. */
   abandon(): void {
     try {
       writeSync(this.descriptor, "stop\n");
@@ -187,7 +187,7 @@ export class ControlDevice {
     this.end = new RingEnd(descriptor);
   }
 
-  /** Opens it as the one recorder. Throws UserError: another one is running, not root, no core. */
+  /** Opens it as the only recorder. Throws UserError: another one is running, not root, no core. */
   static open(path: string = controlDevice): ControlDevice {
     try {
       return new ControlDevice(path, openDevice(path, constants.O_RDWR));
@@ -212,7 +212,7 @@ export class ControlDevice {
       try {
         why = this.status().error;
       } catch {
-        // The system's message has to do.
+        // Use the system's message.
       }
       throw new UserError(`the core refused "${text}": ${why ?? messageOf(error)}`, { cause: error });
     }
@@ -235,7 +235,7 @@ export class ControlDevice {
   }
 }
 
-/** Puts a marker into the recording that is running. Throws UserError when there is none, or the text doesn't fit. */
+/** Puts a marker into the running recording. Throws UserError if there is none, or the text doesn't fit. */
 export function sendMark(text: string, path: string = controlDevice): void {
   const line = `mark ${text}`;
   if (/[\n\0]/.test(text)) throw new UserError("a marker is one line of text");

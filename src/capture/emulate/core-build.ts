@@ -1,4 +1,4 @@
-// Builds the core (core/kernel's module) for a kernel and keeps it in the cache. Doesn't load it: core-load.ts does.
+// Builds the core (core/kernel's module) for a kernel and keeps it in the cache. core-load.ts loads it.
 import { createHash, randomBytes } from "node:crypto";
 import {
   copyFileSync,
@@ -21,31 +21,31 @@ import { readModuleFile } from "../../machine/module-file.js";
 
 /** The file that Kbuild makes. */
 const moduleFileName = "mmiostrider.ko";
-/** A build on a slow machine takes half a minute. */
+/** Limit of a build, which takes half a minute on a slow machine. */
 const buildTimeout_ms = 300_000;
 
 export interface CoreBuildOptions {
-  /** As `uname -r` says it. */
+  /** The output of `uname -r`. */
   release: string;
-  /** The kernel's build folder; /lib/modules/RELEASE/build unless given. */
+  /** The kernel's build folder; default: /lib/modules/RELEASE/build. */
   headersDirectory?: string;
-  /** Called once, when something really has to be compiled. */
+  /** Called once, if something really must be compiled. */
   onBuild?: (headersDirectory: string) => void;
 }
 
 export interface BuiltCore {
   /** The module's file, in the cache. */
   path: string;
-  /** False when the cache already had it. */
+  /** False if the cache already had it. */
   built: boolean;
 }
 
 /**
- * The core for a kernel: from the cache when these sources were built for this kernel before, else built now.
+ * Returns the core for a kernel: from the cache if these sources were built for this kernel before, else built now.
  *
- * Where the kernel's headers aren't there (a lab machine whose core was built outside), a cached core of the same sources
- * for the same release is used. Any number of builds may run at once; an interrupted one leaves nothing that counts.
- * Throws UserError that names the missing package, or holds the compiler's first error and the log's path.
+ * Without the kernel's headers (in a lab machine whose core was built outside), it uses a cached core of the same sources
+ * for the same release. Any number of builds may run at once; an interrupted one does no harm.
+ * Throws UserError with the name of the missing package, or with the compiler's first error and the log's path.
  */
 export async function buildCore(options: CoreBuildOptions): Promise<BuiltCore> {
   const { release } = options;
@@ -80,7 +80,7 @@ export async function buildCore(options: CoreBuildOptions): Promise<BuiltCore> {
   return { path, built: true };
 }
 
-/** The core's source files, as paths relative to core/, sorted: what is beside the two subfolders, and the kernel's. */
+/** Lists the core's source files, as paths relative to core/, sorted: those in core/ itself and in its folder kernel/. */
 function coreSources(): string[] {
   const core = join(projectDirectory, "core");
   const in_ = (folder: string) =>
@@ -102,7 +102,7 @@ function hashOfSources(sources: readonly string[]): string {
   return hash.digest("hex").slice(0, 16);
 }
 
-/** What tells two builds of one release apart: configuration, compiler, and the exported symbols' checksums. */
+/** Hashes the facts that distinguish two builds of one release: configuration, compiler, exported symbols' checksums. */
 function hashOfKernel(headers: string): string {
   const hash = createHash("sha256");
   const told = [
@@ -120,12 +120,12 @@ function hashOfKernel(headers: string): string {
   return hash.digest("hex").slice(0, 16);
 }
 
-/** The cached core of these sources for a release, or undefined: then it has to be built. */
+/** Finds the cached core of these sources for a release; undefined if it must be built. */
 export function cachedCore(release: string): string | undefined {
   return cachedFor(cacheDirectory("core", release), hashOfSources(coreSources()), release);
 }
 
-/** A core of these sources in the cache, the newest where there are several, when its kernel can't be told from headers. */
+/** Finds the newest cached core of these sources, for use without the kernel's headers. */
 function cachedFor(cache: string, sourceHash: string, release: string): string | undefined {
   return readdirSync(cache)
     .filter((name) => name.startsWith(`${sourceHash}-`))
@@ -140,14 +140,14 @@ function missingHeaders(release: string, headers: string): UserError {
   });
 }
 
-/** What the kernel was compiled with, as Kconfig wrote it down: `gcc-12 (Debian 12.2.0-14) 12.2.0`, or "" when unknown. */
+/** Reads the kernel's compiler from its configuration: `gcc-12 (Debian 12.2.0-14) 12.2.0`, or "" if unknown. */
 export function kernelCompiler(headers: string): string {
   const configuration = join(headers, "include/config/auto.conf");
   if (!existsSync(configuration)) return "";
   return /^CONFIG_CC_VERSION_TEXT="?(.*?)"?$/m.exec(readFileSync(configuration, "utf8"))?.[1] ?? "";
 }
 
-/** The compiler's command for a kernel's headers: Debian's name a version (`gcc-12`); others take what is called `gcc`. */
+/** Returns the compiler's command for a kernel's headers: Debian's name a version (`gcc-12`); for others it is `gcc`. */
 export function compilerCommand(headers: string): string {
   const variables = join(headers, ".kernelvariables");
   const named = existsSync(variables) ? /^CC\s*=.*?\b(gcc(?:-\d+)?)\s*$/m.exec(readFileSync(variables, "utf8")) : null;
@@ -155,7 +155,7 @@ export function compilerCommand(headers: string): string {
   return /\bclang\b/.test(kernelCompiler(headers)) ? "clang" : "gcc";
 }
 
-/** What becomes kernel code, or is run to make it, must be root's or ours. Throws UserError. */
+/** Checks that all inputs and tools of a build belong to root or us. Throws UserError. */
 function requireTrustedInputs(sources: readonly string[], headers: string): void {
   const owners = [programOwner()];
   for (const source of sources) {
@@ -167,7 +167,7 @@ function requireTrustedInputs(sources: readonly string[], headers: string): void
   for (const other of includedHeaders(headers)) requireTrustedTree(other, doing);
 }
 
-/** Debian's headers of one flavour go on in those that all flavours share: `include /usr/src/…-common/Makefile`. */
+/** Returns the headers that Debian's headers of one flavour include, shared by all: `include /usr/src/…-common/Makefile`. */
 function includedHeaders(headers: string): string[] {
   const makefile = readFileSync(join(headers, "Makefile"), "utf8");
   return [...makefile.matchAll(/^include (\/\S+)\/Makefile$/gm)].map((match) => match[1]!).filter(existsSync);
@@ -195,8 +195,8 @@ async function compile(sources: readonly string[], headers: string, work: string
   for (const source of sources) copyFileSync(join(projectDirectory, "core", source), join(work, "core", source));
 
   const module = join(realpathSync(work), "core", "kernel");
-  // The paths in the debugging information are mapped away so that the same sources give the same build id anywhere.
-  // No type information (BTF) for the module: nothing needs it, and making it takes pahole, which may not be there.
+  // Paths in the debugging information are replaced, so that the same sources give the same build id anywhere.
+  // The module gets no type information (BTF): nothing needs it, and pahole, which makes it, may be missing.
   const parameters = ["-C", headers, `M=${module}`, "CONFIG_DEBUG_INFO_BTF_MODULES="];
   parameters.push(`KCFLAGS=-ffile-prefix-map=${realpathSync(work)}=/mmiostrider`);
   if (compilerCommand(headers) === "clang") parameters.push("LLVM=1");
@@ -217,7 +217,7 @@ async function compile(sources: readonly string[], headers: string, work: string
   writeFileSync(join(work, "result", "build.log"), log, { mode: 0o600 });
 }
 
-/** The line that says what went wrong first, with paths as they are in core/kernel; the log has all of it. */
+/** Finds the line with the first error, with paths as in core/kernel; the log has all of it. */
 function firstError(stderr: string, folder: string): string {
   const lines = stderr.split("\n").filter((line) => line.trim() !== "");
   const first = lines.find((line) => /\berror\b|\*\*\*|not found|No such file/i.test(line)) ?? lines[0];
@@ -239,7 +239,7 @@ export function checkModule(path: string, release: string): void {
   }
 }
 
-/** Gives a finished build its name. When another build got there first, its result is as good as ours. */
+/** Renames a finished build to its place. If another build was first, its result is used instead. */
 function publish(result: string, place: string): void {
   try {
     renameSync(result, place);
@@ -248,7 +248,7 @@ function publish(result: string, place: string): void {
   }
 }
 
-/** Removes what builds left behind that were killed: folders older than a build may take. */
+/** Removes the folders of killed builds: those older than a build's limit. */
 function removeAbandoned(cache: string): void {
   for (const name of readdirSync(cache)) {
     const path = join(cache, name);

@@ -1,4 +1,4 @@
-// Loads and unloads the core. Doesn't build it (core-build.ts) and doesn't talk to it (control-device.ts).
+// Loads and unloads the core. core-build.ts builds it, control-device.ts speaks with it.
 import { existsSync } from "node:fs";
 import { release } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,18 +14,18 @@ import { buildCore, checkModule } from "./core-build.js";
 import { withSignedModule } from "./module-signing.js";
 
 const coreName = "mmiostrider";
-/** devtmpfs makes the device's node before insmod returns; udev may take its time elsewhere. */
+/** Wait for the device's node: devtmpfs makes it before insmod returns, udev may take a while. */
 const nodeWait_ms = 2_000;
 const nodePoll_ms = 20;
-/** A core that another process is just unloading. */
+/** Wait for a core that another process is unloading. */
 const unloadWait_ms = 2_000;
 
 /**
- * Makes sure that the core is loaded and opens it as its recorder.
+ * Loads the core unless it is loaded, and opens it as its recorder.
  *
- * `file` is the module to load; without it the core is taken from the cache or built for the running kernel.
- * A loaded core of the same build is used as it is; another build is replaced when nothing needs it.
- * Throws UserError; nothing stays loaded then that wasn't before.
+ * `file` is the module to load; the default is the cached core, or one built for the running kernel.
+ * Uses a loaded core of the same build; replaces one of another build if nothing needs it.
+ * Throws UserError; then a core that wasn't loaded before isn't loaded.
  */
 export async function loadCore(options: {
   file?: string | undefined;
@@ -33,7 +33,7 @@ export async function loadCore(options: {
   sign?: SigningKey | undefined;
   onBuild?: (headersDirectory: string) => void;
 }): Promise<ControlDevice> {
-  // A running recording is the first thing to say, before minutes are spent on building.
+  // First report a running recording, before minutes are spent on building.
   requirePlaceForDevice();
   if (isCoreThere()) await ControlDevice.open().close();
   if (!existsSync("/proc/modules")) {
@@ -61,7 +61,7 @@ function pick(onBuild: ((headersDirectory: string) => void) | undefined) {
   return onBuild === undefined ? {} : { onBuild };
 }
 
-/** Unloads a core of another build, or throws UserError when it is in use. */
+/** Unloads a core of another build. Throws UserError if it is in use. */
 async function replaceable(): Promise<void> {
   if ((await unloadCore()) === "unloaded") return;
   throw new UserError("another build of the core is loaded and in use: drivers still hold its decoys", {
@@ -74,7 +74,7 @@ function insertSigned(file: string, sign: SigningKey | undefined): Promise<boole
   return withSignedModule(file, sign, `/lib/modules/${release()}/build`, insert);
 }
 
-/** Loads the module's file; true when this call did it, false when another process was faster. Throws UserError. */
+/** Loads the module's file; returns true if it did, false if another process was faster. Throws UserError. */
 async function insert(file: string): Promise<boolean> {
   const result = await runTool("insmod", [file]);
   if (result.code === 0) return true;
@@ -122,12 +122,12 @@ async function waitForNode(): Promise<void> {
   }
 }
 
-/** Unloads the core. `in use` when drivers still hold decoys or another recorder has it; it stays loaded then. */
+/** Unloads the core. If drivers still hold decoys, or another recorder uses it, it stays loaded: `in use`. */
 export async function unloadCore(): Promise<"unloaded" | "in use"> {
   for (let waited_ms = 0; ; waited_ms += nodePoll_ms) {
     const result = await runTool("rmmod", [coreName]);
     if (result.code === 0 || !isModuleLoaded(coreName)) return "unloaded";
-    // What read its status a moment ago may still be on its way out.
+    // A process that just read its status may not have closed it yet.
     if ((moduleUseCount(coreName) ?? 0) !== 0 || waited_ms >= unloadWait_ms) return "in use";
     await sleep(nodePoll_ms);
   }

@@ -1,5 +1,6 @@
 // tier: quick
-// The core isn't built from, or signed with, what others could change. The folders are made up; owners, modes and refusals are real.
+// The core isn't built from, or signed with, files that others could change. The folders are made up; owners, modes and refusals are
+// real.
 import {
   chmodSync,
   copyFileSync,
@@ -28,7 +29,7 @@ let made = 0;
 beforeEach(() => {
   headers = join(root, `headers-${made++}`);
   mkdirSync(join(headers, "scripts/basic"), { recursive: true });
-  // a build that got so far as to run make would fail with this
+  // if a build ran make, it would fail with this
   writeFileSync(join(headers, "Makefile"), "$(error make was run)\n");
   writeFileSync(join(headers, "scripts/basic/fixdep"), "", { mode: 0o755 });
   writeFileSync(join(headers, "scripts/sign-file"), '#!/bin/sh\nprintf signed >> "$4"\n', { mode: 0o755 });
@@ -67,7 +68,7 @@ test.each(["Makefile", "scripts", "scripts/basic", "scripts/basic/fixdep"])(
   },
 );
 
-test("what Debian's headers include is looked at, too", async () => {
+test("files that Debian's headers include are checked, too", async () => {
   const common = join(root, `common-${made}`);
   mkdirSync(common);
   writeFileSync(join(common, "Makefile"), "$(error make was run)\n", { mode: 0o644 });

@@ -1,5 +1,5 @@
 // A recording of kernel drivers by engine `emulate`, from start to stop: core, scope, drain, checks, unloading.
-// Prints nothing and knows no command line: cli/record.ts does.
+// Prints nothing and knows no command line: those are cli/commands/record.ts's.
 import { existsSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatRange } from "../../base/address-range.js";
@@ -31,12 +31,11 @@ export class EmulateRecording implements Recording {
   private readonly looker: NodeJS.Timeout;
   private readonly incomplete: string[] = [];
   private readonly problems: string[] = [];
-  /** Settles when the recording can't go on: the trace can't be written any more. */
+  /** Settles if the recording can't go on because the trace can't be written any more. */
   readonly broken: Promise<void>;
 
   /**
-   * Loads the core, arms it, and begins to record. Throws UserError; everything is then as it was before.
-   * Needs root.
+   * Loads the core, arms it, and begins to record. Throws UserError; then nothing has changed. Needs root.
    */
   static async start(options: RecordingRequest): Promise<EmulateRecording> {
     const bindings = options.rebind ? bindingsOf(options.scope.functions.map((found) => found.address)) : [];
@@ -121,7 +120,7 @@ export class EmulateRecording implements Recording {
     }
   }
 
-  /** The mappings that were made before recording began, which are real, not decoys. */
+  /** The mappings made before recording began, which are real, not decoys. */
   get earlyMappings(): readonly KernelMapping[] {
     return this.mappingCheck?.early ?? [];
   }
@@ -136,7 +135,7 @@ export class EmulateRecording implements Recording {
     };
   }
 
-  /** Stops, takes what is left in the ring, and closes the trace. `unloadCore` is for afterwards. */
+  /** Stops, reads the rest of the ring, and closes the trace. The caller then calls `unloadCore`. */
   async stop(): Promise<RecordingResult> {
     clearInterval(this.looker);
     this.look();
@@ -162,7 +161,7 @@ export class EmulateRecording implements Recording {
     return { ...counts, failure: this.drain.failure, problems: this.problems };
   }
 
-  /** What fails while stopping is told, and doesn't keep the rest from being stopped. */
+  /** Does a step of stopping. A failure becomes a problem, and doesn't prevent the other steps. */
   private attempt(work: () => void): void {
     try {
       work();
@@ -225,7 +224,7 @@ export class EmulateRecording implements Recording {
   }
 }
 
-/** Tells the core what to record and how. */
+/** Configures the core for the recording. */
 function configure(device: ControlDevice, options: RecordingRequest, fence: string | undefined): void {
   const { excludeWriteCombining, relaxed, cleanRoom } = options.engineOptions;
   const abi = device.status().abi;

@@ -1,4 +1,4 @@
-// Engine `emulate` as the rest of the program sees it: decoys in place of mappings, accesses emulated by the core.
+// Engine `emulate`'s declaration: decoys instead of mappings, accesses emulated by the core.
 import type { Engine } from "../engine.js";
 
 export const emulate: Engine = {
@@ -32,7 +32,7 @@ export const emulate: Engine = {
     try {
       return isCoreThere() && readStatus().state === "recording";
     } catch {
-      // its status is for root alone
+      // only root can read its status
       return false;
     }
   },

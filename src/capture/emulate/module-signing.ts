@@ -1,4 +1,4 @@
-// Signs the core with the user's key, for kernels that load signed modules only. The kernel's headers bring the program for it.
+// Signs the core with the user's key, for kernels that load only signed modules. The program for it is in the kernel's headers.
 import { copyFileSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../base/errors.js";
@@ -8,8 +8,8 @@ import { requireTrusted } from "../../base/trusted-path.js";
 import type { SigningKey } from "../recording.js";
 
 /**
- * Hands `use` a copy of the module that is signed with `key`, in a folder of its own that only we can write to, and that is
- * removed afterwards. `headersDirectory`: the kernel's build folder. Throws UserError where it can't be signed.
+ * Calls `use` with a copy of the module, signed with `key`, in a new folder that only we can write to and that is removed
+ * afterwards. `headersDirectory`: the kernel's build folder. Throws UserError if it can't be signed.
  */
 export async function withSignedModule<Result>(
   module: string,

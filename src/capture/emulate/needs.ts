@@ -1,5 +1,5 @@
-// What engine `emulate` needs on this machine: a kernel that loads the core, the core or what it takes to build it, and probes.
-// Looks only, changes nothing.
+// Engine `emulate`'s needs on this machine: a kernel that loads the core, the core or the tools to build it, and probes. Changes
+// nothing.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, UserError } from "../../base/errors.js";
@@ -28,7 +28,7 @@ function modulesLoadable(): Check {
   return good("modules", "can be loaded");
 }
 
-/** Secure Boot, lockdown, and enforced module signatures: three switches that each forbid a core that nobody signed. */
+/** Checks Secure Boot, lockdown, and enforced module signatures: each of them forbids an unsigned core. */
 function signingChecks(config: RunningKernel["configuration"]): Check[] {
   const sign = "sign the core with a key that the kernel trusts, or switch it off";
   const checks: Check[] = [];
@@ -67,7 +67,7 @@ function kernelTools(): Check {
   return missing("kmod", `${absent.join(", ")} not installed`, "on Debian: apt-get install kmod");
 }
 
-/** A cached core, or what it takes to build one. */
+/** Checks for a cached core, or for the tools to build one. */
 function buildChecks(kernel: string): Check[] {
   let cached: string | undefined;
   try {
@@ -112,7 +112,7 @@ function kprobesCheck(config: RunningKernel["configuration"]): Check {
   if (readKernelFile("/sys/kernel/debug/kprobes/enabled")?.trim() === "0") {
     return missing(what, "in this kernel, but disarmed", "echo 1 > /sys/kernel/debug/kprobes/enabled");
   }
-  // probes at the start of a function are made by ftrace where it is there
+  // ftrace, if available, makes the probes at the start of functions
   if (readKernelFile("/proc/sys/kernel/ftrace_enabled")?.trim() === "0") {
     return missing(what, "in this kernel, but ftrace is switched off", "echo 1 > /proc/sys/kernel/ftrace_enabled");
   }

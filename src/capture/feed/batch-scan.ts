@@ -1,26 +1,26 @@
-// Looks through batches of ring records on their way into the trace, for what the recorder itself must know: how many
-// accesses they are, and whether a mapping or a module came. One pass, two bytes a record; decoding is trace/'s.
+// Searches batches of ring records on their way into the trace for facts that the recorder needs: the number of accesses,
+// new mappings and new modules. One pass, two bytes a record; trace/ does the decoding.
 import { assert } from "../../base/assert.js";
 import type { KernelModule } from "../../trace/header.js";
 import { RecordFlag, RecordKind, record_bytes, recordOffset, recordTextBytes } from "../../trace/record.js";
 
-/** Longer than MODULE_NAME_LEN: what is more is no module's name. */
+/** Longest module name accepted; longer than MODULE_NAME_LEN. */
 const nameLengthMax = 64;
 
 export interface BatchNews {
   /** A mapping was made: a driver may just be binding. */
   mapped: boolean;
-  /** Modules that came, without their build ids. */
+  /** Loaded modules, without their build ids. */
   modules: KernelModule[];
 }
 
 export class BatchScan {
-  /** READ and WRITE events so far; one that takes several records counts once. */
+  /** READ and WRITE events so far; one of several records counts once. */
   accesses = 0;
-  /** The text of a MODULE record that the next record goes on with. */
+  /** The text of a MODULE record that the next record continues. */
   private partialName = "";
 
-  /** `records` are whole ring records, in order. */
+  /** Scans whole ring records, in order. */
   scan(records: Uint8Array): BatchNews {
     assert(records.length % record_bytes === 0, "a batch is whole records");
     const view = new DataView(records.buffer, records.byteOffset, records.byteLength);

@@ -1,12 +1,12 @@
 // tier: quick
-// What a process without rights says is believed only as far as its shape goes.
+// Messages of a process without rights are accepted only if their form is right.
 import { expect, test } from "vitest";
 import { parseReport } from "./drain-messages.js";
 
 const counts = { accesses: 1, lost: 2, unknown: 3, mappings: 4, livingMappings: 5 };
 const module = { name: "snd_hda-intel", textAddress: "0xffffffffc0600000", text_bytes: 4096, buildId: null };
 
-test("what it says is understood", () => {
+test("its messages are understood", () => {
   const reports = [
     { told: "ready" },
     { told: "counts", counts },

@@ -1,12 +1,12 @@
-// What the recorder and the process that drains for it say to each other, as JSON, a message at a time. The recorder is root
-// and the other one isn't: what comes from there is checked, and asks for nothing that a user may not have.
+// The messages between the recorder and the process that drains for it, as JSON, one at a time. The recorder is root and the
+// other one isn't: the recorder checks its messages, and they can request nothing that a user may not have.
 import type { KernelModule, TraceHeader, TraceSummary, TraceUpdate } from "../../trace/header.js";
 import type { BatchNews } from "./batch-scan.js";
 
 /** The descriptors that the process inherits beside the usual ones and the one that messages go through. */
 export const inherited = { messages: 3, records: 4, trace: 5 } as const;
 
-/** What an engine's worker must know to open its source, as JSON. */
+/** An engine's worker's parameters for opening its source, as JSON. */
 export type SourceParameters = Record<string, unknown>;
 
 /** The first message. `name` and `regular` are the trace's Output's. */
@@ -21,7 +21,7 @@ export type Order = { number: number } & (
   | { order: "close"; summary: TraceSummary }
 );
 
-/** What the recorder says of news that it was asked about: what the trace should be told, if anything. */
+/** The recorder's answer about news: an update for the trace, if any. */
 export interface NewsAnswer {
   news: number;
   update: TraceUpdate | null;
@@ -44,7 +44,7 @@ export type Report =
 
 const texts_max = 4096;
 
-/** A message of the process that drains, or undefined for one that it wouldn't send. */
+/** Parses a message of the process that drains; undefined for one that it wouldn't send. */
 export function parseReport(message: unknown): Report | undefined {
   if (typeof message !== "object" || message === null) return undefined;
   const { told, number, counts, news, message: text, advice } = message as Record<string, unknown>;

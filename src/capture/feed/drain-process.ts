@@ -1,5 +1,5 @@
-// The recorder's side of a process that has given up root's rights, and that reads the records and writes the trace instead of
-// it (drain-worker.ts). What it says is heeded no further than a user's word may be: drain-messages.ts.
+// The recorder's side of the process without root's rights that reads the records and writes the trace instead of the recorder
+// (drain-worker.ts). Its messages can do no more than a user may: drain-messages.ts.
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { UserError } from "../../base/errors.js";
@@ -17,9 +17,9 @@ import {
 import type { TextSource } from "./record-source.js";
 import type { UnprivilegedUser } from "./unprivileged-user.js";
 
-/** An engine's program for the process, and what that must know to open its source. */
+/** An engine's program for the process, and the parameters for opening its source. */
 export interface WorkerEntry {
-  /** The program's file, beside the engine's own files both compiled and bundled (scripts/bundle.mjs). */
+  /** The program's file, beside the engine's own compiled or bundled files (scripts/bundle.mjs). */
   url: URL;
   parameters: SourceParameters;
 }
@@ -38,16 +38,16 @@ export class DrainProcess {
   private onFailure: (failure: UserError) => void = () => {};
   private onReady: () => void = () => {};
   private onEnd: () => void = () => {};
-  /** Settles when the source is at its end, or nobody is left to read it. */
+  /** Settles when the source is at its end, or its reader is gone. */
   readonly done: Promise<void>;
 
   /**
-   * Starts the process; when this settles it is the user's, and has begun the trace in `file`, which is closed here.
-   * Throws UserError; there is no process, and no file, then.
+   * Starts the process. When this settles, the process has become the user's and has begun the trace in `file`, which is closed
+   * here. Throws UserError; then there is no process and no file.
    */
   static async start(request: {
     user: UnprivilegedUser;
-    /** What it reads the records from. */
+    /** Descriptor of the records' source. */
     records: number;
     file: Output;
     header: TraceHeader;
@@ -73,7 +73,7 @@ export class DrainProcess {
   private constructor(program: URL, user: UnprivilegedUser, records: number, trace: number) {
     this.child = fork(fileURLToPath(program), [user.name, String(user.uid), String(user.gid)], {
       execArgv: [],
-      // io_uring would go on with the rights that it was set up with
+      // io_uring would keep the rights that it was set up with
       env: { UV_USE_IO_URING: "0" },
       stdio: ["ignore", "ignore", "inherit", "ipc", records, trace],
       serialization: "json",
@@ -110,7 +110,7 @@ export class DrainProcess {
     return this.failed;
   }
 
-  /** The source that it reads, where that is text. */
+  /** The stand-in for its source, if that is text. */
   get source(): TextSource {
     const counts = () => this.counts;
     return {
@@ -140,7 +140,7 @@ export class DrainProcess {
     await this.order({ order: "note", update });
   }
 
-  /** Closes the trace and ends the process, which nothing keeps the device open after. */
+  /** Closes the trace and ends the process; then the device is closed, too. */
   async close(summary: TraceSummary): Promise<void> {
     await this.order({ order: "close", summary });
     await this.end();
@@ -161,7 +161,7 @@ export class DrainProcess {
   }
 
   private send(message: object): void {
-    // what it doesn't get any more, its end tells
+    // if it is gone, its end reports that
     if (this.child.connected) this.child.send(message, () => {});
   }
 
@@ -210,7 +210,7 @@ export class DrainProcess {
     if (this.failed !== undefined) return;
     this.failed = failure;
     this.onFailure(failure);
-    // a trace that can't be begun
+    // the trace can't be begun
     this.onReady();
   }
 }

@@ -1,7 +1,7 @@
-// The process that reads the records and writes the trace for a recorder that was asked to give up root's rights. It gives them up
-// before it reads anything; what it needs of root's it inherits: the open end of an engine's source and the trace's file. When the
-// recorder is gone, it brings what there is into the file, and goes too. Each engine's folder has the program itself, which is no
-// more than a call of runDrainWorker with a way to open the engine's source.
+// The process that reads the records and writes the trace for a recorder with -Z. It gives up root's rights before it reads anything;
+// it inherits the open descriptors of an engine's source and of the trace's file. When the recorder is gone, it writes the remaining
+// records into the file, and ends. The program itself is in each engine's folder: it only calls runDrainWorker with a function that
+// opens the engine's source.
 import { chdir } from "node:process";
 import { messageOf, UserError } from "../../base/errors.js";
 import { TraceWriter } from "../../trace/file/writer.js";
@@ -88,7 +88,7 @@ class DrainWorker {
     });
   }
 
-  /** Has the recorder, which may look everywhere, say what the trace should be told. */
+  /** Asks the recorder, which may read everything, for the update about news. */
   private ask(news: BatchNews): Promise<TraceUpdate | undefined> | undefined {
     if (!process.connected) return undefined;
     const number = this.asked++;
@@ -103,7 +103,7 @@ class DrainWorker {
     return { accesses: this.drain?.accesses ?? 0, lost, unknown, mappings, livingMappings };
   }
 
-  /** The recorder is gone: what was recorded until now is all there will be. */
+  /** Finishes after the recorder's end: nothing more will be recorded. */
   async finish(): Promise<void> {
     for (const settle of this.waiting.values()) settle(undefined);
     this.waiting.clear();
@@ -130,10 +130,10 @@ async function begin(
   return made;
 }
 
-/** Becomes the user that the process's arguments name, and does what the recorder orders until that is gone. Called once. */
+/** Becomes the user named in the process's arguments, and follows the recorder's orders until that is gone. Called once. */
 export function runDrainWorker(openSource: OpenSource): void {
   const [name, uid, gid] = process.argv.slice(2);
-  // Ctrl-C is for the recorder, which tells us when to end.
+  // Ctrl-C is for the recorder, which then ends us.
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => {});
   try {
     chdir("/");
@@ -158,7 +158,7 @@ function obeyRecorder(openSource: OpenSource): void {
     }
   });
   process.on("disconnect", async () => {
-    // a trace that couldn't be begun was told when it was asked for
+    // the failure to begin a trace was reported before
     const worker = await working?.catch(() => undefined);
     await worker?.finish().catch(() => {});
     process.exit();

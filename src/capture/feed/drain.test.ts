@@ -1,5 +1,5 @@
 // tier: quick
-// Records go through in order and complete, and a sink that fails doesn't hold up the source.
+// Records go through complete and in order, and a failing sink doesn't block the source.
 
 import { describe, expect, test } from "vitest";
 import { UserError } from "../../base/errors.js";
@@ -10,7 +10,7 @@ import type { RecordSource } from "./record-source.js";
 
 const record_bytes = 64;
 
-/** A ring record as core/record.h lays it out. */
+/** Makes a ring record with core/record.h's layout. */
 function ringRecord(
   sequence: number,
   kind: number,
@@ -30,7 +30,7 @@ function ringRecord(
 const [read, write, map, module] = [1, 2, 3, 9];
 const [more, gone] = [1 << 3, 1 << 8];
 
-/** Gives the batches one after the other, then the end. */
+/** A source that gives the batches one after the other, then ends. */
 class Batches implements RecordSource {
   given = 0;
   private readonly batches: Buffer[];
@@ -46,7 +46,7 @@ class Batches implements RecordSource {
   }
 }
 
-/** Keeps what it was given, later than it was given, so that a buffer used too early would show. */
+/** A sink that copies its input late, so that a buffer reused too early is noticed. */
 class SlowSink implements TraceSink {
   readonly content: (number | TraceUpdate | string)[] = [];
   async append(records: Uint8Array): Promise<void> {

@@ -1,5 +1,5 @@
-// Moves records from the core's ring into a trace, without ever making the driver wait, until the ring is at its end.
-// Where the records come from and where they go are given; a recording puts it together.
+// Moves records from a source into a trace until the source ends, without ever making the driver wait. The recording gives the
+// source and the trace.
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, UserError } from "../../base/errors.js";
 import type { TraceSummary, TraceUpdate } from "../../trace/header.js";
@@ -7,7 +7,7 @@ import { record_bytes } from "../../trace/record.js";
 import { type BatchNews, BatchScan } from "./batch-scan.js";
 import type { RecordSource } from "./record-source.js";
 
-/** What the drain needs of a trace's writer. */
+/** The drain's interface to a trace's writer. */
 export interface TraceSink {
   append(records: Uint8Array): void | Promise<void>;
   note(update: TraceUpdate): void | Promise<void>;
@@ -17,9 +17,9 @@ export interface TraceSink {
 
 /** 16,384 records. */
 const batch_bytes = 16_384 * record_bytes;
-/** A reader that comes back at once gets a handful of records a system call; the ring holds what comes meanwhile. */
+/** Pause between reads: without it a system call would read only a few records; the ring holds those that come meanwhile. */
 const batchPause_ms = 10;
-/** What a `kill -9` of the recorder may cost at most. */
+/** The most that a `kill -9` of the recorder may cost. */
 const flushEvery_ms = 500;
 
 export class Drain {
@@ -30,7 +30,7 @@ export class Drain {
   private readonly onFailure: (failure: UserError) => void;
   private readonly buffers: [Uint8Array, Uint8Array] = [new Uint8Array(batch_bytes), new Uint8Array(batch_bytes)];
   private readonly flusher: NodeJS.Timeout;
-  /** Everything done to the sink, one after the other. */
+  /** The operations on the sink, one after the other. */
   private sinkQueue: Promise<void> = Promise.resolve();
   private unflushed = false;
   private written = 0;
@@ -40,8 +40,8 @@ export class Drain {
   readonly done: Promise<void>;
 
   /**
-   * `onNews` hears of mappings and modules, and returns what the trace should be told before those records.
-   * `onFailure` hears once that the trace can't be written any more; records are thrown away from then on.
+   * `onNews` gets new mappings and modules, and returns an update that goes into the trace before those records.
+   * `onFailure` is called once if the trace can't be written any more; records are thrown away from then on.
    */
   constructor(
     source: RecordSource,
@@ -57,27 +57,27 @@ export class Drain {
     this.done = this.run().finally(() => clearInterval(this.flusher));
   }
 
-  /** READ and WRITE events that the trace has got so far. */
+  /** Number of READ and WRITE events in the trace so far. */
   get accesses(): number {
     return this.written;
   }
 
-  /** Why the trace could not be written to its end, or undefined. */
+  /** The reason why the trace couldn't be written to its end, or undefined. */
   get failure(): UserError | undefined {
     return this.failed;
   }
 
-  /** No more records are being made: read on without pauses. */
+  /** Tells that no more records are being made: it reads on without pauses. */
   hurry(): void {
     this.stopping = true;
   }
 
-  /** Tells the trace something in between. */
+  /** Puts an update into the trace. */
   async note(update: TraceUpdate): Promise<void> {
     await this.toSink(() => this.sink.note(update));
   }
 
-  /** Closes the trace, after `done`. Where writing had failed before, what is readable stays as it is. */
+  /** Closes the trace, after `done`. If writing failed before, the readable part stays unchanged. */
   async close(summary: TraceSummary): Promise<void> {
     await this.toSink(() => this.sink.close(summary));
   }
@@ -92,7 +92,7 @@ export class Drain {
       [reading, writing] = [writing, reading];
       // While this batch is being written, the next one is being read.
       read = this.readNext(reading, bytes);
-      // What it throws is seen when it is awaited above; until then it isn't unhandled.
+      // Its error is thrown when it is awaited above; until then this keeps it from being unhandled.
       read.catch(() => {});
       await this.take(writing.subarray(0, bytes));
     }

@@ -1,31 +1,31 @@
-// Where records come from, as the feed sees it: each engine has a source of its own.
+// The feed's interface to a source of records: each engine has its own source.
 
 export interface RecordSource {
   /** Waits for records; returns the bytes read, 0 at the end. */
   readRecords(buffer: Uint8Array): Promise<number>;
 }
 
-/** What a source knows of its records that only reading them tells. */
+/** Counts that a source knows only after reading its records. */
 export interface SourceCounts {
   readonly lost: number;
-  /** Accesses that the kernel could not decode. */
+  /** Number of accesses that the kernel couldn't decode. */
   readonly unknown: number;
-  /** Recorded mappings so far. */
+  /** Number of recorded mappings so far. */
   readonly mappings: number;
   readonly livingMappings: number;
 }
 
-/** A source that must read text to have records: its recording asks it how far it is. */
+/** A source that makes records from text: its recording asks for its progress. */
 export interface TextSource extends SourceCounts {
   /** Settles when all that the kernel has kept so far has been read. */
   emptied(): Promise<void>;
-  /** The kernel keeps nothing more: what it has is all. */
+  /** Tells that the kernel keeps nothing more. */
   end(): void | Promise<void>;
   close(): void | Promise<void>;
 }
 
-/** A source in a process that reads it for the recorder. */
+/** A source inside a process that reads it for the recorder. */
 export interface WorkerSource extends RecordSource, Partial<TextSource> {
-  /** The recorder is gone: what was recorded until now is all that there will be. */
+  /** Tells that the recorder is gone: nothing more will be recorded. */
   abandon(): void;
 }

@@ -1,4 +1,4 @@
-// How records get from their source into the trace: by this process, or by one that has given up root's rights.
+// Moves records from their source into the trace: in this process, or in one that has given up root's rights.
 import { messageOf, UserError } from "../../base/errors.js";
 import type { TraceHeader, TraceSummary, TraceUpdate } from "../../trace/header.js";
 import { createTrace } from "../../trace/node/create-trace.js";
@@ -9,7 +9,7 @@ import { DrainProcess, type WorkerEntry } from "./drain-process.js";
 import type { RecordSource } from "./record-source.js";
 import type { UnprivilegedUser } from "./unprivileged-user.js";
 
-/** A drain at work, as its recording sees it: see Drain. */
+/** A recording's interface to a working drain: see Drain. */
 export interface Draining {
   readonly accesses: number;
   readonly failure: UserError | undefined;
@@ -20,7 +20,7 @@ export interface Draining {
 }
 
 export interface TraceFeed<Source> {
-  /** The source: the one that was given, or its stand-in where another process reads it. */
+  /** The given source, or its stand-in if another process reads it. */
   source: Source;
   /** Begins to move records. `onNews`, `onFailure`: see Drain. */
   begin(onNews: (news: BatchNews) => TraceUpdate | undefined, onFailure: (failure: UserError) => void): Draining;
@@ -30,18 +30,18 @@ export interface FeedRequest<Source> {
   /** `-` is standard output. */
   output: string;
   header: TraceHeader;
-  /** Who is to read the records and write the trace; undefined: this process. */
+  /** The user whose process reads the records and writes the trace; undefined: this process. */
   user: UnprivilegedUser | undefined;
   source: Source & RecordSource;
-  /** What the source reads from, for another process to read it. */
+  /** The source's descriptor, for another process. */
   descriptor: number;
-  /** The process that reads the source in place of this one. */
+  /** The program that reads the source instead of this process. */
   worker: WorkerEntry;
-  /** What the recording asks instead of the source, where another process reads that. */
+  /** Makes the recording's stand-in for a source that another process reads. */
   standIn: (child: DrainProcess) => Source;
 }
 
-/** Makes the trace's file and gets ready to fill it. Throws UserError; no file is left then. */
+/** Makes the trace's file and prepares to fill it. Throws UserError; then no file is left. */
 export async function openFeed<Source>(request: FeedRequest<Source>): Promise<TraceFeed<Source>> {
   const { output, header, user, source, descriptor, worker, standIn } = request;
   try {
@@ -49,7 +49,7 @@ export async function openFeed<Source>(request: FeedRequest<Source>): Promise<Tr
       const writer = await createTrace(output, header);
       return { source, begin: (onNews, onFailure) => new Drain(source, writer, onNews, onFailure) };
     }
-    // Made by us: it is root's, as every trace, and the user has no more of it than the descriptor.
+    // We make it: it is root's, like every trace, and the user gets only the descriptor.
     const file = Output.create(output);
     const child = await DrainProcess.start({ user, records: descriptor, file, header, worker });
     return { source: standIn(child), begin: (onNews, onFailure) => child.begin(onNews, onFailure) };

@@ -1,5 +1,5 @@
 // tier: quick
-// Users are those of the system; a process is one's alone when the kernel says so.
+// Users are the system's; the kernel's status decides if a process has no other rights than a user's.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { userInfo } from "node:os";
@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { InvalidValueError, UserError } from "../../base/errors.js";
 import { findUser, privilegesIn } from "./unprivileged-user.js";
 
-/** What proc(5) says of a process that the system's own tool made. */
+/** Returns the status (proc(5)) of a process made by the system's own tool. */
 function statusOf(...parameters: string[]): string {
   return execFileSync("setpriv", [...parameters, "cat", "/proc/self/status"], { encoding: "latin1" });
 }

@@ -1,4 +1,4 @@
-// The user that a process of ours becomes when it needs root no more: who that is, and becoming him for good.
+// Finds the user that a process of ours becomes when it needs root no more, and becomes that user for good.
 import { readFileSync } from "node:fs";
 import { InvalidValueError, UserError } from "../../base/errors.js";
 import { runTool } from "../../base/run-tool.js";
@@ -6,7 +6,7 @@ import { runTool } from "../../base/run-tool.js";
 export interface UnprivilegedUser {
   name: string;
   uid: number;
-  /** His primary group. */
+  /** The primary group. */
   gid: number;
 }
 
@@ -29,7 +29,7 @@ export async function findUser(asked: string): Promise<UnprivilegedUser> {
   return { name, uid: Number(uid), gid: Number(gid) };
 }
 
-/** From wherever the system keeps its users, or from its file where that can't be asked. */
+/** Finds a user's line in the system's database of users, or, without the tool for that, in its file. */
 async function passwdLine(asked: string): Promise<string | undefined> {
   const result = await runTool("getent", ["passwd", asked]);
   if (!result.missing) return result.code === 0 ? result.stdout.split("\n")[0] : undefined;
@@ -39,12 +39,12 @@ async function passwdLine(asked: string): Promise<string | undefined> {
 }
 
 /**
- * Makes this process the user's, with all its threads and in his groups, for good: no id and no capability of root's is left.
- * Throws where any is. To be called after exec and not before it: so the kernel keeps others of the user's processes from
- * looking into this one.
+ * Makes this process the user's for good, with all its threads and in the user's groups: no id and no capability of root's is
+ * left, else it throws. Must be called after exec, not before: then the kernel keeps the user's other processes from looking
+ * into this one.
  */
 export function becomeUser(user: UnprivilegedUser): void {
-  // not in the types that we have
+  // missing in our types
   const { initgroups } = process as { initgroups?: (user: string, group: number) => void };
   initgroups!(user.name, user.gid);
   process.setgid!(user.gid);
@@ -53,7 +53,7 @@ export function becomeUser(user: UnprivilegedUser): void {
   if (kept.length > 0) throw new Error(`becoming ${user.name} failed: the process still has ${kept.join(", ")}`);
 }
 
-/** What of a process' status (proc(5)) is more than the user has; empty when it is the user's alone. */
+/** Lists the rights in a process's status (proc(5)) beyond the user's; empty if there are none. */
 export function privilegesIn(status: string, user: UnprivilegedUser): string[] {
   const value = (key: string) => new RegExp(`^${key}:\\s*(.*)$`, "m").exec(status)?.[1]?.trim();
   const kept: string[] = [];

@@ -1,4 +1,4 @@
-// Engine `singlestep` as the rest of the program sees it: the kernel's own mmiotrace, driven through tracefs.
+// Engine `singlestep`'s declaration: the kernel's own mmiotrace, controlled through tracefs.
 import type { Engine } from "../engine.js";
 
 export const singlestep: Engine = {
@@ -12,14 +12,14 @@ export const singlestep: Engine = {
     return (await import("./needs.js")).singlestepNeeds(kernel);
   },
 
-  /** The kernel has all of it. */
+  /** Does nothing: the kernel has all of it. */
   async prepare() {},
 
   async start(request) {
     return await (await import("./singlestep-recording.js")).SinglestepRecording.start(request);
   },
 
-  /** Its recording's stop has put everything back. */
+  /** Does nothing: the end of its recording has restored everything. */
   async release() {
     return undefined;
   },

@@ -11,7 +11,7 @@ const directory = mkdtempSync(join(tmpdir(), "mmiostrider-source-"));
 afterAll(() => rmSync(directory, { recursive: true }));
 
 const marks = Array.from({ length: 20_000 }, (_, n) => `m${n}`);
-/** More than is read at once, and no line ends where a read does. */
+/** A text longer than one read, with no line end at the end of a read. */
 const text = join(directory, "trace_pipe");
 writeFileSync(text, `VERSION 20070824\n${marks.map((mark) => `MARK 1.000001 ${mark}\n`).join("")}`);
 

@@ -1,4 +1,4 @@
-// What mmiotrace prints into trace_pipe, as ring records of the mappings that are wanted.
+// Turns mmiotrace's text from trace_pipe into ring records of the wanted mappings.
 import { closeSync, constants, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,7 +14,7 @@ const emptyPause_ms = 10;
 /** A driver that never rests isn't waited for, once there is no recorder: mmiotrace may go on a while. */
 const abandoned_ms = 2_000;
 
-/** What a process that reads it for the recorder is told; ranges as formatRange writes them. */
+/** The parameters for a process that reads it for the recorder; ranges in formatRange's form. */
 export type MmiotraceParameters = { ranges: string[] | "all" };
 
 export class MmiotraceSource implements WorkerSource {
@@ -28,13 +28,13 @@ export class MmiotraceSource implements WorkerSource {
   private latest_us = 0n;
   private onEmpty = () => {};
   private ending = false;
-  /** On performance.now()'s clock: nothing is read after that. */
+  /** Time of the last read, on performance.now()'s clock. */
   private until_ms = Number.POSITIVE_INFINITY;
   private finished = false;
   lost = 0;
-  /** Accesses that mmiotrace could not decode. */
+  /** Number of accesses that mmiotrace couldn't decode. */
   unknown = 0;
-  /** Mappings so far. */
+  /** Number of mappings so far. */
   mappings = 0;
 
   /** `ranges`: mappings that overlap one of them are wanted. `descriptor`: of trace_pipe; opened unless given. */
@@ -47,7 +47,7 @@ export class MmiotraceSource implements WorkerSource {
     return this.living.size;
   }
 
-  /** Settles when all that mmiotrace has kept so far has been read, and every loss until then been told. */
+  /** Settles when all that mmiotrace has kept so far has been read, with all losses until then. */
   emptied(): Promise<void> {
     return new Promise((settle) => {
       this.onEmpty = settle;
@@ -55,8 +55,8 @@ export class MmiotraceSource implements WorkerSource {
   }
 
   /**
-   * mmiotrace keeps nothing more: what is in its buffer is all. What it says to have lost from now on wasn't wanted.
-   * `atMost_ms`: where it may keep more, reading ends after this.
+   * Ends the source: mmiotrace keeps nothing more, and its buffer has the last events. Losses from now on don't count.
+   * `atMost_ms`: if it may keep more, reading ends after this time.
    */
   end(atMost_ms = Number.POSITIVE_INFINITY): void {
     this.ending = true;
@@ -109,14 +109,14 @@ export class MmiotraceSource implements WorkerSource {
   private takePieces(): void {
     if (this.reader.header === undefined) return;
     for (const piece of this.reader.pieces()) {
-      // the devices are told by the header, which knows more of them
+      // the header has the devices, with more facts
       if (!("records" in piece)) continue;
       const wanted = this.wantedOf(piece.records);
       if (wanted.length > 0) this.pending.push(wanted);
     }
   }
 
-  /** The wanted ones of these records, numbered on. */
+  /** Returns the wanted ones of these records, with new numbers. */
   private wantedOf(records: Uint8Array): Uint8Array {
     const kept = new Uint8Array(records.length);
     const view = new DataView(kept.buffer);
@@ -149,7 +149,7 @@ export class MmiotraceSource implements WorkerSource {
         return this.living.delete(mapping);
       case RecordKind.lost: {
         if (this.ending) return false;
-        // it is printed without a time; and it is no copy of a log that must come out again as it was
+        // it is printed without a time; unlike an imported log, this needn't come out again unchanged
         view.setBigUint64(at + recordOffset.tsc, this.latest_us, true);
         const flags = view.getUint32(at + recordOffset.flags, true);
         view.setUint32(at + recordOffset.flags, flags & ~RecordFlag.verbatim, true);

@@ -1,5 +1,5 @@
-// The kernel's own mmiotrace, as tracefs offers it: switching it on, and putting everything back as it was, whatever becomes of
-// the process that switched it on.
+// Controls the kernel's own mmiotrace through tracefs: switches it on, and restores everything afterwards, even if the process that
+// switched it on is killed.
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,22 +9,22 @@ import { mountTracefs, tracefs, unmountTracefs } from "../../machine/tracefs.js"
 
 const tracerName = "mmiotrace";
 const cpuFolder = "/sys/devices/system/cpu";
-/** Switching CPUs on again takes its time. */
+/** Time limit of restoring: switching CPUs on again takes a while. */
 const restore_ms = 60_000;
 
-/** What is restored: tracefs' settings and the CPUs that were at work. */
+/** Settings to restore: tracefs's, and the CPUs that were online. */
 interface Settings {
   clock: string;
   tracingOn: string;
-  /** tracefs' file of each CPU's buffer, and its size in KiB. */
+  /** tracefs's file of each CPU's buffer, and its size in KiB. */
   buffers_KiB: [file: string, size: number][];
-  /** Numbers of the CPUs that were online; CPU 0 can't go. */
+  /** Numbers of the CPUs that were online; CPU 0 can't go offline. */
   online: number[];
-  /** Whether tracefs wasn't mounted. */
+  /** tracefs wasn't mounted. */
   unmounted: boolean;
 }
 
-/** `0-3,5` as numbers. */
+/** Parses `0-3,5` into numbers. */
 export function parseCpuList(text: string): number[] {
   return text
     .trim()
@@ -36,7 +36,7 @@ export function parseCpuList(text: string): number[] {
     });
 }
 
-/** The CPUs that are online now. */
+/** Returns the CPUs that are online now. */
 export function onlineCpus(): number[] {
   return parseCpuList(readFileSync(join(cpuFolder, "online"), "latin1"));
 }
@@ -49,7 +49,7 @@ function write(file: string, text: string): void {
   writeFileSync(join(tracefs, file), text);
 }
 
-/** Whether mmiotrace is switched on, by whomever. */
+/** Returns true if mmiotrace is switched on, by any process. */
 export function isTracing(): boolean {
   try {
     return read("current_tracer") === tracerName;
@@ -58,7 +58,7 @@ export function isTracing(): boolean {
   }
 }
 
-/** Puts a marker among what mmiotrace sees. Throws UserError. */
+/** Puts a marker among mmiotrace's events. Throws UserError. */
 export function writeMarker(text: string): void {
   if (/[\n\0]/.test(text)) throw new UserError("a marker is one line of text");
   try {
@@ -72,7 +72,7 @@ export function writeMarker(text: string): void {
   }
 }
 
-/** A CPU's buffer: `1408`, or `7 (expanded: 1408)` while nobody has used it. In KiB. */
+/** Parses the size of a CPU's buffer in KiB: `1408`, or `7 (expanded: 1408)` before its first use. */
 export function bufferSize_KiB(text: string): number {
   return Number(/expanded: (\d+)/.exec(text)?.[1] ?? /^\d+/.exec(text)?.[0]);
 }
@@ -91,7 +91,7 @@ function readSettings(unmounted: boolean): Settings {
   };
 }
 
-/** Whoever has begun to use it meanwhile keeps it. */
+/** Unmounts tracefs, unless somebody has begun to use it meanwhile. */
 const unmountScript = `cd /
 for try in 1 2 3 4 5 6 7 8 9 10; do
   umount ${tracefs} 2> /dev/null && break
@@ -99,7 +99,7 @@ for try in 1 2 3 4 5 6 7 8 9 10; do
 done
 `;
 
-/** What the guardian runs once its standard input ends: that is when the recorder is gone, however it went. */
+/** Makes the guardian's script. It runs when the guardian's standard input ends: then the recorder is gone for any reason. */
 function restoreScript({ clock, tracingOn, buffers_KiB, online, unmounted }: Settings): string {
   const cpus = online.filter((cpu) => existsSync(join(cpuFolder, `cpu${cpu}`, "online")));
   return `cat > /dev/null
@@ -132,10 +132,10 @@ export class Mmiotracer {
   private readonly settings: Settings;
   private readonly guardian: ChildProcess;
   private readonly ended: Promise<number | null>;
-  /** CPUs that mmiotrace has switched off. */
+  /** The CPUs that mmiotrace has switched off. */
   cpusOff: number[] = [];
 
-  /** Throws UserError where mmiotrace can't be had: none in this kernel, another tracer at work. tracefs is mounted. */
+  /** Throws UserError if mmiotrace isn't available: not in this kernel, or another tracer is at work. tracefs is mounted. */
   private static check(): void {
     let available: string;
     let current: string;
@@ -161,8 +161,8 @@ export class Mmiotracer {
   }
 
   /**
-   * Gets ready to switch mmiotrace on: mounts tracefs where nobody has, and sees to it that whatever is changed from now on is put
-   * back, whatever becomes of us. Throws UserError; nothing is changed then.
+   * Prepares switching mmiotrace on: mounts tracefs if necessary, and makes sure that all later changes are undone, even if we are
+   * killed. Throws UserError; then nothing has changed.
    */
   static async prepare(): Promise<Mmiotracer> {
     const unmounted = await mountTracefs();
@@ -176,13 +176,13 @@ export class Mmiotracer {
   }
 
   /**
-   * Switches mmiotrace on, with a buffer of `buffer_bytes` on the one CPU that it leaves at work.
-   * Throws UserError; `restore` is for then, too.
+   * Switches mmiotrace on, with a buffer of `buffer_bytes` on the one CPU that it leaves online.
+   * Throws UserError; call `restore` then, too.
    */
   start(buffer_bytes: number): void {
     const before = this.settings;
     try {
-      // the recorder's own clock, so that the trace's times can be tied to the wall's
+      // the recorder's own clock, so that the trace's times can be tied to the wall clock
       write("trace_clock", "mono");
       write(
         join("per_cpu", `cpu${Math.min(...before.online)}`, "buffer_size_kb"),
@@ -202,7 +202,7 @@ export class Mmiotracer {
 
   private constructor(settings: Settings) {
     this.settings = settings;
-    // a session of its own: neither Ctrl-C nor the end of our terminal reaches it
+    // its own session: neither Ctrl-C nor the end of our terminal reaches it
     this.guardian = spawn("/bin/sh", ["-c", restoreScript(settings)], {
       stdio: ["pipe", "ignore", "ignore"],
       detached: true,
@@ -215,12 +215,12 @@ export class Mmiotracer {
     });
   }
 
-  /** From now on mmiotrace keeps nothing more; what it has can be read. */
+  /** Stops mmiotrace from keeping more; the events that it has can still be read. */
   pause(): void {
     write("tracing_on", "0");
   }
 
-  /** Puts everything back as it was before. Returns what went wrong, or undefined. */
+  /** Restores everything. Returns a sentence about a failure, or undefined. */
   async restore(): Promise<string | undefined> {
     this.guardian.stdin?.end();
     const timer = setTimeout(() => this.guardian.kill("SIGKILL"), restore_ms);

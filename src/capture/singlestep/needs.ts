@@ -1,4 +1,4 @@
-// What engine `singlestep` needs on this machine: the kernel's mmiotrace, within reach. Looks only, changes nothing.
+// Engine `singlestep`'s needs on this machine: an accessible mmiotrace in the kernel. Changes nothing.
 import { join } from "node:path";
 import { type Check, good, missing, unknown } from "../../machine/check.js";
 import { readKernelFile } from "../../machine/kernel-files.js";

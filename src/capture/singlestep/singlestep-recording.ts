@@ -1,5 +1,5 @@
 // A recording by engine `singlestep`: the kernel's own mmiotrace, with the same trace and the same end as engine `emulate`.
-// What it costs is told: CPUs switched off, accesses that mmiotrace can't decode.
+// It reports its costs: CPUs switched off, accesses that mmiotrace can't decode.
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatRange } from "../../base/address-range.js";
 import { messageOf } from "../../base/errors.js";
@@ -20,7 +20,7 @@ import { Mmiotracer } from "./mmiotracer.js";
 /** mmiotrace prints microseconds. */
 const clock_hz = 1_000_000;
 const lookEvery_ms = 1_000;
-/** For so long at most, a driver that never rests is waited for. */
+/** Longest wait for a driver that never rests. */
 const empty_ms = 2_000;
 
 export class SinglestepRecording implements Recording {
@@ -35,7 +35,7 @@ export class SinglestepRecording implements Recording {
   private readonly all: boolean;
   readonly broken: Promise<void>;
 
-  /** Switches mmiotrace on and begins to record. Throws UserError; everything is then as it was before. Needs root. */
+  /** Switches mmiotrace on and begins to record. Throws UserError; then nothing has changed. Needs root. */
   static async start(options: RecordingRequest): Promise<SinglestepRecording> {
     const tracer = await Mmiotracer.prepare();
     const bindings = options.rebind ? bindingsOf(options.scope.functions.map((found) => found.address)) : [];
@@ -71,7 +71,7 @@ export class SinglestepRecording implements Recording {
         standIn: (child) => child.source,
         worker: { url: new URL("./singlestep-worker.js", import.meta.url), parameters },
       });
-      // where another process reads it, it must not stay open here: mmiotrace stays on as long as it is
+      // if another process reads it, close it here: mmiotrace stays on while it is open
       if (feed.source !== source) source.close();
       recording = new SinglestepRecording({ tracer, fence, early, all: options.scope.all, header, feed });
     } catch (error) {
@@ -125,7 +125,7 @@ export class SinglestepRecording implements Recording {
     this.drain.hurry();
     await this.drain.done;
     await this.source.close();
-    // the CPUs first: whatever becomes of the trace, the machine is whole again
+    // the CPUs first, so that the machine is complete again even if the trace fails
     const problem = await this.tracer.restore();
     if (problem !== undefined) this.problems.push(problem);
     await this.noteChanges();
@@ -173,7 +173,7 @@ export class SinglestepRecording implements Recording {
     }
   }
 
-  /** What fails while stopping is told, and doesn't keep the rest from being stopped. */
+  /** Does a step of stopping. A failure becomes a problem, and doesn't prevent the other steps. */
   private attempt(work: () => void): void {
     try {
       work();
@@ -196,7 +196,7 @@ function earlyMappings(ranges: RecordingRequest["scope"]["ranges"] | "all"): rea
   return new MappingCheck(ranges, { mappings: readKernelMappings, living: () => [], leftOut: () => [] }).early;
 }
 
-/** mmiotrace's clock is set to the kernel's monotonic one, which is what hrtime reads. */
+/** Ties mmiotrace's clock, which is set to the kernel's monotonic one, to the wall clock; hrtime reads the same one. */
 function monotonicClock(): TraceHeader["clock"] {
   const before_ns = wallClock_ns();
   const monotonic_us = process.hrtime.bigint() / 1_000n;

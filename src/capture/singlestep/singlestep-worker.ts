@@ -1,4 +1,4 @@
-// The process that reads mmiotrace's text for a recorder that was asked to give up root's rights: see feed/drain-worker.ts.
+// The process that reads mmiotrace's text for a recorder with -Z, without root's rights: see feed/drain-worker.ts.
 import { runDrainWorker } from "../feed/drain-worker.js";
 import { parseRange } from "../recording-scope.js";
 import { type MmiotraceParameters, MmiotraceSource } from "./mmiotrace-source.js";
