@@ -7,13 +7,14 @@ import { Worker } from "node:worker_threads";
 import { Code } from "iced-x86";
 import { countText } from "../../src/base/units.js";
 import { ExitCode } from "../../src/cli/shared/exit-code.js";
+import { wholeNumber } from "../../src/cli/shared/option-values.js";
 import { installTools } from "../../src/lab/debian.js";
 import { prepareKernel } from "../../src/lab/kernel-package.js";
 import type { ComparisonJob, ComparisonOutcome } from "../core-proof/comparison-job.js";
 import type { Mismatch } from "../core-proof/decoder-comparison.js";
 import { kernelFiles } from "../core-proof/executable-code.js";
 import { shrinkMismatch } from "../core-proof/shrink-mismatch.js";
-import { runCheck, wholeNumber } from "./run-check.js";
+import { runCheck } from "./run-check.js";
 
 const usage = `usage: npm run check:decoder -- [--count N] [--seed S] [--kernels LIST] [--jobs N] [--forms FILE]
   --count N       made-up strings to compare (default 100000000)

@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { messageOf } from "../../src/base/errors.js";
 import { buildCore } from "../../src/capture/emulate/core-build.js";
 import { ExitCode, UsageError } from "../../src/cli/shared/exit-code.js";
+import { wholeNumber } from "../../src/cli/shared/option-values.js";
 import { installTools } from "../../src/lab/debian.js";
 import { type LabKernel, prepareKernel } from "../../src/lab/kernel-package.js";
 import { labTools } from "../../src/lab/needs.js";
@@ -15,7 +16,7 @@ import { machineScript, type PlacedCase, run_s, together_s, togetherScript } fro
 import { playedTimes } from "./driver-host.js";
 import { type Judged, judgeEmulated, judgeMmiotraced, lastLine, newMessages } from "./driver-results.js";
 import { footnotes, headLines, type Row, rowLine } from "./driver-table.js";
-import { runCheck, wholeNumber, workFolder } from "./run-check.js";
+import { runCheck, workFolder } from "./run-check.js";
 
 const perBootDefault = 4;
 

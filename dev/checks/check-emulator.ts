@@ -2,9 +2,10 @@
 import { parseArgs } from "node:util";
 import { countText } from "../../src/base/units.js";
 import { ExitCode } from "../../src/cli/shared/exit-code.js";
+import { wholeNumber } from "../../src/cli/shared/option-values.js";
 import { installTools } from "../../src/lab/debian.js";
 import { checkEmulator } from "../core-proof/emulator-check.js";
-import { runCheck, wholeNumber } from "./run-check.js";
+import { runCheck } from "./run-check.js";
 
 const usage = `usage: npm run check:emulator -- [--count N] [--seed S]
   --count N  instructions to execute both ways, about (default 12000000)

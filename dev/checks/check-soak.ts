@@ -8,6 +8,7 @@ import { messageOf } from "../../src/base/errors.js";
 import { countText } from "../../src/base/units.js";
 import { buildCore } from "../../src/capture/emulate/core-build.js";
 import { ExitCode, UsageError } from "../../src/cli/shared/exit-code.js";
+import { wholeNumber } from "../../src/cli/shared/option-values.js";
 import { installTools } from "../../src/lab/debian.js";
 import { prepareKernel } from "../../src/lab/kernel-package.js";
 import { labTools } from "../../src/lab/needs.js";
@@ -15,7 +16,7 @@ import { kernelComplaint } from "../../src/lab/virtual-machine.js";
 import { openTrace, withFileSource } from "../../src/trace/node/file-source.js";
 import { type Boot, bootDrivers, keepFiles, placeCases } from "./driver-boot.js";
 import { driverCases } from "./driver-cases.js";
-import { runCheck, wholeNumber, workFolder } from "./run-check.js";
+import { runCheck, workFolder } from "./run-check.js";
 import { planSoak, type SoakPlan, type SoakSession, soakDrivers, soakScript, soakTimeout_s } from "./soak-plan.js";
 
 const usage = `usage: npm run check:soak -- [--minutes N] [--seed N] [--keep DIR]

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import { messageOf, UserError } from "../../src/base/errors.js";
-import { ExitCode, UsageError } from "../../src/cli/shared/exit-code.js";
+import { ExitCode } from "../../src/cli/shared/exit-code.js";
 import { shownError } from "../../src/cli/shared/shown-error.js";
 
 /** Runs a check's main function, or prints its usage; an error becomes one line, its advice, and an exit code. */
@@ -35,15 +35,6 @@ export async function runCheck(name: string, usage: string, main: () => void | P
 /** Recognises the errors of node:util's parseArgs. */
 function isArgumentError(error: unknown): boolean {
   return String((error as { code?: unknown }).code).startsWith("ERR_PARSE_ARGS");
-}
-
-/** Parses a whole number from the command line. Throws UsageError with the option's name. */
-export function wholeNumber(option: string, text: string, least: number): number {
-  const value = Number(text);
-  if (text === "" || !Number.isSafeInteger(value) || value < least) {
-    throw new UsageError(`${option} ${text}: not a whole number of at least ${least}`);
-  }
-  return value;
 }
 
 const workFolders: string[] = [];

@@ -152,6 +152,21 @@ function rowsOf(instruction: Instruction, info: OpCodeInfo, factory: Instruction
   if (flags.has("MMS_O_NO_66") || /UNIQUE/.test(row.flags.join()) || classes.some((name) => name !== "ANY")) {
     row.flags.push("MMS_O_RARE");
   }
+  fixModrm(row, info, names);
+  row.specificity = specificityOf(row, info);
+  // An opcode with a register in its low bits stands in eight slots.
+  if (row.registerInOpcode && info.opCodeLength !== 2) {
+    return Array.from({ length: 8 }, (_, register) => ({
+      ...row,
+      flags: [...row.flags],
+      opcode: row.opcode + register,
+    }));
+  }
+  return [row];
+}
+
+/** Fills in the bits of the ModRM byte that belong to the opcode, and whether there is such a byte. */
+function fixModrm(row: Row, info: OpCodeInfo, names: readonly string[]): void {
   if (info.groupIndex >= 0) {
     row.modrmMask |= 0x38;
     row.modrmValue |= info.groupIndex << 3;
@@ -160,8 +175,7 @@ function rowsOf(instruction: Instruction, info: OpCodeInfo, factory: Instruction
     row.modrmMask |= 0x07;
     row.modrmValue |= info.rmGroupIndex;
   }
-  const whole = info.opCodeLength === 2;
-  if (whole) {
+  if (info.opCodeLength === 2) {
     // The second opcode byte is a ModRM byte with mod = 3; `+i` leaves its low three bits to the operand.
     row.opcode = (info.opCode >> 8) & 0xff;
     row.modrmMask = names.includes("STI_OPCODE") || isRmIgnored(info) ? 0xf8 : 0xff;
@@ -170,22 +184,18 @@ function rowsOf(instruction: Instruction, info: OpCodeInfo, factory: Instruction
   } else if (info.groupIndex >= 0 || names.some(needsModrm)) {
     row.flags.push("MMS_O_MODRM");
   }
+}
+
+/** The more conditions a row has, the earlier it is tried. */
+function specificityOf(row: Row, info: OpCodeInfo): number {
   const bits = (value: number) => value.toString(2).replaceAll("0", "").length;
-  row.specificity =
+  return (
     bits(row.modrmMask) * 16 +
     (4 - bits(row.prefixes)) * 8 +
     (5 - bits(row.sizes)) +
     (row.flags.includes("MMS_O_REG_ONLY") || row.flags.includes("MMS_O_MEM_ONLY") ? 4 : 0) +
-    (info.isReservedNop ? -1000 : 0);
-  // An opcode with a register in its low bits stands in eight slots.
-  if (row.registerInOpcode && !whole) {
-    return Array.from({ length: 8 }, (_, register) => ({
-      ...row,
-      flags: [...row.flags],
-      opcode: row.opcode + register,
-    }));
-  }
-  return [row];
+    (info.isReservedNop ? -1000 : 0)
+  );
 }
 
 /** Groups rows by opcode map and opcode. */

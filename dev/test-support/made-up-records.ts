@@ -66,83 +66,81 @@ export class RecordList {
   }
 }
 
+const bar = 0xfebc0000n;
+
 /** Makes about `count` records of all kinds. */
 export function madeUpRecords(count: number, seed: number): Uint8Array {
   const random = randomNumbers(seed);
   const below = (limit: number) => random() % limit;
-  const wide = () => (BigInt(random()) << 32n) | BigInt(random());
   const list = new RecordList();
   let tsc = 0x1_0000_0000_0000n + BigInt(random());
-  const bar = 0xfebc0000n;
   while (list.count < count) {
     tsc += BigInt(below(1000) === 0 ? random() : below(8000)) - (below(50) === 0 ? 200n : 0n);
     const cpu = below(20) === 0 ? below(4) : 0;
     const base = { tsc, cpu, pid: 100 + cpu, flags: below(9) === 0 ? RecordFlag.hardirq : 0, mapping: 1 + below(2) };
-    const site = 0xffffffffc0000000n + BigInt(below(40) * 7);
-    switch (below(60)) {
-      case 0:
-        list.addText({ ...base, kind: RecordKind.symbol, site }, `function_${below(9)}+0x${below(99)}/0x3f0 [module]`);
-        break;
-      case 1:
-        list.add({ ...base, kind: RecordKind.map, address: bar, value: [0x20000n, bar ^ (1n << 62n)], site });
-        break;
-      case 2:
-        list.add({ ...base, kind: RecordKind.unmap, address: bar, value: [0x20000n, bar ^ (1n << 62n)] });
-        break;
-      case 3:
-        list.addText({ ...base, kind: RecordKind.mark }, "m".repeat(below(80)));
-        break;
-      case 4:
-        list.add({ ...base, kind: RecordKind.lost, value: [BigInt(random()), 0n] });
-        break;
-      case 5:
-        list.add({ ...base, kind: RecordKind.escape, address: bar, value: [wide(), wide() >> 8n], width: 15, site });
-        break;
-      case 6:
-        list.addText(
-          { ...base, kind: RecordKind.module, site, mapping: 0x8000, flags: below(2) * RecordFlag.gone },
-          "e1000",
-        );
-        break;
-      case 7:
-        // Four parts of one 64-byte access.
-        for (let part = 0; part < 4; part += 1) {
-          const flags = RecordFlag.locked | (part < 3 ? RecordFlag.more : 0);
-          const address = bar + BigInt(16 * part);
-          list.add({ ...base, flags, kind: RecordKind.write, address, value: [wide(), wide()], width: 16, site });
-        }
-        break;
-      case 8:
-        list.add({
-          ...base,
-          kind: RecordKind.read,
-          address: wide(),
-          value: [wide(), wide()],
-          width: below(256),
-          site: wide(),
-        });
-        break;
-      case 9:
-        list.add({
-          ...base,
-          kind: below(256),
-          address: wide(),
-          value: [wide(), wide()],
-          width: below(256),
-          flags: random() & ~8,
-        });
-        break;
-      default: {
-        const width = [1, 2, 4, 4, 4, 8, 16][below(7)]!;
-        const address = bar + BigInt(below(64) * 16);
-        const bits = BigInt(8 * width);
-        const value = BigInt.asUintN(Number(bits), below(3) === 0 ? (wide() << 64n) | wide() : BigInt(below(5)));
-        const kind = below(2) === 0 ? RecordKind.read : RecordKind.write;
-        list.add({ ...base, kind, address, width, site, value: [BigInt.asUintN(64, value), value >> 64n] });
-      }
-    }
+    addMadeUp(list, base, 0xffffffffc0000000n + BigInt(below(40) * 7), random);
   }
   return list.records;
+}
+
+/** Adds an access, mostly; one time in six a record of another kind, or of none. */
+function addMadeUp(list: RecordList, base: Partial<RingRecord>, site: bigint, random: () => number): void {
+  const below = (limit: number) => random() % limit;
+  const wide = () => (BigInt(random()) << 32n) | BigInt(random());
+  switch (below(60)) {
+    case 0:
+      list.addText({ ...base, kind: RecordKind.symbol, site }, `function_${below(9)}+0x${below(99)}/0x3f0 [module]`);
+      break;
+    case 1:
+      list.add({ ...base, kind: RecordKind.map, address: bar, value: [0x20000n, bar ^ (1n << 62n)], site });
+      break;
+    case 2:
+      list.add({ ...base, kind: RecordKind.unmap, address: bar, value: [0x20000n, bar ^ (1n << 62n)] });
+      break;
+    case 3:
+      list.addText({ ...base, kind: RecordKind.mark }, "m".repeat(below(80)));
+      break;
+    case 4:
+      list.add({ ...base, kind: RecordKind.lost, value: [BigInt(random()), 0n] });
+      break;
+    case 5:
+      list.add({ ...base, kind: RecordKind.escape, address: bar, value: [wide(), wide() >> 8n], width: 15, site });
+      break;
+    case 6: {
+      const module = { kind: RecordKind.module, site, mapping: 0x8000, flags: below(2) * RecordFlag.gone };
+      list.addText({ ...base, ...module }, "e1000");
+      break;
+    }
+    case 7:
+      addWideWrite(list, { ...base, site }, wide);
+      break;
+    case 8: {
+      const place = { address: wide(), value: [wide(), wide()] as [bigint, bigint] };
+      list.add({ ...base, kind: RecordKind.read, ...place, width: below(256), site: wide() });
+      break;
+    }
+    case 9: {
+      const place = { kind: below(256), address: wide(), value: [wide(), wide()] as [bigint, bigint] };
+      list.add({ ...base, ...place, width: below(256), flags: random() & ~8 });
+      break;
+    }
+    default: {
+      const width = [1, 2, 4, 4, 4, 8, 16][below(7)]!;
+      const address = bar + BigInt(below(64) * 16);
+      const value = BigInt.asUintN(8 * width, below(3) === 0 ? (wide() << 64n) | wide() : BigInt(below(5)));
+      const kind = below(2) === 0 ? RecordKind.read : RecordKind.write;
+      list.add({ ...base, kind, address, width, site, value: [BigInt.asUintN(64, value), value >> 64n] });
+    }
+  }
+}
+
+/** Four parts of one access of 64 bytes. */
+function addWideWrite(list: RecordList, base: Partial<RingRecord>, wide: () => bigint): void {
+  for (let part = 0; part < 4; part += 1) {
+    const flags = RecordFlag.locked | (part < 3 ? RecordFlag.more : 0);
+    const address = bar + BigInt(16 * part);
+    list.add({ ...base, flags, kind: RecordKind.write, address, value: [wide(), wide()], width: 16 });
+  }
 }
 
 /** Makes a header with one PCI function, whose BAR 0 holds madeUpRecords' accesses. */

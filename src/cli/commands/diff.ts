@@ -6,6 +6,7 @@ import { countText } from "../../base/units.js";
 import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { writeJson } from "../shared/json-output.js";
 import { openReadable } from "../shared/open-input.js";
+import { collect, wholeNumber } from "../shared/option-values.js";
 import { type ColorChoice, colorChoices, paintFor } from "../shared/paint.js";
 import { Progress } from "../shared/progress.js";
 import {
@@ -24,14 +25,26 @@ const topDefault = 50;
 
 interface DiffOptions extends SelectionOptions, RegisterOptions {
   mask?: string[];
+  likeA?: string[];
   reads?: true;
   top: number;
   json?: true;
   color: ColorChoice;
 }
 
+const help = `
+Examples:
+  mmiostrider diff working.mmt broken.mmt
+  mmiostrider diff --mask 'TDBA?' --mask 'RDBA?' --mask CTRL=0x40 working.mmt broken.mmt
+  mmiostrider diff --like-a working-again.mmt working.mmt broken.mmt
+  mmiostrider diff --filter 'register != EECD' --json a.mmt b.mmt | jq .differences
+
+Both traces' accesses are kept in memory: of very large traces, compare parts (cut, --filter).
+
+Exit codes: 0 the same, 1 different (or failed, with a message), 2 wrong usage, 3 the same as far as the traces go, but one
+of them is incomplete.`;
+
 export function addDiff(program: Command): void {
-  const collect = (value: string, before: string[] = []) => [...before, value];
   const command = program
     .command("diff")
     .summary("say what a driver did differently in two recordings")
@@ -52,60 +65,42 @@ export function addDiff(program: Command): void {
       collect,
     )
     .option("--reads", "list reads of another value, too, and take them for a difference")
-    .option("--top <number>", "differences to list; 0 is all", parseTop, topDefault);
+    .option("--top <number>", "differences to list; 0 is all", (text) => wholeNumber("--top", text, 0), topDefault);
   addFilterOption(command);
   addRegisterOptions(command)
     .addOption(program.createOption("--color <when>", "colours").choices(colorChoices).default("auto"))
     .option("--json", "everything, as JSON")
-    .addHelpText(
-      "after",
-      `
-Examples:
-  mmiostrider diff working.mmt broken.mmt
-  mmiostrider diff --mask 'TDBA?' --mask 'RDBA?' --mask CTRL=0x40 working.mmt broken.mmt
-  mmiostrider diff --like-a working-again.mmt working.mmt broken.mmt
-  mmiostrider diff --filter 'register != EECD' --json a.mmt b.mmt | jq .differences
-
-Both traces' accesses are kept in memory: of very large traces, compare parts (cut, --filter).
-
-Exit codes: 0 the same, 1 different (or failed, with a message), 2 wrong usage, 3 the same as far as the traces go, but one
-of them is incomplete.`,
-    )
-    .action(async (a: string, b: string, options: DiffOptions & { likeA?: string[] }) => {
-      const masks = masksOf(options.mask ?? []);
-      const selection = selectionOf(options);
-      const makeRegisters = registersOf(options);
-      let incomplete = false;
-      const read = async (file: string): Promise<DeviceSequence[]> => {
-        const reader = await openReadable(file);
-        const progress = new Progress(`reading ${file}`);
-        try {
-          return await collectSequences(reader, makeRegisters(), selection, (done) =>
-            progress.update(done, reader.events),
-          );
-        } finally {
-          progress.end();
-          incomplete = tellIncomplete(reader) || incomplete;
-          await reader.close();
-        }
-      };
-      const first = await read(a);
-      const second = await read(b);
-      for (const like of options.likeA ?? []) masks.learn(first, await read(like));
-      const result = diffTraces(first, second, masks);
-      const output = new TextOutput();
-      if (options.json) await writeJson(output, result);
-      else await output.write(textOf(result, options));
-      await output.flush();
-      const readsDiffer = options.reads === true && result.devices.some(({ read: count }) => count > 0);
-      if (!result.same || readsDiffer) process.exitCode = ExitCode.failed;
-      else if (incomplete) process.exitCode = ExitCode.incomplete;
-    });
+    .addHelpText("after", help)
+    .action(diff);
 }
 
-function parseTop(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new UsageError(`--top ${text} isn't a number of differences`);
-  return Number(text);
+async function diff(a: string, b: string, options: DiffOptions): Promise<void> {
+  const masks = masksOf(options.mask ?? []);
+  const selection = selectionOf(options);
+  const makeRegisters = registersOf(options);
+  let incomplete = false;
+  const read = async (file: string): Promise<DeviceSequence[]> => {
+    const reader = await openReadable(file);
+    const progress = new Progress(`reading ${file}`);
+    try {
+      return await collectSequences(reader, makeRegisters(), selection, (done) => progress.update(done, reader.events));
+    } finally {
+      progress.end();
+      incomplete = tellIncomplete(reader) || incomplete;
+      await reader.close();
+    }
+  };
+  const first = await read(a);
+  const second = await read(b);
+  for (const like of options.likeA ?? []) masks.learn(first, await read(like));
+  const result = diffTraces(first, second, masks);
+  const output = new TextOutput();
+  if (options.json) await writeJson(output, result);
+  else await output.write(textOf(result, options));
+  await output.flush();
+  const readsDiffer = options.reads === true && result.devices.some(({ read: count }) => count > 0);
+  if (!result.same || readsDiffer) process.exitCode = ExitCode.failed;
+  else if (incomplete) process.exitCode = ExitCode.incomplete;
 }
 
 function masksOf(texts: readonly string[]): Masks {

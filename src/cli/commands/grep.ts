@@ -10,6 +10,7 @@ import type { TraceState } from "../../trace/state.js";
 import { type TellRegister, TextWriter } from "../../trace/text.js";
 import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { openReadable } from "../shared/open-input.js";
+import { wholeNumber } from "../shared/option-values.js";
 import { type ColorChoice, colorChoices, paintFor } from "../shared/paint.js";
 import { Progress } from "../shared/progress.js";
 import {
@@ -23,6 +24,8 @@ import {
 } from "../shared/selection-options.js";
 import { tellIncomplete } from "../shared/tell-incomplete.js";
 import { TextOutput, untilReaderIsGone } from "../shared/text-output.js";
+
+const contextMax = 10_000;
 
 interface GrepOptions extends SelectionOptions, RegisterOptions {
   ignoreCase?: true;
@@ -50,9 +53,13 @@ export function addGrep(program: Command): void {
     .option("-v, --invert-match", "the lines in which it isn't found")
     .option("-c, --count", "only how many lines, for each file")
     .option("-l, --files-with-matches", "only the names of the files in which it is found")
-    .option("-A, --after-context <lines>", "so many lines after each, too", parseLines)
-    .option("-B, --before-context <lines>", "so many lines before each, too", parseLines)
-    .option("-C, --context <lines>", "both", parseLines)
+    .option("-A, --after-context <lines>", "so many lines after each, too", (text) =>
+      wholeNumber("--after-context", text, 0, contextMax),
+    )
+    .option("-B, --before-context <lines>", "so many lines before each, too", (text) =>
+      wholeNumber("--before-context", text, 0, contextMax),
+    )
+    .option("-C, --context <lines>", "both", (text) => wholeNumber("--context", text, 0, contextMax))
     .option("--json", "the events as JSON Lines, an object each as report --format jsonl has them");
   addFilterOption(command);
   addRangeOptions(command);
@@ -171,15 +178,6 @@ function patternOf(expression: string, ignoreCase: boolean): RegExp {
   } catch (error) {
     throw new UsageError(`"${expression}" is no regular expression: ${(error as Error).message.replace(/^.*: /, "")}`);
   }
-}
-
-const contextMax = 10_000;
-
-function parseLines(text: string): number {
-  if (!/^\d{1,5}$/.test(text) || Number(text) > contextMax) {
-    throw new UsageError(`${text} isn't a number of lines, 0 to ${contextMax}`);
-  }
-  return Number(text);
 }
 
 /** Prints lines that match, and those around them. */

@@ -10,7 +10,8 @@ import { probeKvm } from "../../lab/kvm-probe.js";
 import { labTools } from "../../lab/needs.js";
 import { splitWords } from "../../lab/split-words.js";
 import { complaintIn, LabError, runInLab, type Threads, threadModes } from "../../lab/virtual-machine.js";
-import { type ExitCode, UsageError } from "../shared/exit-code.js";
+import type { ExitCode } from "../shared/exit-code.js";
+import { collect, wholeNumber } from "../shared/option-values.js";
 
 const examples = `
 Examples:
@@ -69,10 +70,6 @@ export function addLab(program: Command): void {
     .action(runLab);
 }
 
-function collect(value: string, before: string[]): string[] {
-  return [...before, value];
-}
-
 async function runLab(words: string[], options: LabOptions): Promise<void> {
   const cpus = wholeNumber("--cpus", options.cpus, 1, 64);
   const memory_MB = wholeNumber("--memory", options.memory, 256, 65_536);
@@ -128,12 +125,4 @@ async function prepareEngines(kernel: LabKernel, say: (line: string) => void): P
       say(`${error.message}\n  engine ${engine.name} can't record in this machine`);
     }
   }
-}
-
-function wholeNumber(option: string, text: string, least: number, most: number): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || value < least || value > most) {
-    throw new UsageError(`${option} ${text}: not a whole number from ${least} to ${most}`);
-  }
-  return value;
 }

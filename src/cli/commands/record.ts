@@ -13,6 +13,7 @@ import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { writeJson } from "../shared/json-output.js";
 import { LiveLine } from "../shared/live-line.js";
 import { requireFileForJson, sizeOfFile } from "../shared/new-trace.js";
+import { collect } from "../shared/option-values.js";
 import {
   parseDuration,
   parseRingSize,
@@ -57,7 +58,6 @@ Exit codes: 0 recorded; 1 failed, or COMMAND failed; 2 wrong usage; 3 recorded b
 mappings without a decoy). 3 counts more than COMMAND's failure.`;
 
 export function addRecord(program: Command): void {
-  const collect = (value: string, before: string[] = []) => [...before, value];
   program
     .command("record")
     .summary("record every MMIO access of a driver")

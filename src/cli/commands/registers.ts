@@ -10,6 +10,7 @@ import { builtIns, chooseDatabase, findDatabase, loadSchema } from "../../regist
 import { withVariants } from "../../registers/index.js";
 import { listRegisters } from "../../registers/list.js";
 import { ExitCode, UsageError } from "../shared/exit-code.js";
+import { collect } from "../shared/option-values.js";
 
 interface LookupOptions {
   registers?: string;
@@ -86,10 +87,6 @@ Example:
 Exit codes: 0 nothing is wrong, 1 something is.`,
     )
     .action((files: string[], options: { json?: true }) => check(files, options));
-}
-
-function collect(value: string, before: string[] | undefined): string[] {
-  return [...(before ?? []), value];
 }
 
 function parseInteger(text: string, what: string, bits: number): bigint {

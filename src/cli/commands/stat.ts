@@ -13,6 +13,7 @@ import { bytesText, countText, durationText } from "../../base/units.js";
 import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { writeJson } from "../shared/json-output.js";
 import { openReadable } from "../shared/open-input.js";
+import { wholeNumber } from "../shared/option-values.js";
 import { Progress } from "../shared/progress.js";
 import {
   addFilterOption,
@@ -59,7 +60,12 @@ export function addStat(program: Command): void {
           return [...before, value as Subject];
         }),
     )
-    .option("--top <number>", "rows a table, the most frequent first; 0 is all", parseTop, topDefault);
+    .option(
+      "--top <number>",
+      "rows a table, the most frequent first; 0 is all",
+      (text) => wholeNumber("--top", text, 0),
+      topDefault,
+    );
   addFilterOption(command);
   addRangeOptions(command);
   addRegisterOptions(command)
@@ -98,11 +104,6 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the trace is incomplete.`,
       }
       if (tellIncomplete(reader)) process.exitCode = ExitCode.incomplete;
     });
-}
-
-function parseTop(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new UsageError(`--top ${text} isn't a number of rows`);
-  return Number(text);
 }
 
 function textOf(result: Statistics, options: StatOptions): string {

@@ -8,6 +8,7 @@ import type { Bound, Selection } from "../../analysis/view/selection.js";
 import { builtInFor, chooseDatabase } from "../../registers/files/index.js";
 import type { RegisterDatabase } from "../../registers/index.js";
 import { UsageError } from "./exit-code.js";
+import { collect } from "./option-values.js";
 
 export interface SelectionOptions {
   filter?: string;
@@ -19,8 +20,6 @@ export interface RegisterOptions {
   registers?: string[];
   variant?: string[];
 }
-
-const collect = (value: string, before: string[] = []) => [...before, value];
 
 export function addFilterOption(command: Command): Command {
   return command.option("--filter <expr>", "only events that fit, such as 'register == STATUS and cpu == 1'");
