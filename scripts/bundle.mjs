@@ -62,7 +62,8 @@ async function bundle(input, output, format) {
   const bundled = await rolldown({
     input: project(input),
     platform: "node",
-    plugins: [loadsLate],
+    // in a module the stand-ins would be evaluated before what they need
+    plugins: format === "cjs" ? [loadsLate] : [],
     onLog: (level, log) => {
       if (level !== "debug" && level !== "info") throw new Error(`bundling: ${log.message}`);
     },
