@@ -1,6 +1,6 @@
 // Names of iced-x86's enumerations; translates some of them into the terms of core/decode.h.
 import { OpAccess } from "iced-x86";
-import { assert } from "../../src/base/assert.js";
+import { assert, assertUnreachable } from "../../src/base/assert.js";
 
 /** Names and numbers of an enumeration, in its order. */
 export function enumMembers(of: object): [string, number][] {
@@ -36,7 +36,10 @@ export function accessBits(access: OpAccess): number {
       return 3;
     case OpAccess.ReadCondWrite:
       return 7;
-    default:
+    case OpAccess.None:
+    case OpAccess.NoMemAccess:
       return 0;
+    default:
+      return assertUnreachable(access);
   }
 }

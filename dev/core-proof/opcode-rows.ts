@@ -11,7 +11,7 @@ import {
   OpCodeOperandKind,
   OpCodeTableKind,
 } from "iced-x86";
-import { assert } from "../../src/base/assert.js";
+import { assert, assertUnreachable } from "../../src/base/assert.js";
 import { enumName } from "./iced-names.js";
 import { isDecodable, isRmIgnored } from "./iced-probes.js";
 import {
@@ -295,6 +295,8 @@ function prefixesOf(info: OpCodeInfo): number {
       return 4;
     case MandatoryPrefix.PF2:
       return 8;
+    default:
+      return assertUnreachable(info.mandatoryPrefix);
   }
 }
 

@@ -60,9 +60,10 @@ function typescriptFiles(project: string, folder: string): string[] {
 }
 
 /** A node of the syntax tree: ESTree with TypeScript's nodes. */
-interface SyntaxNode {
+export interface SyntaxNode {
   type: string;
   start: number;
+  end: number;
   [property: string]: unknown;
 }
 
@@ -137,7 +138,7 @@ function targetOf(path: string, specifier: string): string | undefined {
 }
 
 /** The nodes below one, without the names of properties, which are no references. */
-function childrenOf(node: SyntaxNode): SyntaxNode[] {
+export function childrenOf(node: SyntaxNode): SyntaxNode[] {
   const propertyName = node.type === "MemberExpression" ? "property" : "key";
   return Object.entries(node)
     .filter(([key]) => key !== propertyName || node.computed === true)

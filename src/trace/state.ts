@@ -1,5 +1,6 @@
 // The state at one point of a trace: the living mappings, the sites' symbols, the PCI functions. Takes the trace's events
 // and updates in order; finds the meaning of an address or a site.
+import { assertUnreachable } from "../base/assert.js";
 import { ByTarget } from "./by-target.js";
 import type { AccessEvent, TraceEvent } from "./events.js";
 import type { PciFunction, TraceHeader, TraceUpdate } from "./header.js";
@@ -89,8 +90,16 @@ export class TraceState {
       case "symbol":
         this.nameSite(event.site, event.text);
         break;
-      default:
+      case "read":
+      case "write":
+      case "mark":
+      case "lost":
+      case "escape":
+      case "module":
+      case "unknown":
         break;
+      default:
+        assertUnreachable(event);
     }
   }
 

@@ -1,4 +1,5 @@
 // Formats a trace for people: one line an event. Pure: makes lines of events and state.
+import { assertUnreachable } from "../base/assert.js";
 import { flatText } from "../base/flat-text.js";
 import { eightHexDigits } from "../base/hex.js";
 import { printable } from "../base/printable.js";
@@ -132,6 +133,8 @@ export class TextWriter {
         );
       case "unknown":
         return this.note(event, `a record of kind ${event.recordKind}, which this version doesn't know`);
+      default:
+        return assertUnreachable(event);
     }
   }
 

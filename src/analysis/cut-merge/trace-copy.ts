@@ -1,5 +1,6 @@
 // Makes a trace of events of other traces, for cut and merge: writes them as records, adds symbols before they are needed,
 // and counts for the summary.
+import { assertUnreachable } from "../../base/assert.js";
 import { EventRecords } from "../../trace/event-records.js";
 import type { TraceEvent } from "../../trace/events.js";
 import type { TraceWriter } from "../../trace/file/writer.js";
@@ -57,10 +58,30 @@ export class TraceCopy {
 
   private count(event: TraceEvent): void {
     this.events += 1;
-    if (event.kind === "read" || event.kind === "write") this.counts.accesses += 1;
-    else if (event.kind === "lost") this.counts.lost += Number(event.count);
-    else if (event.kind === "escape") this.counts.escaped += 1;
-    else if (event.kind === "map") this.counts.mappings += 1;
+    const { counts } = this;
+    switch (event.kind) {
+      case "read":
+      case "write":
+        counts.accesses += 1;
+        break;
+      case "lost":
+        counts.lost += Number(event.count);
+        break;
+      case "escape":
+        counts.escaped += 1;
+        break;
+      case "map":
+        counts.mappings += 1;
+        break;
+      case "unmap":
+      case "mark":
+      case "symbol":
+      case "module":
+      case "unknown":
+        break;
+      default:
+        assertUnreachable(event);
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 // Counts a trace's accesses by device, register, site and CPU, and its polls. Takes events one by one, in order.
+import { assertUnreachable } from "../../base/assert.js";
 import type { AccessEvent } from "../../trace/events.js";
 import { RecordFlag } from "../../trace/record.js";
 import type { EventView } from "../view/event-view.js";
@@ -126,9 +127,27 @@ export class StatisticsCollector {
   add(view: EventView): void {
     const { event } = view;
     this.events += 1;
-    if (event.kind === "lost") this.lost += Number(event.count);
-    else if (event.kind === "escape") this.escaped += 1;
-    else if (event.kind === "read" || event.kind === "write") this.addAccess(view, event);
+    switch (event.kind) {
+      case "read":
+      case "write":
+        this.addAccess(view, event);
+        break;
+      case "lost":
+        this.lost += Number(event.count);
+        break;
+      case "escape":
+        this.escaped += 1;
+        break;
+      case "map":
+      case "unmap":
+      case "mark":
+      case "symbol":
+      case "module":
+      case "unknown":
+        break;
+      default:
+        assertUnreachable(event);
+    }
   }
 
   private addAccess(view: EventView, event: AccessEvent): void {

@@ -1,5 +1,6 @@
 // Collects a trace's accesses in the ground truth's form, in columns: parts of at most eight bytes, in order; and the
 // lives of the mappings. verify.ts compares them.
+import { assertUnreachable } from "../../base/assert.js";
 import type { TraceEvent } from "../../trace/events.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import { RecordFlag } from "../../trace/record.js";
@@ -100,8 +101,13 @@ function take(accesses: TracedAccesses, living: Map<number, NumberRange>, event:
     case "escape":
       accesses.escaped += 1;
       break;
-    default:
+    case "mark":
+    case "symbol":
+    case "module":
+    case "unknown":
       break;
+    default:
+      assertUnreachable(event);
   }
 }
 

@@ -2,6 +2,7 @@
 // (drain-worker.ts). Its messages can do no more than a user may: drain-messages.ts.
 import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { assertUnreachable } from "../../base/assert.js";
 import { UserError } from "../../base/errors.js";
 import type { TraceHeader, TraceSummary, TraceUpdate } from "../../trace/header.js";
 import type { Output } from "../../trace/node/output.js";
@@ -192,6 +193,9 @@ export class DrainProcess {
           new UserError("the process that writes the trace said what it never says; it isn't believed any more"),
         );
         this.child.kill("SIGKILL");
+        break;
+      default:
+        assertUnreachable(report);
     }
   }
 

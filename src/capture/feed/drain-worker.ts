@@ -3,6 +3,7 @@
 // records into the file, and ends. The program itself is in each engine's folder: it only calls runDrainWorker with a function that
 // opens the engine's source.
 import { chdir } from "node:process";
+import { assertUnreachable } from "../../base/assert.js";
 import { messageOf, UserError } from "../../base/errors.js";
 import { TraceWriter } from "../../trace/file/writer.js";
 import type { TraceUpdate } from "../../trace/header.js";
@@ -75,6 +76,8 @@ class DrainWorker {
       case "close":
         await this.drain?.close(order.summary);
         break;
+      default:
+        assertUnreachable(order);
     }
     tell({ told: "answer", number: order.number });
   }

@@ -1,6 +1,8 @@
 // `mmiostrider doctor`: what each engine needs on this machine, and what of it is there.
+
 import { styleText } from "node:util";
 import type { Command } from "commander";
+import { assertUnreachable } from "../../base/assert.js";
 import { architectureCheck, examine } from "../../capture/doctor.js";
 import { defaultEngine } from "../../capture/engines.js";
 import { labNeeds } from "../../lab/lab-needs.js";
@@ -53,6 +55,8 @@ function mark(check: Check): string {
       return colour("yellow", "unknown");
     case "without":
       return colour("yellow", "without");
+    default:
+      return assertUnreachable(check.state);
   }
 }
 

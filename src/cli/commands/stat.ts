@@ -1,4 +1,5 @@
 // `mmiostrider stat`: counts of a trace by device, register, site and CPU, and who polls.
+
 import type { Command } from "commander";
 import {
   type RegisterStatistics,
@@ -9,6 +10,7 @@ import {
 import type { TallyResult } from "../../analysis/statistics/tally.js";
 import { barName } from "../../analysis/view/device-names.js";
 import { selectedViews } from "../../analysis/view/selection.js";
+import { assertUnreachable } from "../../base/assert.js";
 import { bytesText, countText, durationText } from "../../base/units.js";
 import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { writeJson } from "../shared/json-output.js";
@@ -166,6 +168,8 @@ function tableOf(subject: Subject, result: Statistics, top: number): string[] {
         durationText(row.duration_s),
         row.site ?? "",
       ]);
+    default:
+      return assertUnreachable(subject);
   }
 }
 

@@ -1,6 +1,8 @@
 // A table's cells that wait in memory to be written, in compact columns: a row as an object of strings and bigints takes a kilobyte,
 // here about 160 bytes.
 
+import { assertUnreachable } from "../../base/assert.js";
+
 export type Cell = string | number | bigint | undefined;
 
 /** `text` is stored as an index into a list of the column's texts. */
@@ -80,5 +82,7 @@ function numbersFor(kind: CellKind, rows: number): Numbers {
       return new BigInt64Array(rows);
     case "double":
       return new Float64Array(rows);
+    default:
+      return assertUnreachable(kind);
   }
 }

@@ -1,5 +1,6 @@
 // Exports a trace for Perfetto's and Chrome's trace viewers: their JSON format ("Trace Event Format"). A track for each CPU and
 // for each device's BAR with an instant for each access, a slice for each mapping's life, counters of accesses a millisecond.
+import { assertUnreachable } from "../../base/assert.js";
 import type { AccessEvent, TraceEvent } from "../events.js";
 import type { TraceHeader } from "../header.js";
 import type { TraceState } from "../state.js";
@@ -52,8 +53,14 @@ export class ChromeTrace implements TextExport {
         return this.mapping("e", row, time_ns);
       case "lost":
         return this.instant("g", `LOST: ${row.count} records`, cpuGroup, event.cpu, time_ns, row);
-      default:
+      case "mark":
+      case "escape":
+      case "module":
+      case "symbol":
+      case "unknown":
         return this.instant("g", label(row), cpuGroup, event.cpu, time_ns, row);
+      default:
+        return assertUnreachable(event);
     }
   }
 

@@ -1,5 +1,6 @@
 // An event as a row of a table: the one definition of the columns of JSON Lines, CSV, Parquet and Chrome's trace.
 // row-text.ts and parquet.ts write them; docs/convert.md describes them.
+import { assertUnreachable } from "../../base/assert.js";
 import { secondsText } from "../../base/units.js";
 import type { TraceEvent } from "../events.js";
 import { contextOf, flagNamesOf } from "../flags.js";
@@ -93,8 +94,15 @@ function textOf(event: TraceEvent): string | undefined {
       return event.gone ? `${event.name} went` : event.name;
     case "escape":
       return [...event.instruction].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
-    default:
+    case "read":
+    case "write":
+    case "map":
+    case "unmap":
+    case "lost":
+    case "unknown":
       return undefined;
+    default:
+      return assertUnreachable(event);
   }
 }
 
@@ -214,6 +222,8 @@ export class EventRows {
       case "mark":
       case "unknown":
         break;
+      default:
+        assertUnreachable(event);
     }
   }
 

@@ -4,6 +4,7 @@
 // Facts that have no place in its lines are left out (CPU, process, symbols, modules) or written as mmiotrace would: an access
 // of more than eight bytes becomes one line for every eight, an escape becomes UNKNOWN, lost records become its
 // "Lost N events." mark.
+import { assertUnreachable } from "../../base/assert.js";
 import { concatBytes, utf8Bytes } from "../../base/bytes.js";
 import type { TraceEvent } from "../events.js";
 import type { PciFunction, TraceHeader } from "../header.js";
@@ -76,8 +77,12 @@ export class MmiotraceWriter {
         );
         return `UNKNOWN ${this.time(event.tsc)} ${event.mapping | 0} ${hex(event.address)} ${bytes.join(",")} ${hex(event.site)} 0\n`;
       }
-      default:
+      case "symbol":
+      case "module":
+      case "unknown":
         return "";
+      default:
+        return assertUnreachable(event);
     }
   }
 

@@ -1,7 +1,9 @@
 // Exports a trace as Parquet, for DuckDB, Spark, Trino, ClickHouse, pandas: the columns of event-rows.ts, nullable except those that
 // every event has. Numbers of 64 bits are signed INT64, since not all of those programs know unsigned ones: the bits are right, and
 // the top bit is the sign. An access wider than 8 bytes has its upper half in `value_high`.
+
 import { ByteWriter, ParquetWriter, type SchemaElement } from "hyparquet-writer";
+import { assertUnreachable } from "../../base/assert.js";
 import type { ByteSink } from "../file/sink.js";
 import { type Cell, CellColumn, type CellKind } from "./cell-columns.js";
 import { type ColumnKind, columns, type EventRow } from "./event-rows.js";
@@ -42,6 +44,8 @@ function elementOf(name: string, kind: ColumnKind): SchemaElement {
         converted_type: "TIMESTAMP_MICROS",
         logical_type: { type: "TIMESTAMP", isAdjustedToUTC: true, unit: "MICROS" },
       };
+    default:
+      return assertUnreachable(kind);
   }
 }
 

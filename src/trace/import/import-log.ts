@@ -1,4 +1,5 @@
 // Imports a log of any known format into a trace. Runs in pages.
+import { assertUnreachable } from "../../base/assert.js";
 import type { TraceWriter } from "../file/writer.js";
 import type { TraceHeader } from "../header.js";
 import type { VirtualRange } from "../virtual-range.js";
@@ -58,5 +59,7 @@ function importerFor({ name, format }: Log, { ranges }: ImportOptions): TextImpo
       return new RwmmioImport(name, ranges);
     case "mmt":
       throw new Error("assertion failed: a trace needs no import");
+    default:
+      return assertUnreachable(format);
   }
 }
