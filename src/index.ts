@@ -15,6 +15,7 @@ export {
   cut,
   merge,
   type OutputFormat,
+  outputFormats,
   verify,
 } from "./api/node/files.js";
 export { type NodeOpenOptions, openTrace, type TraceInput } from "./api/node/open.js";

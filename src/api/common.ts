@@ -1,9 +1,10 @@
 // The part of the library that Node and pages have alike.
 export { FilterError } from "../analysis/filter/filter-error.js";
 export { AmbiguousNameError, FormatError, InvalidValueError, UnknownNameError, UserError } from "../base/errors.js";
-export type { Context, FlagName } from "../trace/flags.js";
+export { type Context, type FlagName, flagNames } from "../trace/flags.js";
 export type { TraceUpdate } from "../trace/header.js";
-export { type MemoryType, RecordFlag } from "../trace/record.js";
+export { inputFormats } from "../trace/import/formats.js";
+export { type MemoryType, memoryTypes, RecordFlag } from "../trace/record.js";
 export {
   type AccessText,
   type CpuStatistics,

@@ -12,6 +12,7 @@ import type { RegisterChoice } from "./registers.js";
 
 export type { InputFormat } from "../trace/import/formats.js";
 
+/** How `openTrace()` is to open its input. */
 export interface OpenOptions {
   /** What messages call the trace; the path where there is one. */
   name?: string | undefined;

@@ -4,6 +4,7 @@
 /** A number of up to 64 bits as lower-case hexadecimal with 0x in front. */
 export type Hex = `0x${string}`;
 
+/** A base address register: a PCI function's range of memory or ports. */
 export interface Bar {
   /** 0 to 5, or 6 for the expansion ROM. */
   index: number;
@@ -14,6 +15,7 @@ export interface Bar {
   flags: Hex;
 }
 
+/** A PCI function, and what its configuration space says. */
 export interface PciFunction {
   /** `0000:00:04.0` */
   address: string;
@@ -34,6 +36,7 @@ export interface PciFunction {
   config?: string;
 }
 
+/** A kernel module that was loaded. */
 export interface KernelModule {
   name: string;
   textAddress: Hex;

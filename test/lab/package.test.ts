@@ -1,7 +1,7 @@
 // tier: all
 // The package, installed and with no checkout to be reached: its lab boots a machine, and there it records, with the core that it
 // builds from the packed sources.
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -16,13 +16,13 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 test("records in the lab, builds the core itself, and its trace is what the device received", async () => {
   chmodSync(folder, 0o755);
   const command = install(pack(folder).tarball, join(folder, "prefix"));
-  // a cache of its own: all that it may share with the checkout is the downloaded kernel
-  await prepareKernel("debian:6.1", () => {});
+  // a cache of its own: all that it has of the checkout's is what was downloaded
+  const { release } = await prepareKernel("debian:6.1", () => {});
   const cache = join(folder, "cache");
-  mkdirSync(cache, { mode: 0o700 });
-  for (const name of readdirSync(cacheDirectory())) {
-    if (name === "core") continue;
-    symlinkSync(join(cacheDirectory(), name), join(cache, name));
+  mkdirSync(join(cache, "kernels"), { recursive: true, mode: 0o700 });
+  for (const name of [`kernels/${release}`, "busybox", "kvm-probe.json"]) {
+    const from = join(cacheDirectory(), name);
+    if (existsSync(from)) cpSync(from, join(cache, name), { recursive: true, verbatimSymlinks: true });
   }
   const share = join(folder, "share");
   mkdirSync(share);

@@ -5,6 +5,7 @@ import type { AccessRegisters } from "../view/access-registers.js";
 import { barName } from "../view/device-names.js";
 import { type Selection, selectedViews } from "../view/selection.js";
 
+/** An access, or a read that was repeated at once. */
 export interface SequenceEntry {
   kind: "read" | "write";
   bar: number;

@@ -8,6 +8,7 @@ import { alignSequences, type Pairs } from "./sequence-alignment.js";
 /** `written`, `read`: both have it, with different values. `missing`: only the first has it. `extra`: only the second has it. */
 export type DifferenceKind = "written" | "read" | "missing" | "extra";
 
+/** A difference between two traces. */
 export interface TraceDifference {
   kind: DifferenceKind;
   device: string;
@@ -15,6 +16,7 @@ export interface TraceDifference {
   second: SequenceEntry | null;
 }
 
+/** The comparison of one device. */
 export interface DeviceComparison {
   /** PCI address in the first, or in the second if only that has the device. */
   device: string;
@@ -29,6 +31,7 @@ export interface DeviceComparison {
   extra: number;
 }
 
+/** The result of comparing two traces. */
 export interface DiffResult {
   /** Nothing is missing, extra or written differently. */
   same: boolean;

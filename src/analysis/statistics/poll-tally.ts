@@ -2,6 +2,7 @@
 // don't end a poll here; polls.ts, which shows polls in their place, is stricter.
 import type { AccessEvent } from "../../trace/events.js";
 
+/** The polls of one register by one instruction. */
 export interface PollStatistics {
   device: string | null;
   driver: string | null;

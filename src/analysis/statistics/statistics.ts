@@ -6,12 +6,14 @@ import type { EventView } from "../view/event-view.js";
 import { type PollStatistics, PollTally } from "./poll-tally.js";
 import { Tally, type TallyResult } from "./tally.js";
 
+/** The accesses to one PCI function. */
 export interface DeviceStatistics extends TallyResult {
   /** PCI address, or null for accesses outside all memory BARs. */
   device: string | null;
   driver: string | null;
 }
 
+/** The accesses to one place, in one width. */
 export interface RegisterStatistics extends TallyResult {
   device: string | null;
   driver: string | null;
@@ -30,12 +32,14 @@ export interface RegisterStatistics extends TallyResult {
   last: string;
 }
 
+/** The accesses of one instruction. */
 export interface SiteStatistics extends TallyResult {
   /** `function+0x12 [module]`, or the address. */
   site: string;
   module: string | null;
 }
 
+/** The accesses of one CPU. */
 export interface CpuStatistics extends TallyResult {
   cpu: number;
   /** Accesses made in an interrupt handler, and in a softirq. */

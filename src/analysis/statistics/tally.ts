@@ -1,6 +1,7 @@
 // Counts for some accesses: their number, bytes, times, and distances in time.
 import type { AccessEvent } from "../../trace/events.js";
 
+/** Counts of some accesses. */
 export interface TallyResult {
   accesses: number;
   reads: number;

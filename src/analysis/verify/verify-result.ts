@@ -4,6 +4,7 @@ import { tracedPart } from "./fit-accesses.js";
 import type { TracedAccesses, TracedPart } from "./traced-accesses.js";
 import type { TruthAccesses } from "./truth-log.js";
 
+/** Rules of a comparison that the caller may change. */
 export interface VerifyOptions {
   /**
    * Leave out accesses that may have happened while no mapping covered them. The default is true only without a fence.
@@ -17,6 +18,7 @@ export interface VerifyOptions {
   progress?: (part: number, whole: number) => void;
 }
 
+/** The comparison of one memory region. */
 export interface RegionResult {
   /** QEMU's name of the region, or "" if the log has nothing there. */
   name: string;
@@ -27,6 +29,7 @@ export interface RegionResult {
   differences: number;
 }
 
+/** An access as people read it. */
 export interface AccessText {
   kind: "read" | "write";
   width_bytes: number;
@@ -37,6 +40,7 @@ export interface AccessText {
   place: number;
 }
 
+/** An access that only one of trace and log has, or that they don't have alike. */
 export interface ReportedDifference {
   kind: Difference["kind"];
   region: string;
@@ -47,6 +51,7 @@ export interface ReportedDifference {
   before: AccessText[];
 }
 
+/** The result of comparing a trace with the log. */
 export interface VerifyResult {
   identical: boolean;
   /** The reasons against it, a sentence each. */

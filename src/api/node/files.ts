@@ -20,7 +20,7 @@ import { chooserOf, type RegisterChoice } from "../registers.js";
 import { internalsOf, roomSelection, type Selection, type Trace } from "../trace.js";
 import { headerOf, type TraceWriter, writerOf } from "../writing.js";
 
-export type { OutputFormat } from "../../trace/import/formats.js";
+export { type OutputFormat, outputFormats } from "../../trace/import/formats.js";
 
 /**
  * Starts a new trace in the file `path`, in place of what was there, readable for its owner alone; `-` is standard output.
@@ -66,6 +66,7 @@ export async function merge(traces: readonly Trace[], path: string): Promise<num
   );
 }
 
+/** How `convert()` is to read and write. */
 export interface ConvertOptions {
   /** The input's format; told from its content unless given. */
   from?: InputFormat | undefined;
@@ -75,6 +76,7 @@ export interface ConvertOptions {
   registers?: RegisterChoice | undefined;
 }
 
+/** What `convert()` tells of its work. */
 export interface ConvertResult {
   /** What is to be known about the result, a sentence each. */
   notes: string[];

@@ -13,6 +13,7 @@ import { type Trace, traceOfReader } from "../trace.js";
 /** A path, a `file:` URL, bytes, or a stream of them. */
 export type TraceInput = string | URL | TraceBytes | AsyncIterable<Uint8Array>;
 
+/** How `openTrace()` is to open its input. */
 export interface NodeOpenOptions extends OpenOptions {
   /** The stream is a trace that is still being written: `Trace.follow()` gives its events as they come. */
   live?: boolean | undefined;

@@ -2,9 +2,13 @@
 import { latin1 } from "../../base/bytes.js";
 import { fileMagic } from "../file/layout.js";
 
+/** The formats that are read: a trace, mmiotrace's text, QEMU's memory_region_ops and vfio_region logs, ftrace's rwmmio events. */
 export const inputFormats = ["mmt", "mmiotrace", "qemu", "vfio", "rwmmio"] as const;
+/** A format that is read. */
 export type InputFormat = (typeof inputFormats)[number];
+/** The formats that are written: a trace, mmiotrace's text, JSON Lines, CSV, Parquet, JSON for Perfetto. */
 export const outputFormats = ["mmt", "mmiotrace", "jsonl", "csv", "parquet", "perfetto"] as const;
+/** A format that is written. */
 export type OutputFormat = (typeof outputFormats)[number];
 
 /** Length of a log's beginning that is searched. */
