@@ -229,14 +229,14 @@ describe("a data set", () => {
   });
 });
 
-describe("what can't be done is one line, and nothing is left", () => {
+describe("a failure is one line, and nothing is left", () => {
   const before = () => readdirSync(directory).sort();
   const cases: [what: string, args: string[], status: number, message: RegExp][] = [
     ["a file that isn't there", ["convert", "nothing", "o.mmt"], 1, /opening nothing failed/],
     ["a file of another kind", ["convert", "/bin/sh", "o.mmt"], 1, /this is none of a trace of mmiostrider's/],
     ["an empty file", ["convert", "/dev/null", "o.mmt"], 1, /the file is empty/],
     ["a trace to a trace", ["convert", trace, "o.mmt"], 2, /is a trace already/],
-    ["a name that says nothing", ["convert", trace, "o.xyz"], 2, /isn't told by its name/],
+    ["a name that says nothing", ["convert", trace, "o.xyz"], 2, /doesn't tell a format/],
     ["no output", ["convert", trace], 2, /needs IN and OUT/],
     ["a folder without --partition", ["convert", ".", "o.csv"], 2, /is a folder/],
     ["an unknown key", ["convert", "--partition", "colour", trace, "o"], 2, /knows no colour/],

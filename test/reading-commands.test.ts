@@ -95,7 +95,7 @@ describe("a log of another format is read as it is", () => {
     expect(status).toBe(0);
   });
 
-  test("what is said of it is said of the file that was named", () => {
+  test("messages about it name the user's file", () => {
     const cut = join(directory, "cut.txt");
     writeFileSync(cut, readFileSync(log).subarray(0, -10));
     const { stderr, status } = mmiostrider("stat", cut);
@@ -230,7 +230,7 @@ describe("report", () => {
       expect(await ended).toBe("SIGINT");
     });
 
-    test("one that is cut is told as a cut file is", async () => {
+    test("a cut one is reported like a cut file", async () => {
       const { child, said, ended } = piped();
       child.stdin.end(bytes.subarray(0, half));
       expect(await ended).toBe(3);
@@ -238,7 +238,7 @@ describe("report", () => {
       expect(said.errors).toMatch(/^mmiostrider: standard input: incomplete: the trace is cut at byte \d+: /);
     });
 
-    test("who reads it may go, and what isn't a trace is told, though the pipe stays open", async () => {
+    test("its reader may leave, and a pipe without a trace is reported, though it stays open", async () => {
       const gone = piped();
       gone.child.stdin.write(bytes.subarray(0, half));
       await gone.printed(3);
@@ -397,7 +397,7 @@ describe("cut and merge", () => {
     expect(mmiostrider("merge", "--json", trace, part, "-o", "-")).toMatchObject({ status: 2, stdout: "" });
   });
 
-  test("what fails leaves nothing behind, and an older file as it was", () => {
+  test("a failure leaves nothing behind, and an older file unchanged", () => {
     const folder = mkdtempSync(join(directory, "failing-"));
     const older = join(folder, "older.mmt");
     writeFileSync(older, "kept");
@@ -415,7 +415,7 @@ describe("cut and merge", () => {
   });
 });
 
-describe("what is generated from the commands", () => {
+describe("texts generated from the commands", () => {
   test("the manual page is current, and has every command", () => {
     const page = mmiostrider("manual").stdout;
     expect(readFileSync(join(projectDirectory, "docs/man/mmiostrider.1"), "utf8"), "run `npm run generate`").toBe(page);

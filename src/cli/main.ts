@@ -1,11 +1,11 @@
-// Collects the commands, one file each, and turns whatever they throw into one clear message and an exit code.
+// Collects the commands, one file each, and turns anything that they throw into one clear message and an exit code.
 import { Command, CommanderError } from "commander";
 import { messageOf, UserError } from "../base/errors.js";
 import { version } from "../base/version.js";
 import { ExitCode } from "./shared/exit-code.js";
 import { shownError } from "./shared/shown-error.js";
 
-/** Each command's file adds it to the program; the order is the order in --help. */
+/** The commands, each with the function that adds it to the program, in the order of --help. */
 const commands: Record<string, () => Promise<(program: Command) => void>> = {
   record: async () => (await import("./commands/record.js")).addRecord,
   mark: async () => (await import("./commands/mark.js")).addMark,
@@ -33,19 +33,19 @@ const program = new Command("mmiostrider")
   .showHelpAfterError("(--help shows how it is used)")
   .exitOverride();
 const named = process.argv[2] ?? "";
-/** These speak of all the others. */
+/** Commands that need all others. */
 const speakOfAll = ["completion", "manual"];
 const alone = Object.hasOwn(commands, named) && !speakOfAll.includes(named);
 
-// Who read our output may go before it is at its end (`--help | head`): no fault of anybody's. Not by a listener of
-// process.stdout's: to ask for that stream makes a pipe non-blocking, for the commands that we start, too.
+// The reader of our output may leave before its end (`--help | head`), which is no fault. Not by a listener on process.stdout:
+// using that stream makes a pipe non-blocking, for the commands that we start, too.
 process.on("uncaughtException", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EPIPE" || error.syscall !== "write") process.exit(report(error));
 });
 
 void run();
 
-/** Not at the top level: the program is bundled as a script, which can't wait there. */
+/** Runs the program. Not at the top level: the program is bundled as a script, which can't wait there. */
 async function run(): Promise<void> {
   try {
     for (const load of wanted()) (await load())(program);
@@ -55,13 +55,13 @@ async function run(): Promise<void> {
   }
 }
 
-/** A command loads its own file alone, not those of all commands: on a slow machine that is most of the time to start. */
+/** Returns the commands to load: only the wanted one, because loading all takes most of the start on a slow machine. */
 function wanted(): (() => Promise<(program: Command) => void>)[] {
   if (["--version", "-V"].includes(named)) return [];
   return alone ? [commands[named]!] : Object.values(commands);
 }
 
-/** Prints an error as the user should see it; returns the exit code. */
+/** Prints an error for the user; returns the exit code. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.done : ExitCode.usage;
   if (error instanceof UserError) {

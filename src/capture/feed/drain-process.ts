@@ -190,7 +190,9 @@ export class DrainProcess {
         break;
       case undefined:
         this.fail(
-          new UserError("the process that writes the trace said what it never says; it isn't believed any more"),
+          new UserError(
+            "the process that writes the trace sent an invalid message; its messages are ignored from now on",
+          ),
         );
         this.child.kill("SIGKILL");
         break;

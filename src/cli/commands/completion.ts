@@ -1,4 +1,4 @@
-// `mmiostrider completion`: what makes a shell complete our commands and options, from their own definitions.
+// `mmiostrider completion`: scripts that make a shell complete our commands and options, from their own definitions.
 
 import type { Command } from "commander";
 import { shellQuoted } from "../../base/shell-quote.js";
@@ -9,7 +9,7 @@ const shells = ["bash", "zsh", "fish"] as const;
 export function addCompletion(program: Command): void {
   program
     .command("completion")
-    .summary("print what makes a shell complete commands and options")
+    .summary("print a script that makes a shell complete commands and options")
     .description(
       "Prints a script that makes a shell complete mmiostrider's commands, options, their choices, and files.",
     )
@@ -29,7 +29,7 @@ Examples:
     });
 }
 
-/** The program and all commands below it, depth first. */
+/** Lists the program and all commands below it, depth first. */
 function all(tree: CommandInfo): CommandInfo[] {
   return [tree, ...tree.commands.flatMap(all)];
 }

@@ -1,4 +1,4 @@
-// `mmiostrider convert`: from one trace format to another.
+// `mmiostrider convert`: converts one trace format to another.
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { messageOf, UserError } from "../../base/errors.js";
@@ -36,16 +36,14 @@ export function addConvert(program: Command): void {
     .command("convert")
     .summary("make a trace of another format, or another format of a trace")
     .description(
-      "Converts between trace formats. What IN is, is told by its content; what OUT becomes, by its name. Both may be packed with gzip.",
+      "Converts between trace formats. IN's format is detected from its content, OUT's from its name. Both may be packed with gzip.",
     )
-    .argument("<in>", "what to read; - is standard input; with --partition, a folder of traces too")
-    .argument("[out]", "what to write; - is standard output; with --partition, a folder (default: <in>.parquet)")
+    .argument("<in>", "the input; - is standard input; with --partition, it may be a folder of traces")
+    .argument("[out]", "the output; - is standard output; with --partition, a folder (default: <in>.parquet)")
     .addOption(
-      program.createOption("--from <format>", "what IN is, where its content doesn't say").choices(inputFormats),
+      program.createOption("--from <format>", "IN's format, if its content doesn't tell").choices(inputFormats),
     )
-    .addOption(
-      program.createOption("--to <format>", "what OUT becomes, where its name doesn't say").choices(outputFormats),
-    )
+    .addOption(program.createOption("--to <format>", "OUT's format, if its name doesn't tell").choices(outputFormats))
     .option(
       "--partition <keys>",
       `a Parquet data set in folders by these, joined by commas: ${partitionKeys.join(", ")}`,
@@ -76,7 +74,7 @@ Examples:
 
 docs/convert.md describes the formats and the columns.
 
-Exit codes: 0 done, 1 failed and nothing written, 2 wrong usage, 3 written, but of an incomplete trace.`,
+Exit codes: 0 done, 1 failed and nothing written, 2 wrong usage, 3 written, but the input is incomplete.`,
     )
     .action(run);
 }
@@ -87,7 +85,7 @@ async function run(from: string, out: string | undefined, options: Options): Pro
   const progress = new Progress("converting");
   const shared = {
     from: options.from,
-    advice: "--from says which it is where that can't be told",
+    advice: "--from names the format if it can't be detected",
     ranges: options.vmallocinfo === undefined ? undefined : rangesOf(options.vmallocinfo),
     makeTell: () => {
       const registers = makeRegisters();
@@ -122,8 +120,8 @@ function convertOne(
   if (isFolder(from)) throw new UsageError(`${from} is a folder: --partition makes a data set of it`);
   const to = options.to ?? outputFormatOf(out);
   if (to === undefined) {
-    throw new UsageError(`what ${out === "-" ? "standard output" : out} should become isn't told by its name`, {
-      advice: `--to says it: ${outputFormats.join(", ")}`,
+    throw new UsageError(`the name of ${out === "-" ? "standard output" : out} doesn't tell a format`, {
+      advice: `--to names it: ${outputFormats.join(", ")}`,
     });
   }
   return convert(from, out, { ...shared, to });

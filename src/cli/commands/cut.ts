@@ -1,4 +1,4 @@
-// `mmiostrider cut`: a part of a trace as a trace of its own.
+// `mmiostrider cut`: writes a part of a trace as a new trace.
 import type { Command } from "commander";
 import { cutTrace } from "../../analysis/cut-merge/cut-trace.js";
 import { countText } from "../../base/units.js";
@@ -26,19 +26,19 @@ export function addCut(program: Command): void {
     .command("cut")
     .summary("write a part of a trace into a new one")
     .description(
-      "Writes the events from one place of a trace to another into a new trace. Times stay what they are, and what is " +
-        "mapped, who the sites are and which devices there are is known in it as in the whole.",
+      "Writes the events from one place of a trace to another into a new trace. Times stay unchanged, and the mappings, " +
+        "the sites' symbols and the devices are known in it as in the whole.",
     )
     .argument("<file>", "the trace, or a log that convert reads; - is standard input")
     .requiredOption("-o, --output <file>", "the new trace; - is standard output");
   addRangeOptions(command);
   addFilterOption(command);
   addRegisterOptions(command)
-    .option("--json", "what was written, as JSON on standard output")
+    .option("--json", "print the result as JSON on standard output")
     .addHelpText(
       "after",
       `
-A trace cut with --filter says in its summary that it isn't complete, so that nobody takes it for the whole.
+The summary of a trace cut with --filter says that it isn't complete, so that nobody takes it for the whole.
 
 Examples:
   mmiostrider cut --from 1.5 --to 1600ms e1000.mmt -o link-up.mmt
@@ -47,7 +47,7 @@ Examples:
   mmiostrider cut --filter 'device == 00:04.0' all.mmt -o nic.mmt
   mmiostrider cut --json --from @1000 e1000.mmt -o rest.mmt | jq .events
 
-Exit codes: 0 done, 1 failed (nothing is left behind then), 2 wrong usage.`,
+Exit codes: 0 done, 1 failed (then nothing is left behind), 2 wrong usage.`,
     )
     .action(async (file: string, options: CutOptions) => {
       const selection = selectionOf(options);

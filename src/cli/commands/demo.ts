@@ -13,7 +13,7 @@ compares the trace with QEMU's own log of what the device received, and prints a
 Example:
   mmiostrider demo --kernel debian:6.12 --output /tmp/demo`;
 
-/** What happens to the driver while it is recorded. */
+/** The driver's work while it is recorded. */
 const workload = `set -e
 modprobe e1000
 ip link set eth0 up
@@ -30,7 +30,7 @@ export function addDemo(program: Command): void {
     .command("demo")
     .description("record a stock driver in the lab, verify the trace, print a part of it")
     .option("--kernel <kernel>", "the lab's kernel", "debian:6.1")
-    .option("--output <dir>", "where the trace and QEMU's log go", "demo")
+    .option("--output <dir>", "folder for the trace and QEMU's log", "demo")
     .addHelpText("after", explanation)
     .action(runDemo);
 }
@@ -65,7 +65,7 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-/** Runs a command of ours as a user would, showing it; only its first `lines` lines where that is given. */
+/** Runs a command of ours as a user would, and shows it; `lines` limits its output. */
 async function step(parameters: string[], lines = Number.POSITIVE_INFINITY): Promise<void> {
   const shown = parameters.map((word) => (/^[\w./:=@+-]+$/.test(word) ? word : `'${word}'`)).join(" ");
   const width = process.stdout.columns ?? Number.POSITIVE_INFINITY;
@@ -84,6 +84,6 @@ async function step(parameters: string[], lines = Number.POSITIVE_INFINITY): Pro
     if (left <= 0) child.stdout?.destroy();
   });
   const code = await new Promise<number>((done) => child.on("close", (status) => done(status ?? 1)));
-  // a report that is cut short by us ends as any program whose reader went away
+  // a report that we cut short ends like any program whose reader is gone
   if (code !== 0 && left > 0) throw new UserError(`\`mmiostrider ${parameters[0]}\` failed with exit code ${code}`);
 }

@@ -1,4 +1,4 @@
-// `mmiostrider diff`: what a driver did differently in two recordings.
+// `mmiostrider diff`: lists the differences between two recordings of a driver.
 import type { Command } from "commander";
 import { collectSequences, type DeviceSequence, type SequenceEntry } from "../../analysis/diff/access-sequence.js";
 import { type DiffResult, diffTraces, Masks, type TraceDifference } from "../../analysis/diff/diff-traces.js";
@@ -47,12 +47,12 @@ of them is incomplete.`;
 export function addDiff(program: Command): void {
   const command = program
     .command("diff")
-    .summary("say what a driver did differently in two recordings")
+    .summary("list the differences between two recordings of a driver")
     .description(
-      "Aligns two traces of one driver by the registers it touches one after the other, device by device, and tells " +
-        "which writes are missing, new, or of another value. A read repeated at once counts as one.",
+      "Aligns two traces of one driver by the registers it touches one after the other, device by device, and lists " +
+        "the writes that are missing, new, or have another value. An immediately repeated read counts as one.",
     )
-    .argument("<a>", "the first trace, of a working run, say")
+    .argument("<a>", "the first trace, for example of a working run")
     .argument("<b>", "the second trace")
     .option(
       "--mask <register[=bits]>",
@@ -61,15 +61,15 @@ export function addDiff(program: Command): void {
     )
     .option(
       "--like-a <file>",
-      "another trace of what A is: what varies between the two is no difference; repeatable",
+      "another trace of the same work as A: values that vary between the two may differ; repeatable",
       collect,
     )
-    .option("--reads", "list reads of another value, too, and take them for a difference")
+    .option("--reads", "also list reads with another value, and count them as differences")
     .option("--top <number>", "differences to list; 0 is all", (text) => wholeNumber("--top", text, 0), topDefault);
   addFilterOption(command);
   addRegisterOptions(command)
     .addOption(program.createOption("--color <when>", "colours").choices(colorChoices).default("auto"))
-    .option("--json", "everything, as JSON")
+    .option("--json", "print everything as JSON")
     .addHelpText("after", help)
     .action(diff);
 }
@@ -149,7 +149,7 @@ function textOf(result: DiffResult, options: DiffOptions): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** Whether two differences belong together: the next access of the same trace. */
+/** Returns true if two differences belong together: the second is the next access of the same trace. */
 function follows(before: TraceDifference | undefined, next: TraceDifference): boolean {
   return before !== undefined && before.kind === next.kind && before.device === next.device;
 }

@@ -1,4 +1,4 @@
-// `mmiostrider doctor`: what each engine needs on this machine, and what of it is there.
+// `mmiostrider doctor`: checks each engine's needs on this machine.
 
 import { styleText } from "node:util";
 import type { Command } from "commander";
@@ -12,8 +12,8 @@ import { ExitCode } from "../shared/exit-code.js";
 export function addDoctor(program: Command): void {
   program
     .command("doctor")
-    .summary("say what each engine needs on this machine, and has")
-    .description("Says, for each engine, what it needs on this machine and what of it is there. Changes nothing.")
+    .summary("check each engine's needs on this machine")
+    .description("Checks each engine's needs on this machine, and lists which of them are met. Changes nothing.")
     .option("--json", "for programs")
     .addHelpText(
       "after",

@@ -1,4 +1,4 @@
-// `mmiostrider grep`: the lines of reports that a regular expression is found in.
+// `mmiostrider grep`: prints the lines of reports that match a regular expression.
 import type { Command } from "commander";
 import type { AccessRegisters } from "../../analysis/view/access-registers.js";
 import { type Selection, selectedViews } from "../../analysis/view/selection.js";
@@ -42,25 +42,25 @@ interface GrepOptions extends SelectionOptions, RegisterOptions {
 export function addGrep(program: Command): void {
   const command = program
     .command("grep")
-    .summary("print the lines of traces that a regular expression is found in")
+    .summary("print the lines of traces that match a regular expression")
     .description(
-      "Prints those lines of traces, as report prints them, in which the regular expression is found (JavaScript's). " +
-        "Filters are faster, and know what is a register and what a value.",
+      "Prints the lines of traces, in report's form, that match a regular expression (JavaScript's). " +
+        "Filters are faster, and can tell registers from values.",
     )
     .argument("<expression>", "the regular expression")
     .argument("<files...>", "the traces, or logs that convert reads; - is standard input")
-    .option("-i, --ignore-case", "upper and lower case are the same")
-    .option("-v, --invert-match", "the lines in which it isn't found")
-    .option("-c, --count", "only how many lines, for each file")
-    .option("-l, --files-with-matches", "only the names of the files in which it is found")
-    .option("-A, --after-context <lines>", "so many lines after each, too", (text) =>
+    .option("-i, --ignore-case", "treat upper and lower case alike")
+    .option("-v, --invert-match", "print the lines that don't match")
+    .option("-c, --count", "print only the number of lines, for each file")
+    .option("-l, --files-with-matches", "print only the names of the files with matches")
+    .option("-A, --after-context <lines>", "also print so many lines after each match", (text) =>
       wholeNumber("--after-context", text, 0, contextMax),
     )
-    .option("-B, --before-context <lines>", "so many lines before each, too", (text) =>
+    .option("-B, --before-context <lines>", "also print so many lines before each match", (text) =>
       wholeNumber("--before-context", text, 0, contextMax),
     )
-    .option("-C, --context <lines>", "both", (text) => wholeNumber("--context", text, 0, contextMax))
-    .option("--json", "the events as JSON Lines, an object each as report --format jsonl has them");
+    .option("-C, --context <lines>", "both of these", (text) => wholeNumber("--context", text, 0, contextMax))
+    .option("--json", "print the events as JSON Lines, like report --format jsonl");
   addFilterOption(command);
   addRangeOptions(command);
   addRegisterOptions(command)
@@ -89,18 +89,18 @@ Exit codes: 0 found, 1 not found (or failed, with a message), 2 wrong usage, 3 n
     });
 }
 
-/** What is looked for, and how it is shown. */
+/** A search: its pattern, and the form of its output. */
 interface Search {
   options: GrepOptions;
   pattern: RegExp;
   selection: Selection;
   makeRegisters: () => AccessRegisters;
   output: TextOutput;
-  /** Whether lines begin with their file's name. */
+  /** Lines begin with their file's name. */
   named: boolean;
 }
 
-/** Throws UsageError. */
+/** Makes the search. Throws UsageError. */
 function searchFor(expression: string, files: readonly string[], options: GrepOptions): Search {
   const selection = selectionOf(options);
   const makeRegisters = registersOf(options);
@@ -146,7 +146,7 @@ async function searchFile(file: string, { options, output, named, ...search }: S
   }
 }
 
-/** An event's line: as it is searched, and as it is shown. */
+/** An event's line in two forms: searched and shown. */
 class EventLines {
   private readonly plain: TextWriter;
   private readonly painted: TextWriter | undefined;
@@ -160,12 +160,12 @@ class EventLines {
     this.rows = options.json ? new EventRows(header, traceName(source.name), tell) : undefined;
   }
 
-  /** Empty for what isn't shown. */
+  /** Makes the line to search; empty for events that aren't shown. */
   searched(event: TraceEvent, state: TraceState): string {
     return this.plain.line(event, state);
   }
 
-  /** Undefined where it is shown as it is searched. */
+  /** Makes the line to show; undefined if it is the searched one. */
   shown(event: TraceEvent, state: TraceState, isMatch: boolean): string | undefined {
     const row = isMatch ? this.rows?.row(event, state) : undefined;
     return row === undefined ? this.painted?.line(event, state) : jsonLine(row);
@@ -180,7 +180,7 @@ function patternOf(expression: string, ignoreCase: boolean): RegExp {
   }
 }
 
-/** Prints lines that match, and those around them. */
+/** Prints matching lines, and those around them. */
 class Matches {
   count = 0;
   private readonly output: TextOutput;
@@ -188,9 +188,9 @@ class Matches {
   private readonly quiet: boolean;
   private readonly before: number;
   private readonly after: number;
-  /** Lines that may have to be printed before a match. */
+  /** Lines that are printed if a match follows. */
   private readonly waiting: string[] = [];
-  /** Lines still to be printed after a match. */
+  /** Number of lines still to print after a match. */
   private due = 0;
   private skipped = false;
   private printed = false;

@@ -20,16 +20,16 @@ Examples:
   mmiostrider lab --qemu '-netdev user,id=n0 -device e1000,netdev=n0' --truth truth.log --share out -- \\
     'mmiostrider record --driver e1000 -o /share/e1000.mmt -- modprobe e1000'
 
-Kernels: debian:6.1, debian:6.12, each with -rt behind it for that flavour; host; or a folder that holds boot/vmlinuz-* and
-lib/modules/*. Debian's are downloaded with apt and unpacked into the cache, not installed. The machine needs 9p and overlay
-in its kernel, which Debian's -cloud flavour doesn't have.
+Kernels: debian:6.1 and debian:6.12, also with the suffix -rt; host; or a folder that holds boot/vmlinuz-* and lib/modules/*.
+Debian's are downloaded with apt and unpacked into the cache, not installed. The machine's kernel needs 9p and overlay, which
+Debian's -cloud flavour doesn't have.
 
 In the machine, / is the host's root: readable, and writable without any effect on the host; /share is DIR.
-With --suspendable, / is in the machine's memory, and holds busybox, Node, mmiostrider and the kernel's modules only; /share is
-copied from DIR at the start, and what is new or has changed in it is copied back at the end. It takes 1 GB (--memory).
-With a thread for each CPU, QEMU 7.2 rarely runs an instruction as it was while another CPU changed it, and the machine
-crashes: for what patches code that is running, as tracers of all functions do, say --threads single.
-The exit code is COMMAND's; 1 when the machine itself fails.`;
+With --suspendable, / is in the machine's memory, and holds only busybox, Node, mmiostrider and the kernel's modules; /share is
+copied from DIR at the start, and its new and changed files are copied back at the end. It takes 1 GB (--memory).
+With a thread for each CPU, QEMU 7.2 in rare cases executes the old form of an instruction that another CPU has changed, and
+the machine crashes. Use --threads single for commands that patch running code, as tracers of all functions do.
+The exit code is COMMAND's; 1 if the machine itself fails.`;
 
 interface LabOptions {
   kernel: string;
@@ -49,22 +49,22 @@ export function addLab(program: Command): void {
   program
     .command("lab")
     .description("run a command in a disposable QEMU machine")
-    .argument("<command...>", "what to run there, with sh -c")
-    .option("--kernel <kernel>", "which kernel to boot", "debian:6.1")
-    .option("--cpus <n>", "how many CPUs the machine has", "2")
+    .argument("<command...>", "the command to run there, with sh -c")
+    .option("--kernel <kernel>", "the kernel to boot", "debian:6.1")
+    .option("--cpus <n>", "number of the machine's CPUs", "2")
     .addOption(
       new Option("--threads <mode>", "a thread for each CPU, or a single one for all in turns")
         .choices(threadModes)
         .default("multi"),
     )
-    .option("--memory <MB>", "how much memory it has", "2048")
-    .option("--qemu <args>", "more of QEMU's arguments, split at blanks outside quotes; may be repeated", collect, [])
-    .option("--append <words>", "more words for the kernel's command line")
-    .option("--truth <file>", "keep QEMU's own log of what the devices received")
+    .option("--memory <MB>", "the machine's memory", "2048")
+    .option("--qemu <args>", "further arguments for QEMU, split at blanks outside quotes; repeatable", collect, [])
+    .option("--append <words>", "further words for the kernel's command line")
+    .option("--truth <file>", "keep QEMU's own log of the devices' accesses")
     .option("--share <dir>", "a folder that the machine may write to, as /share")
     .option("--suspendable", "a small root in the machine's own memory, so that it can suspend and resume")
-    .option("--console <file>", "keep what the machine's kernel says")
-    .option("--timeout <seconds>", "end the machine after this long", "600")
+    .option("--console <file>", "keep the output of the machine's kernel")
+    .option("--timeout <seconds>", "time limit of the machine", "600")
     .passThroughOptions()
     .addHelpText("after", examples)
     .action(runLab);
@@ -112,7 +112,7 @@ async function runLab(words: string[], options: LabOptions): Promise<void> {
   process.exitCode = result.exitCode as ExitCode;
 }
 
-/** What recording needs is built out here, where the compiler runs at full speed; the machine finds it in the cache. */
+/** Prepares the engines here, where the compiler runs at full speed; the machine finds the result in the cache. */
 async function prepareEngines(kernel: LabKernel, say: (line: string) => void): Promise<void> {
   const { release, headersDirectory } = kernel;
   if (headersDirectory === undefined) return;
@@ -121,7 +121,7 @@ async function prepareEngines(kernel: LabKernel, say: (line: string) => void): P
       await engine.prepare({ release, headersDirectory }, say);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
-      // most commands don't need it, and record says so itself
+      // most commands don't need the engine, and record reports it itself
       say(`${error.message}\n  engine ${engine.name} can't record in this machine`);
     }
   }

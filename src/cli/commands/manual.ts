@@ -1,4 +1,4 @@
-// `mmiostrider manual`: the manual page, from the commands' own definitions. docs/man/mmiostrider.1 is what it prints.
+// `mmiostrider manual`: prints the manual page, from the commands' own definitions. docs/man/mmiostrider.1 is its output.
 import type { Command } from "commander";
 import { type CommandInfo, commandInfo } from "../shared/command-tree.js";
 
@@ -6,7 +6,7 @@ export function addManual(program: Command): void {
   program
     .command("manual")
     .summary("print the manual page")
-    .description("Prints the manual page in the form that man reads. It says what every command's --help says.")
+    .description("Prints the manual page for man. It has the text of every command's --help.")
     .addHelpText(
       "after",
       `
@@ -19,7 +19,7 @@ Examples:
     });
 }
 
-/** Text as roff reads it: nothing of it is taken for a request or an escape. */
+/** Escapes a text for roff, so that no part of it is taken for a request or an escape. */
 function roff(text: string): string {
   return text
     .replaceAll("\\", "\\e")

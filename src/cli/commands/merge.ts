@@ -1,4 +1,4 @@
-// `mmiostrider merge`: several traces of one machine as one.
+// `mmiostrider merge`: merges several traces of one machine.
 import type { Command } from "commander";
 import { mergeTraces } from "../../analysis/cut-merge/merge-traces.js";
 import { countText } from "../../base/units.js";
@@ -15,12 +15,12 @@ export function addMerge(program: Command): void {
     .command("merge")
     .summary("make one trace of several, in the order of time")
     .description(
-      "Makes one trace of several of one machine, in the order of time: by the TSC where they are of one boot, else by " +
+      "Merges several traces of one machine into one, in the order of time: by the TSC if they are of one boot, else by " +
         "the wall clock. Mappings whose numbers clash get new ones.",
     )
     .argument("<files...>", "the traces, or logs that convert reads, two or more; one may be -, standard input")
     .requiredOption("-o, --output <file>", "the new trace; - is standard output")
-    .option("--json", "what was written, as JSON on standard output")
+    .option("--json", "print the result as JSON on standard output")
     .addHelpText(
       "after",
       `
@@ -29,7 +29,7 @@ Examples:
   mmiostrider merge nic.mmt gpu.mmt -o - | mmiostrider report -
   mmiostrider merge --json *.mmt -o /tmp/all.mmt | jq .events
 
-Exit codes: 0 done, 1 failed (nothing is left behind then), 2 wrong usage.`,
+Exit codes: 0 done, 1 failed (then nothing is left behind), 2 wrong usage.`,
     )
     .action(async (files: string[], options: { output: string; json?: true }) => {
       if (files.length < 2) throw new UsageError("merge needs two traces or more");

@@ -29,21 +29,21 @@ import { StopSignals } from "../shared/stop-signals.js";
 import { TextOutput } from "../shared/text-output.js";
 import { requireProgram, TracedCommand } from "../shared/traced-command.js";
 
-/** How long a command may take to end after we were told to stop. */
+/** A command's time to end after we were told to stop. */
 const commandEnd_ms = 5_000;
 
 const help = `
 Without COMMAND it records until Ctrl-C. A trace written to - goes to standard output, and COMMAND's output to standard error.
 
-Engine singlestep needs no module, and so nothing that Secure Boot or lockdown=integrity forbid; lockdown=confidentiality
-closes tracefs, and with that mmiotrace. It costs: all CPUs but one are switched off while it records, an access takes several
-times as long, and what mmiotrace can't decode (string moves, SSE, AVX, exchanges, arithmetic on device memory) is counted as
-escaped. tracefs is mounted where it isn't. Whatever ends it, tracer, CPUs and tracefs are put back.
+Engine singlestep needs no module, so Secure Boot and lockdown=integrity don't prevent it; lockdown=confidentiality closes
+tracefs, and with it mmiotrace. Its costs: all CPUs but one are switched off while it records, an access takes several times
+as long, and instructions that mmiotrace can't decode (string moves, SSE, AVX, exchanges, arithmetic on device memory) are
+counted as escaped. It mounts tracefs if necessary. After any end, tracer, CPUs and tracefs are restored.
 
-With -Z, what handles data that came from devices (reading, parsing, compressing, writing) is done by a process that has become
-USER, as tcpdump does with its -Z; all that it has of root's are the open ends of the core and of the trace. What only root may
-do (starting, stopping, unloading, looking at mappings) stays with the recorder. The trace is root's, as without -Z. COMMAND is
-run as root, for most are modprobe; \`-- runuser -u USER -- COMMAND\` runs it as somebody else.
+With -Z, a process that has become USER handles the devices' data (it reads, parses, compresses and writes), as with tcpdump's
+-Z; of root's it has only the open descriptors of the core and of the trace. The recorder keeps the work that only root may do
+(starting, stopping, unloading, reading the mappings). The trace is root's, as without -Z. COMMAND runs as root, because most
+are modprobe; \`-- runuser -u USER -- COMMAND\` runs it as somebody else.
 
 Examples:
   mmiostrider record --driver e1000 -o e1000.mmt -- modprobe e1000
@@ -63,7 +63,7 @@ export function addRecord(program: Command): void {
     .summary("record every MMIO access of a driver")
     .description(
       "Records every access that kernel drivers make to memory-mapped I/O while COMMAND runs, or until Ctrl-C, on all " +
-        "CPUs, into a trace. Mappings that are made while recording are recorded; a mapping made before is real, not a decoy.",
+        "CPUs, into a trace. Only mappings made while recording are recorded; a mapping made before is real, not a decoy.",
     )
     .usage("[options] -o FILE [-- COMMAND...]")
     .argument("[command...]", "what to run while recording")
@@ -73,12 +73,12 @@ export function addRecord(program: Command): void {
         .default(defaultEngine.name),
     )
     .option("--device <bdf>", "the PCI device at this address (0000:00:04.0, or 00:04.0); repeatable", collect)
-    .option("--driver <name>", "the devices that this driver has, or could take; repeatable", collect)
+    .option("--driver <name>", "the devices that this driver has or could take; repeatable", collect)
     .option("--range <first-last>", "these physical addresses, hexadecimal, both included; repeatable", collect)
-    .option("--all", "every mapping that is made while recording")
+    .option("--all", "every mapping made while recording")
     .option("--exclude-wc", "leave out write-combining mappings (framebuffers)")
     .option("--ring-size <bytes>", "the buffer between core and recorder: 64K to 1G (default: 16M)", parseRingSize)
-    .option("--relaxed", "let CPUs access devices at once: faster, but the order between CPUs isn't kept")
+    .option("--relaxed", "let CPUs access devices at the same time: faster, but the order between CPUs isn't kept")
     .option("--clean-room", "record no addresses of instructions and no symbols")
     .option("--rebind", "take the devices from their drivers first, and give them back once recording has begun")
     .option("--core <file>", "the core's module to load, instead of the one built for this kernel")
@@ -90,7 +90,7 @@ export function addRecord(program: Command): void {
       "have a process of this user, without root's rights, read the records and write the trace",
     )
     .option("-o, --output <file>", "the trace to write; - is standard output")
-    .option("--json", "the end as JSON on standard output; COMMAND's output goes to standard error then")
+    .option("--json", "print the result as JSON on standard output; then COMMAND's output goes to standard error")
     .passThroughOptions()
     .addHelpText("after", help)
     .action(async (command: string[], options: RecordOptions) => {
@@ -142,7 +142,7 @@ async function record(command: string[], asked: RecordOptions): Promise<ExitCode
   try {
     end = await runUntilEnd(recording, command, options, signals);
   } finally {
-    // Only now: the command may have outlived the recording, and unmapped the last decoy.
+    // Only now, because the command may have outlived the recording and unmapped the last decoy.
     kept = await engine.release();
     signals.release();
   }
@@ -155,7 +155,7 @@ async function record(command: string[], asked: RecordOptions): Promise<ExitCode
   return exitCode;
 }
 
-/** Where the trace goes. Not commander's to ask for: it would hide a misspelt option, which ends its search for options. */
+/** Returns the trace's output. Commander can't require it: that would hide a misspelt option, which ends its search for options. */
 function outputOf(command: readonly string[], options: RecordOptions): string {
   if (options.output !== undefined) return openDescriptor(options.output) === 1 ? stdout : options.output;
   throw new UsageError("no trace to write to: -o FILE is missing", {
@@ -163,7 +163,7 @@ function outputOf(command: readonly string[], options: RecordOptions): string {
   });
 }
 
-/** Runs the command, or waits, until something says stop; then stops the recording. */
+/** Runs the command, or waits, until something ends the recording; then stops it. */
 async function runUntilEnd(
   recording: Recording,
   command: readonly string[],
@@ -210,7 +210,7 @@ async function runUntilEnd(
   if (traced !== undefined) {
     if (result.failure !== undefined)
       say("recording has ended, for the trace can't be written any more; COMMAND goes on");
-    // Recording may have ended first (--duration, a full disk): the command is still ours to wait for, unless told to stop.
+    // If recording ended first (--duration, a full disk), we still wait for the command, unless told to stop.
     const end = await Promise.race([traced.ended, signals.first.then(() => undefined)]);
     if (end === undefined) {
       traced.leave(signals.received!);
@@ -220,7 +220,7 @@ async function runUntilEnd(
   return { failure, result, stopped_ms };
 }
 
-/** A mapping made before recording began is real, not a decoy: the user must know, and what to do. */
+/** Tells the user of mappings made before recording began, which are real, not decoys, and the remedy. */
 function tellEarly(recording: Recording, scope: RecordingScope, options: RecordOptions): void {
   const early = recording.earlyMappings;
   if (early.length === 0) return;
@@ -241,7 +241,7 @@ function tellEarly(recording: Recording, scope: RecordingScope, options: RecordO
   }
 }
 
-/** The end, in plain lines on standard error. */
+/** Prints the result as lines on standard error. */
 function printSummary(result: RecordingResult, failure: string | undefined, output: string, seconds: number): void {
   const where = output === stdout ? "standard output" : output;
   const bytes = sizeOfFile(output);
@@ -255,7 +255,7 @@ function printSummary(result: RecordingResult, failure: string | undefined, outp
   if (failure !== undefined) say(failure);
 }
 
-/** The same, for a program. */
+/** Prints the result as JSON. */
 async function printJson(
   result: RecordingResult,
   end: { output: string; seconds: number; failure: string | undefined; exitCode: ExitCode },

@@ -1,5 +1,5 @@
 // tier: quick
-// `mmiostrider registers`: what it prints, its JSON, its exit codes, and wrong usage.
+// `mmiostrider registers`: its output, its JSON, its exit codes, and wrong usage.
 import { join } from "node:path";
 import { Command } from "commander";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";

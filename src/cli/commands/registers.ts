@@ -31,19 +31,19 @@ export function addRegisters(program: Command): void {
     );
   registers
     .command("lookup")
-    .summary("say what is at an offset, and what a value there means")
+    .summary("show the register at an offset, and the meaning of a value")
     .description(
-      "Says which register is at OFFSET (from the BAR's start), and what VALUE means in it. Without --registers, " +
-        "OFFSET is a physical address on this machine, and the PCI function it belongs to chooses the database.",
+      "Shows the register at OFFSET (from the BAR's start), and the meaning of VALUE in it. Without --registers, " +
+        "OFFSET is a physical address on this machine, and its PCI function chooses the database.",
     )
     .argument("<offset>", "offset or physical address, decimal or 0x…")
     .argument("[value]", "value read or written, decimal or 0x…")
     .option("--registers <database>", "a built-in database's name, or PATH[:DOMAIN[@BAR[+OFFSET]],…]")
     .option("--variant <[enum=]name>", "hardware variant; may be given more than once", collect)
-    .option("--bar <number>", "BAR that the offset is in; the database's first unless said")
-    .option("--width <bytes>", "width of the access; the register's unless said")
+    .option("--bar <number>", "BAR of the offset (default: the database's first)")
+    .option("--width <bytes>", "width of the access (default: the register's)")
     .addOption(new Option("--direction <direction>", "where reading and writing differ").choices(["read", "write"]))
-    .option("--full", "print fields that are zero too")
+    .option("--full", "also print fields that are zero")
     .option("--json", "for programs")
     .addHelpText(
       "after",
@@ -74,8 +74,8 @@ Examples:
     .action((database: string | undefined, options: { variant?: string[]; json?: true }) => list(database, options));
   registers
     .command("check")
-    .summary("say what is wrong with register database files")
-    .description("Loads each file with its imports, resolves every name in it, and prints what is wrong.")
+    .summary("list the faults of register database files")
+    .description("Loads each file with its imports, resolves every name in it, and prints the faults.")
     .argument("<file...>", "files in the rules-ng-ng format")
     .option("--json", "for programs")
     .addHelpText(
@@ -135,7 +135,7 @@ function lookup(offsetText: string, valueText: string | undefined, options: Look
   process.stdout.write(textOf(place, explanation, value));
 }
 
-/** The PCI function, BAR and database that a physical address on this machine belongs to. */
+/** Finds the PCI function, BAR and database of a physical address on this machine. */
 function locate(
   physical: bigint,
   text: string,

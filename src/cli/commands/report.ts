@@ -34,9 +34,9 @@ import { TextOutput, untilReaderIsGone } from "../shared/text-output.js";
 const formats = ["text", "mmiotrace", "jsonl", "csv"] as const;
 type Format = (typeof formats)[number];
 
-/** The recorder brings what it has into the file twice a second. */
+/** Time between looks at a followed trace; the recorder flushes twice a second. */
 const followEvery_ms = 200;
-/** Lines are handed on in pieces: a call a line costs more than the line. */
+/** Length of the pieces in which lines are written: a call for each line costs more than the line. */
 const linesAtOnce_chars = 16 * 1024;
 
 interface ReportOptions extends SelectionOptions, RegisterOptions {
@@ -53,11 +53,11 @@ export function addReport(program: Command): void {
     .summary("print a trace, one line an access")
     .description("Prints a trace, one line an access. On a terminal it comes through $PAGER, or less.")
     .argument("<file>", "the trace, or a log that convert reads; - is standard input, a trace printed as it comes")
-    .addOption(program.createOption("--format <format>", "how the lines look").choices(formats).default("text"));
+    .addOption(program.createOption("--format <format>", "form of the lines").choices(formats).default("text"));
   addFilterOption(command);
   addRangeOptions(command);
   command
-    .option("--follow", "go on while the trace is being recorded, until it ends or Ctrl-C")
+    .option("--follow", "continue while the trace is being recorded, until its end or Ctrl-C")
     .option("--fold", "one line for a poll: the same read by the same code again and again");
   addRegisterOptions(command)
     .addOption(program.createOption("--color <when>", "colours").choices(colorChoices).default("auto"))
@@ -76,7 +76,7 @@ Examples:
   mmiostrider report --format mmiotrace e1000.mmt > e1000.txt
   mmiostrider report --format jsonl e1000.mmt | jq 'select(.op == "write") | .register'
 
-docs/filter.md describes the filters. Lost records are always told, whatever the filter.
+docs/filter.md describes the filters. Lost records are always shown, with any filter.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage (a filter that can't be read), 3 the trace is incomplete: cut, or with lost or
 escaped records.`,
@@ -107,12 +107,12 @@ escaped records.`,
     });
 }
 
-/** What is to be printed, in order; waits for more where the trace is followed. */
+/** Walks through the events to print, in order; waits for more if the trace is followed. */
 class Walk {
   readonly reader: TraceReader;
   private readonly registers: AccessRegisters;
   private readonly selection: Selection;
-  /** Flushed whenever there is nothing more to print for now. Undefined where the trace isn't followed. */
+  /** The output, flushed whenever there is nothing more to print for now. Undefined if the trace isn't followed. */
   private readonly followed: TextOutput | undefined;
   private readonly progress = new Progress("printing", { whilePrinting: true });
 
@@ -142,7 +142,7 @@ class Walk {
   private async *followedBatches(output: TextOutput): AsyncGenerator<ViewBatch, void, undefined> {
     const { reader, registers, selection } = this;
     const piped = reader.source.coming !== undefined;
-    // Ctrl-C ends the recorder at the pipe's other end, and what it still says is wanted; a second one ends us.
+    // Ctrl-C ends the recorder at the pipe's other end, and we still print its last events; a second one ends us.
     if (piped) process.once("SIGINT", ignore);
     const signals = piped ? undefined : new StopSignals();
     const wait = async () => {
@@ -201,7 +201,7 @@ async function printText(walk: Walk, output: TextOutput, options: ReportOptions)
           lines += text.line(view.event, state);
         };
   for await (const batch of walk.batches()) {
-    // What is held back is told with the state that it happened in.
+    // Events held back are printed with their own state.
     if (batch.state !== state) polls.end();
     state = batch.state;
     for (const view of batch.views) {
@@ -225,7 +225,7 @@ function pollWords(poll: Poll, reader: TraceReader): string {
   return `×${countText(poll.count)} in ${durationText(duration_s)}, ${endingWords(poll)}`;
 }
 
-/** What was printed, and what the recorder said at its end. */
+/** Makes the line with the numbers of printed events, and the recorder's numbers. */
 function counts(reader: TraceReader, accesses: number): string {
   const { summary } = reader;
   const rest =

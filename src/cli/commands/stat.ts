@@ -1,4 +1,4 @@
-// `mmiostrider stat`: counts of a trace by device, register, site and CPU, and who polls.
+// `mmiostrider stat`: counts a trace by device, register, site and CPU, and finds polls.
 
 import type { Command } from "commander";
 import {
@@ -43,10 +43,10 @@ interface StatOptions extends SelectionOptions, RegisterOptions {
 export function addStat(program: Command): void {
   const command = program
     .command("stat")
-    .summary("count accesses by device, register, site and CPU, and find who polls")
+    .summary("count accesses by device, register, site and CPU, and find polls")
     .description(
       "Counts a trace's accesses, bytes and the time between accesses by device, register, site and CPU, and finds " +
-        "what is polled: the same read by the same code three times in a row or more.",
+        "polls: the same read by the same code three times in a row or more.",
     )
     .argument("<file>", "the trace, or a log that convert reads; - is standard input")
     .addOption(
@@ -71,7 +71,7 @@ export function addStat(program: Command): void {
   addFilterOption(command);
   addRangeOptions(command);
   addRegisterOptions(command)
-    .option("--json", "everything, as JSON")
+    .option("--json", "print everything as JSON")
     .addHelpText(
       "after",
       `
@@ -173,7 +173,7 @@ function tableOf(subject: Subject, result: Statistics, top: number): string[] {
   }
 }
 
-/** A table of the first `top` rows, and how many were left out. */
+/** Makes a table of the first `top` rows, and a line with the number of the others. */
 function cut<T>(top: number, names: string[], rows: Rows<T>, cells: (row: T) => string[]): string[] {
   const shown = rows.first(top === 0 ? rows.length : top);
   const lines = tableLines([names, ...shown.map(cells)]);

@@ -1,4 +1,4 @@
-// `mmiostrider verify`: compares a trace with QEMU's own log of what the devices received.
+// `mmiostrider verify`: compares a trace with QEMU's own log of the devices' accesses.
 import type { Command } from "commander";
 import { verify } from "../../analysis/verify/verify.js";
 import type { AccessText, RegionResult, VerifyResult } from "../../analysis/verify/verify-result.js";
@@ -30,7 +30,7 @@ export function addVerify(program: Command): void {
       "--leave-out-unmapped",
       "don't count accesses that may have happened while no recorded mapping covered them",
     )
-    .option("--expect-all", "count accesses, too, to regions of which QEMU logged nothing (it backs them with memory)")
+    .option("--expect-all", "also count accesses to regions that QEMU didn't log (it backs them with memory)")
     .option("--cut", "the recorder was killed: compare as far as the trace goes")
     .option("--json", "print the result as JSON")
     .addHelpText(
@@ -42,7 +42,7 @@ Examples:
 
 Every access of trace and log is kept in memory.
 
-Exits with 0 only where trace and truth are identical: count, order, width, address, value. Else with 1.`,
+Exit codes: 0 only if trace and truth are identical (count, order, width, address, value), else 1.`,
     )
     .action(async (file: string, options: VerifyCommandOptions) => {
       const reader = await openReadable(file);

@@ -1,4 +1,4 @@
-// The program's commands, options and arguments as data, for what is generated of them: shell completions, the manual.
+// The program's commands, options and arguments as data, for shell completions and the manual.
 import type { EventEmitter } from "node:events";
 import type { Command, Option } from "commander";
 
@@ -10,7 +10,7 @@ export interface CommandInfo {
   usage: string;
   arguments: { name: string; description: string; variadic: boolean; required: boolean }[];
   options: OptionInfo[];
-  /** What its --help says after the options. */
+  /** The text of its --help after the options. */
   after: string;
   commands: CommandInfo[];
 }
@@ -25,7 +25,7 @@ export interface OptionInfo {
   choices: readonly string[];
 }
 
-/** Everything below `command`, which is the program or one of its commands. */
+/** Collects `command`, the program or one of its commands, and everything below it. */
 export function commandInfo(command: Command, path: string[] = []): CommandInfo {
   const help = command.createHelp();
   return {
@@ -63,13 +63,13 @@ function optionInfo(option: Option): OptionInfo {
   };
 }
 
-/** What addHelpText("after") was given. */
+/** Returns the text given to addHelpText("after"). */
 function textAfter(command: Command): string {
   let text = "";
   const write = (piece: string) => {
     text += piece;
   };
-  // A command is an emitter, which its types don't say.
+  // A command is an emitter, though its types don't say so.
   (command as unknown as EventEmitter).emit("afterHelp", { error: false, command, write });
   return text.trim();
 }

@@ -1,5 +1,5 @@
 // tier: quick
-// What writeJson writes is what JSON.stringify prints.
+// writeJson writes the same as JSON.stringify.
 import { Writable } from "node:stream";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
@@ -27,7 +27,7 @@ test("any object, as JSON.stringify with two spaces has it", async () => {
   );
 });
 
-test("what is undefined is left out, and bigints are hexadecimal", async () => {
+test("undefined values are left out, and bigints are hexadecimal", async () => {
   const object = { a: undefined, b: [undefined, 0x1fn], c: { d: 16n, e: undefined }, f: [] };
   expect(JSON.parse(await written(object))).toEqual({ b: [null, "0x1f"], c: { d: "0x10" }, f: [] });
 });

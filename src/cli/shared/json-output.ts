@@ -1,8 +1,8 @@
-// JSON for programs, as JSON.stringify prints it with two spaces, but written as it is made: of a large result, only a row at a time is
-// there as text.
+// JSON for programs, as JSON.stringify prints it with two spaces, but written as it is made: only one row of a large result is in
+// memory as text.
 import type { TextOutput } from "./text-output.js";
 
-/** What JSON has no word for: addresses and values are as they are written everywhere else. */
+/** Converts values that JSON lacks: addresses and values become the text that is used everywhere else. */
 function jsonValue(_key: string, value: unknown): unknown {
   return typeof value === "bigint" ? `0x${value.toString(16)}` : value;
 }
@@ -14,7 +14,7 @@ function isList(value: unknown): value is Iterable<unknown> {
   return typeof value === "object" && value !== null && Symbol.iterator in value;
 }
 
-/** Writes an object, and a line end; its own arrays, and what else can be walked through, are written element by element. */
+/** Writes an object, and a line end; its own arrays and other iterables are written element by element. */
 export async function writeJson(output: TextOutput, object: object): Promise<void> {
   let between = "{\n";
   for (const [name, value] of Object.entries(object)) {

@@ -1,4 +1,4 @@
-// A line on a terminal that is written over again and again; nothing at all when stderr isn't a terminal.
+// A line on a terminal that is overwritten again and again; nothing at all if stderr isn't a terminal.
 
 const every_ms = 500;
 
@@ -6,7 +6,7 @@ export class LiveLine {
   private readonly timer: NodeJS.Timeout | undefined;
   private shown = false;
 
-  /** `text` gives the line's present content; what it throws ends the line. */
+  /** `text` gives the line's current content; an error of it ends the line. */
   constructor(text: (seconds: number) => string) {
     if (process.stderr.isTTY !== true) return;
     let before_ms = performance.now();
@@ -23,7 +23,7 @@ export class LiveLine {
     }, every_ms);
   }
 
-  /** Clears the line; another line can be printed then. */
+  /** Clears the line; then another line can be printed. */
   clear(): void {
     if (this.shown) process.stderr.write("\r\x1b[K");
     this.shown = false;

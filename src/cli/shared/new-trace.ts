@@ -1,4 +1,4 @@
-// A new trace that is there whole or not at all, and what is said of it.
+// A new trace that is whole or doesn't exist, and the messages about it.
 import { statSync } from "node:fs";
 import { finishedFile, openDescriptor } from "../../base/finished-output.js";
 import { incompleteOf } from "../../trace/file/incomplete.js";
@@ -20,7 +20,7 @@ export function makeTrace<T>(
   );
 }
 
-/** The size of a regular file; null for anything else, and for nothing. */
+/** Returns the size of a regular file; null for other kinds, and for missing files. */
 export function sizeOfFile(path: string): number | null {
   if (openDescriptor(path) !== undefined) return null;
   const status = statSync(path, { throwIfNoEntry: false });
@@ -39,7 +39,7 @@ export function requireFileForJson({ output, json }: MadeOptions): void {
   }
 }
 
-/** Says what was made: as a line on standard error, or as JSON on standard output. */
+/** Prints the result: as a line on standard error, or as JSON on standard output. */
 export async function tellMade(
   { output, json }: MadeOptions,
   { events, inputs }: { events: number; inputs: readonly TraceReader[] },

@@ -1,5 +1,5 @@
-// What the reading commands read: a trace, packed with gzip or not, or a log of another format, which becomes a trace in a temporary
-// file first.
+// Opens the inputs of the reading commands: a trace, packed with gzip or not, or a log of another format, which first becomes a
+// trace in a temporary file.
 import { statSync } from "node:fs";
 import { FormatError } from "../../base/errors.js";
 import type { TraceReader } from "../../trace/file/reader.js";
@@ -7,7 +7,7 @@ import { openTrace } from "../../trace/node/file-source.js";
 import { openAsTrace, openInput } from "../../trace/node/open-log.js";
 import { Progress } from "./progress.js";
 
-/** Opens `file`, whatever its format; `-` is standard input. It has all come, then. Throws UserError, FormatError. */
+/** Opens `file` of any format, after all of it has come; `-` is standard input. Throws UserError, FormatError. */
 export async function openReadable(file: string): Promise<TraceReader> {
   const progress = new Progress(`reading ${file}`);
   try {
@@ -25,7 +25,7 @@ export async function openReadable(file: string): Promise<TraceReader> {
   }
 }
 
-/** The same for what is to be shown as it comes: a pipe, which must be a trace, is read while somebody writes into it. */
+/** Does the same for an input to be shown as it comes: a pipe, which must have a trace, is read while it is being written. */
 export async function openReadableOrLive(file: string): Promise<TraceReader> {
   if (file !== "-" && statSync(file, { throwIfNoEntry: false })?.isFIFO() !== true) return openReadable(file);
   try {

@@ -1,4 +1,4 @@
-// Colours on a terminal: whether there should be any, and which.
+// Colours on a terminal.
 import { styleText } from "node:util";
 import type { LinePart, Paint } from "../../trace/text.js";
 
@@ -21,13 +21,13 @@ const styles: Readonly<Record<LinePart, Style | undefined>> = {
   alarm: ["bold", "red"],
 };
 
-/** `auto` is for a terminal that isn't called dumb, and obeys NO_COLOR (no-color.org). */
+/** Returns true if output should have colours. `auto`: on a terminal that isn't dumb, unless NO_COLOR is set (no-color.org). */
 export function wantsColor(choice: ColorChoice, stream: { isTTY?: boolean } = process.stdout): boolean {
   if (choice !== "auto") return choice === "always";
   return stream.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== "dumb";
 }
 
-/** Undefined where there shall be no colours. */
+/** Returns the painter; undefined for output without colours. */
 export function paintFor(choice: ColorChoice): Paint | undefined {
   if (!wantsColor(choice)) return undefined;
   return (part, text) => {

@@ -1,6 +1,5 @@
 // tier: quick
-// Places in a trace (--from, --to) made at random: each is a time, an event or a marker that every trace can be read from and
-// to, or a UsageError.
+// Random places in a trace (--from, --to): each is a time, an event or a marker that works with every trace, or a UsageError.
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { madeUpHeader, madeUpRecords } from "../../../dev/test-support/made-up-records.js";

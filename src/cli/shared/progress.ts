@@ -1,4 +1,4 @@
-// A line on a terminal's standard error that says how far something has come, once it takes longer than a second.
+// A line on a terminal's standard error with the progress of work that takes longer than a second.
 
 const first_ms = 1_000;
 const every_ms = 100;
@@ -9,13 +9,13 @@ export class Progress {
   private next_ms = performance.now() + first_ms;
   private shown = false;
 
-  /** `whilePrinting`: results go to standard output meanwhile, so that on a terminal they say enough. */
+  /** `whilePrinting`: results are printed meanwhile; on a terminal they show the progress themselves. */
   constructor(what: string, { whilePrinting = false } = {}) {
     this.what = what;
     this.terminal = process.stderr.isTTY === true && !(whilePrinting && process.stdout.isTTY === true);
   }
 
-  /** `part` of `whole` is done. */
+  /** Shows that `part` of `whole` is done. */
   update(part: number, whole: number): void {
     if (!this.terminal) return;
     const now_ms = performance.now();
@@ -27,7 +27,7 @@ export class Progress {
     this.shown = true;
   }
 
-  /** Takes the line away. */
+  /** Removes the line. */
   end(): void {
     if (this.shown) process.stderr.write("\r\x1b[K");
     this.shown = false;

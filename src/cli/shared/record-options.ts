@@ -1,4 +1,4 @@
-// The options of `mmiostrider record`: their values, and what must be right before anything is started.
+// The options of `mmiostrider record`: their values, and the checks before anything is started.
 import { accessSync, constants, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { messageOf, UserError } from "../../base/errors.js";
@@ -7,12 +7,12 @@ import { findUnoffered } from "../../capture/engines.js";
 import type { EngineOptions, SigningKey } from "../../capture/recording.js";
 import { UsageError } from "./exit-code.js";
 
-/** What the core takes, docs/control-device.md. */
+/** Limits of the core, docs/control-device.md. */
 const ringMin_bytes = 65_536;
 const ringMax_bytes = 1024 ** 3;
-/** The core's own. */
+/** The core's default. */
 export const ringDefault_bytes = 16 * 1024 ** 2;
-/** As FILE: standard output. */
+/** FILE for standard output. */
 export const stdout = "-";
 
 export interface RecordOptions {
@@ -35,7 +35,7 @@ export interface RecordOptions {
   json?: true;
 }
 
-/** `65536`, `64K`, `16M`, `1G`. Throws UsageError. */
+/** Parses `65536`, `64K`, `16M`, `1G`. Throws UsageError. */
 export function parseRingSize(text: string): number {
   const match = /^(\d{1,12})([KMG]?)(?:i?B)?$/i.exec(text);
   const unit = { "": 1, K: 1024, M: 1024 ** 2, G: 1024 ** 3 }[match?.[2]?.toUpperCase() ?? ""];
@@ -53,7 +53,7 @@ export function parseDuration(text: string): number {
   return seconds;
 }
 
-/** The option by which each of the engines' own options is asked for. */
+/** The command line's option for each of the engines' own options. */
 const flags: Record<EngineOption, string> = {
   relaxed: "--relaxed",
   cleanRoom: "--clean-room",
@@ -62,7 +62,7 @@ const flags: Record<EngineOption, string> = {
   sign: "--sign-key",
 };
 
-/** The engine's own options. Throws UsageError for one that it doesn't offer. */
+/** Returns the engine's own options. Throws UsageError for one that it doesn't offer. */
 export function requireOffered(engine: Engine, options: RecordOptions): EngineOptions {
   const asked: EngineOptions = {
     relaxed: options.relaxed,
@@ -76,13 +76,13 @@ export function requireOffered(engine: Engine, options: RecordOptions): EngineOp
   throw new UsageError(`${flags[unoffered]} isn't for engine ${engine.name}: ${engine.limits}`);
 }
 
-/** Throws UserError unless this process may do what the engine must. */
+/** Throws UserError unless this process has the rights that the engine needs. */
 export function requireRoot(engine: Engine): void {
   if (process.geteuid?.() === 0) return;
   throw new UserError(`recording needs root: ${engine.rootFor}`, { advice: "try again with sudo" });
 }
 
-/** Throws UserError when the trace can't be made there, before anything is started; makes nothing. */
+/** Throws UserError if the trace can't be made there, before anything is started; makes nothing. */
 export function requireWritable(output: string): void {
   if (output === stdout) {
     if (process.stdout.isTTY === true) throw new UsageError("a trace is binary: it isn't written to a terminal");
@@ -97,7 +97,7 @@ export function requireWritable(output: string): void {
   }
 }
 
-/** The key to sign the core with, or undefined. Throws UsageError where half of it is missing. */
+/** Returns the key to sign the core with, or undefined. Throws UsageError if half of it is missing. */
 function signingKey({ signKey, signCert }: RecordOptions): SigningKey | undefined {
   if (signKey === undefined && signCert === undefined) return undefined;
   if (signKey === undefined || signCert === undefined) {

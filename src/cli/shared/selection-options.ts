@@ -1,4 +1,4 @@
-// The options with which several commands choose a part of a trace, and the register databases they name it with.
+// Options of several commands: for choosing a part of a trace, and register databases.
 import type { Command } from "commander";
 import { parseTime_s } from "../../analysis/filter/comparisons.js";
 import { compileFilter } from "../../analysis/filter/filter.js";
@@ -27,8 +27,8 @@ export function addFilterOption(command: Command): Command {
 
 export function addRangeOptions(command: Command): Command {
   return command
-    .option("--from <place>", "begin there: 1.5, 300ms (since recording began), @1234 (event), mark:TEXT")
-    .option("--to <place>", "end there, that included");
+    .option("--from <place>", "begin at 1.5, 300ms (since recording began), @1234 (event), mark:TEXT")
+    .option("--to <place>", "end at this place, included");
 }
 
 export function addRegisterOptions(command: Command): Command {
@@ -63,7 +63,7 @@ export function selectionOf(options: SelectionOptions): Selection {
   };
 }
 
-/** What names a trace's registers. Makes a new one for each trace: it remembers what the devices answered. */
+/** Returns a function that makes the namer of a trace's registers: a new one for each trace, because it learns from the devices. */
 export function registersOf(options: RegisterOptions): () => AccessRegisters {
   const { registers = [], variant } = options;
   if (registers.length === 0) {

@@ -1,9 +1,9 @@
-// Ctrl-C and its relatives while something runs that must be ended in order.
+// Ctrl-C and the like while something runs that must be ended in order.
 
 type StopSignal = "SIGINT" | "SIGTERM" | "SIGHUP";
 const signals: readonly StopSignal[] = ["SIGINT", "SIGTERM", "SIGHUP"];
 
-/** From its making to `release`, the first of the signals doesn't end the process but settles `first`; so does none after it. */
+/** From its making to `release`, the first signal settles `first` instead of ending the process. Later signals are ignored. */
 export class StopSignals {
   /** Settles with the first signal. */
   readonly first: Promise<StopSignal>;
@@ -22,7 +22,7 @@ export class StopSignals {
     for (const signal of signals) process.on(signal, this.listener);
   }
 
-  /** The first signal, or undefined as long as there was none. */
+  /** The first signal, or undefined before it. */
   get received(): StopSignal | undefined {
     return this.got;
   }

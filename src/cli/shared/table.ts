@@ -1,8 +1,8 @@
-// Rows of cells as lines of text.
+// Formats rows of cells as lines of text.
 
 /**
- * Lines with columns as wide as their widest cell, two spaces between. The first row is the columns' names; a column
- * whose name begins with ">" is aligned to the right.
+ * Makes lines with columns as wide as their widest cell, two spaces between. The first row has the columns' names; a
+ * column whose name begins with ">" is aligned to the right.
  */
 export function tableLines(rows: readonly (readonly string[])[]): string[] {
   const [names = []] = rows;

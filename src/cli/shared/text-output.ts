@@ -1,11 +1,11 @@
-// Standard output for commands that print much: in large pieces, waiting for a slow reader, ending quietly where the
-// reader has gone (`| head`).
+// Standard output for commands that print much: writes in large pieces, waits for a slow reader, ends quietly if the
+// reader is gone (`| head`).
 import type { Writable } from "node:stream";
 import { UserError } from "../../base/errors.js";
 
 const piece_chars = 64 * 1024;
 
-/** The reader of our output has gone: nothing more to do, and nothing wrong. */
+/** The reader of our output is gone, which is no fault: there is nothing more to do. */
 export class OutputClosed extends UserError {
   override readonly name = "OutputClosed";
   constructor() {
@@ -14,8 +14,8 @@ export class OutputClosed extends UserError {
 }
 
 /**
- * Runs `work` to its end, or until nobody reads what it writes any more (`| head`): that is no failure, and the result is
- * undefined then.
+ * Runs `work` to its end, or until the reader of its output is gone (`| head`): that is no failure, and then the result is
+ * undefined.
  */
 export async function untilReaderIsGone<T>(work: () => Promise<T>): Promise<T | undefined> {
   try {
@@ -41,7 +41,7 @@ export class TextOutput {
     });
   }
 
-  /** Await what it returns where it returns something. */
+  /** Writes a text. Await the result if there is one. */
   write(text: string | Uint8Array): Promise<void> | undefined {
     if (typeof text !== "string") return this.writeBytes(text);
     this.pending += text;

@@ -1,4 +1,4 @@
-// The command that `record` runs while recording: started, waited for, and told of signals; its end put in words.
+// The command that `record` runs while recording: starts it, waits for it, passes signals on, and describes its end.
 import { type ChildProcess, spawn } from "node:child_process";
 import { UserError } from "../../base/errors.js";
 import { printable } from "../../base/printable.js";
@@ -9,7 +9,7 @@ export interface CommandEnd {
   signal: NodeJS.Signals | null;
 }
 
-/** Throws UserError when the command's program isn't there, before anything is started. */
+/** Throws UserError if the command's program doesn't exist, before anything is started. */
 export function requireProgram(command: readonly string[]): void {
   const program = command[0];
   if (program !== undefined && findTool(program) === undefined) {
@@ -18,13 +18,13 @@ export function requireProgram(command: readonly string[]): void {
 }
 
 export class TracedCommand {
-  /** What messages call it: its words between backticks, in one line. */
+  /** Its name in messages: its words between backticks, in one line. */
   readonly name: string;
   private readonly child: ChildProcess;
   /** Settles when it has ended; never rejects. */
   readonly ended: Promise<CommandEnd | Error>;
 
-  /** `stdout` is where its output goes: away from ours when that carries the trace. */
+  /** `stdout` is its output: not ours if that carries the trace. */
   constructor(words: readonly string[], stdout: "inherit" | "stderr") {
     this.name = `\`${printable(words.join(" "))}\``;
     const [program, ...parameters] = words;
@@ -38,18 +38,18 @@ export class TracedCommand {
     });
   }
 
-  /** Passes on a signal that only we got. A terminal's Ctrl-C reaches the command by itself. */
+  /** Passes on a signal that only we got. A terminal's Ctrl-C reaches the command itself. */
   signal(signal: NodeJS.Signals): void {
     if (signal !== "SIGINT") this.child.kill(signal);
   }
 
-  /** Passes the signal on and lets it run on by itself: our own end doesn't wait for it. */
+  /** Passes the signal on and leaves the command: our own end doesn't wait for it. */
   leave(signal: NodeJS.Signals): void {
     this.signal(signal);
     this.child.unref();
   }
 
-  /** Why its end is a failure, in one sentence; undefined when it isn't. */
+  /** Returns in one sentence why its end is a failure; undefined if it isn't. */
   failure(end: CommandEnd | Error): string | undefined {
     const name = `the command ${this.name}`;
     if (end instanceof Error) return `${name} could not be started: ${end.message}`;
