@@ -5,34 +5,28 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { formatRange } from "../../base/address-range.js";
 import { isSystemError, messageOf, UserError } from "../../base/errors.js";
 import { countText } from "../../base/units.js";
-import { clockPair, collectHeader, MachineWatch } from "../../machine/describe-machine.js";
+import { clockPair, collectHeader } from "../../machine/describe-machine.js";
 import { type Binding, bind, bindingsOf, unbind } from "../../machine/driver-binding.js";
 import { memoryTypeList, parseWriteCombining } from "../../machine/memory-types.js";
 import type { KernelMapping } from "../../machine/vmallocinfo.js";
 import type { TraceHeader } from "../../trace/header.js";
 import { abiVersion } from "../../trace/record.js";
-import type { BatchNews } from "../feed/batch-scan.js";
-import { type Draining, openFeed, type TraceFeed } from "../feed/trace-feed.js";
+import { openFeed, type TraceFeed } from "../feed/trace-feed.js";
+import { TraceKeeper } from "../feed/trace-keeper.js";
 import { newFenceId } from "../fence.js";
 import { MappingCheck, readKernelMappings } from "../mapping-check.js";
 import type { Recording, RecordingProgress, RecordingRequest, RecordingResult } from "../recording.js";
 import type { ControlDevice, CoreStatus } from "./control-device.js";
 import { loadCore, unloadCore } from "./core-load.js";
 
-const lookEvery_ms = 1_000;
 const lookAgain_ms = 50;
 
 export class EmulateRecording implements Recording {
   private readonly options: RecordingRequest;
   private readonly device: ControlDevice;
   private readonly mappingCheck: MappingCheck | undefined;
-  private readonly drain: Draining;
-  private readonly watch: MachineWatch;
-  private readonly looker: NodeJS.Timeout;
+  private readonly trace: TraceKeeper;
   private readonly incomplete: string[] = [];
-  private readonly problems: string[] = [];
-  /** Settles if the recording can't go on because the trace can't be written any more. */
-  readonly broken: Promise<void>;
 
   /**
    * Loads the core, arms it, and begins to record. Throws UserError; then nothing has changed. Needs root.
@@ -94,16 +88,7 @@ export class EmulateRecording implements Recording {
     this.options = options;
     this.device = device;
     this.mappingCheck = mappingCheck;
-    this.watch = new MachineWatch(header.pciFunctions);
-    let tellBroken = () => {};
-    this.broken = new Promise((settle) => {
-      tellBroken = settle;
-    });
-    this.drain = feed.begin((news) => this.news(news), tellBroken);
-    this.looker = setInterval(() => {
-      this.look();
-      void this.noteChanges();
-    }, lookEvery_ms);
+    this.trace = new TraceKeeper(feed, header, () => this.look());
   }
 
   private async begin(bindings: readonly Binding[]): Promise<void> {
@@ -111,13 +96,11 @@ export class EmulateRecording implements Recording {
     if (!this.options.scope.all) {
       for (const mapping of this.mappingCheck?.early ?? []) this.incomplete.push(earlySentence(mapping));
     }
-    for (const binding of bindings) {
-      try {
-        await bind(binding);
-      } catch (error) {
-        this.problems.push(messageOf(error));
-      }
-    }
+    await this.trace.bindAgain(bindings);
+  }
+
+  get broken(): Promise<void> {
+    return this.trace.broken;
   }
 
   /** The mappings made before recording began, which are real, not decoys. */
@@ -128,7 +111,7 @@ export class EmulateRecording implements Recording {
   progress(): RecordingProgress {
     const status = this.device.status();
     return {
-      accesses: this.drain.accesses,
+      accesses: this.trace.accesses,
       lost: status.lost,
       escaped: status.escaped,
       mappings: status.mappings,
@@ -137,47 +120,20 @@ export class EmulateRecording implements Recording {
 
   /** Stops, reads the rest of the ring, and closes the trace. The caller then calls `unloadCore`. */
   async stop(): Promise<RecordingResult> {
-    clearInterval(this.looker);
+    this.trace.stopLooking();
     this.look();
     await sleep(lookAgain_ms);
     this.look();
     this.checkHooks("at the end");
-    this.attempt(() => this.device.command("stop"));
-    this.drain.hurry();
-    await this.drain.done;
-    const status = this.device.status();
-    this.account(status);
-    await this.noteChanges();
-    const counts = {
-      accesses: this.drain.accesses,
-      lost: status.lost,
-      escaped: status.escaped,
-      missed: status.missed,
-      mappings: status.recorded,
+    this.trace.attempt(() => this.device.command("stop"));
+    await this.trace.drainRest();
+    const { lost, escaped, missed, recorded } = this.account(this.device.status());
+    const result = await this.trace.close({
+      ...{ lost, escaped, missed, mappings: recorded },
       incomplete: this.incomplete,
-    };
-    await this.drain.close(counts);
+    });
     await this.device.close();
-    return { ...counts, failure: this.drain.failure, problems: this.problems };
-  }
-
-  /** Does a step of stopping. A failure becomes a problem, and doesn't prevent the other steps. */
-  private attempt(work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      this.problems.push(messageOf(error));
-    }
-  }
-
-  private news(news: BatchNews) {
-    this.watch.addModules(news.modules);
-    return this.watch.update();
-  }
-
-  private async noteChanges(): Promise<void> {
-    const update = this.watch.update();
-    if (update !== undefined) await this.drain.note(update);
+    return result;
   }
 
   private look(): void {
@@ -185,7 +141,8 @@ export class EmulateRecording implements Recording {
       for (const mapping of this.mappingCheck?.look() ?? []) this.incomplete.push(withoutDecoySentence(mapping));
     } catch (error) {
       const problem = `checking the mappings failed: ${messageOf(error)}`;
-      if (!this.problems.includes(problem)) this.problems.push(problem);
+      const { problems } = this.trace;
+      if (!problems.includes(problem)) problems.push(problem);
     }
   }
 
@@ -202,7 +159,8 @@ export class EmulateRecording implements Recording {
     }
   }
 
-  private account(status: CoreStatus): void {
+  /** Says of what the core counted why it makes the trace incomplete. */
+  private account(status: CoreStatus): CoreStatus {
     const count = (number: number, one: string, many: string) => `${countText(number)} ${number === 1 ? one : many}`;
     if (status.lost > 0) {
       this.incomplete.push(
@@ -221,6 +179,7 @@ export class EmulateRecording implements Recording {
           "mappings may have been made without a decoy",
       );
     }
+    return status;
   }
 }
 

@@ -2,15 +2,14 @@
 // It reports its costs: CPUs switched off, accesses that mmiotrace can't decode.
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatRange } from "../../base/address-range.js";
-import { messageOf } from "../../base/errors.js";
 import { countText } from "../../base/units.js";
-import { collectHeader, MachineWatch, wallClock_ns } from "../../machine/describe-machine.js";
-import { type Binding, bind, bindingsOf, unbind } from "../../machine/driver-binding.js";
+import { collectHeader, wallClock_ns } from "../../machine/describe-machine.js";
+import { bind, bindingsOf, unbind } from "../../machine/driver-binding.js";
 import type { KernelMapping } from "../../machine/vmallocinfo.js";
 import type { TraceHeader } from "../../trace/header.js";
-import type { BatchNews } from "../feed/batch-scan.js";
 import type { TextSource } from "../feed/record-source.js";
-import { type Draining, openFeed, type TraceFeed } from "../feed/trace-feed.js";
+import { openFeed, type TraceFeed } from "../feed/trace-feed.js";
+import { TraceKeeper } from "../feed/trace-keeper.js";
 import { Fence } from "../fence.js";
 import { MappingCheck, readKernelMappings } from "../mapping-check.js";
 import type { Recording, RecordingProgress, RecordingRequest, RecordingResult } from "../recording.js";
@@ -19,7 +18,6 @@ import { Mmiotracer } from "./mmiotracer.js";
 
 /** mmiotrace prints microseconds. */
 const clock_hz = 1_000_000;
-const lookEvery_ms = 1_000;
 /** Longest wait for a driver that never rests. */
 const empty_ms = 2_000;
 
@@ -27,13 +25,9 @@ export class SinglestepRecording implements Recording {
   private readonly tracer: Mmiotracer;
   private readonly source: TextSource;
   private readonly fence: Fence | undefined;
-  private readonly watch: MachineWatch;
-  private readonly drain: Draining;
-  private readonly looker: NodeJS.Timeout;
-  private readonly problems: string[] = [];
+  private readonly trace: TraceKeeper;
   readonly earlyMappings: readonly KernelMapping[];
   private readonly all: boolean;
-  readonly broken: Promise<void>;
 
   /** Switches mmiotrace on and begins to record. Throws UserError; then nothing has changed. Needs root. */
   static async start(options: RecordingRequest): Promise<SinglestepRecording> {
@@ -81,7 +75,7 @@ export class SinglestepRecording implements Recording {
       throw error;
     }
     options.onNotice(costs(tracer.cpusOff));
-    await recording.bindAgain(bindings);
+    await recording.trace.bindAgain(bindings);
     return recording;
   }
 
@@ -98,18 +92,16 @@ export class SinglestepRecording implements Recording {
     this.fence = parts.fence;
     this.earlyMappings = parts.early;
     this.all = parts.all;
-    this.watch = new MachineWatch(parts.header.pciFunctions);
-    let tellBroken = () => {};
-    this.broken = new Promise((settle) => {
-      tellBroken = settle;
-    });
-    this.drain = parts.feed.begin((news) => this.news(news), tellBroken);
-    this.looker = setInterval(() => void this.noteChanges(), lookEvery_ms);
+    this.trace = new TraceKeeper(parts.feed, parts.header);
+  }
+
+  get broken(): Promise<void> {
+    return this.trace.broken;
   }
 
   progress(): RecordingProgress {
     return {
-      accesses: this.drain.accesses,
+      accesses: this.trace.accesses,
       lost: this.source.lost,
       escaped: this.source.unknown,
       mappings: this.source.livingMappings,
@@ -117,28 +109,18 @@ export class SinglestepRecording implements Recording {
   }
 
   async stop(): Promise<RecordingResult> {
-    clearInterval(this.looker);
+    this.trace.stopLooking();
     await Promise.race([this.source.emptied(), sleep(empty_ms, undefined, { ref: false })]);
-    this.attempt(() => this.tracer.pause());
+    this.trace.attempt(() => this.tracer.pause());
     await this.source.end();
-    this.attempt(() => this.fence?.writeEnd());
-    this.drain.hurry();
-    await this.drain.done;
+    this.trace.attempt(() => this.fence?.writeEnd());
+    await this.trace.drainRest();
     await this.source.close();
     // the CPUs first, so that the machine is complete again even if the trace fails
     const problem = await this.tracer.restore();
-    if (problem !== undefined) this.problems.push(problem);
-    await this.noteChanges();
-    const counts = {
-      accesses: this.drain.accesses,
-      lost: this.source.lost,
-      escaped: this.source.unknown,
-      missed: 0,
-      mappings: this.source.mappings,
-      incomplete: this.incomplete(),
-    };
-    await this.drain.close(counts);
-    return { ...counts, failure: this.drain.failure, problems: this.problems };
+    if (problem !== undefined) this.trace.problems.push(problem);
+    const { lost, unknown: escaped, mappings } = this.source;
+    return await this.trace.close({ lost, escaped, missed: 0, mappings, incomplete: this.incomplete() });
   }
 
   private incomplete(): string[] {
@@ -161,34 +143,6 @@ export class SinglestepRecording implements Recording {
       );
     }
     return sentences;
-  }
-
-  private async bindAgain(bindings: readonly Binding[]): Promise<void> {
-    for (const binding of bindings) {
-      try {
-        await bind(binding);
-      } catch (error) {
-        this.problems.push(messageOf(error));
-      }
-    }
-  }
-
-  /** Does a step of stopping. A failure becomes a problem, and doesn't prevent the other steps. */
-  private attempt(work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      this.problems.push(messageOf(error));
-    }
-  }
-
-  private news(_news: BatchNews) {
-    return this.watch.update();
-  }
-
-  private async noteChanges(): Promise<void> {
-    const update = this.watch.update();
-    if (update !== undefined) await this.drain.note(update);
   }
 }
 

@@ -1,0 +1,80 @@
+// The part of a recording that is the same for every engine: the drain at work, the news of the machine that the trace is told, the
+// drivers that get their devices back, and what went wrong on the way.
+import { messageOf } from "../../base/errors.js";
+import { MachineWatch } from "../../machine/describe-machine.js";
+import { type Binding, bind } from "../../machine/driver-binding.js";
+import type { TraceHeader, TraceSummary } from "../../trace/header.js";
+import type { RecordingResult } from "../recording.js";
+import type { Draining, TraceFeed } from "./trace-feed.js";
+
+const lookEvery_ms = 1_000;
+
+export class TraceKeeper {
+  private readonly watch: MachineWatch;
+  private readonly drain: Draining;
+  private readonly looker: NodeJS.Timeout;
+  /** What went wrong without making the trace incomplete, a sentence each. */
+  readonly problems: string[] = [];
+  /** Settles when the trace can't be written any more. */
+  readonly broken: Promise<void>;
+
+  /** Begins to move records. `onLook` is called once a second until the drain is to end. */
+  constructor(feed: TraceFeed<unknown>, header: TraceHeader, onLook: () => void = () => {}) {
+    this.watch = new MachineWatch(header.pciFunctions);
+    let tellBroken = () => {};
+    this.broken = new Promise((settle) => {
+      tellBroken = settle;
+    });
+    this.drain = feed.begin((news) => {
+      this.watch.addModules(news.modules);
+      return this.watch.update();
+    }, tellBroken);
+    this.looker = setInterval(() => {
+      onLook();
+      void this.noteChanges();
+    }, lookEvery_ms);
+  }
+
+  /** READ and WRITE events in the trace so far. */
+  get accesses(): number {
+    return this.drain.accesses;
+  }
+
+  /** Does a step that may fail. A failure becomes a problem, and does not prevent the other steps. */
+  attempt(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.problems.push(messageOf(error));
+    }
+  }
+
+  /** Gives devices back to their drivers. A driver that doesn't take its device is a problem of the recording, not its end. */
+  async bindAgain(bindings: readonly Binding[]): Promise<void> {
+    for (const binding of bindings) await bind(binding).catch((error: unknown) => this.problems.push(messageOf(error)));
+  }
+
+  /** No more regular looks. */
+  stopLooking(): void {
+    clearInterval(this.looker);
+  }
+
+  /** Takes what is left of the records: no more are being made. */
+  async drainRest(): Promise<void> {
+    this.drain.hurry();
+    await this.drain.done;
+  }
+
+  /** Tells the trace what has changed last, and closes it. */
+  async close(summary: Omit<TraceSummary, "accesses">): Promise<RecordingResult> {
+    await this.noteChanges();
+    const counts = { accesses: this.accesses, ...summary };
+    await this.drain.close(counts);
+    return { ...counts, failure: this.drain.failure, problems: this.problems };
+  }
+
+  private async noteChanges(): Promise<void> {
+    const update = this.watch.update();
+    if (update !== undefined) await this.drain.note(update);
+  }
+}
