@@ -12,11 +12,9 @@ import {
   listPciFunctions,
   modaliasOf,
   readPciFunction,
-  resourceFlag,
-  romIndex,
   type SysfsRoot,
 } from "../machine/pci.js";
-import type { PciFunction } from "../trace/header.js";
+import { type PciFunction, resourceFlag, romIndex } from "../trace/header.js";
 import { ScopeError } from "./scope-errors.js";
 
 /** Most ranges that the core takes (docs/control-device.md). */

@@ -1,16 +1,12 @@
 // Reads sysfs's facts about PCI functions: identity, BARs, driver. Only reads.
 import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { basename, join } from "node:path";
-import type { Bar, Hex, PciFunction } from "../trace/header.js";
+import { type Bar, type Hex, type PciFunction, romIndex } from "../trace/header.js";
 import { readKernelFile } from "./kernel-files.js";
 import { readPciConfig } from "./pci-config.js";
 
-/** Resource flags, include/linux/ioport.h. */
-export const resourceFlag = { memory: 0x200n, romShadow: 0x2n } as const;
-
 /** `resource` has six BARs, then the expansion ROM; the rest (SR-IOV, bridge windows) isn't the function's own. */
-const barsMax = 7;
-export const romIndex = 6;
+const barsMax = romIndex + 1;
 
 /** The root of sysfs; tests read a copy. */
 export type SysfsRoot = string;

@@ -4,6 +4,11 @@
 /** A number of up to 64 bits as lower-case hexadecimal with 0x in front. */
 export type Hex = `0x${string}`;
 
+/** Resource flags, as the kernel has them: include/linux/ioport.h. */
+export const resourceFlag = { romShadow: 0x2n, port: 0x100n, memory: 0x200n } as const;
+/** The expansion ROM's place among the BARs. */
+export const romIndex = 6;
+
 /** A base address register: a PCI function's range of memory or ports. */
 export interface Bar {
   /** 0 to 5, or 6 for the expansion ROM. */

@@ -1,6 +1,6 @@
 // Writes and reads the lines before the first event of mmiotrace's text: the version, then for each PCI function
 // `PCIDEV BBDD VVVVDDDD IRQ b0 … b6 l0 … l6 DRIVER`, all hexadecimal without 0x. They lack the PCI domain.
-import type { Hex, PciFunction } from "./header.js";
+import { type Hex, type PciFunction, resourceFlag } from "./header.js";
 
 /** The producer in an imported trace's header. */
 export const mmiotraceProducer = "mmiotrace";
@@ -10,9 +10,6 @@ const version = "VERSION 20070824";
 /** The resource flags that the kernel prints along with a BAR's start. */
 const barFlagsShown = 0xfn;
 const resources = 7;
-/** IORESOURCE_IO and IORESOURCE_MEM, which sysfs shows beside the low bits of the line. */
-const portResource = 0x100n;
-const memoryResource = 0x200n;
 
 const hex = (value: bigint): Hex => `0x${value.toString(16)}`;
 const bare = (text: string) => BigInt(text).toString(16);
@@ -67,7 +64,7 @@ export function pciFunctionOfLine(line: string): PciFunction | undefined {
       .map(({ index, start, length }) => {
         const isPort = (start & 1n) === 1n;
         const shown = isPort ? 1n : start & barFlagsShown;
-        const flags = hex((isPort ? portResource : memoryResource) | shown);
+        const flags = hex((isPort ? resourceFlag.port : resourceFlag.memory) | shown);
         return { index, start: hex(start & ~shown), length_bytes: hex(length), flags };
       }),
   };

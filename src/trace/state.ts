@@ -3,7 +3,7 @@
 import { assertUnreachable } from "../base/assert.js";
 import { ByTarget } from "./by-target.js";
 import type { AccessEvent, TraceEvent } from "./events.js";
-import type { PciFunction, TraceHeader, TraceUpdate } from "./header.js";
+import { type PciFunction, resourceFlag, type TraceHeader, type TraceUpdate } from "./header.js";
 import type { MemoryType } from "./record.js";
 
 export interface LivingMapping {
@@ -30,9 +30,6 @@ interface BarRange {
   bar: number;
   function: PciFunction;
 }
-
-/** The resource flag of memory, as opposed to ports (IORESOURCE_MEM). */
-const memoryResource = 0x200n;
 
 export class TraceState {
   readonly mappings = new Map<number, LivingMapping>();
@@ -61,7 +58,7 @@ export class TraceState {
     this.functions = [...byAddress.values()].sort((a, b) => (a.address < b.address ? -1 : 1));
     this.ranges = this.functions.flatMap((found) =>
       found.bars
-        .filter((bar) => (BigInt(bar.flags) & memoryResource) !== 0n && BigInt(bar.length_bytes) > 0n)
+        .filter((bar) => (BigInt(bar.flags) & resourceFlag.memory) !== 0n && BigInt(bar.length_bytes) > 0n)
         .map((bar) => {
           const first = BigInt(bar.start);
           return { first, last: first + BigInt(bar.length_bytes) - 1n, bar: bar.index, function: found };

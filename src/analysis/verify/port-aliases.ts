@@ -1,11 +1,7 @@
 // Finds memory BARs that QEMU builds as a second view of the same function's ports (its rtl8139): its log shows accesses to
 // such memory at the ports' numbers.
-import type { PciFunction } from "../../trace/header.js";
+import { type PciFunction, resourceFlag } from "../../trace/header.js";
 import type { NumberRange, PortAlias, TruthAccesses } from "./truth-log.js";
-
-/** IORESOURCE_IO and IORESOURCE_MEM. */
-const portResource = 0x100n;
-const memoryResource = 0x200n;
 
 /**
  * Finds the memory BARs that were mapped, that the log has nothing of, and that are as long as a BAR of ports of the same
@@ -20,11 +16,12 @@ export function findPortAliases(
   for (const { bars } of functions) {
     for (const memory of bars) {
       const range = rangeOf(memory);
-      if ((BigInt(memory.flags) & memoryResource) === 0n) continue;
+      if ((BigInt(memory.flags) & resourceFlag.memory) === 0n) continue;
       if (!mapped.some(({ first, last }) => first <= range.last && range.first <= last)) continue;
       if (isLogged(truth, range)) continue;
       const ports = bars.find(
-        (bar) => (BigInt(bar.flags) & portResource) !== 0n && BigInt(bar.length_bytes) === BigInt(memory.length_bytes),
+        (bar) =>
+          (BigInt(bar.flags) & resourceFlag.port) !== 0n && BigInt(bar.length_bytes) === BigInt(memory.length_bytes),
       );
       if (ports !== undefined) aliases.push({ ports: rangeOf(ports), memory: range.first });
     }

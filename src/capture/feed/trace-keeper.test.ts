@@ -1,3 +1,4 @@
+// tier: quick
 // What every engine's recording has in common, with a trace in a real file: it is closed with the counts, and what goes wrong is told.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
