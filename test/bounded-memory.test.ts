@@ -1,6 +1,6 @@
 // tier: quick
-// Commands that walk through a trace need as much memory for a large one as for a small one, and less than 200 MB: measured as the most
-// that the kernel ever saw them have.
+// Commands that walk through a trace need no more memory for a large one than for a small one, and less than 200 MB: the kernel's
+// peak value decides.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,11 +18,11 @@ afterAll(() => rmSync(directory, { recursive: true }));
 
 const small = 200_000;
 const large = 1_000_000;
-/** By then stat has as many registers as it counts one by one: before that, its tables grow, up to their limits. */
+/** Events after which stat's tables have reached their limits; before that they grow. */
 const full = 600_000;
-/** What any of these commands may need. */
+/** Limit for each of these commands. */
 const most_bytes = 200e6;
-/** What the collector leaves lying about varies; that what is kept of 800,000 more events, at 40 bytes each, would be more. */
+/** Allowed growth: the garbage collector's leftovers vary. Keeping 800,000 more events, at 40 bytes each, would need more. */
 const growth_bytes = 30e6;
 
 const path = (events: number, extension: string) => join(directory, `${events}.${extension}`);
@@ -46,7 +46,7 @@ process.on("exit", () => writeFileSync(${JSON.stringify(join(directory, "rss"))}
   );
 });
 
-/** Runs a command, and returns the most memory that it had. */
+/** Runs a command, and returns its peak memory. */
 function peak_bytes(parameters: string[]): number {
   rmSync(join(directory, "rss"), { force: true });
   const { status, stderr } = spawnSync(process.execPath, ["--import", note, programFile, ...parameters], {

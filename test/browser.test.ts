@@ -73,7 +73,7 @@ interface Modules {
   MemorySource: typeof MemorySource;
 }
 
-/** Everything that a trace tells, as text, and a sum over all its columns' bytes. Runs there as here: uses nothing from around it. */
+/** Returns a trace's whole content as text, and a sum over all its columns' bytes. Runs in both places: uses nothing around it. */
 async function tellAll({ TraceReader, MemorySource }: Modules, bytes: Uint8Array, codec: Codec | undefined) {
   const reader = await TraceReader.open(new MemorySource(bytes), codec);
   const lines: string[] = [
@@ -143,7 +143,7 @@ interface Library {
   createTrace(header: object): Promise<{ writer: TraceWriter; bytes(): Uint8Array<ArrayBuffer> }>;
 }
 
-/** What the library tells of a trace, as text, and of a copy that it writes. Runs there as here: uses nothing from around it. */
+/** Returns the library's view of a trace, and of a copy that it writes, as text. Runs in both places: uses nothing around it. */
 async function tellLibrary(library: Library, input: Blob) {
   const text = (value: unknown) =>
     JSON.stringify(value, (name, part) =>

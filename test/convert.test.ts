@@ -1,5 +1,5 @@
 // tier: quick
-// `convert` as a command: every format out, what it leaves behind where it fails, and the documented query of a data set, asked of
+// `convert` as a command: every output format, no leftovers after a failure, and the documented query of a data set, run by
 // DuckDB and compared with `stat`.
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -92,7 +92,7 @@ describe("tables", () => {
       expect(Object.keys(rows[0]!)).toEqual(
         columns.flatMap(({ name }) => (name === "value" ? [name, "value_high"] : [name])),
       );
-      // Parquet's numbers are signed, and text's are as long as they are.
+      // Parquet's numbers are signed; text has them at full length.
       const cells: Record<ColumnKind, (value: string | number) => unknown> = {
         text: (value) => value,
         double: (value) => value,

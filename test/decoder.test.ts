@@ -1,5 +1,5 @@
 // tier: quick
-// The core's decoder against iced-x86: a sample of what `npm run check:decoder` does, and proof that it would notice.
+// The core's decoder against iced-x86: a sample of `npm run check:decoder`, and proof that it notices mistakes.
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,12 +30,12 @@ function madeUpStrings(seed: number, count: number): { bytes: Uint8Array; offset
 
 test("core/*.gen.h are what `npm run generate` writes", () => {
   for (const [name, content] of Object.entries(renderOpcodeFiles())) {
-    // not toBe(content): the difference of files this long takes minutes to print
+    // not toBe(content): printing the difference of files this long takes minutes
     expect(readFileSync(join(core, name), "utf8") === content, `core/${name} is current`).toBe(true);
   }
 });
 
-/** The same strings every time, and others every time: a failure names the seed that brings it back. */
+/** Fixed seeds, beside which each run takes a new one: a failure names its seed. */
 const fixedSeeds = [1, 2];
 const freshSeed = Date.now() % 2 ** 32;
 const met = new Set<number>();
@@ -97,7 +97,7 @@ test("an instruction needs all of its bytes, and none of those behind it", () =>
   expect(cut.bytes.every((byte) => byte === 0)).toBe(true);
 });
 
-/** Mistakes that a decoder could have: what decode.c says, and what it would say then. */
+/** Mistakes that a decoder could have: the text in decode.c, and its replacement. */
 const mistakes = [
   ["the displacement isn't sign-extended", "decode_sign_extend(decode_take(c), 1)", "decode_take(c)"],
   ["REX.X is forgotten", "((sib >> 3) & 7) | (i->rex & 2) << 2", "((sib >> 3) & 7)"],

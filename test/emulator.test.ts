@@ -1,5 +1,5 @@
 // tier: quick
-// The emulator against the CPU: a sample of `npm run check:emulator`, and whether it would notice mistakes.
+// The emulator against the CPU: a sample of `npm run check:emulator`, and proof that it notices mistakes.
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,13 +20,13 @@ describe("the emulator does what the CPU does", () => {
       const executed = [...outcome.forms].filter(([, form]) => form.executed > 0).map(([code]) => Code[code]!);
       const evex = executed.filter((name) => name.startsWith("EVEX_"));
       expect(executed.length - evex.length).toBeGreaterThan(600);
-      // only a CPU that has AVX-512 can be asked what its instructions do
+      // only a CPU with AVX-512 can execute its instructions
       if (cpuFlags.has("avx512bw")) expect(evex.length).toBeGreaterThan(50);
     });
   }
 });
 
-/** Mistakes as they happen: each must show within a sample. */
+/** Typical mistakes: a sample must notice each. */
 const mistakes: [what: string, file: string, from: string, to: string][] = [
   [
     "XADD returns the sum",

@@ -67,7 +67,7 @@ function shell(script: string, parameters: string[]) {
   return { stdout, stderr: stderr.toString(), status };
 }
 
-/** Whether `bytes` are a whole output of the command: a trace that ends with its summary, or a table. */
+/** Returns true if `bytes` are a whole output of the command: a trace that ends with its summary, or a table. */
 function isWhole(bytes: Buffer): boolean {
   const path = join(directory, "looked-at");
   if (bytes.subarray(0, 6).toString() === "trace,") return bytes.at(-1) === 0x0a && bytes.length > 100_000;

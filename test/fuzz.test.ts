@@ -1,5 +1,5 @@
 // tier: quick
-// The fuzzing targets over their kept corpora, with both compilers and their sanitizers; the search itself is
+// Runs the fuzzing targets over their kept corpora, with both compilers and their sanitizers; the search itself is
 // `npm run check:fuzz`.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";

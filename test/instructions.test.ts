@@ -1,5 +1,5 @@
 // tier: quick
-// docs/instructions.md says what the code does now, and leaves no form of Debian's kernels to its fate.
+// docs/instructions.md is current, and every form in Debian's kernels is treated.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Code } from "iced-x86";
@@ -16,7 +16,7 @@ test("every form in Debian's kernels is emulated, stepped, or escaped because it
   const bad: string[] = [];
   for (const name of readKernelForms().keys()) {
     const treatment = forms.get(Code[name as keyof typeof Code])?.plain;
-    // FXSAVE stores to a part of its 512 bytes only: a copy could not be written back whole
+    // FXSAVE stores only to a part of its 512 bytes: a whole copy can't be written back
     const extentUnknown = /^(X(save|rstor)|Fxsave)/.test(name);
     const good = treatment === "emulated" || treatment === "stepped" || treatment === "no access";
     if (!good && !(treatment === "escaped" && extentUnknown)) bad.push(`${name}: ${treatment}`);
@@ -24,7 +24,7 @@ test("every form in Debian's kernels is emulated, stepped, or escaped because it
   expect(bad).toEqual([]);
 });
 
-test("what compilers and kernels use on device memory is emulated", () => {
+test("the instructions that compilers and kernels use on device memory are emulated", () => {
   const forms = treatForms();
   const named = [
     ...["Mov_rm8_r8", "Mov_r64_rm64", "Mov_rm32_imm32", "Mov_RAX_moffs64", "Movzx_r32_rm16", "Movsxd_r64_rm32"],

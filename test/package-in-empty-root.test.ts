@@ -29,7 +29,7 @@ beforeAll(() => {
 // /proc is mounted in the commands' own namespace only: nothing is left to unmount
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Where this machine gets Debian from. */
+/** This machine's source of Debian. */
 function debianMirror(): string {
   const sources = ["/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"].filter((path) =>
     existsSync(path),

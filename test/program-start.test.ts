@@ -1,5 +1,5 @@
 // tier: quick
-// How the program starts: with V8's code of its functions where that belongs to it, and without it everywhere else.
+// The program's start: with V8's code of its functions if that code belongs to it, and without it otherwise.
 import { spawnSync } from "node:child_process";
 import {
   appendFileSync,

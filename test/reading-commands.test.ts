@@ -22,7 +22,7 @@ function mmiostrider(...parameters: string[]) {
   return spawnSync(process.execPath, [programFile, ...parameters], plain);
 }
 
-/** As at a terminal: standard output and error are one. */
+/** Runs a command as at a terminal: standard output and error are one. */
 function atTerminal(command: string, environment: Record<string, string> = {}) {
   const options: SpawnSyncOptions = { ...plain, env: { ...process.env, TERM: "xterm", ...environment } };
   const { stdout, status } = spawnSync("script", ["-qec", command, "/dev/null"], options);
@@ -40,7 +40,7 @@ test.each([
   "completion bash",
   `registers lookup --json 0x8 --registers e1000`,
 ])("%s: who reads it may have gone", (words) => {
-  // a pipe that had a reader once
+  // a pipe whose reader is gone
   const command = `rm -f pipe; mkfifo pipe; exec 3<>pipe 4>pipe 3<&-; "$0" "$1" ${words} >&4; echo "ended with $?"`;
   const { stdout, stderr } = spawnSync("sh", ["-c", command, process.execPath, programFile], plain);
   expect([stdout, stderr]).toEqual(["ended with 0\n", ""]);

@@ -1,5 +1,5 @@
 // tier: quick
-// What the C compiler says about core/record.h, compared with src/trace/record.ts: sizes, offsets, constants.
+// Compares core/record.h, according to the C compiler, with src/trace/record.ts: sizes, offsets, constants.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,7 +23,7 @@ import {
 const directory = mkdtempSync(join(tmpdir(), "mmiostrider-layout-"));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-/** camelCase as the header's constants write it. */
+/** Converts camelCase to the style of the header's constants. */
 const constant = (name: string) => name.replaceAll(/[A-Z]/g, "_$&").toUpperCase();
 const member = (name: string) => name.replaceAll(/[A-Z]/g, "_$&").toLowerCase();
 

@@ -1,6 +1,6 @@
 // tier: quick
-// The built-in register databases against what stock drivers do: every access that QEMU logs while they find their
-// devices and use them has a name, whichever register it is to.
+// The built-in register databases against stock drivers: every access that QEMU logs while the drivers find their devices
+// and use them has a register's name.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -44,7 +44,7 @@ interface Function {
   bars: { index: number; start: number; end: number }[];
 }
 
-/** What the script printed. */
+/** Parses the script's output. */
 function parseFunctions(text: string): Function[] {
   const functions: Function[] = [];
   for (const line of text.split("\n")) {
@@ -57,7 +57,7 @@ function parseFunctions(text: string): Function[] {
     }
     const bar = /^(0x\w{16}) (0x\w{16}) (0x\w{16})$/.exec(line);
     const current = functions.at(-1);
-    // Bit 9 of the flags: memory, not ports. Unused ones count too, so that the index is right.
+    // Bit 9 of the flags: memory, not ports. Unused BARs count too, so that the index is right.
     if (bar !== null && current !== undefined) {
       const memory = (Number(bar[3]) & 0x200) !== 0;
       const index = current.bars.length;
@@ -106,7 +106,7 @@ describe("accesses of stock drivers", () => {
     }
   });
 
-  // With the least numbers of accesses and of different registers that show that the driver did its work.
+  // With the fewest accesses and different registers that prove that the driver did its work.
   test.each([
     ["e1000", 5000, 200],
     ["e1000e", 2000, 200],

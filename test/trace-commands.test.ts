@@ -1,5 +1,5 @@
 // tier: quick
-// report and verify as commands, and a disk that really is full: child processes of the compiled program.
+// report and verify as commands, and a really full disk: child processes of the compiled program.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -74,20 +74,20 @@ describe("report", () => {
       const [line, advice, ...more] = stderr.trimEnd().split("\n");
       expect(line, `cut at ${place}`).toMatch(/^mmiostrider: .*shorter\.mmt: (?:at byte|incomplete:|empty)/);
       expect([advice?.slice(0, 2) ?? "  ", more]).toEqual(["  ", []]);
-      // without its header there is nothing that could be printed
+      // without its header nothing can be printed
       expect([1, 3]).toContain(status);
       if (status === 3) wholeHeaders++;
       const verified = mmiostrider(["verify", cut, "--truth", log]);
       expect(verified.status, `cut at ${place}`).toBe(1);
     }
     expect(wholeHeaders).toBeGreaterThanOrEqual(1);
-    // the index at the very end only says where everything is
+    // the index at the very end holds only places
     writeFileSync(cut, bytes.subarray(0, bytes.length - 1));
     const { stdout, stderr, status } = mmiostrider(["report", cut]);
     expect([stdout, stderr, status]).toEqual([mmiostrider(["report", trace]).stdout, "", 0]);
   });
 
-  test("what is no trace, and what isn't there, is one line", () => {
+  test("a file that is no trace, or doesn't exist, is reported in one line", () => {
     const other = mmiostrider(["report", process.execPath]);
     expect(other.status).toBe(1);
     expect(other.stderr).toMatch(
@@ -148,7 +148,7 @@ copyFileSync("small/trace.mmt", "kept.mmt");
 `,
   );
   const command = `mkdir small && mount -t tmpfs -o size=512k none small && exec ${process.execPath} ${script}`;
-  // root needs no user namespace to mount in, and can't have one everywhere
+  // root needs no user namespace to mount, and can't have one everywhere
   const mapped = process.getuid?.() === 0 ? [] : ["--map-root-user"];
   const shell = ["--mount", ...mapped, "sh", "-c", command];
   const { stdout, stderr } = spawnSync("unshare", shell, { cwd: directory, encoding: "utf8", timeout: 60_000 });

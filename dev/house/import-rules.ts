@@ -2,7 +2,7 @@
 // files. Where an import breaks one, the rule's function says so in a sentence that begins with the file and line.
 import type { Import, SourceFile } from "./source-imports.js";
 
-/** Where an import breaks a rule. */
+/** An import that breaks a rule. */
 export interface Violation {
   file: string;
   /** The file, module or global name that `file` may not use. */
@@ -62,7 +62,7 @@ export const rooms: Record<string, string[]> = {
   "index.ts": ["api", "api/node"],
 };
 
-/** Whatever is in these rooms, or is reached from them, runs in a page as it is. */
+/** Rooms whose files, with all their imports, run in a page unchanged. */
 const browserRooms = ["elf", ...traceRooms, "registers", "analysis", "api", "browser.ts"];
 
 /** The packages that run in a page, too. */

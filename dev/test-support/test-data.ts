@@ -1,4 +1,4 @@
-// Where the recorded files are that tests read.
+// Paths of the recorded files that tests read.
 import { join } from "node:path";
 import { projectDirectory } from "../../src/base/paths.js";
 

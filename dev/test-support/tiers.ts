@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 export const tiers = ["quick", "all", "check"] as const;
 export type Tier = (typeof tiers)[number];
 
-/** Whether this run leaves out what is not quick. */
+/** True if this run leaves out all but the quick tier. */
 export const onlyQuick = process.env.MMIOSTRIDER_TEST_TIER === "quick";
 
 /** The tier that a test file declares; undefined where it declares none, or more than one. */

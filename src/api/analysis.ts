@@ -1,4 +1,4 @@
-// Results worked out from whole traces: counts, polls, the difference between two. Runs in pages. Thin: analysis/ does the work.
+// Results from whole traces: counts, polls, the difference between two. Runs in pages. Thin: analysis/ does the work.
 import { collectSequences, type DeviceSequence } from "../analysis/diff/access-sequence.js";
 import { type DiffResult, diffTraces, Masks, type ValueMask } from "../analysis/diff/diff-traces.js";
 import { endingWords, PollFinder, type Poll as RoomPoll } from "../analysis/folding/polls.js";
@@ -62,7 +62,7 @@ export interface Statistics extends TallyResult {
 }
 
 /**
- * Counts accesses by device, register, site and CPU, and finds who polls.
+ * Counts accesses by device, register, site and CPU, and finds polls.
  * Throws FilterError, FormatError and UserError as reading does.
  */
 export async function statistics(trace: Trace, selection: Selection = {}): Promise<Statistics> {
@@ -83,19 +83,19 @@ function plain(result: RoomStatistics): Statistics {
 /** The same read by the same code again and again, with nothing in between. */
 export interface Poll {
   readonly first: AccessEvent;
-  /** The read that ended it; for `same`, just the last. */
+  /** The read that ended it; for `same`, the last one. */
   readonly last: AccessEvent;
-  /** Reads, at least two. */
+  /** Number of reads, at least two. */
   readonly count: number;
   /** From the first read to the last. */
   readonly duration_s: number;
-  /** `same`: one value all the time. `until`: one value, and another at the end. `varying`: each differs from the one before. */
+  /** `same`: always one value. `until`: one value, and another at the end. `varying`: each differs from the one before. */
   readonly ending: "same" | "until" | "varying";
   /** The ending in words: `until bit 1 set (LU)`. */
   readonly words: string;
 }
 
-/** The polls of the selected events, in their order, as `report --fold` shows them. Throws as reading does. */
+/** Yields the polls of the selected events, in their order, as in `report --fold`. Throws the errors of reading. */
 export async function* findPolls(trace: Trace, selection: Selection = {}): AsyncGenerator<Poll, void, undefined> {
   const { reader, makeRegisters } = internalsOf(trace);
   const maker = new EventMaker({});
@@ -124,22 +124,22 @@ function pollOf(poll: RoomPoll, eventOf: (access: RoomAccess) => AccessEvent): P
   return Object.freeze({ first, last, count, duration_s, ending, words: endingWords(poll) });
 }
 
-/** What two traces are compared by, and what doesn't count. */
+/** Options of a comparison of two traces. */
 export interface DiffOptions {
   /** The part of both traces that is compared. */
   selection?: Selection;
-  /** The part of the second trace, where it isn't the same. */
+  /** The part of the second trace, if it is another one. */
   secondSelection?: Selection;
   /** Bits of registers that may differ. */
   masks?: readonly ValueMask[];
-  /** More runs that are as good as the first: a register's bits that differ among them may differ in the second, too. */
+  /** Further runs of the same work as the first: a register's bits that differ among them may differ in the second, too. */
   likeFirst?: readonly Trace[];
 }
 
 /**
- * Compares two runs of a driver, a working and a broken one, say: aligned by the registers that they touch one after the other. Tells
- * what was written differently, what is missing, what is new. All accesses of both are in memory meanwhile.
- * Throws as reading does.
+ * Compares two runs of a driver, for example a working and a broken one: aligns them by the registers that they touch one after the
+ * other, and lists different values, missing accesses and new ones. All accesses of both are in memory meanwhile.
+ * Throws the errors of reading.
  */
 export async function diff(first: Trace, second: Trace, options: DiffOptions = {}): Promise<DiffResult> {
   const { selection = {}, secondSelection = selection, masks: given = [], likeFirst = [] } = options;
@@ -156,9 +156,9 @@ async function sequencesOf(trace: Trace, selection: Selection): Promise<DeviceSe
 }
 
 /**
- * Compares a trace, access by access, with what the devices received by QEMU's own account: its log of
+ * Compares a trace, access by access, with the accesses that the devices received according to QEMU: its log of
  * `-trace memory_region_ops_*`, not packed. All accesses of both are in memory meanwhile.
- * Throws FormatError and UserError where trace or log can't be read, or where the log doesn't have the trace's fence.
+ * Throws FormatError and UserError if trace or log can't be read, or if the log doesn't have the trace's fence.
  */
 export async function verify(trace: Trace, truth: TraceBytes, options: VerifyOptions = {}): Promise<VerifyResult> {
   const bytes = bytesOf(truth);

@@ -1,5 +1,5 @@
-// A trace's events as the library hands them out: plain frozen objects that say everything by themselves, and stay what they are
-// when the next event comes. Made of the rooms' own events and of what is known where they happened.
+// The library's events: plain frozen, self-contained objects, which stay unchanged when the next event comes. Made of the rooms' own
+// events and of the trace's state at each.
 import type { RegisterAccess } from "../analysis/view/access-registers.js";
 import { barName } from "../analysis/view/device-names.js";
 import type { EventView } from "../analysis/view/event-view.js";
@@ -32,16 +32,16 @@ export interface Site {
   readonly module: string | null;
 }
 
-/** What all events have. */
+/** Fields of all events. */
 export interface EventBase {
-  /** Place among the trace's events, counted from 0. Symbols are events, too, and aren't handed out: numbers have gaps. */
+  /** Place among the trace's events, counted from 0. Symbols are counted, too, but left out, so numbers have gaps. */
   readonly number: number;
-  /** Seconds since recording began; null where a log of another format has no time for the event. */
+  /** Seconds since recording began; null if a log of another format has no time for the event. */
   readonly time_s: number | null;
-  /** The CPU's time stamp counter; `header.clock` ties it to the wall clock. 0 where `time_s` is null. */
+  /** The CPU's time stamp counter; `header.clock` ties it to the wall clock. 0 if `time_s` is null. */
   readonly tsc: bigint;
   readonly cpu: number;
-  /** The process that ran on the CPU; 0 where that isn't known. */
+  /** The process that ran on the CPU; 0 if unknown. */
   readonly pid: number;
   readonly context: Context;
   readonly flags: readonly FlagName[];
@@ -136,7 +136,7 @@ export interface UnknownEvent extends EventBase {
   readonly record: string;
 }
 
-/** Everything that can be in a trace. `kind` tells which it is. */
+/** Any event in a trace. `kind` tells its type. */
 export type TraceEvent =
   | AccessEvent
   | MapEvent
@@ -147,17 +147,17 @@ export type TraceEvent =
   | ModuleEvent
   | UnknownEvent;
 
-/** `0000:00:04.0 e1000 BAR0+0x8`, as `report` has it. */
+/** Formats `0000:00:04.0 e1000 BAR0+0x8`, as in `report`. */
 export function placeName({ device, driver, bar, offset }: Place): string {
   return `${device} ${driver === null ? "" : `${driver} `}${barName(bar)}+0x${offset.toString(16)}`;
 }
 
-/** The place as it is handed out. */
+/** Makes the library's place. */
 export function placeOf({ function: found, bar, offset }: DevicePlace): Place {
   return Object.freeze({ device: found.address, driver: found.driver, bar, offset });
 }
 
-/** Makes the events of one walk through a trace. What many of them share is made once, which nobody can change. */
+/** Makes the events of one walk through a trace. Frozen parts that many of them share are made once. */
 export class EventMaker {
   private readonly withFields: boolean;
   private readonly places = new WeakMap<DevicePlace, Place>();
@@ -168,7 +168,7 @@ export class EventMaker {
     this.withFields = fields;
   }
 
-  /** The view's event, which may go on to the next one afterwards. */
+  /** Makes the view's event; the view may then go on to the next one. */
   make(view: EventView): TraceEvent {
     return Object.freeze(this.plain(view));
   }
@@ -249,7 +249,7 @@ export class EventMaker {
     const { site: address, symbol = null } = view;
     if (address === undefined || address === 0n) return null;
     let site = this.sites.get(address);
-    // Another module may lie where one was.
+    // Another module may have taken the addresses of an earlier one.
     if (site === undefined || site.symbol !== symbol) {
       const [name = null] = view.siteNames;
       site = Object.freeze({ address, symbol, function: name, module: view.module ?? null });

@@ -1,5 +1,5 @@
-// Opens traces whose bytes are there, or come from a stream: whatever a page can have. Logs of other formats are imported into a
-// trace in memory. Runs in pages; files and streams of any length are api/node/open.ts's.
+// Opens traces from bytes or from a stream, the inputs that a page can have. Logs of other formats are imported into a trace in
+// memory. Runs in pages; api/node/open.ts opens files and streams of any length.
 import { FormatError } from "../base/errors.js";
 import type { Codec } from "../trace/file/compression.js";
 import { TraceReader } from "../trace/file/reader.js";
@@ -12,26 +12,26 @@ import type { RegisterChoice } from "./registers.js";
 
 export type { InputFormat } from "../trace/import/formats.js";
 
-/** How `openTrace()` is to open its input. */
+/** Options of `openTrace()`. */
 export interface OpenOptions {
-  /** What messages call the trace; the path where there is one. */
+  /** The trace's name in messages; default: its path, if any. */
   name?: string | undefined;
-  /** The format of a log; told from its content unless given. */
+  /** The format of a log; detected from its content by default. */
   from?: InputFormat | undefined;
-  /** What names the registers. */
+  /** The register databases. */
   registers?: RegisterChoice | undefined;
 }
 
-/** Bytes that are there. */
+/** Bytes in memory. */
 export type TraceBytes = Blob | ArrayBuffer | Uint8Array;
 
-/** A reader, and what is to be known about how a log became a trace. */
+/** A reader, and remarks about the import of a log. */
 export interface Opened {
   reader: TraceReader;
   notes: string[];
 }
 
-/** Opens what may be packed with gzip. Throws FormatError. */
+/** Opens bytes, perhaps packed with gzip. Throws FormatError. */
 export async function openBytes(
   input: TraceBytes,
   { name, from }: Pick<OpenOptions, "name" | "from">,
@@ -78,7 +78,7 @@ async function unpacked(packed: Blob, name: string): Promise<Blob> {
   }
 }
 
-/** Not every browser walks through a stream by itself. */
+/** Yields a stream's chunks: not every browser's stream is iterable. */
 async function* chunksOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
   const reader = stream.getReader();
   for (;;) {

@@ -1,5 +1,5 @@
-// An opened trace as the library offers it: what is known of it, its events, its columns. Runs in pages. A thin front of the
-// reader (trace/file), the selection (analysis/view) and the filters (analysis/filter).
+// The library's opened trace: its facts, its events, its columns. Runs in pages. A thin layer over the reader (trace/file), the
+// selection (analysis/view) and the filters (analysis/filter).
 
 import { type Filter as CompiledFilter, compileFilter } from "../analysis/filter/filter.js";
 import { AccessRegisters, type ChooseDatabase } from "../analysis/view/access-registers.js";
@@ -20,35 +20,35 @@ import { EventMaker, type Place, placeOf, type TraceEvent } from "./events.js";
 export type { AccessColumns } from "../trace/file/access-columns.js";
 export type { Bar, Hex, KernelModule, PciFunction, TraceHeader, TraceSummary } from "../trace/header.js";
 
-/** A place in a trace: seconds since recording began, an event's number, or the first marker with this text in it. */
+/** A place in a trace: seconds since recording began, an event's number, or the first marker that contains a text. */
 export type Bound = { readonly time_s: number } | { readonly event: number } | { readonly mark: string };
 
-/** The part of a trace that is asked for; all of it where nothing is given. */
+/** The selected part of a trace; default: all of it. */
 export interface Selection {
   /** The first place, included. */
   from?: Bound | undefined;
   /** The last place, included. */
   to?: Bound | undefined;
-  /** Only events that fit. Events that tell of lost records always come. */
+  /** Only events that fit, and all events of lost records. */
   filter?: Filter | string | undefined;
 }
 
-/** A selection of events to be handed out. */
+/** Options for reading events. */
 export interface EventSelection extends Selection {
-  /** Whether accesses tell their registers' bit fields, too (`AccessEvent.fields`). Takes time. */
+  /** Accesses also have their registers' bit fields (`AccessEvent.fields`). Takes time. */
   fields?: boolean | undefined;
 }
 
 export interface FollowSelection extends EventSelection {
-  /** Ends the walk when it is aborted, without an error. */
+  /** Aborting it ends the walk, without an error. */
   signal?: AbortSignal | undefined;
-  /** Time between looks for something new; 200 unless given. */
+  /** Time between looks for new events; default: 200. */
   every_ms?: number | undefined;
 }
 
-/** Where, and why, a trace ends before its end: it was cut, or damaged. */
+/** The place where a trace is cut or damaged, and the reason. */
 export interface Damage {
-  /** In bytes from the file's start. */
+  /** Bytes from the file's start. */
   readonly offset: number;
   readonly what: string;
 }
@@ -57,7 +57,7 @@ const lookEvery_ms = 200;
 
 let compiledOf: (filter: Filter) => CompiledFilter;
 
-/** A compiled filter expression; docs/filter.md has the language. The same one may be used for many traces. */
+/** A compiled filter expression; docs/filter.md has the language. It can be used for many traces. */
 export class Filter {
   static {
     compiledOf = (filter) => filter.#compiled;
@@ -73,10 +73,10 @@ export class Filter {
   }
 }
 
-/** A trace's reader and what names its registers: for the other files of this room. */
+/** A trace's reader and namer of registers: for the other files of this room. */
 export interface Internals {
   reader: TraceReader;
-  /** A new one for each walk: it remembers what the devices answered. */
+  /** Makes a new one for each walk, because it learns from the devices' answers. */
   makeRegisters: () => AccessRegisters;
 }
 
@@ -84,12 +84,11 @@ let makeTrace: (internals: Internals, notes: readonly string[]) => Trace;
 let internalsOf: (trace: Trace) => Internals;
 
 /**
- * An opened trace. Get one from `openTrace()`, and close it when it is done with.
+ * An opened trace. Get one from `openTrace()`, and close it after use.
  *
- * Everything that it hands out stays as it is: events are frozen objects, columns are arrays of their own, header and summary are
- * frozen.
+ * All results stay unchanged: events are frozen objects, columns are new arrays, header and summary are frozen.
  *
- * Methods that read throw UserError where bytes can't be read, and FormatError where they are damaged.
+ * Methods that read throw UserError if bytes can't be read, and FormatError if they are damaged.
  */
 export class Trace {
   static {
@@ -97,9 +96,9 @@ export class Trace {
     internalsOf = (trace) => trace.#internals;
   }
 
-  /** What was recorded, where and how; 64-bit numbers in it are `0x…` strings. Frozen. */
+  /** The facts about the recording and its machine; 64-bit numbers in it are `0x…` strings. Frozen. */
   readonly header: TraceHeader;
-  /** What is to be known about how a log of another format became this trace, a sentence each. */
+  /** Remarks about the import of a log of another format, one sentence each. */
   readonly notes: readonly string[];
   readonly #internals: Internals;
 
@@ -109,58 +108,58 @@ export class Trace {
     this.notes = Object.freeze([...notes]);
   }
 
-  /** The file's name, as messages have it. */
+  /** The file's name in messages. */
   get name(): string {
     return this.#internals.reader.source.name;
   }
 
-  /** The recorder's own counts at its end; null where the trace was cut, or is still being written. */
+  /** The recorder's own counts at its end; null if the trace was cut, or is still being written. */
   get summary(): TraceSummary | null {
     const { summary } = this.#internals.reader;
     return summary === null ? null : deepFrozen(structuredClone(summary));
   }
 
-  /** The reason why the trace ends before its summary; null where it doesn't. */
+  /** The reason why the trace ends before its summary; null if it doesn't. */
   get damage(): Damage | null {
     const { damage } = this.#internals.reader;
     return damage === null ? null : Object.freeze({ ...damage });
   }
 
-  /** Why the trace doesn't have everything that happened, a sentence each; empty where it does. */
+  /** The reasons why the trace is incomplete, one sentence each; empty if it is complete. */
   get incomplete(): string[] {
     return incompleteOf(this.#internals.reader);
   }
 
-  /** Events of all kinds found so far, symbols among them. */
+  /** Number of events found so far, of all kinds, including symbols. */
   get eventCount(): number {
     return this.#internals.reader.events;
   }
 
-  /** Devices known at the trace's end; the header has those that were there at its beginning. */
+  /** The devices known at the trace's end; the header has those of its beginning. */
   get pciFunctions(): readonly PciFunction[] {
     return deepFrozen(structuredClone([...this.#stateAtEnd().pciFunctions]));
   }
 
-  /** The device, BAR and offset of a physical address at the trace's end; null where it lies in no memory BAR. */
+  /** Returns the device, BAR and offset of a physical address at the trace's end; null if it is in no memory BAR. */
   placeOf(address: bigint): Place | null {
     const place = this.#stateAtEnd().placeOf(address);
     return place === undefined ? null : placeOf(place);
   }
 
-  /** The selected events, in the trace's order. Throws FilterError for a filter that can't be read. */
+  /** Yields the selected events, in the trace's order. Throws FilterError for a filter that can't be read. */
   async *events(selection: EventSelection = {}): AsyncGenerator<TraceEvent, void, undefined> {
     for await (const batch of this.eventBatches(selection)) yield* batch;
   }
 
-  /** The same in arrays of some thousand events, which is faster by far. No array is empty. */
+  /** Yields the same in arrays of some thousand events, which is much faster. No array is empty. */
   async *eventBatches(selection: EventSelection = {}): AsyncGenerator<readonly TraceEvent[], void, undefined> {
     const { reader, makeRegisters } = this.#internals;
     yield* madeEvents(selectedViews(reader, makeRegisters(), roomSelection(selection)), selection);
   }
 
   /**
-   * The selected events of a trace that is being recorded, or still comes through a stream: those that are there and those that
-   * come, until the recorder ends it, or `signal` is aborted.
+   * Yields the selected events of a trace that is being recorded, or still comes through a stream: the present and the coming
+   * ones, until the recorder ends it, or `signal` is aborted.
    */
   async *follow(selection: FollowSelection = {}): AsyncGenerator<TraceEvent, void, undefined> {
     const { reader, makeRegisters } = this.#internals;
@@ -176,8 +175,8 @@ export class Trace {
   }
 
   /**
-   * All accesses as typed arrays, a block of some ten thousand at a time: for computing with millions of them. Nothing is
-   * named in them; `placeOf()` names an address.
+   * Yields all accesses as typed arrays, a block of some ten thousand at a time: for computing with millions of them. They have
+   * no names; `placeOf()` names an address.
    */
   async *accessColumns(): AsyncGenerator<AccessColumns, void, undefined> {
     const { reader } = this.#internals;
@@ -189,7 +188,7 @@ export class Trace {
     }
   }
 
-  /** Looks for what was written since the trace was opened or last looked at. Returns whether anything came. */
+  /** Looks for events written since the trace was opened or last refreshed. Returns true if there are any. */
   async refresh(): Promise<boolean> {
     const { reader } = this.#internals;
     const ended = reader.summary !== null;
@@ -212,12 +211,12 @@ export class Trace {
 
 export { internalsOf, makeTrace };
 
-/** A trace for the library's user of a reader; `choose` finds a device's registers. */
+/** Makes the library's trace of a reader; `choose` finds a device's registers. */
 export function traceOfReader(reader: TraceReader, choose: ChooseDatabase, notes: readonly string[] = []): Trace {
   return makeTrace({ reader, makeRegisters: () => new AccessRegisters(choose) }, notes);
 }
 
-/** The rooms' form of a selection. Throws FilterError. */
+/** Converts a selection to the rooms' form. Throws FilterError. */
 export function roomSelection({ from, to, filter }: Selection): RoomSelection {
   const compiled = typeof filter === "string" ? new Filter(filter) : filter;
   return { from: from && roomBound(from), to: to && roomBound(to), filter: compiled && compiledOf(compiled) };
@@ -245,10 +244,10 @@ async function* madeEvents(
   }
 }
 
-/** Events in an array that is handed out: a block has ten times as many, which are better not all in memory. */
+/** Events in one array: a block has ten times as many, which shouldn't be in memory all at once. */
 const batchMax = 4_096;
 
-/** Returns false where the signal came first. */
+/** Sleeps; returns false if the signal came first. */
 async function sleptWell(time_ms: number, signal: AbortSignal | undefined): Promise<boolean> {
   return new Promise((resolve) => {
     const end = (slept: boolean) => {

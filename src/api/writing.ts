@@ -1,5 +1,5 @@
-// Traces that users write: events in, a trace out. Runs in pages. The events may come from another trace, or be made up: what an
-// event doesn't say is 0, or nothing.
+// Traces that users write: makes a trace of events. Runs in pages. The events may come from another trace, or be made up: missing
+// fields are 0 or empty.
 import { TraceCopy } from "../analysis/cut-merge/trace-copy.js";
 import { assertUnreachable } from "../base/assert.js";
 import { UserError } from "../base/errors.js";
@@ -11,7 +11,7 @@ import { importedHeader } from "../trace/import/log-import.js";
 import type { MemoryType } from "../trace/record.js";
 import { TraceState } from "../trace/state.js";
 
-/** What all events to be written may say. `tsc` counts where both times are given. */
+/** Fields of all events to be written. `tsc` counts if both times are given. */
 export interface NewEventBase {
   /** The time stamp counter: see `header.clock`. */
   readonly tsc?: bigint | undefined;
@@ -19,19 +19,19 @@ export interface NewEventBase {
   readonly time_s?: number | null | undefined;
   readonly cpu?: number | undefined;
   readonly pid?: number | undefined;
-  /** `task` unless given. */
+  /** Default: `task`. */
   readonly context?: Context | undefined;
   readonly flags?: readonly FlagName[] | undefined;
 }
 
-/** An instruction's address, and what it is called. */
+/** An instruction's address and symbol. */
 export interface NewSite {
   readonly address: bigint;
   /** `function+0x12 [module]` */
   readonly symbol?: string | null | undefined;
 }
 
-/** An event to be written. Those that `Trace.events()` gives are such events, too; unknown ones are refused. */
+/** An event to be written. Events of `Trace.events()` are such events, too; unknown ones are refused. */
 export type NewEvent = NewEventBase &
   (
     | {
@@ -69,7 +69,7 @@ export type NewEvent = NewEventBase &
         readonly address: bigint;
         readonly mapping?: number | undefined;
         readonly site?: NewSite | null | undefined;
-        /** Hexadecimal digits, of 15 bytes at most. */
+        /** Hexadecimal digits of at most 15 bytes. */
         readonly instruction: string;
       }
     | {
@@ -82,20 +82,19 @@ export type NewEvent = NewEventBase &
     | { readonly kind: "unknown" }
   );
 
-/** How a trace ended, as far as its events don't say. */
+/** Facts about a trace's end that aren't in its events. */
 export interface Ending {
-  /** Why the trace doesn't have everything that happened, a sentence each; none unless given. */
+  /** The reasons why the trace is incomplete, one sentence each; default: none. */
   incomplete?: readonly string[];
 }
 
 let wrap: (writer: RoomWriter, header: TraceHeader) => TraceWriter;
 
 /**
- * A trace that is being written. Get one from `createTrace()`; a trace that isn't closed has no summary, and is taken for one that
- * was cut.
+ * A trace that is being written. Get one from `createTrace()`; a trace that isn't closed has no summary, and counts as cut.
  *
- * Events are collected; `flush()` brings them into the file. Methods throw UserError where the file can't be written; what was
- * written stays readable.
+ * Events are collected; `flush()` writes them into the file. Methods throw UserError if the file can't be written; the written
+ * part stays readable.
  */
 export class TraceWriter {
   static {
@@ -114,19 +113,19 @@ export class TraceWriter {
     this.#clock = header.clock;
   }
 
-  /** Takes the next event: events are to come in the order in which they happened. Throws UserError for one that can't be. */
+  /** Takes the next event: events must come in the order in which they happened. Throws UserError for an impossible one. */
   async add(event: NewEvent): Promise<void> {
     const made = this.#eventOf(event);
     await this.#copy.add(made, this.#state);
     this.#number += 1;
   }
 
-  /** Tells, from here on, of devices or modules that came, or changed. */
+  /** Adds devices or modules that came, or changed, from here on. */
   async update(update: TraceUpdate): Promise<void> {
     await this.#copy.note(update);
   }
 
-  /** Brings all events so far into the file, for those who follow it. */
+  /** Writes all events so far into the file, for its followers. */
   async flush(): Promise<void> {
     await this.#copy.flush();
     await this.#writer.flush();
@@ -206,10 +205,10 @@ const addressEnd = 1n << 52n;
 
 export { wrap as writerOf };
 
-/** Nanoseconds, as the clock of a trace that doesn't say. */
+/** The default clock counts nanoseconds. */
 const frequency_hz = 1_000_000_000;
 
-/** A whole header of what is known; of the rest it says nothing. */
+/** Completes a header: unknown facts are empty. */
 export function headerOf(known: Partial<TraceHeader>, producer: string): TraceHeader {
   const clock = { tsc: "0x0", wall_ns: "0x0", tscFrequency_hz: frequency_hz } as const;
   return importedHeader(producer, { clock, ...known });

@@ -41,7 +41,7 @@ export interface ElfSymbol {
   binding: number;
   /** Of SymbolType, or another number. */
   type: number;
-  /** Where it is defined; undefined where it isn't in a section: then `sectionNumber` is one of SpecialSection's. */
+  /** The section that defines it; undefined if there is none: then `sectionNumber` is one of SpecialSection's. */
   section: ElfSection | undefined;
   sectionNumber: number;
 }
@@ -200,7 +200,7 @@ export class ElfFile {
     };
   }
 
-  /** Where the section headers begin; 0 where there are none. */
+  /** Offset of the section headers; 0 if there are none. */
   private get tableOffset(): number {
     return Number(this.view.getBigUint64(fileHeader.at.sectionHeaders, true));
   }

@@ -15,9 +15,9 @@ export interface NotesPlace {
   file: string;
   /** The section that holds the notes, named in errors, where there is one. */
   section?: string;
-  /** Where the notes begin in the file. */
+  /** Offset of the notes in the file. */
   offset?: number;
-  /** What names and descriptions are padded to: 4, or 8 in sections aligned so. */
+  /** Alignment of names and descriptions: 4, or 8 in sections aligned so. */
   alignment?: number;
 }
 

@@ -1,6 +1,6 @@
 // Makes a root file system in the machine's memory, for a machine that suspends: the lab's usual root is the host's, over 9p,
 // and 9p doesn't survive suspend. It holds little: busybox, Node, mmiostrider, kmod, and the modules of the machine's devices,
-// which are copied inside the machine, because only there they are known.
+// copied inside the machine, because only there they are known.
 import { existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { UserError } from "../base/errors.js";

@@ -46,7 +46,7 @@ export const memoryTypes = [
   "encrypted",
   "other",
 ] as const;
-/** How the CPU may cache a mapping. */
+/** The CPU's ways to cache a mapping. */
 export type MemoryType = (typeof memoryTypes)[number];
 
 /** `struct mms_record`: offsets in bytes. */

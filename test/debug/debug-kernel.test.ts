@@ -1,6 +1,6 @@
 // tier: check
-// On a kernel that checks itself (src/lab/debug-kernel.ts): what works elsewhere works here, and the kernel has nothing to say about
-// us: not KASAN, not lockdep, not RCU, not those who look for sleepers in atomic contexts. Run by `npm run check:debug-kernel`.
+// On a kernel that checks itself (src/lab/debug-kernel.ts) recording works as elsewhere, and none of its checkers complains: KASAN,
+// lockdep, RCU, the search for sleepers in atomic contexts. Run by `npm run check:debug-kernel`.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -25,7 +25,7 @@ describe("a debug kernel", () => {
   });
 
   test("tells what is wrong, and the lab sees it", async () => {
-    // a made-up line of its own can't fail; this is the kernel's
+    // a made-up line couldn't fail; this one is the kernel's
     const { exitCode, output, consoleLog } = await inLab("dmesg", {
       kernel,
       timeout_s,

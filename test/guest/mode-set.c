@@ -1,5 +1,5 @@
-// Sets a mode on a DRM device and shows a picture that can be computed again: mode-set DEVICE WIDTH HEIGHT. Says "shown", and
-// keeps it until standard input ends. Run in the lab's machine by check:drivers.
+// Sets a mode on a DRM device and shows a picture that can be computed again: mode-set DEVICE WIDTH HEIGHT. Prints "shown", and
+// keeps the picture until standard input ends. check:drivers runs it in the lab's machine.
 #include <drm/drm.h>
 #include <drm/drm_mode.h>
 #include <fcntl.h>
@@ -25,13 +25,13 @@ static void ask(unsigned long request, void *argument, const char *what)
 		die(what);
 }
 
-/* The first connector's mode of this size: its id, and the mode in *mode. */
+/* Finds the first connector's mode of this size: returns its id, and the mode in *mode. */
 static uint32_t find_mode(uint32_t connector, uint32_t width, uint32_t height, struct drm_mode_modeinfo *mode)
 {
 	static struct drm_mode_modeinfo modes[256];
 	struct drm_mode_get_connector get = { .connector_id = connector };
 
-	/* Asked with no room, the kernel probes what is plugged in. */
+	/* A call without room for an answer makes the kernel probe the connectors. */
 	ask(DRM_IOCTL_MODE_GETCONNECTOR, &get, "GETCONNECTOR");
 	if (get.count_modes == 0 || get.count_modes > 256)
 		return 0;

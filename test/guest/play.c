@@ -1,5 +1,5 @@
-// Plays a second of samples that can be computed again: play DEVICE (an OSS one, /dev/dsp). Run in the lab's machine by
-// check:drivers.
+// Plays a second of samples that can be computed again: play DEVICE (an OSS one, /dev/dsp). check:drivers runs it in the lab's
+// machine.
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@ int main(int argc, char **argv)
 
 	if (argc != 2)
 		return 2;
-	/* A different value at every place, so that a lost or doubled piece is seen. */
+	/* A different value at every place, so that a lost or doubled piece is noticed. */
 	for (uint32_t frame = 0; frame < frames; frame++) {
 		samples[2 * frame] = (int16_t)(frame * 2654435761u >> 16);
 		samples[2 * frame + 1] = (int16_t)(frame & 0x7fff);

@@ -2,21 +2,21 @@
 /*
  * A module that accesses device memory in every way that drivers do, and some
  * that they don't. Each case is done on ordinary memory, too, and must give
- * the same results; and it says which accesses a tracer must have seen.
+ * the same results; and it lists the accesses that a tracer must have seen.
  *
  *	main.c       devices, debugfs, the list of groups
  *	window.c     results, expectations, the two memories that are compared
- *	accessors.c  readl() and its kin, the copies of io.h, the string functions
+ *	accessors.c  readl() and the like, the copies of io.h, the string functions
  *	integer.c    integer instructions with a memory operand
  *	strings.c    MOVS STOS LODS CMPS SCAS
  *	vectors.c    SSE, AVX, x87, MMX
- *	compared.c   instructions of which other tracers say something else
+ *	compared.c   instructions that other tracers report wrongly
  *	oracle.c     the pattern of the kernel's own testmmiotrace
  *	user.c       copies straight between device and user memory
  *	contexts.c   interrupts, timers, NMIs, all CPUs at once
- *	interrupted.c  what interrupts find meanwhile
+ *	interrupted.c  the code that interrupts find meanwhile
  *	patching.c   code that changes while it accesses the device
- *	bugs.c       what must oops as if nobody traced it
+ *	bugs.c       bugs that must oops as without a tracer
  */
 #ifndef MMS_ACCESS_TEST_H
 #define MMS_ACCESS_TEST_H
@@ -38,9 +38,9 @@ extern void __iomem *mms_edu;
 #define MMS_EDU_LIVENESS 0x04	/* reads as the inverse of what was written */
 
 /*
- * Where in BAR 2 each group works. The trace of what lies below MMS_UNCHECKED
- * is compared with the expectations; above it accesses are made whose number
- * depends on time, or on how the kernel's functions are written.
+ * Each group's place in BAR 2. The accesses below MMS_UNCHECKED are compared
+ * with the expectations; above it the number of accesses depends on time, or on
+ * the implementation of the kernel's functions.
  */
 #define MMS_ACCESSORS_AT 0x001000
 #define MMS_INTEGER_AT 0x002000
@@ -51,7 +51,7 @@ extern void __iomem *mms_edu;
 #define MMS_UNCHECKED 0x600000
 
 /*
- * The same memory by its real address: to prepare it and look at it unseen.
+ * Returns the same memory's real address: to prepare it and read it unseen.
  * The core's decoys differ from the real address in bit 62.
  */
 static inline void *mms_real(const volatile void *address)
@@ -60,22 +60,22 @@ static inline void *mms_real(const volatile void *address)
 }
 
 /*
- * For functions that keep something in a register by name: a sanitizer's calls
- * between there and the instruction wouldn't.
+ * For functions that keep something in a named register: a sanitizer's calls
+ * before the instruction would destroy it.
  */
 #define MMS_UNCHECKED_CODE __no_sanitize_address
 
 /* ---- window.c ---- */
 
-/* A case's result; `what` is only for failures. Returns `good`. */
+/* Counts a case's result; `what` is only for failures. Returns `good`. */
 __printf(2, 3) bool mms_check(bool good, const char *what, ...);
-/* What a tracer must have seen, in order: 'R' or 'W', at an offset in BAR 2. */
+/* Adds an access that a tracer must have seen: 'R' or 'W', at an offset in BAR 2. */
 void mms_expect(char direction, unsigned int offset, const void *value,
 		unsigned int bytes);
-/* The same in accesses of any widths, rising and without gaps. */
+/* The same, as accesses of any widths, rising and without gaps. */
 void mms_expect_cover(char direction, unsigned int offset, const void *value,
 		      unsigned int bytes);
-/* An instruction that is executed without emulation. */
+/* Adds an instruction that is executed without emulation. */
 void mms_expect_escape(void);
 
 #define MMS_WINDOW_BYTES 512
@@ -84,14 +84,14 @@ void mms_expect_escape(void);
 /* Two memories with the same content: ordinary, and the device's. */
 struct mms_window {
 	unsigned int at;		/* in BAR 2 */
-	void *device;			/* as the driver sees it */
+	void *device;			/* the driver's pointer to it */
 	u8 before[MMS_WINDOW_BYTES];
 	u8 ordinary[MMS_WINDOW_BYTES] __aligned(64);
 };
 
 /* Fills both with the same made-up bytes. */
 void mms_window_fill(struct mms_window *window, unsigned int at);
-/* Copies what was changed in `ordinary` by hand to the others. */
+/* Copies changes made in `ordinary` to the others. */
 void mms_window_spread(struct mms_window *window);
 bool mms_window_equal(const struct mms_window *window);
 void mms_window_expect(const struct mms_window *window, char direction,

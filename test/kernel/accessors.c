@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What drivers use: the accessors of io.h, its copies, the string functions on
- * a device's memory, and direct dereferences.
+ * The drivers' ways to device memory: the accessors and copies of io.h, the
+ * string functions, and direct dereferences.
  */
 #include <linux/io.h>
 #include <linux/slab.h>
@@ -43,7 +43,7 @@ static void single(void __iomem *bar)
 	ACCESSOR(ioread32, iowrite32, u32);
 }
 
-/* Big-endian: the device sees the bytes the other way round. */
+/* Big-endian: the device gets the bytes in reverse order. */
 static void big_endian(void __iomem *bar)
 {
 	u16 half = ioread16be(bar + 96);
@@ -86,7 +86,7 @@ static void repeated(void __iomem *bar)
 	REPEATED(readsl, writesl, u32);
 }
 
-/* More than the 64 elements that the emulator does at a time, and odd ends. */
+/* Copies more than the 64 elements that the emulator does at a time, with odd ends. */
 static void copies(void __iomem *bar)
 {
 	enum { BYTES = 1531 };
@@ -137,7 +137,7 @@ static void word_copies(void __iomem *bar)
 		  "__iowrite64_copy");
 }
 
-/* The compiler must not know what these are. */
+/* The compiler must not recognise these functions. */
 static char *(*volatile strcpy_)(char *, const char *) = strcpy;
 static size_t (*volatile strlen_)(const char *) = strlen;
 static int (*volatile strcmp_)(const char *, const char *) = strcmp;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Genuine bugs. Each must end in the kernel's report of it, as on a machine
- * where nobody traces: whoever runs one of these doesn't come back; of
- * mms_bug_thread() it is its thread that doesn't.
+ * Genuine bugs. Each must end in the kernel's report of it, as without a tracer.
+ * The task that runs one of these dies; for mms_bug_thread(), only its thread.
  */
 #include <linux/delay.h>
 #include <linux/kthread.h>
@@ -12,7 +11,7 @@
 
 #include "access-test.h"
 
-/* Neither canonical nor a decoy of any mapping, though it looks like one. */
+/* An address that looks like a decoy, but belongs to no mapping. */
 void mms_bug_wild(void)
 {
 	*(volatile u32 *)0x8badf00d8badf00dul = 1;
@@ -39,7 +38,7 @@ void mms_bug_jump(void)
 	function();
 }
 
-/* Nothing may be copied to where no user memory is without asking. */
+/* A copy without checks to an address where there is no user memory. */
 void mms_bug_copy(void)
 {
 	void *volatile to = (void *)0x1000;
@@ -48,7 +47,7 @@ void mms_bug_copy(void)
 		     : "memory");
 }
 
-/* The same where there is no user memory at all. */
+/* The same in a thread without any user memory. */
 static noinline int mms_bug_in_thread(void *unused)
 {
 	void *volatile to = (void *)0x1000;
@@ -74,7 +73,7 @@ void mms_bug_thread(void)
 	put_task_struct(task);
 }
 
-/* The CPU wants 16-byte operands aligned here. */
+/* The CPU requires this 16-byte operand to be aligned. */
 void mms_bug_aligned(void)
 {
 	kernel_fpu_begin();

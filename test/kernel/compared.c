@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A list of instructions, each once and at a place of its own, so that what
- * another tracer says of each can be held against what it did. The places and
+ * A list of instructions, each once and at its own place, so that another
+ * tracer's report of each can be compared with its true accesses. The places and
  * their instructions are among the results: "instruction OFFSET TEXT".
  */
 #include <linux/irqflags.h>
@@ -14,7 +14,7 @@
 
 #define SLOT_BYTES 64
 
-/* What the place holds before. */
+/* The place's content before the instruction. */
 static const u8 before[SLOT_BYTES] __aligned(64) = {
 	0xf1, 0xe2, 0xd3, 0xc4, 0xb5, 0xa6, 0x97, 0x88,
 	0x79, 0x6a, 0x5b, 0x4c, 0x3d, 0x2e, 0x1f, 0x10,
@@ -22,7 +22,7 @@ static const u8 before[SLOT_BYTES] __aligned(64) = {
 
 static u8 ordinary[SLOT_BYTES] __aligned(64);
 
-/* The instruction; what it reads and writes, in bytes. */
+/* The instruction; the bytes that it reads and writes. */
 #define INSTRUCTIONS \
 	X(load8, "movb (%%rdi), %%dl", 1, 0) \
 	X(load32, "movl (%%rdi), %%edx", 4, 0) \
@@ -78,7 +78,7 @@ static const struct instruction {
 #undef X
 };
 
-/* Unseen by our recorder; mmiotrace sees two stores of eight bytes. */
+/* Our recorder doesn't see this; mmiotrace sees two stores of eight bytes. */
 static void prepare(void *device)
 {
 	volatile u64 *real = mms_real(device);
@@ -110,7 +110,7 @@ void mms_compared(void)
 		unsigned int at = MMS_COMPARED_AT + n * SLOT_BYTES;
 		void *device = (void __force *)mms_bar + at;
 
-		/* what it does is seen on ordinary memory */
+		/* ordinary memory shows its true effect */
 		memcpy(ordinary, before, SLOT_BYTES);
 		run_one(i, ordinary);
 		if (i->read_bytes)

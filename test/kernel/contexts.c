@@ -3,7 +3,7 @@
  * Accesses from every context, on all CPUs at once, to the same registers.
  *
  * Each visit of work() adds one to counters in the device's memory in several
- * ways, so that in the end they say whether any was lost or done twice.
+ * ways: in the end they show if an access was lost or done twice.
  */
 #include <linux/completion.h>
 #include <linux/cpu.h>
@@ -72,7 +72,7 @@ static void work(void)
 	atomic_inc(&visits);
 }
 
-/* A string instruction, longer than is emulated at a time. */
+/* A string instruction with more elements than are emulated at a time. */
 static void work_string(void)
 {
 	u8 buffer[200];
@@ -216,7 +216,7 @@ static int thread(void *unused)
 	for (n = 0; n < VISITS; n++) {
 		work();
 		work_string();
-		/* nobody else's: not locked */
+		/* this CPU's own: not locked */
 		c->by_cpu[cpu]++;
 		cond_resched_tasks_rcu_qs();
 	}
@@ -261,7 +261,7 @@ static void all_at_once(void)
 			  cpu, real->by_cpu[cpu], VISITS);
 }
 
-/* Several threads a CPU, which take it from one another in the middle. */
+/* Several threads a CPU, which preempt one another in the middle of an access. */
 static int preempted(void *unused)
 {
 	unsigned int n;
@@ -308,7 +308,7 @@ static int on_nmi(unsigned int type, struct pt_regs *regs)
 	return NMI_HANDLED;
 }
 
-/* Everything that an NMI may interrupt, over and over. */
+/* Repeats everything that an NMI may interrupt. */
 static int nmi_target(void *unused)
 {
 	while (READ_ONCE(nmi_target_runs)) {

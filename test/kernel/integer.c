@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Integer instructions with a memory operand. Each is executed on ordinary
- * memory and on the device with the same registers and flags, and must leave
- * the same behind.
+ * memory and on the device with the same registers and flags, and must give the
+ * same results.
  */
 #include <linux/kernel.h>
 #include <linux/linkage.h>
@@ -23,16 +23,16 @@ struct registers {
 	u64 ax, cx, dx, bx, di, si, flags;
 };
 
-/* How the operand's place, the registers or the accesses are special. */
+/* Special needs of an instruction's operand, registers or accesses. */
 enum kind {
 	PLAIN,
 	BIT,		/* dx is a bit's number, beyond the operand */
-	COMPARE,	/* ax (and dx) are to equal the operand every other time */
+	COMPARE,	/* ax (and dx) equal the operand every other time */
 	DIVIDE,		/* the quotient must fit */
 	TABLE,		/* bx + al */
 	THROUGH_GS,	/* di counts from the GS base */
 	WRITE_READ,	/* a write, then a read of the same place */
-	NO_FLAGS,	/* QEMU 7.2 leaves rubbish in them */
+	NO_FLAGS,	/* QEMU 7.2 leaves wrong flags */
 };
 
 enum access { R = 1, W = 2, RW = 3 };
@@ -224,7 +224,7 @@ struct operation {
 	  1, 0, R, TABLE, -1) \
 	STACK ADDRESSING
 
-/* What the CPU itself does, on a copy of the operand: core/kernel/step.c */
+/* Executed by the CPU itself, on a copy of the operand: core/kernel/step.c */
 #define STACK \
 	P(push_64, "pushq (%%rdi); popq %%rdx", 8, R) \
 	P(push_16, "pushw (%%rdi); popw %%dx", 2, R) \
@@ -247,7 +247,7 @@ asm(".pushsection .text\n"
 
 #define OFFSET(name, text, bytes, offset, access) \
 	X(name, text, bytes, offset, access, PLAIN, -1)
-/* Every way to say where the operand is. */
+/* Every form of address. */
 #define ADDRESSING \
 	OFFSET(disp8, "addl %%edx, -100(%%rdi)", 4, -100, RW) \
 	OFFSET(disp32, "leaq -0x12345(%%rdi), %%r10; movl 0x12385(%%r10), %%eax", \
@@ -307,7 +307,7 @@ static u64 mask_of(unsigned int bytes)
 	return bytes >= 8 ? ~0ull : (1ull << (8 * bytes)) - 1;
 }
 
-/* Registers for one round; returns the operand's offset in the window. */
+/* Sets up the registers for one round; returns the operand's offset in the window. */
 static unsigned int set_up(const struct operation *op, unsigned int round,
 			   struct registers *r)
 {
@@ -366,12 +366,12 @@ static struct registers execute(const struct operation *op, struct registers r,
 	r.di = (u64)memory - base;
 	op->run(&r);
 	preempt_enable();
-	/* what addresses the operand differs, of course */
+	/* the registers with the operand's address must differ */
 	if (r.si == (u64)memory)
 		r.si = 0;
 	r.di += base - (u64)memory;
 	if (op->kind == WRITE_READ)
-		r.ax = 0;	/* where the code is */
+		r.ax = 0;	/* an address of the code */
 	return r;
 }
 
@@ -397,7 +397,7 @@ static void expect(const struct operation *op, unsigned int at)
 
 static void try(const struct operation *op, unsigned int round)
 {
-	/* those that a division leaves are undefined */
+	/* a division leaves undefined flags */
 	u64 flags_mask = op->kind == DIVIDE ? ~ARITHMETIC_FLAGS :
 			 op->kind == NO_FLAGS ? 0 : ~0ull;
 	struct registers r, ordinary, device;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What interrupts find while a driver fills device memory: the driver, and
- * seldom code that must not be preempted. Else RCU waits for the driver in
- * vain, as it may fill megabytes without a pause.
+ * While a driver fills device memory, interrupts must find the driver, and only
+ * seldom code that can't be preempted. Otherwise RCU would wait for the driver in
+ * vain, because it may fill megabytes without a pause.
  */
 #include <linux/hrtimer.h>
 #include <linux/preempt.h>

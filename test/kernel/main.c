@@ -2,11 +2,12 @@
 /*
  * The devices and the files in /sys/kernel/debug/mms_access_test:
  *
- *	run       a group's name, or "all"; the write fails with EIO when a
- *		  case did
+ *	run       a group's name, or "all"; the write fails with EIO if a case
+ *		  fails
  *	results   a line a group: "ok NAME CASES" or "failed NAME FAILURES of
- *		  CASES", each failure's text before it
- *	expected  what a tracer must have seen since the module was loaded
+ *		  CASES", after the texts of its failures
+ *	expected  the accesses that a tracer must have seen since the module was
+ *		  loaded
  */
 #include <linux/debugfs.h>
 #include <linux/fs.h>
@@ -117,7 +118,7 @@ static int run(const char *name)
 
 		if (all ? groups[n].by_name_only : strcmp(name, groups[n].name))
 			continue;
-		/* the task won't come back to unlock it */
+		/* the task will die and not unlock it */
 		if (groups[n].by_name_only)
 			mutex_unlock(&running);
 		result = run_group(&groups[n]);

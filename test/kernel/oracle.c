@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The accesses that the kernel's own test module for mmiotrace makes, and so
- * numbers that are known beforehand: 5,120 writes, 5,121 reads, 11 mappings
- * made and unmade.
+ * The accesses of the kernel's own test module for mmiotrace, whose numbers are
+ * known beforehand: 5,120 writes, 5,121 reads, 11 mappings made and unmade.
  */
 #include <linux/io.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Code that changes while it accesses the device: jump labels, static calls,
- * and probes on the very instructions that make accesses.
+ * Code that is changed while it accesses the device: jump labels, static calls,
+ * and probes on the instructions that make accesses.
  */
 #include <linux/completion.h>
 #include <linux/delay.h>
@@ -48,7 +48,7 @@ u32 mms_probed_load(const void *at);
 u32 mms_probed_step(const void *at);
 u32 mms_probed_string(const void *at);
 u32 mms_probed_rbp(const void *at);
-/* How far in the instruction is: no address, for code's are checked. */
+/* The instructions' offsets in these functions; addresses in code would be checked. */
 extern const u32 mms_probed_load_at, mms_probed_step_at, mms_probed_string_at,
 	mms_probed_rbp_at;
 
@@ -104,8 +104,8 @@ static struct {
 static DECLARE_COMPLETION(done);
 static bool stop;
 /*
- * Held while code is patched: on QEMU's TCG a CPU that executes it meanwhile
- * may keep the old bytes, and the kernel oopses, traced or not.
+ * Held while code is patched: on QEMU's TCG a CPU that executes the code
+ * meanwhile may keep the old bytes, and the kernel oopses, traced or not.
  */
 static DEFINE_MUTEX(not_patching);
 static u32 expected = FIRST;
@@ -156,7 +156,7 @@ static bool wait_for(atomic_t *counter, int value)
 	return atomic_read(counter) >= value;
 }
 
-/* Without a post_handler a breakpoint is turned into a jump after a while. */
+/* Without a post_handler the kernel turns a breakpoint into a jump after a while. */
 static void probe(unsigned int n, bool jump)
 {
 	struct kprobe kprobe = {

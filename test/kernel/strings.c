@@ -69,7 +69,7 @@ OPERATIONS
 static const struct operation operations[] = { OPERATIONS };
 #undef X
 
-/* Two areas of each memory; the device's lie one behind the other. */
+/* Two areas of each memory; the device's are adjacent. */
 static u8 *ordinary[2], *before[2];
 
 static u8 *device(unsigned int n)
@@ -82,7 +82,7 @@ static void fill(void)
 	unsigned int n, at;
 
 	for (n = 0; n < 2; n++) {
-		/* few values, so that comparisons find equals and differences */
+		/* few different values, so that comparisons find both equal and unequal ones */
 		for (at = 0; at < AREA_BYTES; at++)
 			ordinary[n][at] = mms_random() % 16 ? 0x11 : 0x22;
 		memcpy(before[n], ordinary[n], AREA_BYTES);
@@ -90,7 +90,7 @@ static void fill(void)
 	}
 }
 
-/* Where element `n` lies in its area: they grow from the middle. */
+/* Returns element `n`'s place in its area: elements grow from the middle. */
 static unsigned int place(const struct operation *op, bool down, unsigned int n)
 {
 	return AREA_BYTES / 2 + op->bytes * (down ? -(int)n : (int)n);
@@ -103,7 +103,7 @@ static void expect(const struct operation *op, bool down, unsigned int elements,
 
 	for (n = 0; n < elements; n++) {
 		unsigned int at = place(op, down, n);
-		/* two sides: ordinary memory is read first, unseen */
+		/* two sides: ordinary memory is read first, which no tracer sees */
 		if (source == DEVICE)
 			mms_expect('R', MMS_STRINGS_AT + at, before[0] + at,
 				   op->bytes);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Copies straight between device and user memory: with its pages there, not
- * there yet, read-only, or not to be had at all.
+ * Copies straight between device and user memory whose pages are present, not
+ * present yet, read-only, or missing for good.
  */
 #include <linux/err.h>
 #include <linux/file.h>
@@ -42,7 +42,8 @@ static void fill(void)
 	memcpy(mms_real(device()), buffer, BYTES);
 }
 
-/* To `user`, from the device and from ordinary memory: the same is left over. */
+/* Copies to `user` from the device and from ordinary memory: both must leave the
+ * same number of bytes. */
 static void out(const char *what, unsigned long user, unsigned long left)
 {
 	unsigned long n = BYTES - 2 * ODD, uncopied;
@@ -90,7 +91,7 @@ static void anonymous(void)
 	user = map(NULL, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS);
 	memset(other, 0, BYTES);
 	in("pages not there", user, other, 0);
-	/* they are the zero page now: there, but not for writing */
+	/* the page is the zero page now: present, but not writable */
 	get_user(byte, (u8 __user *)user + PAGE_SIZE);
 	out("pages shared until written", user, 0);
 	/* a hole */
@@ -103,7 +104,7 @@ static void anonymous(void)
 	vm_munmap(user, BYTES);
 	out("nothing there", user, BYTES - 2 * ODD);
 	in("nothing there", user, other, BYTES - 2 * ODD);
-	/* and once more, for what may have been left over */
+	/* once more: the first failure must leave no state */
 	out("nothing there", user, BYTES - 2 * ODD);
 }
 
@@ -152,7 +153,7 @@ no_content:
 	fput(file);
 }
 
-/* Where no page may be waited for, it isn't. */
+/* An atomic context must not wait for a page. */
 static void atomic(void)
 {
 	unsigned long user = map(NULL, PROT_READ | PROT_WRITE,

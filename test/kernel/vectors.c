@@ -42,7 +42,7 @@ struct operation {
 #define HALF_VEX(op) \
 	P(op##_load, #op " (%%rdi), %%xmm1, %%xmm0", 8, R) \
 	P(op##_store, #op " %%xmm0, (%%rdi)", 8, W)
-/* arithmetic: the CPU executes it on a copy */
+/* arithmetic: the CPU executes it on a copy of the operand */
 #define A(name, text, bytes) P(name, text, bytes, R)
 
 #define OPERATIONS \
@@ -122,7 +122,7 @@ struct operation {
 	P(maskmovdqu, "maskmovdqu %%xmm2, %%xmm0", 0, ESCAPE) \
 	X(fxsave, "fxsave -256(%%rdi)", 0, -256, ESCAPE)
 
-/* xmm0 to xmm2, mm0 and the flags go in and come out. */
+/* xmm0 to xmm2, mm0 and the flags are inputs and outputs. */
 #define X(name, text, bytes, offset, access) \
 static noinline MMS_UNCHECKED_CODE void name##_op(struct state *state, void *memory) \
 { \

@@ -1,6 +1,6 @@
 // tier: quick
-// Accesses of every kind by the module in test/kernel/: what it computes must be as on ordinary memory, and the trace must
-// have exactly the accesses that the module says it makes. Those of the kernel's testmmiotrace are recorded on their own.
+// Accesses of every kind by the module in test/kernel/: its results must be as on ordinary memory, and the trace must have
+// exactly the accesses that the module lists. Those of the kernel's testmmiotrace have their own recording.
 import { expect, test } from "vitest";
 import { recordInTurn } from "../../dev/test-support/lab/access-module.js";
 import { expectQuietKernel } from "../../dev/test-support/lab/in-lab.js";
@@ -16,7 +16,7 @@ test.each(casesByTier({ quick: ["debian:6.12"], rest: ["debian:6.1", "debian:6.1
     expectQuietKernel(consoleLog);
     for (const { trace, expected } of recordings) expectSameAccesses(await recordedAccesses(trace), expected);
     expect(recordings[0]!.expected.length).toBeGreaterThan(30_000);
-    // those of the kernel's testmmiotrace; the module's own mapping of each of its two devices comes on top
+    // those of the kernel's testmmiotrace, and the module's own mappings of its two devices
     expect(await countEvents(recordings[1]!.trace)).toMatchObject({
       write: 5_120,
       read: 5_121,

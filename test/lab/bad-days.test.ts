@@ -1,5 +1,5 @@
 // tier: quick
-// What else may happen to a machine while a driver is recorded: CPUs that come and go, a probe that fails, the recorder killed for
+// Bad days of a machine while a driver is recorded: CPUs that come and go, a probe that fails, the recorder killed for
 // memory, a reader that is too slow, noise in the device's commands, other tracers on the same functions. All in one machine for each kernel; after
 // each the machine works, the trace reads, and its counts are those of QEMU's log.
 import { execFileSync } from "node:child_process";
@@ -47,7 +47,7 @@ echo "ended with $?"
 dmesg | grep -c 'Restarting tasks'
 echo none > /sys/power/pm_test`,
 
-  // the driver of another family takes the card, maps it, and finds that it can't drive it
+  // a driver of another family takes the card, maps it, and finds that it can't drive it
   "probe-fails": `
 mmiostrider record --all -o /share/probe.mmt -- sh -ec '
   modprobe e1000e
@@ -64,7 +64,7 @@ modprobe e1000
 truth_mark m
 written /share/memory.mmt
 echo 1000 > /proc/$recorder/oom_score_adj
-# what it prints on the way would be taken for a complaint
+# its messages on the way would be taken for complaints
 dmesg -n 1
 echo f > /proc/sysrq-trigger
 wait $recorder; echo "ended with $?"

@@ -1,16 +1,16 @@
 // tier: all
-// A driver's genuine bugs stay visible: the kernel reports them as it would without us, at the driver's own instruction, and
-// goes on; so does the recording.
+// A driver's genuine bugs stay visible: the kernel reports them as without us, at the driver's own instruction. Kernel and
+// recording go on.
 import { expect, test } from "vitest";
 import { recordCommands } from "../../dev/test-support/lab/access-module.js";
 
 interface Bug {
   group: string;
-  /** Of the kernel's report. */
+  /** The headline of the kernel's report. */
   headline: RegExp;
-  /** Where the instruction pointer is: the driver's function, unless the bug is to have left it. */
+  /** The instruction pointer: the driver's function, unless the bug is a jump out of it. */
   place?: RegExp;
-  /** The exit code of the shell that has run it, which dies of it unless the module runs it in a thread of its own. */
+  /** The exit code of the shell that ran it, which dies of it unless the module runs it in its own thread. */
   status?: RegExp;
 }
 
@@ -29,7 +29,7 @@ const bugs: Bug[] = [
     ...{ group: "bug-thread", headline: /BUG: unable to handle page fault for address: 0000000000001000/ },
     ...{ place: /RIP: 0010:mms_bug_in_thread\+/, status: /^0$/ },
   },
-  // an operand that the CPU wants aligned
+  // an operand that the CPU requires to be aligned
   { group: "bug-aligned", headline: /general protection fault, maybe for address 0xff.*8: / },
 ];
 
@@ -37,7 +37,7 @@ const commands = `
 echo 0 > /proc/sys/kernel/panic_on_oops
 for bug in ${bugs.map(({ group }) => group).join(" ")}; do
   dmesg -c > /dev/null
-  # whoever runs it dies of it
+  # the shell that runs it dies of it
   ( echo $bug > run ) > /dev/null 2>&1 < /dev/null
   echo "status $bug $?"
   dmesg | sed "s/^/$bug: /"
@@ -56,7 +56,7 @@ test.each(["debian:6.1", "debian:6.12"])("genuine bugs on %s", async (kernel) =>
     expect(text).toMatch(headline);
     const pointers = report.filter((line) => /RIP: 0010:/.test(line));
     expect(pointers[0]).toMatch(place ?? new RegExp(`RIP: 0010:${group.replace("-", "_").replace(/^/, "mms_")}\\+`));
-    // nothing of ours in the way of the trace
+    // none of our functions in the backtrace
     expect(report.filter((line) => /\[mmiostrider\]/.test(line))).toEqual([]);
     expect(text.match(/Oops:|general protection fault/g)?.length, text).toBeGreaterThanOrEqual(1);
   }

@@ -1,12 +1,12 @@
 /*
- * Sends the core's device what no recorder sends: commands cut, doubled and
+ * Sends the core's device what no recorder would send: commands cut, doubled and
  * made of noise, reads and writes of odd lengths, mappings of odd places,
  * unknown ioctls, from several processes at once. Arguments: seconds, seed.
- * Ends with 0; what it did to the kernel is for others to see.
+ * Ends with 0; its caller looks at the kernel.
  *
  *	command-fuzz lengths
- *		asks for what is just allowed and just not, and says what isn't
- *		answered as docs/control-device.md has it; ends with 1 then.
+ *		tries sizes just within and just beyond the limits. Prints each
+ *		answer that differs from docs/control-device.md; then ends with 1.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -133,17 +133,17 @@ static void run(time_t until)
 	exit(0);
 }
 
-/* ---- What is just allowed, and just not ---- */
+/* ---- Just within the limits, and just beyond ---- */
 
 #define PAGE_BYTES 4096l
 #define RING_BYTES 65536l
 #define LINE_BYTES 1024
 
 static int wrong;
-/* volatile: the compiler would warn of it */
+/* volatile: otherwise the compiler would warn */
 static void *volatile nowhere = (void *)8;
 
-/* `result` is -1 for an error, which must then be `error`; 0 is none. */
+/* Checks a system call's result: -1 is an error, which must be `error`; 0 is none. */
 static void expect(const char *what, long result, int error)
 {
 	int got = result == -1 ? errno : 0;

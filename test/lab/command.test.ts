@@ -1,5 +1,5 @@
 // tier: quick
-// `mmiostrider lab` as a user meets it: wrong input, no network, Ctrl-C. Each ends with one clear line and its exit code.
+// `mmiostrider lab` from the user's side: wrong input, no network, Ctrl-C. Each ends with one clear line and its exit code.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -30,7 +30,7 @@ test.each([
   const end = lab(parameters);
   expect(end.stderr.split("\n")[0]).toBe(`mmiostrider: ${line}`);
   expect(end).toMatchObject({ status, stdout: "" });
-  // at most an advice line behind it
+  // at most one line of advice after it
   expect(end.stderr.trimEnd().split("\n").length).toBeLessThanOrEqual(2);
 });
 
@@ -59,10 +59,10 @@ test("a folder without a kernel", () => {
   });
 });
 
-test("where packages can't be had, apt's reason is shown and nothing half made is left", () => {
+test("if packages can't be downloaded, apt's reason is shown and nothing half made is left", () => {
   const cache = temporaryDirectory();
   const configuration = join(temporaryDirectory(), "apt.conf");
-  // the discard port: nothing listens
+  // the discard port, where nothing listens
   writeFileSync(
     configuration,
     'Acquire::http::Proxy "http://127.0.0.1:9";\nAcquire::https::Proxy "http://127.0.0.1:9";\nAcquire::Retries "0";\n',

@@ -1,6 +1,6 @@
 // tier: quick
-// Accesses from every context: process, interrupts, timers, NMIs, all CPUs at once, to the same registers. The module counts in
-// the device's memory whether any was lost or done twice; QEMU's log tells what edu's registers received, in which order.
+// Accesses from every context: process, interrupts, timers, NMIs, all CPUs at once, to the same registers. The module's counters
+// in the device's memory show if an access was lost or done twice; QEMU's log has the accesses to edu's registers in their order.
 import { test } from "vitest";
 import { recordGroups } from "../../dev/test-support/lab/access-module.js";
 import { expectEveryContext } from "../../dev/test-support/lab/every-context.js";

@@ -1,5 +1,5 @@
 // tier: quick
-// The core builds against every kernel that Debian has for amd64, without a word from the compiler.
+// The core builds against every kernel that Debian has for amd64, without any message of the compiler.
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";

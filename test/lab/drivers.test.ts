@@ -19,7 +19,7 @@ import { casesByTier } from "../../dev/test-support/tiers.js";
 import { verify } from "../../src/analysis/verify/verify.js";
 import { openTrace, withFileSource } from "../../src/trace/node/file-source.js";
 
-/** A network driver from load through link up and pings to unload. */
+/** Drives a network driver from load through link up and pings to unload. */
 const network = (driver: string) => `set -e
 modprobe ${driver}
 ip link set eth0 up
@@ -41,7 +41,7 @@ modprobe -r nvme`;
 interface Case {
   driver: string;
   workload: string;
-  /** QEMU's arguments; `disk` is made for those that name it. */
+  /** QEMU's arguments; if they name `disk`, it is made. */
   qemu: string;
   region: string;
   accessesMin: number;
@@ -95,7 +95,7 @@ test.each(
     if (wanted.mappings !== undefined) expect(mappings).toBe(wanted.mappings);
     inTraces.set(wanted.region, (inTraces.get(wanted.region) ?? 0) + events);
   }
-  // counted once more, by other code: the drivers' accesses are all that the devices ever got
+  // counted once more, by other code: the devices got no other accesses than the drivers'
   const logged = truthAccesses(truthFile);
   for (const { region, firmwareUsesIt } of cases) {
     if (firmwareUsesIt) continue;
@@ -131,12 +131,12 @@ test.each(
     expect(judged.events, driver.name).toBeGreaterThan(200);
     expect(judged.events, driver.name).toBe(judged.truth);
     expect(newMessages(boot, driver.name), driver.name).toEqual([]);
-    // once bare, once recorded
+    // bare and recorded
     if (driver.wave !== undefined) expect(playedTimes(join(filesOf(work, driver.name), driver.wave))).toBe(2);
   }
 });
 
-/** Records each workload in one machine, into traces named by their numbers; what the recorder and the kernel say must be good. */
+/** Records the workloads in one machine, into traces named by their numbers; neither recorder nor kernel may complain. */
 async function record(kernel: string, cases: readonly Case[]): Promise<{ share: string; truthFile: string }> {
   const share = temporaryDirectory();
   const image = join(share, "disk");
@@ -154,7 +154,7 @@ mmiostrider record --driver ${driver} -o /share/${index}.mmt -- sh /tmp/workload
   );
   expect(exitCode, output).toBe(0);
   expect(output.match(/ events in .*, 0 lost, 0 escaped, /g)).toHaveLength(cases.length);
-  // before and, at least once, during each
+  // before all, and at least once during each
   const online = output.split("\n").filter((line) => /^[\d,-]+$/.test(line));
   expect(online.length).toBeGreaterThanOrEqual(1 + cases.length);
   expect(new Set(online)).toEqual(new Set(["0-1"]));

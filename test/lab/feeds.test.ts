@@ -1,6 +1,6 @@
 // tier: all
-// A recording that is read while it goes on: through a pipe, and by followers of the file. Whoever reads too slowly, or stops
-// reading, costs records that are counted, never the driver's time. All in one machine; QEMU's log decides.
+// A recording that is read while it goes on: through a pipe, and by followers of the file. A reader that is too slow, or stops,
+// costs records, which are counted, but never the driver's time. All in one machine; QEMU's log decides.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -18,7 +18,7 @@ const share = sharedDirectory();
 const truthFile = join(share, "truth.log");
 const region = "e1000-mmio";
 
-/** How many lines `report` makes of what has come so far. */
+/** Shell function: prints the number of `report`'s lines for the part of the trace that has come so far. */
 const soFar = `so_far() { cp "$1" /tmp/part.mmt; mmiostrider report --format csv /tmp/part.mmt 2> /dev/null | grep -c ',read,\\|,write,'; }`;
 
 const cases: Record<string, string> = {
@@ -33,7 +33,7 @@ END
 mmiostrider record --driver e1000 -o - -- sh /tmp/steps | cat > /share/stream.mmt
 cat /tmp/lines`,
 
-  // it reads some of the trace, and then nothing more until the driver's work is done
+  // the reader reads some of the trace, then nothing until the driver's work is done
   blocked: `
 cat > /tmp/steps <<'END'
 . /share/cases/tools
@@ -133,7 +133,7 @@ describe("a recording that is read while it goes on", () => {
       ...["seen while it goes on", "ended with 0", "1", "the other one hasn't read it yet", "the same"],
     ]);
     expect(outcome.left).toEqual([]);
-    // they were replaced, under the followers' eyes
+    // the small blocks were replaced while the followers read
     for (const sizes of [first!, second!]) {
       const [before, then] = sizes.split(", then ").map(Number);
       expect(then).toBeLessThan(before!);

@@ -35,7 +35,7 @@ mmiostrider mark unpatching; patch_off; mmiostrider mark unpatched
 traffic
 modprobe -r e1000`,
   ),
-  // the patch waits for the driver, and stays behind
+  // the patch comes before the driver, and stays after it
   before: record("before.mmt", "patch_on; modprobe e1000; traffic; modprobe -r e1000; patch_off"),
 };
 
@@ -43,7 +43,7 @@ test.each(["debian:6.1", "debian:6.12"])("a driver is patched while it is record
   const share = await buildTestModule("livepatch", kernel);
   const truth = join(share, "truth.log");
   const qemu = "-netdev user,id=n0 -device e1000,netdev=n0";
-  // while it moves tasks over, 6.12 patches a call that every loop makes: see Threads
+  // during the transition of tasks, 6.12 patches a call that every loop makes: see Threads
   const outcomes = await runCases(cases, { kernel, threads: "single", share, qemu, truth, timeout_s: 590 });
   for (const name of Object.keys(cases)) {
     const { stdout, stderr, left } = outcomes.get(name)!;
@@ -64,7 +64,7 @@ test.each(["debian:6.1", "debian:6.12"])("a driver is patched while it is record
   expect(before.get("")!.patched).toBeGreaterThan(20);
 });
 
-/** How often the PHY was asked by the driver's own function and by the patch's: after each mark, "" before the first. */
+/** Counts the PHY's reads by the driver's own function and by the patch's: after each mark, "" before the first. */
 async function phyReads(path: string): Promise<Map<string, { original: number; patched: number }>> {
   const { header, events } = await readTrace(path);
   const nic = header.pciFunctions.find(({ vendor, device }) => vendor === "0x8086" && device === "0x100e");

@@ -1,6 +1,6 @@
 // tier: all
-// A kernel that is locked down, as Secure Boot does: what it forbids is said plainly, and what it leaves is used. Each level in a
-// machine of its own; the kernel is the judge of what is forbidden.
+// A locked-down kernel, as with Secure Boot: we say plainly what it forbids, and use what it allows. Each level has its own
+// machine; the kernel itself decides what is forbidden.
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type CaseOutcome, runCases } from "../../dev/test-support/lab/guest-cases.js";
@@ -19,18 +19,18 @@ mmiostrider record --engine singlestep --driver e1000 -o /share/${level}.mmt -- 
   sh -ec '. /share/cases/tools; modprobe e1000; network_up; pings 3; modprobe -r e1000'
 echo "ended with $?"
 cat /sys/devices/system/cpu/online`,
-  // by hand it is no different
+  // the same by hand
   "by-hand":
     "echo mmiotrace > /sys/kernel/tracing/current_tracer && cat /sys/kernel/tracing/current_tracer; echo nop > /sys/kernel/tracing/current_tracer",
   doctor: "mmiostrider doctor --json",
   "what-the-kernel-said": "dmesg | sed -n 's/.*Lockdown: \\(insmod\\): \\(.*\\) is restricted.*/\\1: \\2/p' | sort -u",
 });
 
-/** The machine's own truth, for the trace has no fence in it. */
+/** Returns the machine's own truth file, because the trace has no fence. */
 const truthOf = (level: string) => join(share, `${level}.log`);
 
 function run(level: string): Promise<Map<string, CaseOutcome>> {
-  // without its ROM, with which the firmware would work the card before the kernel does
+  // without its ROM, by which the firmware would use the card before the kernel does
   const qemu = "-netdev user,id=n0 -device e1000,netdev=n0,romfile=";
   return runCases(cases(level), { share, qemu, truth: truthOf(level), append: `lockdown=${level}`, timeout_s: 300 });
 }
@@ -69,7 +69,7 @@ describe("lockdown=integrity", () => {
     );
     const { header, events } = await readTrace(join(share, "integrity.mmt"));
     expect(header.fence).toBeNull();
-    // nothing else touches the card in that machine
+    // in this machine nothing else touches the card
     const truth = truthSince(truthOf("integrity"), null, "e1000-mmio");
     expect(walkAlong(events, truth)).toBe(events.filter(isAccess).length);
     expect(events.filter(isAccess).length).toBe(truth.accesses.length);

@@ -1,5 +1,5 @@
 // tier: all
-// How the lab's machine ends, also where it shouldn't, and what it takes besides; see machine.test.ts.
+// The end of the lab's machine, also in cases when it shouldn't end, and its other options; see machine.test.ts.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
 // tier: quick
-// The lab's machine: what goes in, what comes out, and that it ends.
+// The lab's machine: its input, its output, and its end.
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

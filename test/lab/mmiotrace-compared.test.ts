@@ -1,6 +1,6 @@
 // tier: all
-// The same instructions on the same device under our core and under the kernel's mmiotrace, in one machine: ours must say what
-// each did, and docs/mmiotrace-compared.md has mmiotrace's answers beside it, as they were given here.
+// The same instructions on the same device under our core and under the kernel's mmiotrace, in one machine: our trace must have
+// each one's true accesses, and docs/mmiotrace-compared.md lists mmiotrace's answers of this test beside them.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -12,7 +12,7 @@ import type { TraceEvent } from "../../src/trace/events.js";
 
 const ivshmem = { vendor: "0x1af4", device: "0x1110", bar: 2 };
 
-/** What a tracer says of each place, in words. */
+/** Describes a tracer's accesses to each place. */
 async function answers(path: string, prepared: number): Promise<Map<number, string>> {
   const { header, events } = await readTrace(path);
   const found = header.pciFunctions.find(
@@ -34,7 +34,7 @@ function said(event: TraceEvent): string {
   return `${event.kind === "read" ? "R" : "W"} ${event.width_bytes} 0x${event.value.toString(16)}`;
 }
 
-/** `R 4 0x20000 f1e2d3c4` of the module's expectations: what the instruction at that place really did. */
+/** Parses the module's expectations, such as `R 4 0x20000 f1e2d3c4`: the true accesses at each place. */
 function expectations(text: string): Map<number, string> {
   const byPlace = new Map<number, string[]>();
   for (const [, direction, width, offset, bytes] of text.matchAll(/^([RW]) (\d+) 0x([0-9a-f]+) ([0-9a-f]+)$/gm)) {
@@ -61,7 +61,7 @@ mmiostrider record --engine singlestep --all -o /share/theirs.mmt -- sh /tmp/run
   );
   expect(exitCode, output).toBe(0);
   expect(output).toMatch(/^ours 0$/m);
-  // what it can't decode is counted
+  // mmiotrace counts the instructions that it can't decode
   expect(output).toMatch(/^theirs 3$/m);
   expectQuietKernel(consoleLog);
   const truth = expectations(readFileSync(join(share, "expected"), "latin1"));
@@ -79,7 +79,7 @@ mmiostrider record --engine singlestep --all -o /share/theirs.mmt -- sh /tmp/run
     const answer = theirs.get(place) ?? "nothing";
     if (answer.includes("UNKNOWN")) unknown += 1;
     else if (answer !== right) wrong += 1;
-    // with eight bytes of immediate taken for it, what follows is whatever code comes behind
+    // mmiotrace reads eight bytes as the immediate: the upper four are the code that follows
     const steady = answer.replace(/0x[0-9a-f]{8}13517624$/, "0x…13517624: the code behind it, too");
     const verdict = answer === right ? "the same" : steady;
     rows.push(`| \`${text!.replaceAll("%%", "%")}\` | ${right} | ${verdict} |`);

@@ -1,5 +1,5 @@
 // tier: all
-// A recording tells where its devices' registers are, by their capabilities: virtio's structures and MSI-X tables have
+// A recording has the places of its devices' registers, from their capabilities: virtio's structures and MSI-X tables have
 // names in a report made elsewhere, without the devices.
 import { execFileSync } from "node:child_process";
 import { closeSync, ftruncateSync, openSync, readFileSync } from "node:fs";
@@ -43,7 +43,7 @@ for d in ${nvme} ${network}; do od -An -v -tx1 /sys/bus/pci/devices/$d/config | 
     const whole = readFileSync(join(share, `${address}.hex`), "latin1");
     expect(recorded?.length).toBeGreaterThan(128);
     expect(recorded!.length).toBeLessThanOrEqual(512);
-    // What was read is what the machine itself shows; the command and status registers change with the driver.
+    // The recorded bytes are those that the machine itself shows; the command and status registers change with the driver.
     for (let at = 16; at < 128; at += 2) expect(recorded!.slice(at, at + 2)).toBe(whole.slice(at, at + 2));
   }
   await reader.close();

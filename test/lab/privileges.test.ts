@@ -19,7 +19,7 @@ import { privilegesIn } from "../../src/capture/feed/unprivileged-user.js";
 
 const nobody = { name: "nobody", uid: 65_534, gid: 65_534 };
 
-/** The process that reads and writes; there is one at a time. */
+/** Shell code for the process that reads and writes; there is one at a time. */
 const worker = `
 worker() { pgrep -f '/(emulate|singlestep)-worker[.]js '; }
 recorder_of() { sed -n 's/^PPid:\\t//p' /proc/$1/status; }
@@ -51,7 +51,7 @@ as_nobody cat /share/given-up.mmt 2>&1 | grep -o 'Permission denied'`,
   "to-a-pipe": `
 mmiostrider record --driver e1000 -Z nobody -o - -- sh -ec 'modprobe e1000; modprobe -r e1000' | cat > /share/piped.mmt`,
 
-  // as a terminal's Ctrl-C: to all of its processes
+  // like Ctrl-C at a terminal: a signal to all of its processes
   "ctrl-c": `${worker}
 setsid mmiostrider record --driver e1000 -Z nobody -o /share/ctrl-c.mmt 2> /tmp/ctrl-c.err &
 await /tmp/ctrl-c.err "Ctrl-C stops"
@@ -85,7 +85,7 @@ END
 mmiostrider record --driver e1000 -Z nobody -o /share/worker-killed.mmt -- sh -e /tmp/steps
 echo "ended with $?"`,
 
-  // there is room for what one or two of them leave behind, however much of it is written at once
+  // there is room for the leftovers of one or two of them, for any size of a single write
   "full-disk": `
 mkdir /tmp/small; mount -t tmpfs -o size=100k none /tmp/small
 mmiostrider record --driver e1000 -Z nobody -o /tmp/small/x.mmt -- sh -ec '
@@ -121,7 +121,7 @@ done
 mmiostrider record --driver e1000 -Z 65534 -o /share/by-number.mmt -- sh -ec 'modprobe e1000; modprobe -r e1000'
 echo "ended with $?"`,
 
-  // the patterns are in a file: what is in a command line, everybody sees
+  // the patterns are in a file, because everybody can see a command line
   "nobody-sees": `${worker}
 mmiostrider record --driver e1000 -Z nobody -o /share/seen.mmt 2> /tmp/seen.err & recorder=$!
 await /tmp/seen.err "Ctrl-C stops"
@@ -168,7 +168,7 @@ describe.each(bothKernels)("record -Z on %s", (kernel) => {
       expect(outcome.stdout.split("\n").slice(0, -1), outcome.stderr).toEqual([
         "the command is user 0",
         ...["/dev/mmiostrider", "/dev/null", "/share/cases/given-up.err", "/share/given-up.mmt"],
-        // the recorder has no end of the trace
+        // the recorder hasn't opened the trace
         "0",
         // another process of the same user can't look into it
         ...Array(4).fill("Permission denied"),
@@ -186,14 +186,14 @@ describe.each(bothKernels)("record -Z on %s", (kernel) => {
         expect(status).toMatch(/^CapPrm:\t0+$/m);
         expect(status).toMatch(/^CapEff:\t0+$/m);
       }
-      // the one that stays root would not do
+      // the check fails for the process that stays root
       expect(privilegesIn(readFileSync(join(share, "recorder-status"), "latin1"), nobody).length).toBeGreaterThan(2);
       const { mode, uid } = statSync(join(share, "given-up.mmt"));
       expect([mode & 0o7777, uid]).toEqual([0o600, process.getuid!()]);
       await expectSame("given-up.mmt", 12_000);
       const { header, events, summary } = await readTrace(join(share, "given-up.mmt"));
       expect(events.filter(isAccess).length).toBe(summary!.accesses);
-      // what only root can see of the machine is in it all the same
+      // the trace nevertheless has the facts that only root can read
       expect(header.pciFunctions.some(({ config }) => (config?.length ?? 0) > 2 * 64)).toBe(true);
       expect(header.modules.length).toBeGreaterThan(3);
     },

@@ -1,5 +1,5 @@
 // tier: quick
-// What `record` does besides recording a driver from load to unload: marks, Ctrl-C, kill -9, --rebind, a ring and a disk
+// `record` beyond a driver from load to unload: marks, Ctrl-C, kill -9, --rebind, a ring and a disk
 // that are full, several at once, the ring through mmap(). All in one machine for each kernel; QEMU's log decides.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -107,7 +107,7 @@ cat /tmp/overflow.err >&2
 modprobe -r e1000
 rmmod mmiostrider`,
 
-  // there is room for what one or two of them leave behind, however much of it is written at once
+  // there is room for the leftovers of one or two of them, for any size of a single write
   "full-disk": `
 mkdir /tmp/small; mount -t tmpfs -o size=100k none /tmp/small
 mmiostrider record --driver e1000 -o /tmp/small/x.mmt -- \\
@@ -129,7 +129,7 @@ as_nobody cat /dev/mmiostrider 2>&1 | grep -o 'Permission denied'
 as_nobody "$NODE" "$PROJECT/bin/mmiostrider.js" mark hello
 finish $recorder INT; echo "ended with $?"`,
 
-  // the command goes on after the recording's end, and is waited for
+  // the command goes on after the recording's end, and `record` waits for it
   duration: `
 mmiostrider record --driver e1000 --duration 1 -o /share/duration.mmt -- sh -c '. /share/cases/tools
   ended() { ! grep -qs "state recording" /dev/mmiostrider; }
@@ -144,7 +144,7 @@ mmiostrider record --all --exclude-wc --relaxed -o /share/all.mmt -- \\
   sh -ec '. /share/cases/tools; modprobe e1000; network_up; pings 5; modprobe -r e1000'
 echo "ended with $?"`,
 
-  // drivers come and go, and another is at work, while recording ends
+  // while recording ends, drivers come and go, and another one is at work
   "stopped-meanwhile": `
 for round in ${stops.join(" ")}; do
   mmiostrider record --all --exclude-wc -o /share/stopped-$round.mmt 2> /tmp/stopped.err & recorder=$!
@@ -184,7 +184,7 @@ modprobe -r e1000
 rmmod mmiostrider`,
 };
 
-/** The last lines that `record` says, without numbers that differ from run to run. */
+/** Returns `record`'s last lines, without numbers that differ from run to run. */
 const said = (outcome: CaseOutcome) =>
   outcome.stderr
     .replace(/\d[\d,.]*/g, "N")
@@ -221,7 +221,7 @@ describe.each(bothKernels)("record on %s", (kernel) => {
       const inLoop = (number: number) => `number ${number}, which is longer than what fits into one record`;
       const wanted = ["just loaded", ...Array.from({ length: marksInLoop }, (_, n) => inLoop(n)), "before unloading"];
       expect(marks).toEqual(wanted);
-      // nothing reaches the card while its interface is down: the notes in the truth were written at the marks
+      // nothing reaches the card while its interface is down, so the notes in the truth tell the marks' places
       const truth = truthSince(truthFile, header.fence, region);
       for (const [text, note] of [
         ["just loaded", "a"],
@@ -230,7 +230,7 @@ describe.each(bothKernels)("record on %s", (kernel) => {
         const at = events.findIndex((event) => event.kind === "mark" && event.text === text);
         expect(events.slice(0, at).filter(isAccess).length).toBe(accessesBefore(truth, note));
       }
-      // those of the loop have accesses around them
+      // the loop's marks have accesses around them
       const first = events.findIndex((event) => event.kind === "mark" && event.text === inLoop(0));
       const last = events.findIndex((event) => event.kind === "mark" && event.text === inLoop(marksInLoop - 1));
       expect(events.slice(first, last).some(isAccess)).toBe(true);
@@ -261,7 +261,7 @@ describe.each(bothKernels)("record on %s", (kernel) => {
     const { header, events, damage, summary } = await readTrace(join(share, "killed.mmt"));
     expect([damage, summary]).toEqual(["the trace ends without its summary", null]);
     const truth = truthSince(truthFile, header.fence, region);
-    // what there is, is right; and what was made seconds before the end, is there
+    // all that is there is right; and accesses made seconds before the end are there
     const walked = walkAlong(events, truth);
     expect(walked).toBeGreaterThanOrEqual(accessesBefore(truth, "c"));
     expect(walked).toBe(events.filter(isAccess).length);
@@ -300,7 +300,7 @@ describe.each(bothKernels)("record on %s", (kernel) => {
     expect(walkAlong(events, truth)).toBe(accessesBefore(truth, "d"));
     expect(lost.reduce((sum, count) => sum + count, 0)).toBe(summary!.lost);
     expect(events.filter(isAccess).length + summary!.lost).toBe(accessesBefore(truth, "d"));
-    // at least one in the middle, and one at the very end, which no later record announces
+    // at least one LOST record in the middle, and one at the very end, which no later record announces
     expect(lost.length).toBeGreaterThanOrEqual(2);
     expect(events.at(-1)?.kind).toBe("lost");
     expect(summary!.lost).toBeGreaterThan(5_000);
@@ -351,7 +351,7 @@ describe.each(bothKernels)("record on %s", (kernel) => {
   });
 
   caseTest("to-a-pipe", "a trace in a pipe, and nothing of the code in a clean room", async (outcome) => {
-    // the command's output goes elsewhere
+    // the command's output goes to another file
     expect([outcome.exitCode, outcome.stdout, outcome.left]).toEqual([0, "", []]);
     expect(said(outcome)).toEqual(["hello", "N events in N s, N lost, N escaped, N mappings: standard output"]);
     await expectSame("piped.mmt", 10_000);

@@ -1,6 +1,6 @@
 // tier: quick
-// What `record` and `mark` say to wrong input and a machine that lacks something: one clear line, the documented exit
-// code, and nothing left behind. Wrong words are tried here, the rest in the lab, all in one machine.
+// The answers of `record` and `mark` to wrong input and to a machine that lacks something: one clear line, the documented
+// exit code, and no leftovers. Wrong options are tried here, the rest in the lab, all in one machine.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -61,7 +61,7 @@ describe("wrong words", () => {
   });
 });
 
-/** Name → script, exit code, the one line; the second one, where there is any, is advice. In one machine, in order. */
+/** Name → script, exit code, the one line; a second line is advice. In one machine, in order. */
 const wrong: Record<string, [string, number, string | RegExp]> = {
   "no-device": ["mmiostrider record --device 00:1e.7 -o x.mmt -- true", 1, "there is no PCI device 0000:00:1e.7"],
   "no-memory": [
@@ -274,7 +274,7 @@ describe("in a machine that lacks something", () => {
 
   beforeAll(async () => {
     await labKernel();
-    // a folder of root's own: from /tmp itself nothing is loaded
+    // a folder of root's own: no module is loaded from /tmp itself
     const cases = chosen.map(([name, [script]]) => [name, `mkdir -p /tmp/kept\n${script}`]);
     const qemu = "-netdev user,id=n0 -device e1000,netdev=n0";
     outcomes = await runCases(Object.fromEntries(cases), { share, qemu, timeout_s: 550 });
@@ -288,7 +288,7 @@ describe("in a machine that lacks something", () => {
     else expect(told).toMatch(line);
     expect(second ?? "  ").toMatch(/^ {2}/);
     if (advice[name] !== undefined) expect(second).toMatch(advice[name]);
-    // the case that puts something into the device's place shows that it is still as it was
+    // the case that puts a file into the device's place shows that it is unchanged
     const said = name === "no-place-for-the-device" ? "hello\n" : "";
     expect([outcome.exitCode, outcome.stdout, more, outcome.left]).toEqual([exitCode, said, [], []]);
   });

@@ -1,13 +1,13 @@
 /*
- * Reads the core's ring as docs/control-device.md says that it can be read, by a program that shares no code with ours
- * but the record's definition:
+ * Reads the core's ring as docs/control-device.md describes, in a program that shares nothing with ours except the
+ * record's definition:
  *
  *	ring-reader same FIRST-LAST COMMAND
- *		records while COMMAND runs; what mmap() shows then must be what read() gives.
+ *		records while COMMAND runs; mmap() must then show the same records as read().
  *	ring-reader through FIRST-LAST COMMAND FILE
- *		takes the records through mmap() while COMMAND runs, from a ring that is too small to hold them all, into FILE.
+ *		copies the records through mmap() into FILE while COMMAND runs, from a ring too small to hold them all.
  *
- * Says what it found on standard output, in one line; what is wrong on standard error, and then ends with 1.
+ * Prints its findings on standard output, in one line; prints faults on standard error, and then ends with 1.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -68,7 +68,7 @@ static void begin(const char *range, size_t ring_bytes)
 	must(head->read == 0, "nothing was taken out yet");
 }
 
-/* The record at place `at` when it is complete, else NULL. */
+/* Returns the record at place `at` if it is complete, else NULL. */
 static const struct mms_record *complete(__u64 at)
 {
 	const struct mms_record *record = &records[at & (head->records_max - 1)];

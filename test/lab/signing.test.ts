@@ -1,5 +1,5 @@
 // tier: all
-// Signing the core: a kernel that enforces signatures is the judge of whether there is one, and by whom.
+// Signing the core: a kernel that enforces signatures decides if there is a valid one, and by whom.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { inLab, labKernel, temporaryDirectory } from "../../dev/test-support/lab
 import { buildCore } from "../../src/capture/emulate/core-build.js";
 import { withSignedModule } from "../../src/capture/emulate/module-signing.js";
 
-/** What the kernel looks for at a module's end: include/linux/module_signature.h. */
+/** The kernel's mark at a signed module's end: include/linux/module_signature.h. */
 const signatureMark = "~Module signature appended~\n";
 
 test("a signed core has its signer; a kernel that doesn't trust the key, or misses a signature, is told in one line", async () => {
@@ -36,7 +36,7 @@ ${record} --sign-key /share/nothing.pem --sign-cert /share/certificate.pem; echo
     { share },
   );
   expect(exitCode, output).toBe(0);
-  // a key that it doesn't know taints the kernel, but is no hindrance where signatures aren't enforced
+  // a key that the kernel doesn't know taints it, but works if signatures aren't enforced
   expect(output).toMatch(/^any 0$/m);
   expect(output).toMatch(
     /^mmiostrider: loading the core .* failed: .*Key was rejected.*\n {2}this kernel takes only modules signed with a key/m,

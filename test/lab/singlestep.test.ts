@@ -1,20 +1,20 @@
 // tier: quick
-// Engine singlestep: the kernel's own mmiotrace behind the same commands. What it decodes must be what the device received; and
-// however it ends, CPUs and tracer must be as they were.
+// Engine singlestep: the kernel's own mmiotrace behind the same commands. It must decode the accesses that the device received;
+// and after any end, CPUs and tracer must be as before.
 import { join } from "node:path";
 import { describe, expect } from "vitest";
 import { caseTests } from "../../dev/test-support/lab/guest-cases.js";
 import { bothKernels, sharedDirectory } from "../../dev/test-support/lab/in-lab.js";
 import { expectIdentical, isAccess, readTrace } from "../../dev/test-support/lab/trace-and-truth.js";
 
-/** The tracer's settings and the CPUs, as they must be again. */
+/** Prints the tracer's settings and the CPUs, which must be the same afterwards. */
 const settings = `
 settings() {
   cd /sys/kernel/tracing
   grep . current_tracer tracing_on trace_clock per_cpu/cpu*/buffer_size_kb /sys/devices/system/cpu/online | sed 's/[0-9]* (expanded: \\([0-9]*\\))/\\1/'
   cd "$OLDPWD"
 }
-# what is kept while nobody traces is expanded by the first who does
+# the first tracer expands the buffer, which is small while nobody traces
 echo 1 > /sys/kernel/tracing/tracing_on
 `;
 
@@ -54,7 +54,7 @@ cat /tmp/rebound.err >&2
 settings | diff /tmp/before - && echo "as before"
 modprobe -r e1000`,
 
-  // nobody has mounted tracefs: it is there for as long as it is needed, and no longer
+  // tracefs isn't mounted: the recorder mounts it only for as long as it needs it
   unmounted: `
 umount /sys/kernel/tracing || echo "can't unmount it"
 mmiostrider doctor | grep '  mmiotrace '
@@ -115,7 +115,7 @@ describe.each(bothKernels)("engine singlestep on %s", (kernel) => {
       expect(events.filter(isAccess).length).toBe(summary!.accesses);
       const marks = events.flatMap((event) => (event.kind === "mark" ? [event.text] : []));
       expect(marks).toEqual(["half way"]);
-      // its times are the wall's
+      // its times follow the wall clock
       const first_s = Number(events[0]!.tsc - BigInt(header.clock.tsc)) / header.clock.tscFrequency_hz;
       expect(first_s).toBeGreaterThan(-1);
       expect(first_s).toBeLessThan(60);

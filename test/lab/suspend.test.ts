@@ -1,7 +1,7 @@
 // tier: all
-// The machine suspends and resumes while a driver is recorded: to the kernel's test levels, and to RAM (S3), for which the second
-// CPU is taken down, and from which the device comes back reset. The lab's `--suspendable` root is in the machine's memory.
-// Not to idle: nothing that a guest can set up by itself wakes it from that on QEMU's machines.
+// The machine suspends and resumes while a driver is recorded: to the kernel's test levels, and to RAM (S3), which takes the second
+// CPU down and resets the device. The lab's `--suspendable` root is in the machine's memory. Suspend-to-idle isn't tested: on
+// QEMU's machines a guest can set up nothing that wakes it.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -9,7 +9,7 @@ import { type CaseOutcome, runCases } from "../../dev/test-support/lab/guest-cas
 import { labKernel, sharedDirectory } from "../../dev/test-support/lab/in-lab.js";
 import { expectIdentical, isAccess, readTrace } from "../../dev/test-support/lab/trace-and-truth.js";
 
-/** `pm_test`'s levels; none is in earnest. Each has its own name in the trace. */
+/** `pm_test`'s levels, and none for a real suspend. Each has its own name in the trace. */
 const ways = [
   ["devices", "devices"],
   ["platform", "platform"],
@@ -73,11 +73,11 @@ describe.each([["debian:6.1"], ["debian:6.12"]])(
       const count = (text: RegExp) => messages.match(text)?.length ?? 0;
       expect(count(/PM: suspend entry \(deep\)/g)).toBe(ways.length);
       expect(count(/PM: suspend exit/g)).toBe(ways.length);
-      // for "core" and in earnest
+      // for "core" and for the real suspend
       expect(count(/smpboot: CPU 1 is now offline/g)).toBe(3);
       expect(count(/CPU1 is up/g)).toBe(3);
       expect(count(/ACPI: PM: Low-level resume complete/g)).toBe(2);
-      // QEMU's own word
+      // QEMU's own trace confirms it
       expect(readFileSync(truthFile, "latin1")).toMatch(/^system_wakeup_request /m);
     });
 
@@ -91,10 +91,10 @@ describe.each([["debian:6.1"], ["debian:6.12"]])(
       for (const [name] of ways) {
         const [from, to] = [place(`before ${name}`), place(`after ${name}`)];
         expect([name, from >= 0, to > from]).toEqual([name, true, true]);
-        // the card is reset and set up anew on resume
+        // on resume the card is reset and set up anew
         expect(events.slice(from, to).filter(isAccess).length, name).toBeGreaterThan(500);
       }
-      // the clock goes on
+      // the clock never goes back
       const marks = events.flatMap((event) => (event.kind === "mark" ? [event.tsc] : []));
       expect(marks).toEqual([...marks].sort((a, b) => (a < b ? -1 : 1)));
     });

@@ -1,8 +1,8 @@
 // tier: all
-// Other observers beside us, all at once on the same machine: perf, ftrace on every function of the kernel, probes on the very
-// functions that the core hooks and on the instructions whose accesses it emulates. The traces are the truth, the others see what
-// they came for, and the kernel has nothing to say. TCG has no performance counters: perf samples by timers here, not by NMIs.
-// One thread runs both CPUs: all of the kernel's functions are patched while they run, which isn't safe with two (machine.ts).
+// Other observers beside us, all at once on the same machine: perf, ftrace on every function of the kernel, probes on the functions
+// that the core hooks and on the instructions whose accesses it emulates. The traces are the truth, the others get their data, and
+// the kernel doesn't complain. TCG has no performance counters: perf samples by timers here, not by NMIs. One thread runs both
+// CPUs: all of the kernel's functions are patched while they run, which isn't safe with two threads (machine.ts).
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { type CaseOutcome, runCases } from "../../dev/test-support/lab/guest-cases.js";
@@ -12,7 +12,7 @@ import { expectIdentical, readTrace } from "../../dev/test-support/lab/trace-and
 const share = sharedDirectory();
 const truthFile = join(share, "truth.log");
 
-/** Records the driver from load to unload; `before` and `after` are done while recording, too. */
+/** Makes a script that records the driver from load to unload; `before` and `after` run while recording, too. */
 const record = (
   trace: string,
   before = "",
@@ -48,7 +48,7 @@ grep -q '<-' trace && echo "saw functions"
 echo nop > current_tracer
 echo 1 > tracing_on; echo > trace`,
 
-  // comes and goes while the core's hooks are there
+  // comes and goes while the core's hooks are registered
   graph: `
 cd /sys/kernel/tracing
 ${record(
@@ -58,7 +58,7 @@ ${record(
 )}
 echo > trace`,
 
-  // what the core hooks, and what it calls
+  // functions that the core hooks, and functions that it calls
   hooked: `
 cd /sys/kernel/tracing
 for function in ioremap iounmap fixup_exception copy_from_kernel_nofault sprint_symbol; do
@@ -72,7 +72,7 @@ echo 0 > events/kprobes/enable
 awk '$2 > 0 { print $1, "hit" } $2 == 0 { print $1, "not hit" }' kprobe_profile
 echo > kprobe_events; echo > trace`,
 
-  // as breakpoints at first; those that may be are made jumps while they are hit
+  // breakpoints at first; where possible, the kernel makes them jumps while they are hit
   sites: `
 modprobe e1000
 mmiostrider record --driver e1000 --rebind -o /tmp/first.mmt -- sh -ec '. /share/cases/tools; network_up; pings 2'
@@ -89,7 +89,7 @@ awk '$2 > 0 { hit++ } END { print (hit >= 20 ? "hit" : hit) }' kprobe_profile
 echo > kprobe_events; echo > trace
 modprobe -r e1000; rmmod mmiostrider`,
 
-  // the hooks are ftrace's: it can't be switched off under them
+  // the hooks use ftrace: nobody can switch it off meanwhile
   switch: `
 mmiostrider record --driver e1000 -o /share/switch.mmt -- sh -ec '. /share/cases/tools
   modprobe e1000

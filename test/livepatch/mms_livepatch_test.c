@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A live patch of the driver e1000: reads of its PHY's registers are made by
- * code in this module, with one access more, by which they can be told. The
- * patch is on as long as sysfs says so. What is replaced is the function that
- * holds the accesses: the one that calls it under the driver's lock is inlined
- * where it's used in the same file, and there no patch reaches it.
+ * A live patch of the driver e1000: code in this module reads the registers of
+ * its PHY, with one access more, which identifies it. sysfs switches the patch on
+ * and off. It replaces the function that makes the accesses, because its caller,
+ * which takes the driver's lock, is inlined in the same file, out of reach for a
+ * patch.
  */
 #include <linux/delay.h>
 #include <linux/io.h>

@@ -22,7 +22,7 @@ const case_s = 150 * patience;
 
 /** Shell functions at every case's disposal. */
 const tools = `
-# what a case waited for in vain, or missed: fails the test
+# reports something missing: fails the test
 complain() { echo "$*" | tee -a /share/cases/complaints >&2; return 1; }
 # waits until a command succeeds, at most a minute
 until_true() {
@@ -57,7 +57,7 @@ pings() { ping -q -c $1 -i 0.1 -w 60 10.0.2.2 > /dev/null || complain "no answer
 core() { echo "$CORE"; }
 core_loaded() { lsmod | grep -o '^mmiostrider ' || echo no core; }
 as_nobody() { /usr/bin/setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
-# what QEMU's log shows between two accesses: a letter three times, for once may be part of a fence
+# writes a letter that QEMU's log shows between two accesses, three times, because a single one may be part of a fence
 truth_mark() { for i in 1 2 3; do printf '%s' "$1" | dd of=/dev/port bs=1 seek=128 2>/dev/null; done; }
 `;
 

@@ -10,7 +10,7 @@ import { DeviceMoves } from "./device-moves.js";
 import { LineScanner } from "./truth-line.js";
 
 const chunk_bytes = 4 << 20;
-/** Where the log comes through a pipe. */
+/** Time between looks at a log from a pipe. */
 const lookAgainEvery_ms = 50;
 /** Limit of a line; QEMU's are never longer. */
 const lineMax_bytes = 64 << 10;

@@ -1,6 +1,6 @@
 // tier: quick
 // verify on a real truth log (QEMU's) of a run recorded by the kernel's mmiotrace, and on changed copies of both, each of
-// which it must find different.
+// them it must find different.
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";

@@ -1,5 +1,5 @@
 // Files made of traces: new ones, parts of others, several as one, other formats; and the comparison with QEMU's log. Node only.
-// What takes the place of a file is there whole or not at all.
+// A replaced file is the whole new one, or the old one.
 import { fileURLToPath } from "node:url";
 import { cutTrace } from "../../analysis/cut-merge/cut-trace.js";
 import { mergeTraces } from "../../analysis/cut-merge/merge-traces.js";
@@ -23,11 +23,10 @@ import { headerOf, type TraceWriter, writerOf } from "../writing.js";
 export { type OutputFormat, outputFormats } from "../../trace/import/formats.js";
 
 /**
- * Starts a new trace in the file `path`, in place of what was there, readable for its owner alone; `-` is standard output.
+ * Starts a new trace in the file `path`, which is replaced, readable for its owner alone; `-` is standard output.
  *
- * `header` has what is known: devices (`pciFunctions`) to name addresses by, the clock; time stamps are nanoseconds, and the
- * recording begins at 0, unless it says otherwise. The file can be read, and followed, while it is written. Throws UserError
- * where it can't be made.
+ * `header` has the known facts: devices (`pciFunctions`) for naming addresses, the clock (default: nanoseconds that begin at 0).
+ * The file can be read, and followed, while it is written. Throws UserError if it can't be made.
  */
 export async function createTrace(path: string, header: Partial<TraceHeader> = {}): Promise<TraceWriter> {
   const whole = headerOf(header, producer);
@@ -35,9 +34,9 @@ export async function createTrace(path: string, header: Partial<TraceHeader> = {
 }
 
 /**
- * Writes a part of a trace into a new one at `path`; returns how many events. Times stay what they are, and what is mapped, who the
- * sites are and which devices there are is known in it as in the whole. Where there is a filter, the new trace says in its summary
- * that it isn't complete. Throws UserError, FormatError, FilterError; then nothing is at `path` that wasn't before.
+ * Writes a part of a trace into a new one at `path`; returns the number of events. Times stay unchanged, and the mappings, the sites'
+ * symbols and the devices are known in it as in the whole. With a filter, the new trace's summary says that it isn't complete.
+ * Throws UserError, FormatError, FilterError; then nothing has changed at `path`.
  */
 export async function cut(trace: Trace, path: string, selection: Selection): Promise<number> {
   const { reader, makeRegisters } = internalsOf(trace);
@@ -55,8 +54,8 @@ export async function cut(trace: Trace, path: string, selection: Selection): Pro
 }
 
 /**
- * Writes all events of several traces of one machine into a new one at `path`, in the order of time; returns how many.
- * Throws UserError where the traces can't be of one machine, FormatError; then nothing is at `path` that wasn't before.
+ * Writes all events of several traces of one machine into a new one at `path`, in the order of time; returns their number.
+ * Throws UserError if the traces can't be of one machine, FormatError; then nothing has changed at `path`.
  */
 export async function merge(traces: readonly Trace[], path: string): Promise<number> {
   if (traces.length === 0) throw new UserError(`merging into ${path} failed: there are no traces`);
@@ -66,28 +65,28 @@ export async function merge(traces: readonly Trace[], path: string): Promise<num
   );
 }
 
-/** How `convert()` is to read and write. */
+/** Options of `convert()`. */
 export interface ConvertOptions {
-  /** The input's format; told from its content unless given. */
+  /** The input's format; detected from its content by default. */
   from?: InputFormat | undefined;
-  /** The output's format; told from its name unless given. */
+  /** The output's format; detected from its name by default. */
   to?: OutputFormat | undefined;
-  /** What names the registers; the built-in databases unless given. */
+  /** The register databases; default: the built-in ones. */
   registers?: RegisterChoice | undefined;
 }
 
-/** What `convert()` tells of its work. */
+/** Result of `convert()`. */
 export interface ConvertResult {
-  /** What is to be known about the result, a sentence each. */
+  /** Remarks about the result, one sentence each. */
   notes: string[];
-  /** Why what was converted isn't complete, a sentence each. */
+  /** The reasons why the result is incomplete, one sentence each. */
   incomplete: string[];
 }
 
 /**
  * Converts the file `from` to the file `to`: a log of another format to a trace (`.mmt`), and either to mmiotrace's text, JSON Lines,
  * CSV, Parquet, or JSON for Perfetto; docs/convert.md has the formats and columns. `-` is standard input or output.
- * Throws UserError, FormatError; then nothing is at `to` that wasn't before.
+ * Throws UserError, FormatError; then nothing has changed at `to`.
  */
 export async function convert(from: string, to: string, options: ConvertOptions = {}): Promise<ConvertResult> {
   const format = options.to ?? outputFormatOf(to);
@@ -106,9 +105,9 @@ export async function convert(from: string, to: string, options: ConvertOptions 
 }
 
 /**
- * Compares a trace, access by access, with what the devices received by QEMU's own account: its log of
+ * Compares a trace, access by access, with the accesses that the devices received according to QEMU: its log of
  * `-trace memory_region_ops_*`, by its path or as bytes, not packed. All accesses of both are in memory meanwhile.
- * Throws UserError and FormatError where trace or log can't be read, or where the log doesn't have the trace's fence.
+ * Throws UserError and FormatError if trace or log can't be read, or if the log doesn't have the trace's fence.
  */
 export async function verify(
   trace: Trace,

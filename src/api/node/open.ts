@@ -1,4 +1,4 @@
-// Opens traces in Node: files by their paths, streams of any length, and bytes; whatever their format.
+// Opens traces in Node: files by their paths, streams of any length, and bytes, of any format.
 import { statSync } from "node:fs";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
@@ -13,7 +13,7 @@ import { type Trace, traceOfReader } from "../trace.js";
 /** A path, a `file:` URL, bytes, or a stream of them. */
 export type TraceInput = string | URL | TraceBytes | AsyncIterable<Uint8Array>;
 
-/** How `openTrace()` is to open its input. */
+/** Options of `openTrace()`. */
 export interface NodeOpenOptions extends OpenOptions {
   /** The stream is a trace that is still being written: `Trace.follow()` gives its events as they come. */
   live?: boolean | undefined;
@@ -23,12 +23,11 @@ export interface NodeOpenOptions extends OpenOptions {
  * Opens a trace, or a log of another format, which becomes a trace: mmiotrace's text, QEMU's memory_region_ops and vfio_region logs,
  * ftrace's rwmmio events. Both may be packed with gzip.
  *
- * A trace in a file is read piece by piece, whatever its size; a log, or a stream, goes through a temporary file; bytes stay in
- * memory. A path may be a named pipe, which must be a trace then. Registers are named by the built-in databases unless `registers`
- * says otherwise.
+ * A trace in a file is read in pieces, at any size; a log, or a stream, goes through a temporary file; bytes stay in memory. A path
+ * may be a named pipe, which must then have a trace. The built-in databases name the registers unless `registers` is given.
  *
- * Throws UserError where it can't be read, FormatError where it is no trace, or one damaged within its header. A trace that is cut
- * later opens: `Trace.damage` tells.
+ * Throws UserError if it can't be read, FormatError if it is no trace, or is damaged within its header. A trace that is cut later
+ * can be opened: see `Trace.damage`.
  */
 export async function openTrace(input: TraceInput, options: NodeOpenOptions = {}): Promise<Trace> {
   const { reader, notes } = await open(input, options);

@@ -104,7 +104,7 @@ function restoreScript({ clock, tracingOn, buffers_KiB, online, unmounted }: Set
   const cpus = online.filter((cpu) => existsSync(join(cpuFolder, `cpu${cpu}`, "online")));
   return `cat > /dev/null
 cd ${tracefs} || exit 1
-# whoever died may not have closed trace_pipe yet, and the tracer stays as long as that is open
+# a dead process may not have closed trace_pipe yet, and the tracer stays while that is open
 for try in $(seq 100); do
   echo nop > current_tracer
   [ "$(cat current_tracer)" = nop ] && break

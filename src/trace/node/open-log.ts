@@ -46,7 +46,7 @@ export interface InputSource {
   chunks: AsyncIterable<Uint8Array>;
   /** All bytes, where that is known. */
   length_bytes: number | undefined;
-  /** Where it is a file. */
+  /** The path of a file. */
   path: string | undefined;
   close(): void;
 }
