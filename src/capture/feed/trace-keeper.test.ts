@@ -1,5 +1,5 @@
 // tier: quick
-// What every engine's recording has in common, with a trace in a real file: it is closed with the counts, and what goes wrong is told.
+// The common part of all engines' recordings, with a trace in a real file: it is closed with the counts, and problems are reported.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -13,7 +13,7 @@ export class TraceKeeper {
   private readonly watch: MachineWatch;
   private readonly drain: Draining;
   private readonly looker: NodeJS.Timeout;
-  /** What went wrong without making the trace incomplete, a sentence each. */
+  /** Problems that don't make the trace incomplete, one sentence each. */
   readonly problems: string[] = [];
   /** Settles when the trace can't be written any more. */
   readonly broken: Promise<void>;
