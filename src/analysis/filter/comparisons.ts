@@ -1,6 +1,6 @@
 // The filter language's single comparisons: makes a test of a field, an operator and a written value.
 import type { EventView } from "../view/event-view.js";
-import type { Field } from "./fields.js";
+import type { FilterField } from "./fields.js";
 import { nearest } from "./nearest.js";
 import type { Token } from "./tokens.js";
 
@@ -99,7 +99,7 @@ function compare<T extends number | bigint>(
 }
 
 export function textTest(
-  field: Field & { kind: "text" },
+  field: FilterField & { kind: "text" },
   name: string,
   operator: string,
   value: Token,

@@ -5,7 +5,7 @@ import { namesOf } from "../view/device-names.js";
 import type { EventView } from "../view/event-view.js";
 
 /** A field's value is undefined if the event has none. */
-export type Field =
+export type FilterField =
   | { kind: "number"; read: (view: EventView) => bigint | undefined }
   | { kind: "time"; read: (view: EventView) => number }
   | {
@@ -43,7 +43,7 @@ function textOf(view: EventView): string | undefined {
   return event.kind === "mark" ? event.text : event.kind === "module" ? event.name : undefined;
 }
 
-export const fields: ReadonlyMap<string, Field> = new Map<string, Field>([
+export const fields: ReadonlyMap<string, FilterField> = new Map<string, FilterField>([
   ["time", { kind: "time", read: (view) => view.time_s }],
   ["event", { kind: "number", read: (view) => BigInt(view.event.number) }],
   ["cpu", { kind: "number", read: (view) => BigInt(view.event.cpu) }],

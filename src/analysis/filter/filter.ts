@@ -2,7 +2,7 @@
 // the fields.
 import type { EventView } from "../view/event-view.js";
 import { numberTest, textTest, timeTest } from "./comparisons.js";
-import { conditions, type Field, fields } from "./fields.js";
+import { conditions, type FilterField, fields } from "./fields.js";
 import { FilterError } from "./filter-error.js";
 import { nearest } from "./nearest.js";
 import { type Token, tokensOf } from "./tokens.js";
@@ -87,13 +87,13 @@ class Parser {
     return this.fail(`there is no field "${token.text}"${near === undefined ? "" : `; did you mean ${near}?`}`, token);
   }
 
-  private comparison(field: Field, name: string): Filter {
+  private comparison(field: FilterField, name: string): Filter {
     let mask: bigint | undefined;
     if (this.takesSign("&")) {
       if (field.kind !== "number") this.fail(`${name} has no bits`, this.tokens[this.at - 1]!);
       mask = this.integer(this.value(`a number of bits, for ${name}`), name);
       if (!isComparison(this.token)) {
-        const { read } = field as Field & { kind: "number" };
+        const { read } = field as FilterField & { kind: "number" };
         const bits = mask;
         return (view) => ((read(view) ?? 0n) & bits) !== 0n;
       }
@@ -119,7 +119,7 @@ class Parser {
   }
 
   private test(
-    field: Field,
+    field: FilterField,
     name: string,
     operator: string,
     value: Token,
