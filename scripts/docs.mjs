@@ -1,10 +1,13 @@
-// `npm run docs`: makes docs/api/ of the library's sources. The generator has packages of its own, scripts/api-docs/, which are installed
-// first where they aren't yet.
-import { existsSync } from "node:fs";
+// `npm run docs`: makes docs/api/ of the library's sources. The generator's packages, scripts/api-docs/, are installed first where they
+// aren't yet: apart from the project's, for it needs another TypeScript.
+import { copyFileSync, existsSync, mkdirSync } from "node:fs";
 import { run } from "./setup.mjs";
 
-const folder = "scripts/api-docs";
-if (!existsSync(`${folder}/node_modules/typedoc`)) {
-  run("npm", ["ci", "--prefix", folder, "--no-audit", "--no-fund", "--loglevel=error"]);
+const installed = "node_modules/.api-docs";
+if (!existsSync(`${installed}/node_modules/typedoc`)) {
+  mkdirSync(installed, { recursive: true });
+  for (const name of ["package.json", "package-lock.json"])
+    copyFileSync(`scripts/api-docs/${name}`, `${installed}/${name}`);
+  run("npm", ["ci", "--prefix", installed, "--no-audit", "--no-fund", "--loglevel=error"]);
 }
-run(process.execPath, [`${folder}/node_modules/typedoc/bin/typedoc`, "--options", `${folder}/typedoc.json`]);
+run(process.execPath, [`${installed}/node_modules/typedoc/bin/typedoc`, "--options", "scripts/api-docs/typedoc.json"]);
