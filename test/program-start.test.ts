@@ -100,7 +100,7 @@ test.skipIf(process.getuid?.() !== 0)("the processes that it starts load, and en
   }
 });
 
-test("what isn't compiled yet says so", () => {
+test("a program that isn't compiled yet says so", () => {
   rmSync(bundled());
   expect(run(["--version"])).toEqual({
     stdout: "",

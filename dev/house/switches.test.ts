@@ -1,6 +1,6 @@
 // tier: quick
-// Switches over unions of ours end in assertUnreachable(), so that the compiler finds each one that doesn't know a new kind. Those over
-// anything else are listed here, each with the reason why their default is right for whatever comes.
+// Switches over our own unions end in assertUnreachable(), so that the compiler finds each one that doesn't know a new kind. All other
+// switches are listed here, with the reason why their default is right for any value.
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseAst } from "rolldown/parseAst";
@@ -8,12 +8,12 @@ import { expect, test } from "vitest";
 import { projectDirectory } from "../../src/base/paths.js";
 import { childrenOf, type SyntaxNode } from "./source-imports.js";
 
-/** By file: the expressions of switches whose default takes whatever else there is. */
+/** By file: the expressions of switches whose default takes all other values. */
 const openSwitches: Record<string, string[]> = {
   // numbers of a file or of the kernel, which may be of a later version
   "src/trace/events.ts": ["first.kind"],
   "src/capture/singlestep/mmiotrace-source.ts": ["kind"],
-  // another process's word, which is not believed
+  // another process's message, which is not trusted
   "src/capture/feed/drain-messages.ts": ["told"],
   // texts of a user or of a file
   "src/analysis/filter/comparisons.ts": ["operator"],

@@ -100,7 +100,7 @@ describe("openTrace", () => {
     expect((await all(trace)).length).toBeGreaterThan(1_000);
   });
 
-  test("what is no trace is refused, with its name", async () => {
+  test("an input that is no trace is refused, with its name", async () => {
     await expect(openTrace(Buffer.from("hello"), { name: "letter" })).rejects.toThrow(/^letter: at byte 0/);
     await expect(openTrace(Buffer.from("hello"))).rejects.toThrow(FormatError);
     await expect(openTrace(join(folder, "missing.mmt"))).rejects.toThrow(UserError);
@@ -261,7 +261,7 @@ describe("written traces", () => {
     for (const opened of [trace, copy]) await opened.close();
   });
 
-  test("what can't be in a trace is refused", async () => {
+  test("an event that can't be in a trace is refused", async () => {
     const writer = await createTrace(join(folder, "refused.mmt"));
     const access = { kind: "write", address: 0x1000n, width_bytes: 1, value: 1n } as const;
     await expect(writer.add({ ...access, value: 256n })).rejects.toThrow(/a value wider than its 1 bytes/);

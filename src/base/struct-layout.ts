@@ -1,7 +1,7 @@
-// Layouts of bytes that programs agree on: asserted where they are declared, so that a changed field fails as soon as it is loaded.
+// Layouts of bytes shared by programs: asserted beside their declarations, so that a changed field fails on loading.
 import { assert } from "./assert.js";
 
-/** Fields are aligned to their size, but never to more. */
+/** Greatest alignment: fields are aligned to their size, but not to more than this. */
 const alignmentMax_bytes = 8;
 
 /**

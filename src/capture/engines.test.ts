@@ -68,7 +68,7 @@ test("each folder with an engine is in the registry", () => {
   expect(folders.sort()).toEqual(engines.map(({ name }) => name).sort());
 });
 
-test("where nothing records, a marker is an error that says so", async () => {
+test("without a recording, a marker is an error that says so", async () => {
   const marked = markRecording("cable pulled");
   await expect(marked).rejects.toThrow(UserError);
   await expect(marked).rejects.toThrow("no recording is running, so there is nothing to put a marker into");

@@ -1,7 +1,7 @@
-// The errors of saying which devices are to be recorded.
+// The errors of a recording's scope.
 import { UserError } from "../base/errors.js";
 
-/** Nothing, or everything and something else, was asked to be recorded. */
+/** The request was for nothing, or for everything and something else. */
 export class ScopeError extends UserError {
   override readonly name = "ScopeError";
   readonly fault: "nothing" | "all and more";

@@ -100,7 +100,7 @@ describe("as readelf says it", () => {
   });
 });
 
-test("what it is, and its symbols' kinds", () => {
+test("its type, and its symbols' kinds", () => {
   const elf = open(object);
   expect([elf.type, elf.machine]).toEqual([FileType.relocatable, Machine.x86_64]);
   expect(open(library).type).toBe(FileType.shared);
@@ -247,7 +247,7 @@ describe("broken files", () => {
       }
       outcomes[readAll(damaged) ? "read" : "refused"] += 1;
     }
-    // both happen often, or the damage would show nothing
+    // both happen often, or the damage would prove nothing
     expect(Math.min(outcomes.read, outcomes.refused)).toBeGreaterThan(500);
   });
 });

@@ -1,5 +1,5 @@
-// Reads a 64-bit little-endian ELF file from its bytes: sections, symbols, notes. The headers and the sections' names are checked at
-// once; a section's content when it is asked for, so that a file cut behind what is needed can still be read.
+// Reads a 64-bit little-endian ELF file from its bytes: sections, symbols, notes. Checks the headers and the sections' names at once,
+// but a section's content only when it is read, so that the parts before a cut can still be read.
 import { latin1 } from "../base/bytes.js";
 import { FormatError } from "../base/errors.js";
 import {
@@ -15,7 +15,7 @@ import {
 import { type ElfNote, parseNotes } from "./notes.js";
 
 export interface ElfSection {
-  /** Its place in the table; 0 is never a section of use. */
+  /** Its place in the table; section 0 is never used. */
   index: number;
   name: string;
   /** Of SectionType, or another number. */
@@ -23,7 +23,7 @@ export interface ElfSection {
   /** Bits of SectionFlag, and others. */
   flags: bigint;
   address: bigint;
-  /** In the file. */
+  /** Offset in the file. */
   offset: number;
   size_bytes: number;
   link: number;
@@ -34,7 +34,7 @@ export interface ElfSection {
 
 export interface ElfSymbol {
   name: string;
-  /** In a relocatable file an offset in its section, else an address. */
+  /** An offset in its section in a relocatable file, else an address. */
   value: bigint;
   size_bytes: number;
   /** Of SymbolBinding, or another number. */
@@ -57,7 +57,7 @@ export class ElfFile {
   private readonly bytes: Uint8Array;
   private readonly view: DataView;
 
-  /** `file` is its name in errors. Throws FormatError where the headers don't fit together. */
+  /** `file` is its name in errors. Throws FormatError if the headers contradict each other. */
   constructor(file: string, bytes: Uint8Array) {
     this.file = file;
     this.bytes = bytes;
@@ -73,17 +73,17 @@ export class ElfFile {
     this.sections = this.readSections();
   }
 
-  /** The first section of that name, or undefined. */
+  /** Returns the first section of that name, or undefined. */
   section(name: string): ElfSection | undefined {
     return this.sections.find((section) => section.name === name);
   }
 
-  /** The first section of that type, or undefined. */
+  /** Returns the first section of that type, or undefined. */
   sectionOfType(type: number): ElfSection | undefined {
     return this.sections.find((section) => section.type === type);
   }
 
-  /** The section's bytes in the file, none for one that has none there. Throws FormatError where they lie outside the file. */
+  /** Returns the section's bytes in the file, which may be none. Throws FormatError if they lie outside the file. */
   content(section: ElfSection): Uint8Array {
     const { name, type, offset, size_bytes } = section;
     if (type === SectionType.noBits || type === SectionType.unused) return this.bytes.subarray(0, 0);
@@ -92,13 +92,13 @@ export class ElfFile {
     return this.bytes.subarray(offset, offset + size_bytes);
   }
 
-  /** The notes in a section. Throws FormatError for one that is cut. */
+  /** Reads the notes in a section. Throws FormatError for a cut one. */
   notes(section: ElfSection): ElfNote[] {
     const { name, offset, alignment } = section;
     return parseNotes(this.content(section), { file: this.file, section: name, offset, alignment });
   }
 
-  /** The symbols in the file's symbol table, or in another one of its tables; none where there is no table. Throws FormatError. */
+  /** Reads the symbols in the file's symbol table, or in another table; none if there is no table. Throws FormatError. */
   symbols(table: ElfSection | undefined = this.sectionOfType(SectionType.symbols)): ElfSymbol[] {
     if (table === undefined) return [];
     const header = this.headerOf(table.index);
@@ -164,7 +164,7 @@ export class ElfFile {
       at.sectionHeader_bytes,
     );
     this.require(isInFile(1), outside, at.sectionHeaders);
-    // gABI, "Sections": numbers that don't fit into the file's header are in the first section's
+    // gABI, "Sections": numbers that don't fit into the file's header are in the first section's header
     const first = this.readHeader(0);
     const count = view.getUint16(at.sectionCount, true) || first.size_bytes;
     this.require(isInFile(count), outside, at.sectionHeaders);
@@ -209,7 +209,7 @@ export class ElfFile {
     return this.tableOffset + index * sectionHeader.size_bytes;
   }
 
-  /** The text at `start` in a section of strings. `whose` and `offset` are for the error: what is named, and where in the file. */
+  /** Reads the text at `start` in a section of strings. `whose` and `offset`, its owner and place in the file, are for errors. */
   private string(strings: Uint8Array, start: number, whose: string, offset: number): string {
     const end = start < strings.length ? strings.indexOf(0, start) : -1;
     this.require(end >= 0, `the name of ${whose} lies outside the names`, offset);

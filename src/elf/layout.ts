@@ -2,13 +2,13 @@
 // chapter 5 for notes. Only what is read or written here.
 import { assert } from "../base/assert.js";
 
-/** A structure of a file: each field's offset in bytes, and the length of all. */
+/** A structure of a file: each field's offset in bytes, and its whole length. */
 interface Structure<Field extends string> {
   readonly size_bytes: number;
   readonly at: Readonly<Record<Field, number>>;
 }
 
-/** A structure from its fields' widths in order. They must fill `size_bytes` without padding, each at a multiple of its width. */
+/** Makes a structure of its fields' widths in order. They must fill `size_bytes` without padding, each at a multiple of its width. */
 function structure<Field extends string>(size_bytes: number, widths: Record<Field, number>): Structure<Field> {
   const at = {} as Record<Field, number>;
   let offset = 0;
@@ -61,7 +61,7 @@ export const sectionHeader = structure(64, {
 /** Elf64_Sym. */
 export const symbolEntry = structure(24, { name: 4, info: 1, other: 1, section: 2, value: 8, size_bytes: 8 });
 
-/** Elf64_Nhdr; the owner's name and the description come behind it. */
+/** Elf64_Nhdr; the owner's name and the description follow it. */
 export const noteHeader = structure(12, { owner_bytes: 4, description_bytes: 4, type: 4 });
 
 /** `\x7fELF`, read as a little-endian number. */
@@ -84,17 +84,17 @@ export const SectionType = {
   notes: 7,
   noBits: 8,
   dynamicSymbols: 11,
-  /** For each symbol the number of its section, where that doesn't fit into the symbol. */
+  /** The number of each symbol's section, for numbers that don't fit into the symbol. */
   symbolSections: 18,
 } as const;
 
 /** sh_flags */
 export const SectionFlag = { write: 0x1n, allocated: 0x2n, executable: 0x4n } as const;
 
-/** Section numbers that mean something else. */
+/** Section numbers with another meaning. */
 export const SpecialSection = {
   undefined: 0,
-  /** From here on no number is a section's. */
+  /** The first number that isn't a section's. */
   firstReserved: 0xff00,
   absolute: 0xfff1,
   common: 0xfff2,

@@ -1,4 +1,4 @@
-// ELF notes: a list of owner, type and description. They lie in sections of ELF files, and in sysfs files without an ELF file around.
+// ELF notes: a list of owner, type and description. They are in sections of ELF files, and in sysfs files without an ELF file around.
 import { latin1 } from "../base/bytes.js";
 import { FormatError } from "../base/errors.js";
 import { noteHeader, noteOfBuildId } from "./layout.js";
@@ -13,7 +13,7 @@ export interface ElfNote {
 export interface NotesPlace {
   /** Named in errors. */
   file: string;
-  /** The section that holds the notes, named in errors, where there is one. */
+  /** The section that holds the notes, if any, named in errors. */
   section?: string;
   /** Offset of the notes in the file. */
   offset?: number;
@@ -22,7 +22,7 @@ export interface NotesPlace {
 }
 
 /**
- * The notes in `bytes`. Throws FormatError for one that is cut.
+ * Parses the notes in `bytes`. Throws FormatError for a cut one.
  *
  *     | owner_bytes | description_bytes | type | owner, padded | description, padded |
  */
@@ -55,7 +55,7 @@ function cutNote({ file, section, offset = 0 }: NotesPlace, at: number): FormatE
   return new FormatError(file, `a note${where} is cut off`, { offset: offset + at });
 }
 
-/** The build id among the notes, hexadecimal, or null where there is none. */
+/** Finds the build id among the notes, hexadecimal, or null if there is none. */
 export function buildIdIn(notes: readonly ElfNote[]): string | null {
   const found = notes.find(({ owner, type }) => owner === "GNU" && type === noteOfBuildId);
   if (found === undefined) return null;

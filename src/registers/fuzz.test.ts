@@ -180,7 +180,7 @@ describe("wrong encodings", () => {
   });
 });
 
-describe("what a small file could make of itself", () => {
+describe("a small file that claims to be large", () => {
   const chain = (count: number, make: (n: number) => string) =>
     Array.from({ length: count }, (_, n) => make(n)).join("\n");
 

@@ -85,7 +85,7 @@ describe.each([["debian:6.1"], ["debian:6.12"]])(
       await expectIdentical(trace, truthFile, 12_001);
     });
 
-    test("what the driver did to suspend and resume is in it", async () => {
+    test("the driver's accesses for suspend and resume are in it", async () => {
       const { events } = await readTrace(trace);
       const place = (text: string) => events.findIndex((event) => event.kind === "mark" && event.text === text);
       for (const [name] of ways) {

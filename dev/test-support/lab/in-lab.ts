@@ -31,7 +31,7 @@ export interface LabOptions {
   signal?: AbortSignal;
   /** The machine shall fail: its console isn't shown. */
   fails?: boolean;
-  /** Hears the command's output as it comes. */
+  /** Gets the command's output as it comes. */
   onOutput?: (chunk: Buffer) => void;
 }
 

@@ -15,7 +15,7 @@ export interface CutOptions {
   commandLine: string[];
   /** A sentence for the summary if a filter left things out, since the new trace lacks them. */
   leftOut?: string | undefined;
-  /** Hears how far it has come, in events of the source. */
+  /** Gets the progress, in events of the source. */
   progress?: (events: number) => void;
   /** Starts the new trace. */
   create: (header: TraceHeader) => Promise<TraceWriter>;

@@ -1,5 +1,5 @@
-// The part of a recording that is the same for every engine: the drain at work, the news of the machine that the trace is told, the
-// drivers that get their devices back, and what went wrong on the way.
+// The common part of all engines' recordings: the drain, the machine's changes for the trace, the devices that go back to their
+// drivers, and the problems on the way.
 import { messageOf } from "../../base/errors.js";
 import { MachineWatch } from "../../machine/describe-machine.js";
 import { type Binding, bind } from "../../machine/driver-binding.js";
@@ -15,10 +15,10 @@ export class TraceKeeper {
   private readonly looker: NodeJS.Timeout;
   /** Problems that don't make the trace incomplete, one sentence each. */
   readonly problems: string[] = [];
-  /** Settles when the trace can't be written any more. */
+  /** Settles if the trace can't be written any more. */
   readonly broken: Promise<void>;
 
-  /** Begins to move records. `onLook` is called once a second until the drain is to end. */
+  /** Begins to move records. `onLook` is called once a second until stopping begins. */
   constructor(feed: TraceFeed<unknown>, header: TraceHeader, onLook: () => void = () => {}) {
     this.watch = new MachineWatch(header.pciFunctions);
     let tellBroken = () => {};
@@ -59,13 +59,13 @@ export class TraceKeeper {
     clearInterval(this.looker);
   }
 
-  /** Takes what is left of the records: no more are being made. */
+  /** Takes the remaining records: no more are being made. */
   async drainRest(): Promise<void> {
     this.drain.hurry();
     await this.drain.done;
   }
 
-  /** Tells the trace what has changed last, and closes it. */
+  /** Writes the machine's last changes into the trace, and closes it. */
   async close(summary: Omit<TraceSummary, "accesses">): Promise<RecordingResult> {
     await this.noteChanges();
     const counts = { accesses: this.accesses, ...summary };

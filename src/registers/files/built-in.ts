@@ -128,16 +128,16 @@ export function findDatabase(
   return told.size === 0 ? database : database.withLayout(mergeLayouts(layout, told));
 }
 
-/** The numbers of a PCI function as a trace's header has them, each a text that begins with 0x. */
+/** A PCI function's numbers from a trace's header, each a text that begins with 0x. */
 export interface FunctionNumbers {
   vendor: string;
   device: string;
   class: string;
-  /** Configuration space as far as it is known: two digits a byte, without 0x. */
+  /** The known part of the configuration space: two digits a byte, without 0x. */
   config?: string;
 }
 
-/** Returns the built-in database for a PCI function; undefined where there is none. */
+/** Returns the built-in database for a PCI function; undefined if there is none. */
 export function builtInFor(found: FunctionNumbers): RegisterDatabase | undefined {
   const { vendor, device, class: classCode, config } = found;
   const bytes =
