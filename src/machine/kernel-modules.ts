@@ -1,5 +1,5 @@
 // Reads sysfs's facts about the loaded kernel modules: text address and build id. Only reads.
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { KernelModule } from "../trace/header.js";
 import { readKernelFile } from "./kernel-files.js";
@@ -18,7 +18,8 @@ export function areModulesDisabled(): boolean {
 
 /** Returns true if the module is loaded (or being loaded); built-in ones don't count. */
 export function isModuleLoaded(name: string, sysfs: SysfsRoot = defaultSysfs): boolean {
-  return statSync(join(sysfs, "module", canonicalModuleName(name), "refcnt"), { throwIfNoEntry: false }) !== undefined;
+  // not statSync(): what isn't a folder is an error to it
+  return existsSync(join(sysfs, "module", canonicalModuleName(name), "refcnt"));
 }
 
 /** Returns the build id of a loaded module, hexadecimal, or null if it has none. */
