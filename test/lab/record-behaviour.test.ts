@@ -96,7 +96,10 @@ mmiostrider record --driver e1000 --clean-room --ring-size 64K -o /share/overflo
 await /tmp/overflow.err "Ctrl-C stops"
 kill -STOP $recorder
 modprobe e1000
-kill -CONT $recorder; sleep 2
+size=$(/run/lab/busybox stat -c %s /share/overflow.mmt)
+kill -CONT $recorder
+# there is room again when the recorder has brought something into the trace
+until_true eval '[ $(/run/lab/busybox stat -c %s /share/overflow.mmt) -gt $size ]'
 network_up; pings 3; ip link set eth0 down
 kill -STOP $recorder
 for i in 1 2 3 4 5 6; do ip link set eth0 up; ip link set eth0 down; done
