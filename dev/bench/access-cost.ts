@@ -1,0 +1,134 @@
+// The cost of an access in the kernel, measured in one boot of the lab: bare, under the core, under the kernel's own mmiotrace,
+// and the floor, a #GP that the kernel's own exception table fixes. In cycles, or counted in instructions. The register lies
+// in an ivshmem BAR. kernel.ts prints it; a test holds it.
+import { cpSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { UserError } from "../../src/base/errors.js";
+import { projectDirectory } from "../../src/base/paths.js";
+import { runTool } from "../../src/base/run-tool.js";
+import { buildCore } from "../../src/capture/emulate/core-build.js";
+import { installTools } from "../../src/lab/debian.js";
+import { prepareKernel } from "../../src/lab/kernel-package.js";
+import { probeKvm } from "../../src/lab/kvm-probe.js";
+import { labTools } from "../../src/lab/needs.js";
+import { runInLab } from "../../src/lab/virtual-machine.js";
+import { workFolder } from "../checks/run-check.js";
+
+export interface CostRequest {
+  /**
+   * Instructions instead of cycles: one CPU whose TSC counts instructions, one tick each, so that every run gives the same
+   * figures, however busy the machine is.
+   */
+  counted: boolean;
+  loops: number;
+  rounds: number;
+}
+
+/** How accesses are caught, or not. */
+export type CostLabel = "bare" | "floor" | "strict" | "relaxed" | "mmiotrace";
+
+export interface CostLine {
+  label: CostLabel;
+  /** CPUs that access the device at once. */
+  cpus: number;
+  /** Cycles or instructions a read and a write. */
+  read: number;
+  write: number;
+  tsc_khz: number;
+}
+
+/** The guest's shell script. Every insmod fails on purpose, having measured. */
+function guestScript({ counted, loops, rounds }: CostRequest): string {
+  const insmod = (label: CostLabel, more: string) =>
+    `insmod /share/mms_bench.ko physical=$bar loops=${loops} label=${label} ${more} 2> /dev/null`;
+  const everyCpu = (label: CostLabel) =>
+    counted ? insmod(label, "") : `${insmod(label, "")}; ${insmod(label, "all_cpus=1")}`;
+  const recorded = (label: "strict" | "relaxed") =>
+    `mmiostrider record ${label === "relaxed" ? "--relaxed" : ""} --range $bar-$last --ring-size 64M -o /tmp/${label}.mmt -- \\
+  sh -c "${everyCpu(label)}; true"`;
+  return `
+device=$(grep -l 0x1110 /sys/bus/pci/devices/*/device | head -1 | xargs dirname)
+bar=$(sed -n 3p $device/resource | cut -d' ' -f1)
+last=$(printf '0x%x' $((bar + 4095)))
+echo 1 > $device/enable
+for round in $(seq ${rounds}); do
+  ${everyCpu("bare")}
+  ${insmod("floor", "floor=1")}
+  ${recorded("strict")}
+  ${recorded("relaxed")}
+  echo 100000 > /sys/kernel/tracing/buffer_size_kb
+  echo mmiotrace > /sys/kernel/tracing/current_tracer
+  ${insmod("mmiotrace", "")}
+  echo nop > /sys/kernel/tracing/current_tracer
+  echo 1 > /sys/devices/system/cpu/cpu1/online 2> /dev/null
+done
+dmesg | grep 'mms_bench: '
+`;
+}
+
+/** Boots and measures. Throws UserError, with the machine's words, when it fails. */
+export async function measureAccesses(request: CostRequest, kernelName = "debian:6.1"): Promise<CostLine[]> {
+  const say = (line: string) => process.stderr.write(`${line}\n`);
+  await installTools(labTools, say);
+  const kernel = await prepareKernel(kernelName, say);
+  const headers = kernel.headersDirectory!;
+  await buildCore({ release: kernel.release, headersDirectory: headers });
+  const work = workFolder("bench");
+  try {
+    await buildModule(work, headers);
+    writeFileSync(join(work, "bench.sh"), guestScript(request));
+    let output = "";
+    const result = await runInLab({
+      kernel,
+      cpus: request.counted ? 1 : 2,
+      threads: request.counted ? "single" : "multi",
+      memory_MB: 2048,
+      kvm: !request.counted && (await probeKvm(kernel.imagePath)).works,
+      qemuArguments: [
+        ...["-object", "memory-backend-ram,size=1M,id=bar", "-device", "ivshmem-plain,memdev=bar"],
+        ...(request.counted ? ["-icount", "shift=0,sleep=off"] : []),
+      ],
+      shareDirectory: work,
+      command: "sh /share/bench.sh",
+      timeout_s: 900,
+      onOutput: (chunk) => {
+        output += chunk.toString();
+      },
+    });
+    const lines = parse(output);
+    if (result.exitCode !== 0 || lines.length === 0) throw new UserError(`the benchmark's machine failed:\n${output}`);
+    return lines;
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+async function buildModule(work: string, headers: string): Promise<void> {
+  cpSync(join(projectDirectory, "dev/bench/kernel-module"), work, { recursive: true });
+  const made = await runTool("make", ["-C", headers, `M=${work}`, "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"], {
+    timeout_ms: 120_000,
+  });
+  if (made.code !== 0) throw new UserError(`building the benchmark's module failed:\n${made.stderr}`);
+}
+
+function parse(output: string): CostLine[] {
+  const pattern = /mms_bench: (\w+) cpus (\d+) cpu \d+ read (\d+) write (\d+) tsc_khz (\d+)/g;
+  return [...output.matchAll(pattern)].map(([, label, cpus, read, write, tsc_khz]) => ({
+    label: label as CostLabel,
+    cpus: Number(cpus),
+    read: Number(read),
+    write: Number(write),
+    tsc_khz: Number(tsc_khz),
+  }));
+}
+
+/** The median of what `get` tells of the lines with this label and number of CPUs; NaN where there is none. */
+export function medianCost(
+  lines: readonly CostLine[],
+  label: CostLabel,
+  cpus: number,
+  get: (line: CostLine) => number,
+): number {
+  const values = lines.filter((line) => line.label === label && line.cpus === cpus).map(get);
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
+}
