@@ -157,6 +157,21 @@ static bool string_ends(const struct mms_machine *m, const struct mms_instructio
 	       equal == !!(i->prefixes & MMS_PREFIX_REPNE);
 }
 
+/* Begins a step of up to `count` elements from this side's address on. */
+static void string_begin(struct mms_machine *m, const struct mms_instruction *i,
+			 const struct side *side, uint64_t count)
+{
+	uint64_t address = side->address;
+	unsigned int bytes;
+
+	if (count > MMS_STRING_ELEMENTS_MAX)
+		count = MMS_STRING_ELEMENTS_MAX;
+	bytes = (unsigned int)count * i->memory_bytes;
+	if (m->flags & MMS_FLAG_DF)
+		address -= bytes - i->memory_bytes;
+	mms_machine_begin(m, address, bytes);
+}
+
 enum mms_result mms_emulate_string(struct mms_machine *m,
 				   const struct mms_instruction *i)
 {
@@ -176,7 +191,8 @@ enum mms_result mms_emulate_string(struct mms_machine *m,
 	if ((!to.device && !from.device) || (repeated && !string_masked(i, *rcx)))
 		return MMS_NO_DEVICE;
 
-	mms_machine_begin(m, to.device ? to.address : from.address);
+	string_begin(m, i, to.device ? &to : &from,
+		     repeated ? string_masked(i, *rcx) : 1);
 	for (done = 0; done < MMS_STRING_ELEMENTS_MAX; done++) {
 		if (string_element(m, i, &to, &from)) {
 			if (!done)

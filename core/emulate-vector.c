@@ -20,7 +20,7 @@ static enum mms_result vector_load(struct mms_machine *m,
 
 	if (rest == KEEP_REST)
 		mms_machine_vector_load(m, i->reg, value, whole);
-	mms_machine_begin(m, address);
+	mms_machine_begin(m, address, i->memory_bytes);
 	mms_machine_load(m, address, value + at, bytes);
 	mms_machine_end(m);
 	mms_machine_vector_store(m, i->reg, value, whole, rest == CLEAR_ALL);
@@ -36,7 +36,7 @@ static enum mms_result vector_store(struct mms_machine *m,
 	unsigned int bytes = i->memory_bytes;
 
 	mms_machine_vector_load(m, i->reg, value, bytes < 16 ? 16 : bytes);
-	mms_machine_begin(m, address);
+	mms_machine_begin(m, address, i->memory_bytes);
 	mms_machine_store(m, address, value + at, bytes);
 	mms_machine_end(m);
 	return MMS_DONE;
@@ -58,7 +58,7 @@ static enum mms_result vector_load_half(struct mms_machine *m,
 	uint8_t value[16];
 
 	mms_machine_vector_load(m, i->vvvv, value, 16);
-	mms_machine_begin(m, address);
+	mms_machine_begin(m, address, i->memory_bytes);
 	mms_machine_load(m, address, value + at, 8);
 	mms_machine_end(m);
 	mms_machine_vector_store(m, i->reg, value, 16, true);
@@ -73,7 +73,7 @@ static enum mms_result vector_broadcast(struct mms_machine *m,
 	uint8_t value[MMS_VECTOR_BYTES_MAX];
 	unsigned int whole = 16u << i->vector_length, at, n;
 
-	mms_machine_begin(m, address);
+	mms_machine_begin(m, address, i->memory_bytes);
 	mms_machine_load(m, address, value, i->memory_bytes);
 	mms_machine_end(m);
 	for (at = i->memory_bytes; at < whole; at += i->memory_bytes)

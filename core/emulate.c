@@ -6,6 +6,7 @@
  */
 #include "arithmetic.h"
 #include "operand.h"
+#include "move.h"
 
 /* Reads the register or immediate operand `n` of `bytes` bytes. */
 static uint64_t emulate_read_operand(struct mms_machine *m,
@@ -69,16 +70,17 @@ uint64_t mms_effective_address(struct mms_machine *m,
 	return address;
 }
 
-/* MOV, the instruction of nearly all accesses. */
-static enum mms_result emulate_move(struct mms_machine *m,
-				    const struct mms_instruction *i, uint64_t address)
+/* MOV with an operand that move.h leaves out: an address in the instruction,
+ * relative to rip, or with a segment. */
+static enum mms_result emulate_other_move(struct mms_machine *m,
+					  const struct mms_instruction *i, uint64_t address)
 {
 	unsigned int bytes = i->memory_bytes;
 
 	if (i->opcode->operands[0] == MMS_OPERAND_SEG_REG ||
 	    i->opcode->operands[1] == MMS_OPERAND_SEG_REG)
 		return MMS_UNSUPPORTED;
-	mms_machine_begin(m, address);
+	mms_machine_begin(m, address, i->memory_bytes);
 	if (mms_operand_is_memory(i, 0)) {
 		mms_store(m, address, emulate_read_operand(m, i, 1, bytes), bytes);
 	} else {
@@ -101,7 +103,7 @@ static enum mms_result emulate_load_into_register(struct mms_machine *m,
 			  i->opcode->operands[0] == MMS_OPERAND_R64_REG ? 8 : 4;
 	uint64_t value;
 
-	mms_machine_begin(m, address);
+	mms_machine_begin(m, address, i->memory_bytes);
 	value = mms_load(m, address, bytes);
 	mms_machine_end(m);
 	switch (i->opcode->mnemonic) {
@@ -130,7 +132,7 @@ static enum mms_result emulate_conditional_move(struct mms_machine *m,
 	unsigned int bytes = i->memory_bytes;
 	uint64_t value;
 
-	mms_machine_begin(m, address);
+	mms_machine_begin(m, address, i->memory_bytes);
 	value = mms_load(m, address, bytes);
 	mms_machine_end(m);
 	if (!mms_condition(code, m->flags))
@@ -183,7 +185,7 @@ static enum mms_result emulate_binary_to_memory(struct mms_machine *m,
 	unsigned int bytes = i->memory_bytes;
 	uint64_t value, result = 0;
 
-	mms_machine_begin(m, address);
+	mms_machine_begin(m, address, i->memory_bytes);
 	if (emulate_fetch_and_add(m, i, address, operand, &value)) {
 		mms_binary(i->opcode->mnemonic, value, operand, bytes,
 			   &m->flags, &result);
@@ -209,7 +211,7 @@ static enum mms_result emulate_binary(struct mms_machine *m,
 		return emulate_binary_to_memory(m, i, address,
 						emulate_read_operand(m, i, 1, bytes));
 	}
-	mms_machine_begin(m, address);
+	mms_machine_begin(m, address, i->memory_bytes);
 	value = mms_load(m, address, bytes);
 	mms_machine_end(m);
 	mms_binary(i->opcode->mnemonic, emulate_read_operand(m, i, 0, bytes), value,
@@ -225,7 +227,7 @@ static enum mms_result emulate_unary(struct mms_machine *m,
 	unsigned int bytes = i->memory_bytes;
 	uint64_t value, result = 0;
 
-	mms_machine_begin(m, address);
+	mms_machine_begin(m, address, i->memory_bytes);
 	if (emulate_fetch_and_add(m, i, address, 0, &value)) {
 		mms_unary(i->opcode->mnemonic, value, bytes, &m->flags, &result);
 	} else {
@@ -269,7 +271,7 @@ static enum mms_result emulate_double_shift(struct mms_machine *m,
 	unsigned int bytes = i->memory_bytes;
 	uint64_t value;
 
-	mms_machine_begin(m, address);
+	mms_machine_begin(m, address, i->memory_bytes);
 	value = mms_load(m, address, bytes);
 	value = mms_double_shift(i->opcode->mnemonic == MMS_MN_SHLD, value,
 				 mms_read_register(m, i, i->reg, bytes),
@@ -287,7 +289,7 @@ static enum mms_result emulate_exchange(struct mms_machine *m,
 	unsigned int bytes = i->memory_bytes;
 	uint64_t value = mms_read_register(m, i, i->reg, bytes), old = 0;
 
-	mms_machine_begin(m, address);
+	mms_machine_begin(m, address, i->memory_bytes);
 	mms_machine_atomic(m, address, MMS_ATOMIC_EXCHANGE, &value, NULL, &old,
 			   bytes);
 	mms_machine_end(m);
@@ -302,7 +304,7 @@ static enum mms_result emulate_exchange_add(struct mms_machine *m,
 	unsigned int bytes = i->memory_bytes;
 	uint64_t value = mms_read_register(m, i, i->reg, bytes), old = 0, sum;
 
-	mms_machine_begin(m, address);
+	mms_machine_begin(m, address, i->memory_bytes);
 	if (i->prefixes & MMS_PREFIX_LOCK) {
 		mms_machine_atomic(m, address, MMS_ATOMIC_ADD, &value, NULL,
 				   &old, bytes);
@@ -326,7 +328,7 @@ static enum mms_result emulate_compare_exchange(struct mms_machine *m,
 	uint64_t expected = mms_read_register(m, i, MMS_RAX, bytes);
 	uint64_t old = 0, difference;
 
-	mms_machine_begin(m, address);
+	mms_machine_begin(m, address, i->memory_bytes);
 	if (i->prefixes & MMS_PREFIX_LOCK) {
 		mms_machine_atomic(m, address, MMS_ATOMIC_COMPARE_EXCHANGE,
 				   &value, &expected, &old, bytes);
@@ -360,7 +362,7 @@ static enum mms_result emulate_compare_exchange_pair(struct mms_machine *m,
 		value[0] = (uint32_t)value[0] | value[1] << 32;
 		expected[0] = (uint32_t)expected[0] | expected[1] << 32;
 	}
-	mms_machine_begin(m, address);
+	mms_machine_begin(m, address, i->memory_bytes);
 	if (i->prefixes & MMS_PREFIX_LOCK) {
 		equal = mms_machine_atomic(m, address,
 					   MMS_ATOMIC_COMPARE_EXCHANGE, value,
@@ -394,7 +396,7 @@ static enum mms_result emulate_multiply_divide(struct mms_machine *m,
 	low = mms_read_register(m, i, MMS_RAX, bytes);
 	high = bytes == 1 ? (*mms_register(m, MMS_RAX) >> 8) & 0xff :
 			    mms_read_register(m, i, MMS_RDX, bytes);
-	mms_machine_begin(m, address);
+	mms_machine_begin(m, address, i->memory_bytes);
 	value = mms_load(m, address, bytes);
 	mms_machine_end(m);
 	if (mnemonic == MMS_MN_MUL || mnemonic == MMS_MN_IMUL) {
@@ -421,7 +423,7 @@ static enum mms_result emulate_scan(struct mms_machine *m,
 	unsigned int bytes = i->memory_bytes, bytes_written = bytes, to = i->reg;
 	uint64_t value, other, result;
 
-	mms_machine_begin(m, address);
+	mms_machine_begin(m, address, i->memory_bytes);
 	value = mms_load(m, address, bytes);
 	mms_machine_end(m);
 	switch (mnemonic) {
@@ -464,7 +466,7 @@ static enum mms_result emulate_multiply_wide(struct mms_machine *m,
 	unsigned int bytes = i->memory_bytes;
 	uint64_t value, low, high, flags = 0;
 
-	mms_machine_begin(m, address);
+	mms_machine_begin(m, address, i->memory_bytes);
 	value = mms_load(m, address, bytes);
 	mms_machine_end(m);
 	mms_multiply(false, mms_read_register(m, i, MMS_RDX, bytes), value,
@@ -479,7 +481,7 @@ static enum mms_result emulate_crc32(struct mms_machine *m,
 {
 	uint64_t value;
 
-	mms_machine_begin(m, address);
+	mms_machine_begin(m, address, i->memory_bytes);
 	value = mms_load(m, address, i->memory_bytes);
 	mms_machine_end(m);
 	*mms_register(m, i->reg) =
@@ -497,7 +499,7 @@ static enum mms_result emulate_store_from_register(struct mms_machine *m,
 
 	if (i->opcode->mnemonic == MMS_MN_MOVBE)
 		value = __builtin_bswap64(value) >> (64 - 8 * bytes);
-	mms_machine_begin(m, address);
+	mms_machine_begin(m, address, i->memory_bytes);
 	mms_store(m, address, value, bytes);
 	mms_machine_end(m);
 	return MMS_DONE;
@@ -506,7 +508,7 @@ static enum mms_result emulate_store_from_register(struct mms_machine *m,
 static enum mms_result emulate_set_on_condition(struct mms_machine *m,
 						uint64_t address, unsigned int code)
 {
-	mms_machine_begin(m, address);
+	mms_machine_begin(m, address, 1);
 	mms_store(m, address, mms_condition(code, m->flags), 1);
 	mms_machine_end(m);
 	return MMS_DONE;
@@ -538,7 +540,7 @@ static enum mms_result emulate_stack_or_jump(struct mms_machine *m,
 			*sp -= bytes;
 			return MMS_NO_DEVICE;
 		}
-		mms_machine_begin(m, address);
+		mms_machine_begin(m, address, i->memory_bytes);
 		mms_store(m, address, value, bytes);
 		mms_machine_end(m);
 		return MMS_DONE;
@@ -547,7 +549,7 @@ static enum mms_result emulate_stack_or_jump(struct mms_machine *m,
 	if (mnemonic != MMS_MN_JMP &&
 	    mms_machine_memory_writable(m, *sp - bytes, bytes))
 		return MMS_MEMORY_FAULT;
-	mms_machine_begin(m, address);
+	mms_machine_begin(m, address, i->memory_bytes);
 	value = mms_load(m, address, bytes);
 	mms_machine_end(m);
 	if (mnemonic == MMS_MN_JMP) {
@@ -566,7 +568,7 @@ static enum mms_result emulate_translate(struct mms_machine *m, uint64_t address
 {
 	uint64_t value;
 
-	mms_machine_begin(m, address);
+	mms_machine_begin(m, address, 1);
 	value = mms_load(m, address, 1);
 	mms_machine_end(m);
 	*mms_register(m, MMS_RAX) =
@@ -574,8 +576,17 @@ static enum mms_result emulate_translate(struct mms_machine *m, uint64_t address
 	return MMS_DONE;
 }
 
-/* MOVDIR64B: 64 bytes from memory to the address in a register, in one store. */
-static enum mms_result emulate_move_64_bytes(struct mms_machine *m,
+static bool emulate_is_64_bytes(enum mms_mnemonic mnemonic)
+{
+	return mnemonic == MMS_MN_MOVDIR64B || mnemonic == MMS_MN_ENQCMD ||
+	       mnemonic == MMS_MN_ENQCMDS;
+}
+
+/*
+ * MOVDIR64B, ENQCMD, ENQCMDS: 64 bytes from memory to the address in a register,
+ * in one store. ENQCMDS's is answered: ZF says that the device wants it again.
+ */
+static enum mms_result emulate_64_bytes(struct mms_machine *m,
 					     const struct mms_instruction *i)
 {
 	uint64_t from = mms_effective_address(m, i);
@@ -584,15 +595,24 @@ static enum mms_result emulate_move_64_bytes(struct mms_machine *m,
 
 	if (i->address_bytes == 4)
 		to = (uint32_t)to;
+	/* ENQCMD sends the identity of the current process: the CPU has to
+	 * execute it where it stands */
 	if (!mms_machine_is_device(m, to, 64) || (to & 63) ||
-	    mms_machine_is_device(m, from, 64))
+	    mms_machine_is_device(m, from, 64) ||
+	    i->opcode->mnemonic == MMS_MN_ENQCMD)
 		return mms_machine_is_device(m, to, 1) ||
 		       mms_machine_is_device(m, from, 1) ?
 			       MMS_UNSUPPORTED : MMS_NO_DEVICE;
 	if (mms_machine_memory_load(m, from, line, 64))
 		return MMS_MEMORY_FAULT;
-	mms_machine_begin(m, to);
-	mms_machine_store(m, to, line, 64);
+	mms_machine_begin(m, to, 64);
+	if (i->opcode->mnemonic == MMS_MN_MOVDIR64B) {
+		mms_machine_store(m, to, line, 64);
+	} else {
+		m->flags &= ~(uint64_t)MMS_FLAGS_ARITHMETIC;
+		if (mms_machine_enqueue(m, to, line))
+			m->flags |= MMS_FLAG_ZF;
+	}
 	mms_machine_end(m);
 	return MMS_DONE;
 }
@@ -686,15 +706,58 @@ static int emulate_condition_of(enum mms_mnemonic mnemonic, bool *sets)
 	return -1;
 }
 
+static enum mms_store_kind emulate_store_kind(enum mms_mnemonic mnemonic)
+{
+	switch (mnemonic) {
+	case MMS_MN_MOVNTI: case MMS_MN_MOVNTQ:
+	case MMS_MN_MOVNTPS: case MMS_MN_MOVNTPD: case MMS_MN_MOVNTDQ:
+	case MMS_MN_MOVNTSS: case MMS_MN_MOVNTSD:
+	case MMS_MN_VMOVNTPS: case MMS_MN_VMOVNTPD: case MMS_MN_VMOVNTDQ:
+		return MMS_STORE_NON_TEMPORAL;
+	case MMS_MN_MOVDIRI: case MMS_MN_MOVDIR64B:
+		return MMS_STORE_DIRECT;
+	default:
+		return MMS_STORE_PLAIN;
+	}
+}
+
+enum mms_result mms_emulate_move(struct mms_machine *m,
+				  const struct mms_move *p)
+{
+	uint64_t address = mms_move_address(m, p);
+	uint64_t value;
+
+	if (!mms_machine_is_device(m, address, p->bytes))
+		return MMS_NO_DEVICE;
+	value = mms_move_stores(p) ? mms_move_stored(m, p) : 0;
+	mms_machine_begin(m, address, p->bytes);
+	if (mms_move_stores(p))
+		mms_machine_store(m, address, &value, p->bytes);
+	else
+		mms_machine_load(m, address, &value, p->bytes);
+	mms_machine_end(m);
+	if (m->access_failed)
+		return MMS_DONE;
+	if (!mms_move_stores(p))
+		mms_move_loaded(m, p, value);
+	m->ip += p->length;
+	return MMS_DONE;
+}
+
 enum mms_result mms_emulate(struct mms_machine *m,
 			    const struct mms_instruction *i)
 {
 	enum mms_mnemonic mnemonic = i->opcode->mnemonic;
+	struct mms_move move;
 	enum mms_result result;
 	uint64_t address;
 	bool sets;
 	int code;
 
+	m->store_kind = emulate_store_kind(mnemonic);
+	mms_move_describe(i, &move);
+	if (move.kind != MMS_MOVE_NONE)
+		return mms_emulate_move(m, &move);
 	switch (i->memory) {
 	case MMS_MEMORY_NONE:
 		return MMS_NO_DEVICE;
@@ -709,8 +772,8 @@ enum mms_result mms_emulate(struct mms_machine *m,
 	default:
 		break;
 	}
-	if (mnemonic == MMS_MN_MOVDIR64B) {
-		result = emulate_move_64_bytes(m, i);
+	if (emulate_is_64_bytes(mnemonic)) {
+		result = emulate_64_bytes(m, i);
 		if (result == MMS_DONE)
 			m->ip += i->length;
 		return result;
@@ -724,7 +787,7 @@ enum mms_result mms_emulate(struct mms_machine *m,
 		return MMS_NO_DEVICE;
 
 	if (mnemonic == MMS_MN_MOV) {
-		result = emulate_move(m, i, address);
+		result = emulate_other_move(m, i, address);
 	} else if ((code = emulate_condition_of(mnemonic, &sets)) >= 0) {
 		result = sets ? emulate_set_on_condition(m, address, (unsigned int)code) :
 				emulate_conditional_move(m, i, address, (unsigned int)code);

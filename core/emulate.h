@@ -26,6 +26,13 @@ enum mms_result {
 				 * used; nothing was changed */
 };
 
+/* The kinds of stores: they differ in what may linger in buffers and caches. */
+enum mms_store_kind {
+	MMS_STORE_PLAIN,
+	MMS_STORE_NON_TEMPORAL,	/* MOVNTI, MOVNTDQ and their kin */
+	MMS_STORE_DIRECT,	/* MOVDIRI, MOVDIR64B */
+};
+
 /* The interrupted CPU. The surroundings' own structure begins with it. */
 struct mms_machine {
 	void *registers;		/* a structure with the 16 general registers */
@@ -34,6 +41,10 @@ struct mms_machine {
 	uint64_t flags;
 	uint64_t fault_address;		/* set with MMS_MEMORY_FAULT */
 	bool fault_write;		/* likewise: the fault was a write */
+	enum mms_store_kind store_kind;	/* of the stores that are made */
+	bool access_failed;		/* an access to the device has faulted: the
+					 * registers may be wrong by now, unless
+					 * the instruction is a plain move */
 };
 
 /* A read-modify-write of the device's memory in one operation. */
@@ -45,6 +56,10 @@ enum mms_atomic {
 
 enum mms_result mms_emulate(struct mms_machine *machine,
 			    const struct mms_instruction *instruction);
+struct mms_move;
+/* The same for a plain move (move.h), described beforehand. */
+enum mms_result mms_emulate_move(struct mms_machine *machine,
+				  const struct mms_move *move);
 
 /* Returns the address of the memory operand; for MOVS and CMPS, RDI's. */
 uint64_t mms_effective_address(struct mms_machine *machine,
@@ -58,9 +73,11 @@ bool mms_machine_is_device(struct mms_machine *machine, uint64_t address,
 
 /*
  * All accesses between begin and end are one step in the trace's order. Pairs
- * must not be nested; ordinary memory is touched in between, too.
+ * must not be nested; ordinary memory is touched in between, too. The stores,
+ * and what a read-modify-write reads, lie in the `bytes` from `address` on.
  */
-void mms_machine_begin(struct mms_machine *machine, uint64_t address);
+void mms_machine_begin(struct mms_machine *machine, uint64_t address,
+		       unsigned int bytes);
 void mms_machine_end(struct mms_machine *machine);
 
 /* Make one access of 1 to 64 bytes, with one instruction, and record it. */
@@ -68,6 +85,11 @@ void mms_machine_load(struct mms_machine *machine, uint64_t address,
 		      void *value, unsigned int bytes);
 void mms_machine_store(struct mms_machine *machine, uint64_t address,
 		       const void *value, unsigned int bytes);
+
+/* ENQCMDS: stores 64 bytes and returns true if the device wants them again.
+ * Recorded as a write. */
+bool mms_machine_enqueue(struct mms_machine *machine, uint64_t address,
+			 const void *command);
 
 /*
  * Makes a locked operation of 1 to 16 bytes. Stores the old value in `old`;

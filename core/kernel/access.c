@@ -6,26 +6,27 @@
 #include <linux/io.h>
 #include <linux/log2.h>
 #include <linux/sched.h>
-#include <asm/cpufeature.h>
 #include <asm/msr.h>
-#include <asm/special_insns.h>
 
 #include "core.h"
+#include "device.h"
 #include "lock.h"
-#include "vector.h"
+#include "ring.h"
+#include "site.h"
 
 /*
- * Strict: one lock for all. Relaxed: one of many, by address, so that only
+ * Strict: one lock for all. Relaxed: one of many for each 64 bytes, so that only
  * accesses to the same 64 bytes wait for each other, and a read-modify-write
- * is still alone on its bytes.
+ * is still alone on its bytes. What covers several takes all their locks.
  */
 #define LOCKS_MAX 64
+#define LOCK_COVERS_BYTES 64
 
-struct mms_lock {
+struct access_lock {
 	struct mms_spinlock spinlock;
 } ____cacheline_aligned_in_smp;
 
-static struct mms_lock locks[LOCKS_MAX] = {
+static struct access_lock locks[LOCKS_MAX] = {
 	[0 ... LOCKS_MAX - 1] = { .spinlock = MMS_SPINLOCK_FREE },
 };
 
@@ -40,14 +41,32 @@ static DEFINE_PER_CPU(enum stage, stage);
 
 bool mms_relaxed;
 
-static const struct mms_mapping *access_mapping_of(struct mms_cpu *cpu, u64 address,
-						   unsigned int bytes)
+/* What the site's last access found is found again while no mapping comes or
+ * goes. An NMI may use that, but doesn't change it. */
+static const struct mms_mapping *access_search(struct mms_cpu *cpu, u64 address,
+					       unsigned int bytes)
+{
+	unsigned int version = READ_ONCE(mms_mappings_version);
+
+	cpu->mapping = mms_mapping_find(address, bytes);
+	cpu->mappings_version = version;
+	if (cpu->mapping && cpu->known && !cpu->in_nmi) {
+		WRITE_ONCE(cpu->known->mapping, cpu->mapping);
+		barrier();
+		WRITE_ONCE(cpu->known->mappings_version, version);
+	}
+	return cpu->mapping;
+}
+
+static __always_inline const struct mms_mapping *
+access_mapping_of(struct mms_cpu *cpu, u64 address, unsigned int bytes)
 {
 	const struct mms_mapping *m = cpu->mapping;
 
-	if (!m || address < m->decoy || address + bytes > m->decoy + m->bytes)
-		m = cpu->mapping = mms_mapping_find(address, bytes);
-	return m;
+	if (likely(m && cpu->mappings_version == READ_ONCE(mms_mappings_version) &&
+		   address >= m->decoy && address + bytes <= m->decoy + m->bytes))
+		return m;
+	return access_search(cpu, address, bytes);
 }
 
 bool mms_machine_is_device(struct mms_machine *machine, uint64_t address,
@@ -57,39 +76,119 @@ bool mms_machine_is_device(struct mms_machine *machine, uint64_t address,
 	       access_mapping_of(mms_cpu_of(machine), address, bytes);
 }
 
-void mms_machine_begin(struct mms_machine *machine, uint64_t address)
+/* ---- The order ---- */
+
+/* The locks of these bytes, a bit each. */
+static __always_inline u64 access_locks_of(u64 address, unsigned int bytes)
+{
+	u64 first = address / LOCK_COVERS_BYTES;
+	u64 count = (address + max(bytes, 1u) - 1) / LOCK_COVERS_BYTES - first + 1;
+
+	if (!mms_relaxed)
+		return 1;
+	if (count >= LOCKS_MAX)
+		return U64_MAX;
+	return rol64(BIT_ULL(count) - 1, first % LOCKS_MAX);
+}
+
+/* A machine that is going down may have stopped the CPU that holds a lock. */
+#define GOING_DOWN_TRIES 1000000
+
+static bool access_lock(struct mms_spinlock *lock)
+{
+	unsigned int tries;
+
+	if (likely(mms_spin_trylock(lock)))
+		return true;
+	if (likely(!oops_in_progress)) {
+		mms_spin_lock(lock);
+		return true;
+	}
+	for (tries = 0; tries < GOING_DOWN_TRIES; tries++) {
+		if (mms_spin_trylock(lock))
+			return true;
+		cpu_relax();
+	}
+	return false;
+}
+
+static void access_unlock_all(u64 held)
+{
+	for (; held; held &= held - 1)
+		mms_spin_unlock(&locks[__ffs64(held)].spinlock);
+}
+
+/* Takes the locks, from the lowest to the highest. False: none, see above. */
+static __always_inline bool access_lock_all(u64 wanted)
+{
+	u64 rest;
+
+	for (rest = wanted; rest; rest &= rest - 1) {
+		if (likely(access_lock(&locks[__ffs64(rest)].spinlock)))
+			continue;
+		access_unlock_all(wanted & ~rest);
+		return false;
+	}
+	return true;
+}
+
+/* The trace has the site's symbol before its first access. */
+static void access_name_site(struct mms_cpu *cpu)
+{
+	u32 epoch = READ_ONCE(mms_ring.symbol_epoch);
+
+	if (mms_ring_put_symbol(cpu->site) && cpu->known && !cpu->in_nmi)
+		WRITE_ONCE(cpu->known->symbol_epoch, epoch);
+}
+
+void mms_machine_begin(struct mms_machine *machine, uint64_t address,
+		       unsigned int bytes)
 {
 	struct mms_cpu *cpu = mms_cpu_of(machine);
-	const struct mms_mapping *m = access_mapping_of(cpu, address, 1);
-	struct mms_lock *lock;
+	u64 wanted;
 
-	/* no mapping: another CPU has just unmapped it */
-	if (cpu->site && m && !m->silent)
-		mms_ring_put_symbol(cpu->site);
-	if (this_cpu_read(stage) != FREE) {
+	if (cpu->site && !(cpu->known && cpu->known->symbol_epoch ==
+					 READ_ONCE(mms_ring.symbol_epoch))) {
+		const struct mms_mapping *m = access_mapping_of(cpu, address, 1);
+
+		/* no mapping: another CPU has just unmapped it */
+		if (m && !m->silent)
+			access_name_site(cpu);
+	}
+	if (unlikely(this_cpu_read(stage) != FREE)) {
 		if (mms_relaxed || this_cpu_read(stage) != HOLDING)
 			cpu->instruction_flags |= MMS_F_UNORDERED;
-		cpu->lock = NULL;
+		cpu->locks = 0;
 		return;
 	}
 	this_cpu_write(stage, WAITING);
 	barrier();
-	lock = &locks[mms_relaxed ? (address >> 6) % LOCKS_MAX : 0];
-	mms_spin_lock(&lock->spinlock);
+	wanted = access_locks_of(address, bytes);
+	if (unlikely(!access_lock_all(wanted))) {
+		cpu->instruction_flags |= MMS_F_UNORDERED;
+		this_cpu_write(stage, FREE);
+		return;
+	}
 	this_cpu_write(stage, HOLDING);
-	cpu->lock = lock;
+	cpu->locks = wanted;
 }
 
 void mms_machine_end(struct mms_machine *machine)
 {
 	struct mms_cpu *cpu = mms_cpu_of(machine);
 
-	if (!cpu->lock)
+	/* stores that linger would reach the device behind those of the next
+	 * holder of the lock */
+	if (cpu->drain) {
+		asm volatile("sfence" : : : "memory");
+		cpu->drain = false;
+	}
+	if (!cpu->locks)
 		return;
 	/* from here on another CPU may hold the lock */
 	this_cpu_write(stage, WAITING);
-	mms_spin_unlock(&cpu->lock->spinlock);
-	cpu->lock = NULL;
+	access_unlock_all(cpu->locks);
+	cpu->locks = 0;
 	barrier();
 	this_cpu_write(stage, FREE);
 }
@@ -114,159 +213,166 @@ void mms_access_hold(void (*work)(void))
 
 /* ---- Records ---- */
 
-static void access_init_record(struct mms_record *record, const struct mms_cpu *cpu,
-			       const struct mms_mapping *m, u64 address,
-			       enum mms_kind kind, u64 tsc)
-{
-	*record = (struct mms_record){
-		.tsc = tsc,
-		.address = address - m->decoy + m->physical,
-		.site = cpu->site,
-		.pid = current->pid,
-		.mapping = m->id,
-		.cpu = raw_smp_processor_id(),
-		.kind = kind,
-		.flags = cpu->record_flags | cpu->instruction_flags,
-	};
-}
-
 /* An access in progress. Its places in the ring are claimed before it is made,
  * so that an interruption right after it is recorded after it. */
 struct access {
 	const struct mms_mapping *mapping;
 	u64 address;
 	u64 tsc;
-	unsigned int bytes;
-	bool recorded;
 	u64 place;	/* of the next record */
+	bool recorded;
 };
 
-/* `times`: the number of accesses that one operation makes to these bytes. */
-static void access_begin(struct access *a, struct mms_cpu *cpu, u64 address,
-			 unsigned int bytes, unsigned int times)
+static __always_inline unsigned int access_records_of(unsigned int bytes)
 {
-	unsigned int records = DIV_ROUND_UP(bytes, MMS_VALUE_BYTES) * times;
-
-	if (cpu->lock)
-		this_cpu_write(stage, ACCESSING);
-	barrier();
-	a->mapping = access_mapping_of(cpu, address, bytes);
-	a->address = address;
-	a->bytes = bytes;
-	/* no mapping: another CPU has just unmapped it */
-	a->recorded = a->mapping && !a->mapping->silent &&
-		      mms_ring_begin(records, &a->place);
-	a->tsc = rdtsc();
+	return bytes <= MMS_VALUE_BYTES ? 1 : DIV_ROUND_UP(bytes, MMS_VALUE_BYTES);
 }
 
-static void access_made(struct mms_cpu *cpu)
+/* False: another CPU has just unmapped it. The access isn't to be made. */
+static __always_inline bool access_begin(struct access *a, struct mms_cpu *cpu,
+					 u64 address, unsigned int bytes,
+					 unsigned int records)
+{
+	a->address = address;
+	a->recorded = false;
+	a->mapping = access_mapping_of(cpu, address, bytes);
+	if (unlikely(!a->mapping)) {
+		cpu->machine.access_failed = true;
+		return false;
+	}
+	if (cpu->locks)
+		this_cpu_write(stage, ACCESSING);
+	barrier();
+	a->recorded = !a->mapping->silent && mms_ring_claim(records, &a->place);
+	a->tsc = rdtsc();
+	return true;
+}
+
+static __always_inline void access_made(struct mms_cpu *cpu)
 {
 	barrier();
-	if (cpu->lock)
+	if (cpu->locks)
 		this_cpu_write(stage, HOLDING);
+}
+
+/* Turns the next claimed place into the record of up to 16 bytes. */
+static __always_inline void access_fill(struct access *a, const struct mms_cpu *cpu,
+					enum mms_kind kind, unsigned int at,
+					u64 low, u64 high, unsigned int bytes,
+					u32 more_flags)
+{
+	struct mms_record *r = mms_ring_slot(a->place);
+
+	r->tsc = a->tsc;
+	r->address = a->address + at - a->mapping->decoy + a->mapping->physical;
+	r->value[0] = low;
+	r->value[1] = high;
+	r->site = cpu->site;
+	r->pid = current->pid;
+	r->mapping = a->mapping->id;
+	r->cpu = raw_smp_processor_id();
+	r->kind = kind;
+	r->width = bytes;
+	r->flags = cpu->record_flags | cpu->instruction_flags | more_flags;
+	mms_ring_complete(a->place++);
 }
 
 /* One record, or several where the value is too wide for one. */
 static void access_put(struct access *a, struct mms_cpu *cpu,
-		       enum mms_kind kind, const void *value)
+		       enum mms_kind kind, const void *value, unsigned int bytes)
 {
-	struct mms_record record;
 	unsigned int at;
 
 	if (!a->recorded)
 		return;
-	for (at = 0; at < a->bytes; at += MMS_VALUE_BYTES) {
-		unsigned int part = min(a->bytes - at,
-					(unsigned int)MMS_VALUE_BYTES);
+	for (at = 0; at < bytes; at += MMS_VALUE_BYTES) {
+		unsigned int part = min(bytes - at, (unsigned int)MMS_VALUE_BYTES);
+		u64 number[2] = { 0 };
 
-		access_init_record(&record, cpu, a->mapping, a->address + at, kind,
-				   a->tsc);
-		record.width = part;
-		memcpy(record.value, value + at, part);
-		if (at + part < a->bytes)
-			record.flags |= MMS_F_MORE;
-		mms_ring_publish(a->place++, &record);
+		memcpy(number, value + at, part);
+		access_fill(a, cpu, kind, at, number[0], number[1], part,
+			    at + part < bytes ? MMS_F_MORE : 0);
 	}
+	mms_ring_wake(a->place);
 }
 
-static void access_end(struct access *a)
+/* The device, or what takes its place, didn't answer: the access that was
+ * announced is an instruction that escapes (fault.c lets it run by itself). */
+static void access_put_failed(struct access *a, struct mms_cpu *cpu,
+			      unsigned int records)
 {
-	if (a->recorded)
-		mms_ring_end(a->place);
+	cpu->machine.access_failed = true;
+	if (!a->recorded)
+		return;
+	for (; records; records--) {
+		access_fill(a, cpu, MMS_ESCAPE, 0, 0, 0, 0, 0);
+		mms_ring_count_escape();
+	}
 }
 
 /* ---- Accesses ---- */
 
-static void *access_real(u64 address)
+static __always_inline void *access_real(u64 address)
 {
 	return (void *)(address ^ MMS_DECOY_BIT);
 }
 
-/*
- * Accesses are in assembly, as readl() is. A sanitizer checks the compiler's
- * own accesses and would report those beyond the range that the driver asked to
- * map; drivers make such accesses.
- */
-#define THROUGH_REGISTER(move, constraint, type) do { \
-	type value; \
-	asm volatile(move " %1, %0" : constraint (value) \
-		     : "m" (*(const volatile type *)from) : "memory"); \
-	asm volatile(move " %1, %0" : "=m" (*(volatile type *)to) \
-		     : "r" (value) : "memory"); \
-} while (0)
-
-/*
- * Wide accesses go through a vector register, which is restored afterwards:
- * the interrupted code may be using it. Interrupts are off. `keep` saves all
- * bytes that `move` changes: with a VEX prefix, the whole register.
- */
-#define THROUGH_VECTOR(keep, whole, kept, move, vector, type) do { \
-	kept saved; \
-	asm volatile(keep " %%" whole ", %0\n\t" \
-		     move " %2, %%" vector "\n\t" \
-		     move " %%" vector ", %1\n\t" \
-		     keep " %0, %%" whole \
-		     : "=m" (saved), "=m" (*(type *)to) \
-		     : "m" (*(const volatile type *)from)); \
-} while (0)
-
-/* Copies `from` to `to` with one load and one store of that width. */
-static void access_copy(void *to, const void *from, unsigned int bytes)
+static void access_note_store(struct mms_cpu *cpu, const struct access *a)
 {
-	switch (bytes) {
-	case 1:
-		THROUGH_REGISTER("movb", "=q", u8);
-		break;
-	case 2:
-		THROUGH_REGISTER("movw", "=r", u16);
-		break;
-	case 4:
-		THROUGH_REGISTER("movl", "=r", u32);
-		break;
-	case 8:
-		THROUGH_REGISTER("movq", "=r", u64);
-		break;
-	case 16:
-		THROUGH_VECTOR("movdqu", "xmm0", struct bytes16,
-			       "movdqu", "xmm0", struct bytes16);
-		break;
-	case 32:
-		if (boot_cpu_has(X86_FEATURE_AVX512F))
-			THROUGH_VECTOR("vmovdqu64", "zmm0", struct bytes64,
-				       "vmovdqu", "ymm0", struct bytes32);
-		else
-			THROUGH_VECTOR("vmovdqu", "ymm0", struct bytes32,
-				       "vmovdqu", "ymm0", struct bytes32);
-		break;
-	case 64:
-		/* client CPUs have MOVDIR64B without AVX-512 */
-		if (boot_cpu_has(X86_FEATURE_AVX512F))
-			THROUGH_VECTOR("vmovdqu64", "zmm0", struct bytes64,
-				       "vmovdqu64", "zmm0", struct bytes64);
-		else
-			movdir64b(to, from);
-		break;
+	if (cpu->machine.store_kind != MMS_STORE_PLAIN ||
+	    a->mapping->memory_type != MMS_UNCACHED)
+		cpu->drain = true;
+}
+
+static __always_inline void access_small(struct mms_cpu *cpu, u64 address,
+					 enum mms_kind kind, u64 *value,
+					 unsigned int bytes)
+{
+	struct access a;
+	bool done;
+
+	if (unlikely(!access_begin(&a, cpu, address, bytes, 1)))
+		return;
+	if (kind == MMS_READ) {
+		done = mms_device_load(access_real(address), value, bytes);
+	} else {
+		done = mms_device_store(access_real(address), *value, bytes,
+					  cpu->machine.store_kind);
+		access_note_store(cpu, &a);
 	}
+	access_made(cpu);
+	if (unlikely(!done)) {
+		access_put_failed(&a, cpu, 1);
+		return;
+	}
+	if (!a.recorded)
+		return;
+	access_fill(&a, cpu, kind, 0, *value, 0, bytes, 0);
+	mms_ring_wake(a.place);
+}
+
+static void access_wide(struct mms_cpu *cpu, u64 address, enum mms_kind kind,
+			void *value, unsigned int bytes)
+{
+	unsigned int records = access_records_of(bytes);
+	struct access a;
+	bool done;
+
+	if (!access_begin(&a, cpu, address, bytes, records))
+		return;
+	if (kind == MMS_READ) {
+		done = mms_device_copy_wide(value, access_real(address), bytes,
+					MMS_STORE_PLAIN);
+	} else {
+		done = mms_device_copy_wide(access_real(address), value, bytes,
+					cpu->machine.store_kind);
+		access_note_store(cpu, &a);
+	}
+	access_made(cpu);
+	if (!done)
+		access_put_failed(&a, cpu, records);
+	else
+		access_put(&a, cpu, kind, value, bytes);
 }
 
 /*
@@ -281,68 +387,115 @@ static unsigned int access_bytes(unsigned int left)
 	return left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
 }
 
-/* One access, with the operand's value at `value` loaded or stored. */
-static void access_make(struct mms_cpu *cpu, u64 address, enum mms_kind kind,
-			void *value, unsigned int bytes)
-{
-	struct access a;
-
-	access_begin(&a, cpu, address, bytes, 1);
-	if (kind == MMS_READ)
-		access_copy(value, access_real(address), bytes);
-	else
-		access_copy(access_real(address), value, bytes);
-	access_made(cpu);
-	access_put(&a, cpu, kind, value);
-	access_end(&a);
-}
-
-static void access_in_parts(struct mms_machine *machine, u64 address,
+static void access_in_parts(struct mms_cpu *cpu, u64 address,
 			    enum mms_kind kind, void *value, unsigned int bytes)
 {
 	unsigned int at, part = access_bytes(bytes);
 
 	for (at = 0; at < bytes; at += part) {
+		u64 number = 0;
+
 		part = min(part, access_bytes(bytes - at));
-		access_make(mms_cpu_of(machine), address + at, kind, value + at, part);
+		if (part > sizeof(number)) {
+			access_wide(cpu, address + at, kind, value + at, part);
+			continue;
+		}
+		memcpy(&number, value + at, part);
+		access_small(cpu, address + at, kind, &number, part);
+		if (kind == MMS_READ)
+			memcpy(value + at, &number, part);
 	}
 }
 
 void mms_machine_load(struct mms_machine *machine, uint64_t address,
 		      void *value, unsigned int bytes)
 {
-	access_in_parts(machine, address, MMS_READ, value, bytes);
+	u64 number = 0;
+
+	switch (bytes) {
+	case 1:
+		access_small(mms_cpu_of(machine), address, MMS_READ, &number, 1);
+		*(u8 *)value = number;
+		break;
+	case 2:
+		access_small(mms_cpu_of(machine), address, MMS_READ, &number, 2);
+		*(u16 *)value = number;
+		break;
+	case 4:
+		access_small(mms_cpu_of(machine), address, MMS_READ, &number, 4);
+		*(u32 *)value = number;
+		break;
+	case 8:
+		access_small(mms_cpu_of(machine), address, MMS_READ, &number, 8);
+		*(u64 *)value = number;
+		break;
+	default:
+		access_in_parts(mms_cpu_of(machine), address, MMS_READ, value,
+				bytes);
+	}
 }
 
 void mms_machine_store(struct mms_machine *machine, uint64_t address,
 		       const void *value, unsigned int bytes)
 {
-	access_in_parts(machine, address, MMS_WRITE, (void *)value, bytes);
+	u64 number;
+
+	switch (bytes) {
+	case 1:
+		number = *(const u8 *)value;
+		access_small(mms_cpu_of(machine), address, MMS_WRITE, &number, 1);
+		break;
+	case 2:
+		number = *(const u16 *)value;
+		access_small(mms_cpu_of(machine), address, MMS_WRITE, &number, 2);
+		break;
+	case 4:
+		number = *(const u32 *)value;
+		access_small(mms_cpu_of(machine), address, MMS_WRITE, &number, 4);
+		break;
+	case 8:
+		number = *(const u64 *)value;
+		access_small(mms_cpu_of(machine), address, MMS_WRITE, &number, 8);
+		break;
+	default:
+		access_in_parts(mms_cpu_of(machine), address, MMS_WRITE,
+				(void *)value, bytes);
+	}
 }
 
-/* Explicit LOCK prefixes: the kernel's own macros may have theirs patched out. */
-#define EXCHANGE(type) \
-	asm volatile("xchg %0, %1" \
-		     : "=r" (*(type *)old), "+m" (*(volatile type *)real) \
-		     : "0" (*(const type *)operand))
-#define EXCHANGE_ADD(type) \
-	asm volatile("lock xadd %0, %1" \
-		     : "=r" (*(type *)old), "+m" (*(volatile type *)real) \
-		     : "0" (*(const type *)operand) : "cc")
-#define COMPARE_EXCHANGE(type) \
-	asm volatile("lock cmpxchg %2, %1" \
-		     : "=a" (*(type *)old), "+m" (*(volatile type *)real) \
-		     : "r" (*(const type *)operand), \
-		       "0" (*(const type *)expected) : "cc")
-
-static void access_compare_exchange_16(void *real, const u64 *operand,
-				       const u64 *expected, u64 *old)
+bool mms_machine_enqueue(struct mms_machine *machine, uint64_t address,
+			 const void *command)
 {
-	asm volatile("lock cmpxchg16b %2"
-		     : "=a" (old[0]), "=d" (old[1]),
-		       "+m" (*(volatile struct bytes16 *)real)
-		     : "b" (operand[0]), "c" (operand[1]),
-		       "0" (expected[0]), "1" (expected[1]) : "cc");
+	struct mms_cpu *cpu = mms_cpu_of(machine);
+	unsigned int records = access_records_of(64);
+	struct access a;
+	bool again = false, done;
+
+	if (!access_begin(&a, cpu, address, 64, records))
+		return false;
+	done = mms_device_enqueue(access_real(address), command, &again);
+	access_made(cpu);
+	if (done)
+		access_put(&a, cpu, MMS_WRITE, command, 64);
+	else
+		access_put_failed(&a, cpu, records);
+	return again;
+}
+
+/* The value that a locked operation has stored. */
+static const void *access_stored(enum mms_atomic operation, const void *operand,
+				 const void *old, bool equal, u64 *sum)
+{
+	switch (operation) {
+	case MMS_ATOMIC_ADD:
+		*sum = *(const u64 *)old + *(const u64 *)operand;
+		return sum;
+	case MMS_ATOMIC_COMPARE_EXCHANGE:
+		/* the bus sees a write all the same */
+		return equal ? operand : old;
+	default:
+		return operand;
+	}
 }
 
 bool mms_machine_atomic(struct mms_machine *machine, uint64_t address,
@@ -350,41 +503,25 @@ bool mms_machine_atomic(struct mms_machine *machine, uint64_t address,
 			const void *expected, void *old, unsigned int bytes)
 {
 	struct mms_cpu *cpu = mms_cpu_of(machine);
-	void *real = access_real(address);
-	const void *stored = operand;
 	struct access a;
-	bool equal = true;
+	bool equal = true, done;
 	u64 sum;
 
-	access_begin(&a, cpu, address, bytes, 2);
-	switch (operation << 8 | bytes) {
-	case MMS_ATOMIC_EXCHANGE << 8 | 1: EXCHANGE(u8); break;
-	case MMS_ATOMIC_EXCHANGE << 8 | 2: EXCHANGE(u16); break;
-	case MMS_ATOMIC_EXCHANGE << 8 | 4: EXCHANGE(u32); break;
-	case MMS_ATOMIC_EXCHANGE << 8 | 8: EXCHANGE(u64); break;
-	case MMS_ATOMIC_ADD << 8 | 1: EXCHANGE_ADD(u8); break;
-	case MMS_ATOMIC_ADD << 8 | 2: EXCHANGE_ADD(u16); break;
-	case MMS_ATOMIC_ADD << 8 | 4: EXCHANGE_ADD(u32); break;
-	case MMS_ATOMIC_ADD << 8 | 8: EXCHANGE_ADD(u64); break;
-	case MMS_ATOMIC_COMPARE_EXCHANGE << 8 | 1: COMPARE_EXCHANGE(u8); break;
-	case MMS_ATOMIC_COMPARE_EXCHANGE << 8 | 2: COMPARE_EXCHANGE(u16); break;
-	case MMS_ATOMIC_COMPARE_EXCHANGE << 8 | 4: COMPARE_EXCHANGE(u32); break;
-	case MMS_ATOMIC_COMPARE_EXCHANGE << 8 | 8: COMPARE_EXCHANGE(u64); break;
-	default: access_compare_exchange_16(real, operand, expected, old); break;
-	}
+	if (!access_begin(&a, cpu, address, bytes, 2))
+		return false;
+	done = mms_device_atomic(access_real(address), operation, operand,
+				 expected, old, bytes);
 	access_made(cpu);
-	if (operation == MMS_ATOMIC_ADD) {
-		sum = *(u64 *)old + *(const u64 *)operand;
-		stored = &sum;
-	} else if (operation == MMS_ATOMIC_COMPARE_EXCHANGE) {
-		equal = !memcmp(old, expected, bytes);
-		if (!equal)
-			stored = old;	/* the bus sees a write all the same */
+	if (!done) {
+		access_put_failed(&a, cpu, 2);
+		return false;
 	}
+	if (operation == MMS_ATOMIC_COMPARE_EXCHANGE)
+		equal = !memcmp(old, expected, bytes);
 	cpu->instruction_flags |= MMS_F_LOCKED;
-	access_put(&a, cpu, MMS_READ, old);
-	access_put(&a, cpu, MMS_WRITE, stored);
-	access_end(&a);
+	access_put(&a, cpu, MMS_READ, old, bytes);
+	access_put(&a, cpu, MMS_WRITE,
+		   access_stored(operation, operand, old, equal, &sum), bytes);
 	return equal;
 }
 

@@ -3,6 +3,7 @@
  * /dev/mmiostrider: commands in as lines of text, records and status out.
  * docs/control-device.md describes it.
  */
+#include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/io.h>
 #include <linux/ktime.h>
@@ -10,6 +11,7 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/poll.h>
+#include <linux/security.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <asm/tsc.h>
@@ -355,8 +357,21 @@ static int control_open_recorder(void)
 	return 0;
 }
 
+/* As for the kernel's own ways to devices and to its memory: root without the
+ * right to raw I/O has none, nor has anybody where the kernel keeps its secrets. */
+static int control_may_open(void)
+{
+	if (!capable(CAP_SYS_RAWIO))
+		return -EPERM;
+	return security_locked_down(LOCKDOWN_KPROBES);
+}
+
 static int control_open(struct inode *inode, struct file *file)
 {
+	int error = control_may_open();
+
+	if (error)
+		return error;
 	/* misc_open() left its own pointer here, which we must not free */
 	file->private_data = NULL;
 	switch (file->f_mode & (FMODE_READ | FMODE_WRITE)) {

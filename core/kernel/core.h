@@ -10,6 +10,9 @@
  *	memory.c   the ordinary memory on an instruction's other side
  *	vector.c   vector registers
  *	step.c     instructions that aren't emulated: one native step
+ *	device.c   the operation on the device's own address
+ *	site.c     instructions that are decoded once
+ *	nofault.c  readers that expect faults
  *	kasan.c    kernels whose compiler checks each access
  *	user.c     user memory on an instruction's other side
  *	ring.c     records waiting for the recorder
@@ -64,6 +67,9 @@ bool mms_mapping_remove(u64 decoy);
 /* Returns the mapping that holds these bytes. The caller has interrupts off,
  * and must not use the result after it has turned them on. */
 const struct mms_mapping *mms_mapping_find(u64 decoy, unsigned int bytes);
+/* Changes with each mapping that comes or goes: while it is the same, what was
+ * found is still so. */
+extern unsigned int mms_mappings_version;
 bool mms_mapping_any(void);
 /* Writes a MAP record for every living mapping, then calls `start`, which starts
  * recording. Meanwhile no mapping comes or goes and no access is made. */
@@ -120,15 +126,25 @@ static inline void mms_kasan_exit(void)
 }
 #endif
 
+/* ---- nofault.c ---- */
+
+int mms_nofault_init(void);
+void mms_nofault_exit(void);
+
 /* ---- machine.c ---- */
+
+struct mms_site;
 
 /* The interrupted CPU, as the emulator's machine. */
 struct mms_cpu {
 	struct mms_machine machine;	/* first: the two are cast */
 	struct pt_regs *regs;
+	const struct mms_mapping *mapping;	/* the last one found, or NULL */
+	unsigned int mappings_version;	/* at that moment: mms_mappings_version */
 	bool in_nmi;
-	const struct mms_mapping *mapping;	/* the last one found */
-	struct mms_lock *lock;		/* held, or NULL */
+	bool drain;			/* stores may linger in buffers */
+	u64 locks;			/* held: access.c */
+	struct mms_site *known;		/* what is known of the site, or NULL */
 	u64 site;
 	u32 record_flags;		/* enum mms_flags for every record */
 	u32 instruction_flags;		/* those that this instruction adds */
@@ -163,6 +179,10 @@ void mms_access_hold(void (*work)(void));
  * false if neither is possible.
  */
 bool mms_step(struct mms_cpu *cpu, const struct mms_instruction *instruction);
+/* The same on a copy only, for a context that a debugger steps: it is to get a
+ * debug exception of its own for this instruction. */
+bool mms_step_for_debugger(struct mms_cpu *cpu,
+			   const struct mms_instruction *instruction);
 /* Handles a debug exception. Returns true if it was only the end of our step. */
 bool mms_step_end(struct pt_regs *regs, unsigned long *dr6);
 /* Aims the register at the real mapping for good: the instruction escapes, and
@@ -184,6 +204,10 @@ bool mms_user_touch(struct mms_cpu *cpu, bool first);
 /* To be called after the instruction was executed: forgets a page that
  * couldn't be faulted in. */
 void mms_user_done(struct mms_cpu *cpu);
+/* Returns true if the interrupted context may use user memory at all. */
+bool mms_user_allowed(const struct mms_cpu *cpu);
+/* Returns when no context is on its way back through our text any more. */
+void mms_user_exit(void);
 extern char mms_user_entry[];
 extern char mms_return[];	/* a lone RET */
 
@@ -204,29 +228,23 @@ u64 mms_ring_written(void);
 u64 mms_ring_lost(void);
 u64 mms_ring_escaped(void);
 
-/*
- * Claims places for `count` records that belong together. If it returns true,
- * publish them from `*at` on, then call mms_ring_end() with the place after the
- * last. It returns false when nothing is recorded, or when there was no room
- * and the records were counted as lost. Between the two calls the ring can't be
- * freed, and the records of code that interrupts us come later.
- */
-bool mms_ring_begin(unsigned int count, u64 *at);
+/* A claimed place becomes this record, with its sequence filled in: ring.h. */
 void mms_ring_publish(u64 at, const struct mms_record *record);
-void mms_ring_end(u64 at);
-/* Writes `count` records that belong together; fills in their sequence. */
-void mms_ring_put(const struct mms_record *records, unsigned int count);
+/* Writes a record; fills in its sequence. */
+void mms_ring_put(const struct mms_record *record);
 /* Writes a record before recording starts, when there is no other writer. */
 void mms_ring_put_early(const struct mms_record *record);
 /* Makes a record of this kind with time, CPU and process filled in. */
 void mms_record_init(struct mms_record *record, enum mms_kind kind);
-/* Writes a text as one record or several. */
-void mms_ring_put_text(enum mms_kind kind, u64 site, u32 mapping, u32 flags,
+/* Writes a text as one record or several. False: nothing records, or it is lost. */
+bool mms_ring_put_text(enum mms_kind kind, u64 site, u32 mapping, u32 flags,
 		       const char *text, size_t length);
 void mms_ring_count_escape(void);
-/* Writes the kernel's symbol for this address, unless it did so before. */
-void mms_ring_put_symbol(u64 site);
-void mms_ring_forget_symbols(void);
+/* Writes the kernel's symbol for this address, unless it did so before. True
+ * if the trace has it now. */
+bool mms_ring_put_symbol(u64 site);
+/* Symbols of these addresses are written again when they are needed. */
+void mms_ring_forget_symbols(u64 first, u64 bytes);
 extern bool mms_clean_room;
 
 /* ---- control.c ---- */

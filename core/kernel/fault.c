@@ -20,26 +20,7 @@
 #include <asm/trapnr.h>
 
 #include "core.h"
-
-/*
- * Copies the instruction's bytes at `ip`; fewer than the maximum where the
- * next page isn't mapped. Returns their number, which is 0 after a jump or
- * return to a bad address: then the fetch itself faulted.
- */
-static size_t fault_fetch(u64 ip, u8 *bytes)
-{
-	size_t first = min_t(size_t, PAGE_SIZE - offset_in_page(ip),
-			     MMS_INSTRUCTION_BYTES_MAX);
-
-	if (copy_from_kernel_nofault(bytes, (const void *)ip, first))
-		return 0;
-	if (first < MMS_INSTRUCTION_BYTES_MAX &&
-	    !copy_from_kernel_nofault(bytes + first, (const void *)(ip + first),
-				      MMS_INSTRUCTION_BYTES_MAX - first))
-		return MMS_INSTRUCTION_BYTES_MAX;
-	return first;
-}
-NOKPROBE_SYMBOL(fault_fetch);
+#include "site.h"
 
 /*
  * The caller who asks about a fault. #GP: the hook on fixup_exception(), then
@@ -62,44 +43,94 @@ enum answer {
 	GIVE_UP,
 };
 
-static enum answer fault_emulate(struct pt_regs *regs, const struct asker *asker,
-				 bool aborted)
-{
-	struct mms_instruction instruction;
-	u8 bytes[MMS_INSTRUCTION_BYTES_MAX];
-	struct mms_cpu cpu;
-	size_t available = fault_fetch(regs->ip, bytes);
+static atomic_t silent_emulations;	/* of the self-test's mapping */
 
-	/* A breakpoint can't have faulted: somebody is patching this code.
-	 * Execute it again. */
-	if (available && bytes[0] == INT3_INSN_OPCODE)
-		return asker->first ? DEALT_WITH : NOT_OURS;
-	if (!mms_decode(bytes, available, &instruction))
-		return NOT_OURS;
-	mms_cpu_enter(&cpu, regs, asker->nmis);
-	if (instruction.prefixes & MMS_PREFIX_LOCK)
-		cpu.instruction_flags |= MMS_F_LOCKED;
-	if (aborted)
-		return mms_step_not(&cpu, &instruction) ? DEALT_WITH : NOT_OURS;
-	switch (mms_emulate(&cpu.machine, &instruction)) {
+/* The instruction has to fault as it would without us: nothing has happened. */
+static enum answer fault_undo(struct mms_cpu *cpu,
+			      const struct mms_instruction *instruction,
+			      const struct asker *asker)
+{
+	/* on the real address the fault is the one that it is natively */
+	if (asker->no_entry && mms_step_not(cpu, instruction))
+		return DEALT_WITH;
+	return GIVE_UP;
+}
+
+/* An instruction that isn't a plain move. */
+static enum answer fault_emulate_other(struct mms_cpu *cpu,
+				       const struct mms_instruction *instruction,
+				       const struct asker *asker)
+{
+	struct pt_regs before = *cpu->regs;
+	enum mms_result result;
+
+	if (instruction->prefixes & MMS_PREFIX_LOCK)
+		cpu->instruction_flags |= MMS_F_LOCKED;
+	result = mms_emulate(&cpu->machine, instruction);
+	if (unlikely(cpu->machine.access_failed)) {
+		*cpu->regs = before;
+		return fault_undo(cpu, instruction, asker);
+	}
+	switch (result) {
 	case MMS_DONE:
 	case MMS_AGAIN:
-		mms_user_done(&cpu);
-		mms_cpu_leave(&cpu);
+		mms_user_done(cpu);
+		mms_cpu_leave(cpu);
 		return DEALT_WITH;
 	case MMS_MEMORY_FAULT:
-		if (mms_user_touch(&cpu, asker->first))
+		if (mms_user_touch(cpu, asker->first))
 			return DEALT_WITH;
 		/* a bug in the driver: let it be reported as a page fault */
-		if (asker->no_entry && mms_step_not(&cpu, &instruction))
-			return DEALT_WITH;
-		return GIVE_UP;
+		return fault_undo(cpu, instruction, asker);
 	case MMS_UNSUPPORTED:
-		return mms_step(&cpu, &instruction) ? DEALT_WITH : NOT_OURS;
+		return mms_step(cpu, instruction) ? DEALT_WITH : NOT_OURS;
 	case MMS_NO_DEVICE:
 		break;
 	}
 	return NOT_OURS;
+}
+NOKPROBE_SYMBOL(fault_emulate_other);
+
+static enum answer fault_emulate(struct pt_regs *regs, const struct asker *asker,
+				 bool aborted)
+{
+	/* neither is worth clearing at each access */
+	struct mms_site spare __attribute__((uninitialized));
+	struct mms_cpu cpu __attribute__((uninitialized));
+	struct mms_site *site;
+
+	mms_cpu_enter(&cpu, regs, asker->nmis);
+	switch (mms_site_find(regs->ip, cpu.in_nmi, &spare, &site)) {
+	case MMS_SITE_BREAKPOINT:
+		/* A breakpoint can't have faulted: execute it again. */
+		return asker->first ? DEALT_WITH : NOT_OURS;
+	case MMS_SITE_INVALID:
+		return NOT_OURS;
+	case MMS_SITE_DECODED:
+		break;
+	}
+	if (likely(site != &spare)) {
+		cpu.known = site;
+		cpu.mapping = site->mapping;
+		cpu.mappings_version = site->mappings_version;
+	}
+	if (unlikely(aborted))
+		return mms_step_not(&cpu, &site->instruction) ? DEALT_WITH : NOT_OURS;
+	if (unlikely(regs->flags & X86_EFLAGS_TF) &&
+	    mms_step_for_debugger(&cpu, &site->instruction))
+		return DEALT_WITH;
+	if (site->move.kind == MMS_MOVE_NONE)
+		return fault_emulate_other(&cpu, &site->instruction, asker);
+	if (mms_emulate_move(&cpu.machine, &site->move) != MMS_DONE)
+		return NOT_OURS;
+	/* the register of a load isn't written then */
+	if (unlikely(cpu.machine.access_failed))
+		return fault_undo(&cpu, &site->instruction, asker);
+	if (unlikely(cpu.mapping && cpu.mapping->silent))
+		atomic_inc(&silent_emulations);
+	mms_user_done(&cpu);
+	mms_cpu_leave(&cpu);
+	return DEALT_WITH;
 }
 NOKPROBE_SYMBOL(fault_emulate);
 
@@ -278,15 +309,21 @@ static bool fault_unhook_from_ftrace(void)
 
 int mms_fault_init(void)
 {
-	int error = register_die_notifier(&die_block);
+	int error = mms_site_init();
 
 	if (error)
 		return error;
+	error = register_die_notifier(&die_block);
+	if (error)
+		goto no_notifier;
 	error = fault_hook_by_ftrace();
 	if (error)
 		error = register_kprobe(&fixup_kprobe);
-	if (error)
-		unregister_die_notifier(&die_block);
+	if (!error)
+		return 0;
+	unregister_die_notifier(&die_block);
+no_notifier:
+	mms_site_exit();
 	return error;
 }
 
@@ -295,6 +332,7 @@ void mms_fault_exit(void)
 	if (!fault_unhook_from_ftrace())
 		unregister_kprobe(&fixup_kprobe);
 	unregister_die_notifier(&die_block);
+	mms_site_exit();
 }
 
 /* Loads a number; if the load faults, returns 0 instead of an oops. */
@@ -309,7 +347,11 @@ static u32 fault_load_or_zero(const void *address)
 	return value;
 }
 
-/* A page of ordinary memory serves as a device whose accesses aren't recorded. */
+/*
+ * A page of ordinary memory serves as a device whose accesses aren't recorded.
+ * The right value isn't enough: a CPU that ignores bit 62 of an address (linear
+ * address masking) reads it without a fault, and every access of a driver.
+ */
 int mms_fault_check(void)
 {
 	u32 *page = (u32 *)get_zeroed_page(GFP_KERNEL);
@@ -323,9 +365,11 @@ int mms_fault_check(void)
 	error = mms_mapping_add(decoy, __pa(page), PAGE_SIZE, 0, MMS_WRITE_BACK,
 				true);
 	if (!error) {
+		atomic_set(&silent_emulations, 0);
 		value = fault_load_or_zero((const void *)decoy);
 		mms_mapping_remove(decoy);
-		error = value == *page ? 0 : -EIO;
+		error = value == *page && atomic_read(&silent_emulations) == 1 ?
+				0 : -EIO;
 	}
 	free_page((unsigned long)page);
 	return error;

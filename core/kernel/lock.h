@@ -28,6 +28,11 @@ static inline void mms_spin_lock(struct mms_spinlock *lock)
 	arch_spin_lock(&lock->raw);
 }
 
+static inline bool mms_spin_trylock(struct mms_spinlock *lock)
+{
+	return arch_spin_trylock(&lock->raw);
+}
+
 static inline void mms_spin_unlock(struct mms_spinlock *lock)
 {
 	arch_spin_unlock(&lock->raw);

@@ -7,18 +7,50 @@
 
 #include "core.h"
 
-static void main_record_module(const struct module *module, u32 flags)
+struct text {
+	u64 base;
+	u32 bytes;
+};
+
+static struct text main_text_of(const struct module *module)
 {
 #ifdef MMS_MODULE_HAS_MEM
-	u64 base = (u64)module->mem[MOD_TEXT].base;
-	u32 bytes = module->mem[MOD_TEXT].size;
+	return (struct text){ (u64)module->mem[MOD_TEXT].base,
+			      module->mem[MOD_TEXT].size };
 #else
-	u64 base = (u64)module->core_layout.base;
-	u32 bytes = module->core_layout.text_size;
+	return (struct text){ (u64)module->core_layout.base,
+			      module->core_layout.text_size };
 #endif
+}
 
-	mms_ring_put_text(MMS_MODULE, base, bytes, flags, module->name,
+/* The text that is freed once the module is initialised. */
+static struct text main_init_text_of(const struct module *module)
+{
+#ifdef MMS_MODULE_HAS_MEM
+	return (struct text){ (u64)module->mem[MOD_INIT_TEXT].base,
+			      module->mem[MOD_INIT_TEXT].size };
+#else
+	return (struct text){ (u64)module->init_layout.base,
+			      module->init_layout.text_size };
+#endif
+}
+
+static void main_record_module(const struct module *module, u32 flags)
+{
+	struct text text = main_text_of(module);
+
+	mms_ring_put_text(MMS_MODULE, text.base, text.bytes, flags, module->name,
 			  strlen(module->name));
+}
+
+/* Its addresses were another module's before, or will be another's. */
+static void main_forget_symbols(const struct module *module)
+{
+	struct text text = main_text_of(module);
+	struct text init = main_init_text_of(module);
+
+	mms_ring_forget_symbols(text.base, text.bytes);
+	mms_ring_forget_symbols(init.base, init.bytes);
 }
 
 static int main_on_module(struct notifier_block *block, unsigned long event,
@@ -26,12 +58,18 @@ static int main_on_module(struct notifier_block *block, unsigned long event,
 {
 	if (mms_clean_room || !mms_ring_recording())
 		return NOTIFY_DONE;
-	if (event == MODULE_STATE_COMING) {
+	switch (event) {
+	case MODULE_STATE_COMING:
+		main_forget_symbols(data);
 		main_record_module(data, 0);
-	} else if (event == MODULE_STATE_GOING) {
+		break;
+	case MODULE_STATE_LIVE:
+		main_forget_symbols(data);
+		break;
+	case MODULE_STATE_GOING:
 		main_record_module(data, MMS_F_GONE);
-		/* its addresses will be another module's */
-		mms_ring_forget_symbols();
+		main_forget_symbols(data);
+		break;
 	}
 	return NOTIFY_DONE;
 }
@@ -52,6 +90,9 @@ static int __init mms_init(void)
 	error = mms_kasan_init();
 	if (error)
 		goto no_kasan;
+	error = mms_nofault_init();
+	if (error)
+		goto no_nofault;
 	error = register_module_notifier(&module_block);
 	if (error)
 		goto no_notifier;
@@ -63,6 +104,8 @@ static int __init mms_init(void)
 no_control:
 	unregister_module_notifier(&module_block);
 no_notifier:
+	mms_nofault_exit();
+no_nofault:
 	mms_kasan_exit();
 no_kasan:
 	mms_hooks_exit();
@@ -75,9 +118,11 @@ static void __exit mms_exit(void)
 {
 	mms_control_exit();
 	unregister_module_notifier(&module_block);
+	mms_nofault_exit();
 	mms_kasan_exit();
 	mms_hooks_exit();
 	mms_fault_exit();
+	mms_user_exit();
 }
 
 module_init(mms_init);

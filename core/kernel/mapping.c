@@ -5,13 +5,12 @@
  * kernel forbids in a probe.
  *
  * There are two copies. A writer changes first the one, then the other;
- * `sequence` tells the readers which of them to use meanwhile. A reader
- * searches again if `sequence` changed during its search.
+ * `mms_mappings_version` tells the readers which of them to use meanwhile. A reader
+ * searches again if it changed during its search.
  */
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/string.h>
 
 #include "core.h"
 #include "lock.h"
@@ -22,7 +21,7 @@ struct table {
 };
 
 static struct table tables[2];
-static unsigned int sequence;	/* odd: readers use the second copy */
+unsigned int mms_mappings_version;	/* odd: readers use the second copy */
 
 static struct mms_mapping pool[MMS_MAPPINGS_MAX];
 /* The unused entries of the pool, as a queue. A reader may still be using an
@@ -75,26 +74,34 @@ static unsigned int mapping_lower_bound(const struct table *t, u64 decoy)
 	return low;
 }
 
+/*
+ * A reader that was sent to the other copy may still be searching this one: it
+ * finds whole pointers at each moment, which memmove() doesn't promise.
+ */
 static void mapping_insert(struct table *t, unsigned int at, struct mms_mapping *m)
 {
-	memmove(t->mapping + at + 1, t->mapping + at,
-		(t->count - at) * sizeof(m));
-	t->mapping[at] = m;
+	unsigned int n;
+
+	for (n = t->count; n > at; n--)
+		WRITE_ONCE(t->mapping[n], t->mapping[n - 1]);
+	WRITE_ONCE(t->mapping[at], m);
 	smp_store_release(&t->count, t->count + 1);
 }
 
 static void mapping_delete(struct table *t, unsigned int at)
 {
+	unsigned int n;
+
 	WRITE_ONCE(t->count, t->count - 1);
-	memmove(t->mapping + at, t->mapping + at + 1,
-		(t->count - at) * sizeof(t->mapping[0]));
+	for (n = at; n < t->count; n++)
+		WRITE_ONCE(t->mapping[n], t->mapping[n + 1]);
 }
 
 /* Sends the readers to the other copy. They see all that was written before. */
 static void mapping_next_copy(void)
 {
 	smp_wmb();
-	WRITE_ONCE(sequence, sequence + 1);
+	WRITE_ONCE(mms_mappings_version, mms_mappings_version + 1);
 	smp_wmb();
 }
 
@@ -117,7 +124,7 @@ static void mapping_record(const struct mms_mapping *m, enum mms_kind kind)
 	if (m->silent)
 		return;
 	mapping_fill_record(&record, m, kind);
-	mms_ring_put(&record, 1);
+	mms_ring_put(&record);
 }
 
 int mms_mapping_add(u64 decoy, u64 physical, u64 bytes, u64 caller,
@@ -192,13 +199,13 @@ const struct mms_mapping *mms_mapping_find(u64 decoy, unsigned int bytes)
 	unsigned int seen, at;
 
 	do {
-		seen = READ_ONCE(sequence);
+		seen = READ_ONCE(mms_mappings_version);
 		smp_rmb();
 		t = &tables[seen & 1];
 		at = mapping_lower_bound(t, decoy);
 		m = at < READ_ONCE(t->count) ? READ_ONCE(t->mapping[at]) : NULL;
 		smp_rmb();
-	} while (READ_ONCE(sequence) != seen);
+	} while (READ_ONCE(mms_mappings_version) != seen);
 	if (!m || decoy < m->decoy || decoy + bytes > m->decoy + m->bytes)
 		return NULL;
 	return m;
@@ -211,7 +218,7 @@ bool mms_mapping_any(void)
 
 u32 mms_mapping_count(void)
 {
-	return READ_ONCE(tables[READ_ONCE(sequence) & 1].count);
+	return READ_ONCE(tables[READ_ONCE(mms_mappings_version) & 1].count);
 }
 
 u32 mms_mapping_total(void)

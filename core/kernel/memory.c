@@ -64,6 +64,8 @@ int mms_machine_memory_load(struct mms_machine *machine, uint64_t address,
 	bool failed;
 
 	if (memory_is_user(address, bytes)) {
+		if (!mms_user_allowed(mms_cpu_of(machine)))
+			return memory_fault(machine, address, false);
 		mms_cpu_of(machine)->instruction_flags |= MMS_F_USER;
 		pagefault_disable();
 		failed = __copy_from_user_inatomic(value,
@@ -82,6 +84,8 @@ int mms_machine_memory_store(struct mms_machine *machine, uint64_t address,
 	bool failed;
 
 	if (memory_is_user(address, bytes)) {
+		if (!mms_user_allowed(mms_cpu_of(machine)))
+			return memory_fault(machine, address, true);
 		mms_cpu_of(machine)->instruction_flags |= MMS_F_USER;
 		pagefault_disable();
 		failed = __copy_to_user_inatomic((void __user *)address, value,
@@ -118,6 +122,8 @@ int mms_machine_memory_writable(struct mms_machine *machine, uint64_t address,
 
 	if (!memory_is_user(address, bytes))
 		return 0;
+	if (!mms_user_allowed(mms_cpu_of(machine)))
+		return memory_fault(machine, address, true);
 	pagefault_disable();
 	failed = memory_user_writable(address);
 	if (!failed && (address ^ last) & PAGE_MASK) {

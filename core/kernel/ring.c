@@ -19,6 +19,7 @@
 #include <linux/wait.h>
 
 #include "core.h"
+#include "ring.h"
 
 /* A reader's sleep before it looks for itself. Writers wake it only when the ring
  * is a quarter full, because they may hold any lock. */
@@ -28,18 +29,7 @@
 static_assert(sizeof(struct mms_record) == 64);
 static_assert(sizeof(struct mms_ring_head) == 48);
 
-struct ring {
-	struct mms_ring_head *head;	/* shared with the recorder */
-	struct mms_record *records;
-	u64 records_max;
-	atomic64_t written;
-	atomic64_t lost;		/* since the start */
-	atomic64_t lost_unsaid;		/* not yet in a LOST record */
-	atomic64_t escaped;
-};
-
-static struct ring ring;
-static bool recording;
+struct mms_ring mms_ring;
 static u64 symbols[SYMBOLS_MAX];
 static DECLARE_WAIT_QUEUE_HEAD(readers);
 
@@ -55,50 +45,50 @@ int mms_ring_allocate(u64 bytes)
 {
 	u64 count = roundup_pow_of_two(DIV_ROUND_UP(bytes, sizeof(struct mms_record)));
 
-	ring.head = vmalloc_user(PAGE_SIZE + count * sizeof(struct mms_record));
-	if (!ring.head)
+	mms_ring.head = vmalloc_user(PAGE_SIZE + count * sizeof(struct mms_record));
+	if (!mms_ring.head)
 		return -ENOMEM;
-	ring.records = (void *)ring.head + PAGE_SIZE;
-	ring.records_max = count;
-	atomic64_set(&ring.written, 0);
-	atomic64_set(&ring.lost, 0);
-	atomic64_set(&ring.lost_unsaid, 0);
-	atomic64_set(&ring.escaped, 0);
-	*ring.head = (struct mms_ring_head){
+	mms_ring.records = (void *)mms_ring.head + PAGE_SIZE;
+	mms_ring.records_max = count;
+	atomic64_set(&mms_ring.written, 0);
+	atomic64_set(&mms_ring.lost, 0);
+	atomic64_set(&mms_ring.lost_unsaid, 0);
+	atomic64_set(&mms_ring.escaped, 0);
+	*mms_ring.head = (struct mms_ring_head){
 		.magic = MMS_RING_MAGIC,
 		.abi_version = MMS_ABI_VERSION,
 		.record_bytes = sizeof(struct mms_record),
 		.records_max = count,
 	};
-	mms_ring_forget_symbols();
+	mms_ring_forget_symbols(0, U64_MAX);
 	return 0;
 }
 
 /* Waits for the writers that were busy when recording ended. */
 void mms_ring_free(void)
 {
-	if (!ring.head)
+	if (!mms_ring.head)
 		return;
 	synchronize_rcu();
 	irq_work_sync(&wake_work);
-	vfree(ring.head);
-	ring.head = NULL;
+	vfree(mms_ring.head);
+	mms_ring.head = NULL;
 }
 
 bool mms_ring_recording(void)
 {
-	return READ_ONCE(recording);
+	return READ_ONCE(mms_ring.recording);
 }
 
 void mms_ring_start(void)
 {
 	/* the early records come first */
-	smp_store_release(&recording, true);
+	smp_store_release(&mms_ring.recording, true);
 }
 
 void mms_ring_stop(void)
 {
-	WRITE_ONCE(recording, false);
+	WRITE_ONCE(mms_ring.recording, false);
 }
 
 void mms_ring_settle(void)
@@ -109,76 +99,35 @@ void mms_ring_settle(void)
 
 u64 mms_ring_written(void)
 {
-	return atomic64_read(&ring.written);
+	return atomic64_read(&mms_ring.written);
 }
 
 u64 mms_ring_lost(void)
 {
-	return atomic64_read(&ring.lost);
+	return atomic64_read(&mms_ring.lost);
 }
 
 u64 mms_ring_escaped(void)
 {
-	return atomic64_read(&ring.escaped);
+	return atomic64_read(&mms_ring.escaped);
 }
 
 /* ---- Writing ---- */
 
 void mms_ring_publish(u64 at, const struct mms_record *record)
 {
-	struct mms_record *slot = &ring.records[at & (ring.records_max - 1)];
+	struct mms_record *slot = mms_ring_slot(at);
 
-	/* the slot's old sequence number can't be mistaken for the new one, so
-	 * the other fields may be overwritten in any order */
-	slot->tsc = record->tsc;
-	slot->address = record->address;
-	slot->value[0] = record->value[0];
-	slot->value[1] = record->value[1];
-	slot->site = record->site;
-	slot->pid = record->pid;
-	slot->mapping = record->mapping;
-	slot->cpu = record->cpu;
-	slot->kind = record->kind;
-	slot->width = record->width;
-	slot->flags = record->flags;
-	smp_store_release(&slot->sequence, at + 1);
-}
-
-/* Raises a number shown to the recorder. Another writer may have shown a higher
- * one: it never goes down. The recorder may write here too, hence the limit on
- * the tries. */
-static void ring_raise(u64 *shown, u64 value)
-{
-	u64 old = READ_ONCE(*shown);
-	unsigned int tries;
-
-	for (tries = 0; old < value && tries < 64; tries++)
-		if (try_cmpxchg64(shown, &old, value))
-			return;
+	memcpy((u8 *)slot + sizeof(slot->sequence),
+	       (const u8 *)record + sizeof(record->sequence),
+	       sizeof(*record) - sizeof(record->sequence));
+	mms_ring_complete(at);
 }
 
 static void ring_count_lost(unsigned int count)
 {
-	atomic64_add(count, &ring.lost_unsaid);
-	ring_raise(&ring.head->lost, atomic64_add_return(count, &ring.lost));
-}
-
-/* Claims `count` places in a row. Returns false if there is no room. */
-static bool ring_claim(unsigned int count, u64 *at)
-{
-	u64 written = atomic64_read(&ring.written);
-
-	do {
-		u64 read = READ_ONCE(ring.head->read);
-
-		/* if the recorder has scribbled on `read`, the ring is full */
-		if (written - read + count > ring.records_max)
-			return false;
-	} while (!atomic64_try_cmpxchg(&ring.written, (s64 *)&written,
-				       written + count));
-	ring_raise(&ring.head->written, written + count);
-	*at = written;
-	return true;
+	atomic64_add(count, &mms_ring.lost_unsaid);
+	mms_ring_raise(&mms_ring.head->lost, atomic64_add_return(count, &mms_ring.lost));
 }
 
 void mms_record_init(struct mms_record *record, enum mms_kind kind)
@@ -193,11 +142,11 @@ void mms_record_init(struct mms_record *record, enum mms_kind kind)
 
 /* Claims places, or counts the records as lost. A LOST record that is due goes
  * in first. */
-static bool ring_claim_or_lose(unsigned int count, u64 *at)
+bool mms_ring_claim_slowly(unsigned int count, u64 *at)
 {
-	unsigned int extra = atomic64_read(&ring.lost_unsaid) ? 1 : 0;
+	unsigned int extra = atomic64_read(&mms_ring.lost_unsaid) ? 1 : 0;
 
-	if (!ring_claim(count + extra, at)) {
+	if (!mms_ring_try_claim(count + extra, at)) {
 		ring_count_lost(count);
 		return false;
 	}
@@ -205,79 +154,86 @@ static bool ring_claim_or_lose(unsigned int count, u64 *at)
 		struct mms_record lost;
 
 		mms_record_init(&lost, MMS_LOST);
-		lost.value[0] = atomic64_xchg(&ring.lost_unsaid, 0);
+		lost.value[0] = atomic64_xchg(&mms_ring.lost_unsaid, 0);
 		mms_ring_publish((*at)++, &lost);
 	}
 	return true;
 }
 
-bool mms_ring_begin(unsigned int count, u64 *at)
+void mms_ring_wake_reader(void)
 {
-	rcu_read_lock_sched_notrace();
-	if (READ_ONCE(recording) && ring_claim_or_lose(count, at))
-		return true;
-	rcu_read_unlock_sched_notrace();
-	return false;
+	irq_work_queue(&wake_work);
 }
 
-void mms_ring_end(u64 at)
+void mms_ring_put(const struct mms_record *record)
 {
-	if (at - READ_ONCE(ring.head->read) > ring.records_max / 4)
-		irq_work_queue(&wake_work);
-	rcu_read_unlock_sched_notrace();
-}
-
-void mms_ring_put(const struct mms_record *records, unsigned int count)
-{
-	unsigned int n;
+	unsigned long flags;
 	u64 at;
 
-	if (!mms_ring_begin(count, &at))
-		return;
-	for (n = 0; n < count; n++)
-		mms_ring_publish(at + n, &records[n]);
-	mms_ring_end(at + count);
+	local_irq_save(flags);
+	if (mms_ring_claim(1, &at)) {
+		mms_ring_publish(at, record);
+		mms_ring_wake(at + 1);
+	}
+	local_irq_restore(flags);
 }
 
 void mms_ring_put_early(const struct mms_record *record)
 {
 	u64 at;
 
-	if (ring_claim_or_lose(1, &at))
+	if (mms_ring_claim_slowly(1, &at))
 		mms_ring_publish(at, record);
 }
 
-void mms_ring_put_text(enum mms_kind kind, u64 site, u32 mapping, u32 flags,
+static void ring_publish_text(u64 at, struct mms_record *record, u32 flags,
+			      const char *text, size_t length)
+{
+	size_t from = 0;
+
+	do {
+		record->width = min_t(size_t, length - from, MMS_TEXT_BYTES);
+		record->flags = flags;
+		if (from + record->width < length)
+			record->flags |= MMS_F_MORE;
+		record->address = record->value[0] = record->value[1] = 0;
+		memcpy((u8 *)record + MMS_TEXT_OFFSET, text + from, record->width);
+		mms_ring_publish(at++, record);
+		from += MMS_TEXT_BYTES;
+	} while (from < length);
+	mms_ring_wake(at);
+}
+
+bool mms_ring_put_text(enum mms_kind kind, u64 site, u32 mapping, u32 flags,
 		       const char *text, size_t length)
 {
 	unsigned int count = max_t(size_t, 1, DIV_ROUND_UP(length, MMS_TEXT_BYTES));
 	struct mms_record record;
-	unsigned int n;
+	unsigned long irq_flags;
+	bool claimed;
 	u64 at;
 
-	if (!mms_ring_begin(count, &at))
-		return;
-	mms_record_init(&record, kind);
-	record.site = site;
-	record.mapping = mapping;
-	for (n = 0; n < count; n++) {
-		size_t from = n * MMS_TEXT_BYTES;
-
-		record.width = min_t(size_t, length - from, MMS_TEXT_BYTES);
-		record.flags = flags | (n + 1 < count ? MMS_F_MORE : 0);
-		record.address = record.value[0] = record.value[1] = 0;
-		memcpy((u8 *)&record + MMS_TEXT_OFFSET, text + from, record.width);
-		mms_ring_publish(at + n, &record);
+	local_irq_save(irq_flags);
+	claimed = mms_ring_claim(count, &at);
+	if (claimed) {
+		mms_record_init(&record, kind);
+		record.site = site;
+		record.mapping = mapping;
+		ring_publish_text(at, &record, flags, text, length);
 	}
-	mms_ring_end(at + count);
+	local_irq_restore(irq_flags);
+	return claimed;
 }
 
 void mms_ring_count_escape(void)
 {
-	rcu_read_lock_sched_notrace();
-	if (READ_ONCE(recording))
-		ring_raise(&ring.head->escaped, atomic64_inc_return(&ring.escaped));
-	rcu_read_unlock_sched_notrace();
+	unsigned long flags;
+
+	local_irq_save(flags);
+	if (READ_ONCE(mms_ring.recording))
+		mms_ring_raise(&mms_ring.head->escaped,
+			       atomic64_inc_return(&mms_ring.escaped));
+	local_irq_restore(flags);
 }
 
 /* ---- Symbols: each site's name, once, just before its first access ---- */
@@ -285,8 +241,8 @@ void mms_ring_count_escape(void)
 /* An NMI may come while a symbol is being looked up: it has its own buffer. */
 static DEFINE_PER_CPU(char[2][KSYM_SYMBOL_LEN], symbol_text);
 
-/* Remembers the site. Returns true if it is new. */
-static bool ring_remember_site(u64 site)
+/* Remembers the site. Returns its place if it is new, else NULL. */
+static u64 *ring_remember_site(u64 site)
 {
 	unsigned int slot = (site * 0x9e3779b97f4a7c15ull) >> 51;
 	unsigned int probe;
@@ -296,44 +252,55 @@ static bool ring_remember_site(u64 site)
 		u64 *known = &symbols[(slot + probe) % SYMBOLS_MAX];
 
 		if (READ_ONCE(*known) == site)
-			return false;
+			return NULL;
 		if (!READ_ONCE(*known))
-			return cmpxchg64(known, 0, site) == 0;
+			return cmpxchg64(known, 0, site) ? NULL : known;
 	}
 	/* crowded: take another site's place; its symbol is written again */
 	WRITE_ONCE(symbols[slot], site);
-	return true;
+	return &symbols[slot];
 }
 
-void mms_ring_put_symbol(u64 site)
+bool mms_ring_put_symbol(u64 site)
 {
 	unsigned long flags;
+	bool put;
 	char *text;
+	u64 *place;
 
-	if (!mms_ring_recording() || mms_clean_room || !ring_remember_site(site))
-		return;
+	if (!mms_ring_recording() || mms_clean_room)
+		return false;
+	place = ring_remember_site(site);
+	if (!place)
+		return true;
 	local_irq_save(flags);
 	text = (*this_cpu_ptr(&symbol_text))[in_nmi() ? 1 : 0];
-	mms_ring_put_text(MMS_SYMBOL, site, 0, 0, text,
-			  sprint_symbol(text, site));
+	put = mms_ring_put_text(MMS_SYMBOL, site, 0, 0, text,
+				sprint_symbol(text, site));
 	local_irq_restore(flags);
+	/* lost in a full ring: the site's next access tries again */
+	if (!put)
+		cmpxchg64(place, site, 0);
+	return put;
 }
 
-void mms_ring_forget_symbols(void)
+void mms_ring_forget_symbols(u64 first, u64 bytes)
 {
 	unsigned int n;
 
 	for (n = 0; n < SYMBOLS_MAX; n++)
-		WRITE_ONCE(symbols[n], 0);
+		if (READ_ONCE(symbols[n]) - first < bytes)
+			WRITE_ONCE(symbols[n], 0);
+	WRITE_ONCE(mms_ring.symbol_epoch, mms_ring.symbol_epoch + 1);
 }
 
 /* ---- Reading ---- */
 
 bool mms_ring_has_records(void)
 {
-	u64 at = READ_ONCE(ring.head->read);
+	u64 at = READ_ONCE(mms_ring.head->read);
 
-	return smp_load_acquire(&ring.records[at & (ring.records_max - 1)]
+	return smp_load_acquire(&mms_ring.records[at & (mms_ring.records_max - 1)]
 					 .sequence) == at + 1;
 }
 
@@ -345,11 +312,11 @@ struct wait_queue_head *mms_ring_wait_queue(void)
 /* Returns the number of complete records in a row in memory from `at` on. */
 static u64 ring_complete_run(u64 at, u64 most)
 {
-	u64 slot = at & (ring.records_max - 1), n;
+	u64 slot = at & (mms_ring.records_max - 1), n;
 
-	most = min(most, ring.records_max - slot);
+	most = min(most, mms_ring.records_max - slot);
 	for (n = 0; n < most; n++) {
-		if (smp_load_acquire(&ring.records[slot + n].sequence) !=
+		if (smp_load_acquire(&mms_ring.records[slot + n].sequence) !=
 		    at + n + 1)
 			break;
 	}
@@ -363,10 +330,10 @@ static void ring_put_last_loss(void)
 	struct mms_record lost;
 	u64 at;
 
-	if (!atomic64_read(&ring.lost_unsaid) || !ring_claim(1, &at))
+	if (!atomic64_read(&mms_ring.lost_unsaid) || !mms_ring_try_claim(1, &at))
 		return;
 	mms_record_init(&lost, MMS_LOST);
-	lost.value[0] = atomic64_xchg(&ring.lost_unsaid, 0);
+	lost.value[0] = atomic64_xchg(&mms_ring.lost_unsaid, 0);
 	mms_ring_publish(at, &lost);
 }
 
@@ -401,17 +368,17 @@ ssize_t mms_ring_read(char __user *buffer, size_t size, bool wait)
 	if (ready <= 0)
 		return ready;
 	while (copied < most) {
-		u64 at = READ_ONCE(ring.head->read);
+		u64 at = READ_ONCE(mms_ring.head->read);
 		u64 run = ring_complete_run(at, most - copied);
 
 		if (!run)
 			break;
 		if (copy_to_user(buffer + copied * sizeof(struct mms_record),
-				 &ring.records[at & (ring.records_max - 1)],
+				 &mms_ring.records[at & (mms_ring.records_max - 1)],
 				 run * sizeof(struct mms_record)))
 			return copied ? copied * sizeof(struct mms_record) :
 					-EFAULT;
-		smp_store_release(&ring.head->read, at + run);
+		smp_store_release(&mms_ring.head->read, at + run);
 		copied += run;
 	}
 	return copied * sizeof(struct mms_record);
@@ -419,5 +386,5 @@ ssize_t mms_ring_read(char __user *buffer, size_t size, bool wait)
 
 int mms_ring_map(struct vm_area_struct *vma)
 {
-	return remap_vmalloc_range(vma, ring.head, vma->vm_pgoff);
+	return remap_vmalloc_range(vma, mms_ring.head, vma->vm_pgoff);
 }

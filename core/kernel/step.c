@@ -45,6 +45,7 @@ struct step {
 	u64 changed_to;
 	u64 original;
 	bool always_restore;	/* the instruction moves the register on */
+	bool to_branches;	/* TF was to stop at branches only */
 	unsigned long flags;	/* TF and IF as they were */
 };
 
@@ -65,6 +66,11 @@ static void step_arm(struct step *step, struct pt_regs *regs, unsigned int numbe
 	step->original = *r;
 	step->changed_to = value;
 	step->flags = regs->flags & (X86_EFLAGS_TF | X86_EFLAGS_IF);
+	/* a debugger of the current process wants a stop at its next branch: that
+	 * would be a step of many instructions */
+	step->to_branches = test_thread_flag(TIF_BLOCKSTEP);
+	if (step->to_branches)
+		update_debugctlmsr(get_debugctlmsr() & ~DEBUGCTLMSR_BTF);
 	*r = value;
 	regs->flags = (regs->flags & ~X86_EFLAGS_IF) | X86_EFLAGS_TF;
 	step->active = true;
@@ -76,6 +82,8 @@ static void step_disarm(struct step *step, struct pt_regs *regs)
 	u64 *r;
 
 	step->active = false;
+	if (step->to_branches)
+		update_debugctlmsr(get_debugctlmsr() | DEBUGCTLMSR_BTF);
 	step->cpu.regs = regs;
 	step->cpu.machine.registers = regs;
 	r = mms_register(&step->cpu.machine, step->number);
@@ -104,9 +112,11 @@ static bool step_on_copy(struct step *step, const struct mms_instruction *i)
 	 * operand is */
 	step->operand = this_cpu_ptr(&buffers)->byte + step->address % ALIGNMENT_BYTES;
 	if (i->access & MMS_ACCESS_READ) {
-		mms_machine_begin(m, step->address);
+		mms_machine_begin(m, step->address, step->bytes);
 		mms_machine_load(m, step->address, step->operand, step->bytes);
 		mms_machine_end(m);
+		if (m->access_failed)
+			return false;
 	}
 	step_arm(step, step->cpu.regs, number,
 		 *mms_register(m, number) + ((u64)step->operand - step->address));
@@ -131,7 +141,7 @@ static void step_put_escape(struct mms_cpu *cpu, const struct mms_instruction *i
 	if (cpu->site)
 		mms_ring_put_symbol(cpu->site);
 	mms_ring_count_escape();
-	mms_ring_put(&record, 1);
+	mms_ring_put(&record);
 }
 
 /* Returns the register whose decoy makes the address a decoy, or -1. */
@@ -191,6 +201,17 @@ bool mms_step_not(struct mms_cpu *cpu, const struct mms_instruction *i)
 }
 NOKPROBE_SYMBOL(mms_step_not);
 
+bool mms_step_for_debugger(struct mms_cpu *cpu, const struct mms_instruction *i)
+{
+	struct step *step = this_cpu_ptr(&steps);
+
+	if (cpu->in_nmi)
+		return false;
+	*step = (struct step){ .cpu = *cpu };
+	return step_on_copy(step, i);
+}
+NOKPROBE_SYMBOL(mms_step_for_debugger);
+
 bool mms_step(struct mms_cpu *cpu, const struct mms_instruction *i)
 {
 	struct step *step = this_cpu_ptr(&steps);
@@ -233,9 +254,11 @@ bool mms_step_end(struct pt_regs *regs, unsigned long *dr6)
 	if (step->store) {
 		struct mms_machine *m = &step->cpu.machine;
 
-		step->cpu.mapping = NULL;	/* not held by RCU any more */
+		/* other faults may have come in between */
+		step->cpu.mapping = NULL;
+		step->cpu.known = NULL;
 		if (mms_machine_is_device(m, step->address, step->bytes)) {
-			mms_machine_begin(m, step->address);
+			mms_machine_begin(m, step->address, step->bytes);
 			mms_machine_store(m, step->address, step->operand,
 					  step->bytes);
 			mms_machine_end(m);

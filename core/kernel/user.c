@@ -7,9 +7,13 @@
  */
 #include <linux/kprobes.h>
 #include <linux/mm.h>
+#include <linux/module.h>
 #include <linux/pagemap.h>
+#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/uaccess.h>
+#include <asm/cpufeature.h>
+#include <asm/processor-flags.h>
 
 #include "core.h"
 #include "lock.h"
@@ -93,6 +97,8 @@ static bool user_begin_touch(struct mms_cpu *cpu)
 	touch = touch ?: user_find_free_touch();
 	if (!touch)
 		return false;
+	/* the context comes back through our text */
+	__module_get(THIS_MODULE);
 	*touch = (struct touch){
 		.state = UNDER_WAY,
 		.task = current,
@@ -107,6 +113,14 @@ static bool user_begin_touch(struct mms_cpu *cpu)
 	return true;
 }
 
+/* Supervisor mode access prevention: only behind a STAC, which sets AC. */
+bool mms_user_allowed(const struct mms_cpu *cpu)
+{
+	return !boot_cpu_has(X86_FEATURE_SMAP) ||
+	       (cpu->regs->flags & X86_EFLAGS_AC);
+}
+NOKPROBE_SYMBOL(mms_user_allowed);
+
 bool mms_user_touch(struct mms_cpu *cpu, bool first)
 {
 	unsigned long flags;
@@ -114,6 +128,9 @@ bool mms_user_touch(struct mms_cpu *cpu, bool first)
 
 	/* missing kernel memory is a bug; and an NMI can't wait */
 	if (!first || cpu->machine.fault_address >= TASK_SIZE_MAX || cpu->in_nmi)
+		return false;
+	/* the page may be there, but the driver may not use it: a bug, too */
+	if (!mms_user_allowed(cpu))
 		return false;
 	flags = mms_spin_lock_irqsave(&touches_lock);
 	begun = user_begin_touch(cpu);
@@ -179,4 +196,11 @@ asmlinkage __visible void mms_user_resume(u64 *back)
 	else
 		touch->state = FAILED;
 	mms_spin_unlock_irqrestore(&touches_lock, flags);
+	/* mms_user_exit() waits for the few instructions that are left */
+	module_put(THIS_MODULE);
+}
+
+void mms_user_exit(void)
+{
+	synchronize_rcu_tasks();
 }

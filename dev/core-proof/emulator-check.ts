@@ -14,6 +14,7 @@ import { headersBeside, sourcePath, warningFlags } from "./native.js";
 export const emulatorSources = [
   "decode.c",
   "emulate.c",
+  "move.c",
   "emulate-string.c",
   "emulate-vector.c",
   "arithmetic.c",

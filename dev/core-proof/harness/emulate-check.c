@@ -238,9 +238,11 @@ static bool is_bit_test(const struct mms_instruction *i)
 	}
 }
 
-static bool uses_ports(const struct mms_instruction *i)
+/* Ports, and commands to accelerators: a process may not use them. */
+static bool needs_kernel(const struct mms_instruction *i)
 {
 	switch (i->opcode->mnemonic) {
+	case MMS_MN_ENQCMD: case MMS_MN_ENQCMDS:
 	case MMS_MN_INSB: case MMS_MN_INSW: case MMS_MN_INSD:
 	case MMS_MN_OUTSB: case MMS_MN_OUTSW: case MMS_MN_OUTSD:
 		return true;
@@ -517,7 +519,7 @@ static void one_case(const uint8_t *string)
 	uint64_t target, value;
 
 	memcpy(bytes, string, STRING_BYTES);
-	if (!mms_decode(bytes, 15, &i) || !i.memory || uses_ports(&i))
+	if (!mms_decode(bytes, 15, &i) || !i.memory || needs_kernel(&i))
 		return;
 	random_registers(&before);
 	target = place_in(DEVICE, i.memory_bytes);

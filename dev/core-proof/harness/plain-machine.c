@@ -111,10 +111,12 @@ bool mms_machine_is_device(struct mms_machine *machine, uint64_t address,
 	return lies_in(address, bytes, plain(machine)->device);
 }
 
-void mms_machine_begin(struct mms_machine *machine, uint64_t address)
+void mms_machine_begin(struct mms_machine *machine, uint64_t address,
+		       unsigned int bytes)
 {
 	(void)machine;
 	(void)address;
+	(void)bytes;
 }
 
 void mms_machine_end(struct mms_machine *machine)
@@ -145,6 +147,14 @@ void mms_machine_store(struct mms_machine *machine, uint64_t address,
 {
 	log_access(machine, true, address, bytes);
 	memcpy((void *)address, value, bytes);
+}
+
+/* The device takes every command. */
+bool mms_machine_enqueue(struct mms_machine *machine, uint64_t address,
+			 const void *command)
+{
+	mms_machine_store(machine, address, command, 64);
+	return false;
 }
 
 bool mms_machine_atomic(struct mms_machine *machine, uint64_t address,

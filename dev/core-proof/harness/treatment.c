@@ -16,6 +16,7 @@ enum treatment {
 	STEPPED,	/* by the CPU, on a copy of the operand */
 	ESCAPED,	/* by the CPU, on the real mapping, unseen */
 	REJECTED,	/* left to fault */
+	MISSED,		/* its address is a decoy, and nobody notices: an oops */
 };
 
 struct answer {
@@ -65,7 +66,20 @@ static bool set_up(uint8_t *bytes, const struct mms_instruction *i)
 	return mms_plain_aim(&machine, machine.gpr, bytes, i, (uint64_t)bytes, at);
 }
 
-static enum treatment treat(uint8_t *bytes, const struct mms_instruction *i)
+/* A bit whose number is an address: it may lie anywhere. */
+static bool numbers_bit_by_address(const struct mms_instruction *i)
+{
+	switch (i->opcode->mnemonic) {
+	case MMS_MN_BT: case MMS_MN_BTS: case MMS_MN_BTR: case MMS_MN_BTC:
+		return i->opcode->operands[1] != MMS_OPERAND_IMM8 &&
+		       (i->reg == i->base || i->reg == i->index ||
+			i->reg == MMS_RSP);
+	default:
+		return false;
+	}
+}
+
+static enum treatment treat(const struct mms_instruction *i)
 {
 	unsigned int registers[3];
 
@@ -73,12 +87,13 @@ static enum treatment treat(uint8_t *bytes, const struct mms_instruction *i)
 	case MMS_DONE:
 	case MMS_AGAIN:
 		return EMULATED;
-	case MMS_MEMORY_FAULT:
 	case MMS_NO_DEVICE:
+		/* the kernel would take the fault for somebody's bug */
+		return MISSED;
+	case MMS_MEMORY_FAULT:
 	case MMS_UNSUPPORTED:
 		break;
 	}
-	(void)bytes;
 	if (mms_step_register(i) >= 0)
 		return STEPPED;
 	return mms_lift_registers(i, registers) ? ESCAPED : REJECTED;
@@ -107,12 +122,13 @@ void mms_treatments(uint8_t *strings, uint32_t count, struct answer *answers)
 		/* 32-bit addresses, and those in the instruction itself, don't
 		 * reach a decoy: no driver has them */
 		if (i.address_bytes == 4 || i.segment || i.base == MMS_RSP ||
-		    (i.memory == MMS_MEMORY_MODRM && i.base >= MMS_REGISTER_COUNT))
+		    (i.memory == MMS_MEMORY_MODRM && i.base >= MMS_REGISTER_COUNT) ||
+		    numbers_bit_by_address(&i))
 			continue;
 		/* an address in the instruction was filled in: decode again */
 		if (!set_up(bytes, &i) || !mms_decode(bytes, 15, &i))
 			continue;
-		a->treatment = treat(bytes, &i);
+		a->treatment = treat(&i);
 	}
 }
 

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Sites that have made accesses on this CPU: their instructions, decoded once,
+ * and what their last access has found. A driver has few of them and comes
+ * back to each again and again.
+ */
+#ifndef MMIOSTRIDER_SITE_H
+#define MMIOSTRIDER_SITE_H
+
+#include "../move.h"
+
+#define MMS_SITE_BYTES 16	/* compared: more than an instruction has */
+
+struct mms_mapping;
+
+struct mms_site {
+	u64 ip;				/* 0: unused, or being filled in */
+	u64 bytes[MMS_SITE_BYTES / sizeof(u64)];
+	const struct mms_mapping *mapping;	/* while the version is this: */
+	unsigned int mappings_version;
+	u32 symbol_epoch;		/* the trace has its symbol since then */
+	struct mms_move move;		/* if it is a plain one */
+	struct mms_instruction instruction;
+};
+
+enum mms_site_answer {
+	MMS_SITE_DECODED,
+	MMS_SITE_BREAKPOINT,	/* somebody is patching the code */
+	MMS_SITE_INVALID,
+};
+
+int mms_site_init(void);
+void mms_site_exit(void);
+
+/*
+ * The instruction at `ip`, as its bytes are now. Interrupts are off. `*known` is
+ * this CPU's own entry; where there can't be one, as in an NMI, it is `spare`,
+ * with only `move` and `instruction` filled in.
+ */
+enum mms_site_answer mms_site_find(u64 ip, bool in_nmi, struct mms_site *spare,
+				   struct mms_site **known);
+
+#endif
