@@ -29,7 +29,7 @@ test("the level decides what is forbidden and what is still possible", () => {
   ]);
   expect(lockdownAdvice("none")).toBeUndefined();
   expect(lockdownAdvice("integrity")).toContain("--engine singlestep needs no module");
-  expect(lockdownAdvice("confidentiality")).toContain("--engine singlestep can't stand in");
+  expect(lockdownAdvice("confidentiality")).toContain("no engine can record here");
   expect(whyNoTracefs("confidentiality")).toContain("closes tracefs");
 });
 

@@ -19,12 +19,14 @@ export function isLockedDown(level = lockdownLevel()): boolean {
 /** Explains why the core wasn't loaded, and what can be done instead; undefined if lockdown isn't the reason. */
 export function lockdownAdvice(level = lockdownLevel()): string | undefined {
   if (!isLockedDown(level)) return undefined;
-  const engine =
-    level === "integrity"
-      ? "--engine singlestep needs no module"
-      : "--engine singlestep can't stand in, for this level closes tracefs too";
+  if (level === "confidentiality") {
+    return (
+      "this kernel is locked down (confidentiality), which keeps its memory and devices from everybody: " +
+      "no engine can record here; it takes a boot with lockdown=integrity or none"
+    );
+  }
   return (
     `this kernel is locked down (${level}; Secure Boot does that): it loads only modules signed with a key that it trusts. ` +
-    `--sign-key signs the core; ${engine}`
+    "--sign-key signs the core; --engine singlestep needs no module"
   );
 }

@@ -122,5 +122,7 @@ void mms_bug_jump(void);
 void mms_bug_copy(void);
 void mms_bug_thread(void);
 void mms_bug_aligned(void);
+void mms_bug_smap(void);
+void mms_bug_unmapped(void);
 
 #endif

@@ -4,7 +4,10 @@
  * The task that runs one of these dies; for mms_bug_thread(), only its thread.
  */
 #include <linux/delay.h>
+#include <linux/io.h>
 #include <linux/kthread.h>
+#include <linux/mm_types.h>
+#include <linux/sched.h>
 #include <linux/sched/task.h>
 #include <linux/string.h>
 #include <asm/fpu/api.h>
@@ -79,4 +82,25 @@ void mms_bug_aligned(void)
 	kernel_fpu_begin();
 	asm volatile("paddd 8(%0), %%xmm0" : : "r" (mms_bar));
 	kernel_fpu_end();
+}
+
+/* User memory that is there, without the right to touch it (no STAC). */
+void mms_bug_smap(void)
+{
+	void *to = (void *)current->mm->arg_start;
+
+	asm volatile("rep movsb" : : "D" (to), "S" (mms_bar), "c" (1)
+		     : "memory");
+}
+
+/* A mapping that is gone while the driver still has its address. Where that is a
+ * decoy, the mapping goes behind the decoy's back. */
+void mms_bug_unmapped(void)
+{
+	void __iomem *at = ioremap(mms_bar_physical, PAGE_SIZE);
+
+	if (!mms_check(at, "no mapping"))
+		return;
+	iounmap((void __iomem *)((unsigned long)at | 1ul << 62));
+	readl(at);
 }

@@ -89,6 +89,8 @@ static const struct group {
 	{ "bug-copy", mms_bug_copy, true },
 	{ "bug-thread", mms_bug_thread, true },
 	{ "bug-aligned", mms_bug_aligned, true },
+	{ "bug-smap", mms_bug_smap, true },
+	{ "bug-unmapped", mms_bug_unmapped, true },
 };
 
 static DEFINE_MUTEX(running);

@@ -31,6 +31,10 @@ const bugs: Bug[] = [
   },
   // an operand that the CPU requires to be aligned
   { group: "bug-aligned", headline: /general protection fault, maybe for address 0xff.*8: / },
+  // user memory that is there, without a STAC
+  { group: "bug-smap", headline: /BUG: unable to handle page fault for address: 00007f/ },
+  // the access itself faults, in our hands: the lock must be free afterwards
+  { group: "bug-unmapped", headline: /BUG: unable to handle page fault for address: ff/ },
 ];
 
 const commands = `

@@ -102,7 +102,9 @@ describe("lockdown=confidentiality", () => {
     const emulate = outcomes.get("emulate")!;
     expect([emulate.stdout, emulate.left]).toEqual(["ended with 1\n", []]);
     expect(emulate.stderr).toMatch(
-      notLoaded("\\(confidentiality; .*--sign-key signs the core; --engine singlestep can't stand in, .*tracefs too"),
+      notLoaded(
+        "\\(confidentiality\\), which keeps its memory and devices from everybody: no engine can record here; .*",
+      ),
     );
     const singlestep = outcomes.get("singlestep")!;
     expect([singlestep.stdout, singlestep.left]).toEqual(["ended with 1\n0-1\n", []]);

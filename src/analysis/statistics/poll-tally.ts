@@ -19,7 +19,7 @@ export interface PollStatistics {
 }
 
 /** Fewest reads of a poll. */
-const pollMin = 3;
+export const pollMin = 3;
 
 interface Run<R> {
   address: bigint;

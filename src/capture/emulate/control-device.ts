@@ -16,6 +16,7 @@ import {
 import { promisify } from "node:util";
 import type { AddressRange } from "../../base/address-range.js";
 import { isSystemError, messageOf, UserError } from "../../base/errors.js";
+import { lockdownAdvice, lockdownLevel } from "../../machine/lockdown.js";
 import type { WorkerSource } from "../feed/record-source.js";
 
 export const controlDevice = "/dev/mmiostrider";
@@ -174,6 +175,19 @@ export class RingEnd implements WorkerSource {
   }
 }
 
+/** The core lets nobody in whom the kernel keeps from devices and from its memory. */
+function openingFailed(path: string, error: unknown): UserError {
+  const refused = isSystemError(error, "EPERM");
+  const advice =
+    lockdownLevel() === "confidentiality"
+      ? lockdownAdvice()
+      : "the right to raw I/O (CAP_SYS_RAWIO) is needed, which this process has given up";
+  return new UserError(`opening ${path} failed: ${messageOf(error)}`, {
+    cause: error,
+    ...(refused && advice !== undefined ? { advice } : {}),
+  });
+}
+
 /** The recorder's end of the control device. */
 export class ControlDevice {
   private readonly path: string;
@@ -199,7 +213,7 @@ export class ControlDevice {
           cause: error,
         });
       }
-      throw new UserError(`opening ${path} failed: ${messageOf(error)}`, { cause: error });
+      throw openingFailed(path, error);
     }
   }
 
@@ -256,7 +270,7 @@ export function sendMark(text: string, path: string = controlDevice): void {
     if (isSystemError(error, "EACCES")) {
       throw new UserError("setting a marker failed: only root may", { advice: "try again with sudo", cause: error });
     }
-    throw new UserError(`opening ${path} failed: ${messageOf(error)}`, { cause: error });
+    throw openingFailed(path, error);
   }
   try {
     writeSync(descriptor, `${line}\n`);

@@ -42,7 +42,11 @@ export function readXml(path: string, budget?: ElementBudget): XmlElement {
 }
 
 /** Does the same as readXml() with a text; `path` is only for messages. */
-function parseXml(text: string, path: string, budget: ElementBudget = { left: Limits.xmlElementsMax }): XmlElement {
+export function parseXml(
+  text: string,
+  path: string,
+  budget: ElementBudget = { left: Limits.xmlElementsMax },
+): XmlElement {
   const parser = new SaxesParser({ position: true });
   const open: XmlElement[] = [];
   let root: XmlElement | undefined;
