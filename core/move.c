@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Which instructions are plain moves: see plain.h. */
+/* Tells plain moves from other instructions: see move.h. */
 #include "move.h"
 
 static unsigned int move_register_bytes(enum mms_operand_kind kind)

@@ -41,8 +41,8 @@ static DEFINE_PER_CPU(enum stage, stage);
 
 bool mms_relaxed;
 
-/* What the site's last access found is found again while no mapping comes or
- * goes. An NMI may use that, but doesn't change it. */
+/* The site's next access finds the same again, as long as no mapping comes or
+ * goes. An NMI may use the result, but doesn't change it. */
 static const struct mms_mapping *access_search(struct mms_cpu *cpu, u64 address,
 					       unsigned int bytes)
 {

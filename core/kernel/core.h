@@ -144,7 +144,7 @@ struct mms_cpu {
 	bool in_nmi;
 	bool drain;			/* stores may linger in buffers */
 	u64 locks;			/* held: access.c */
-	struct mms_site *known;		/* what is known of the site, or NULL */
+	struct mms_site *known;		/* the site as this CPU knows it, or NULL */
 	u64 site;
 	u32 record_flags;		/* enum mms_flags for every record */
 	u32 instruction_flags;		/* those that this instruction adds */

@@ -24,7 +24,7 @@ export interface CostRequest {
   rounds: number;
 }
 
-/** How accesses are caught, or not. */
+/** The ways of catching an access, and two yardsticks. */
 export type CostLabel = "bare" | "floor" | "strict" | "relaxed" | "mmiotrace";
 
 export interface CostLine {

@@ -1,5 +1,5 @@
 // tier: all
-// What an access costs, in instructions, which a machine can count: the same figure in every run, however busy the host is.
+// The cost of an access in instructions, which a machine can count: the same figure in every run, however busy the host is.
 import { expect, test } from "vitest";
 import { measureAccesses, medianCost } from "../../dev/bench/access-cost.js";
 
