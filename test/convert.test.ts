@@ -35,7 +35,7 @@ beforeAll(async () => {
   const wall_ns = BigInt(Date.UTC(2026, 10, 23, 23, 59, 59)) * 1_000_000n;
   const clock = { ...madeUpHeader().clock, wall_ns: `0x${wall_ns.toString(16)}` as const };
   const writer = await createTrace(madeUp, madeUpHeader({ clock }));
-  await writer.append(madeUpRecords(sampleByTier({ quick: 60_000, all: 200_000 }), 77));
+  await writer.append(madeUpRecords(sampleByTier({ quick: 100_000, all: 200_000 }), 77));
   await writer.close(madeUpSummary);
 });
 

@@ -7,12 +7,13 @@ import { expect, test } from "vitest";
 import { readKernelForms, renderInstructions, treatForms } from "../dev/core-proof/instruction-treatments.js";
 import { projectDirectory } from "../src/base/paths.js";
 
+const forms = treatForms();
+
 test("docs/instructions.md is current: npm run generate", () => {
   expect(readFileSync(join(projectDirectory, "docs/instructions.md"), "utf8")).toBe(renderInstructions());
 });
 
 test("every form in Debian's kernels is emulated, stepped, or escaped because its extent isn't known", () => {
-  const forms = treatForms();
   const bad: string[] = [];
   for (const name of readKernelForms().keys()) {
     const treatment = forms.get(Code[name as keyof typeof Code])?.plain;
@@ -25,12 +26,11 @@ test("every form in Debian's kernels is emulated, stepped, or escaped because it
 });
 
 test("no form with a decoy in its address goes unnoticed: that would be an oops", () => {
-  const missed = [...treatForms()].filter(([, form]) => form.plain === "missed" || form.masked === "missed");
+  const missed = [...forms].filter(([, form]) => form.plain === "missed" || form.masked === "missed");
   expect(missed.map(([code]) => Code[code])).toEqual([]);
 });
 
 test("the instructions that compilers and kernels use on device memory are emulated", () => {
-  const forms = treatForms();
   const named = [
     ...["Mov_rm8_r8", "Mov_r64_rm64", "Mov_rm32_imm32", "Mov_RAX_moffs64", "Movzx_r32_rm16", "Movsxd_r64_rm32"],
     ...["Add_rm32_r32", "Inc_rm64", "Not_rm16", "Test_rm8_imm8", "Xchg_rm32_r32", "Xadd_rm64_r64", "Cmpxchg_rm8_r8"],
