@@ -1,10 +1,10 @@
 // Speed of importing mmiotrace's text: lines a second, read from memory, only parsed, and made into a whole trace; and of the
 // regular expressions that a reader of such lines usually has. Inputs: a recorded e1000 log, repeated, and a log with the mix of
 // a GPU's driver.
-
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
+import { hex } from "../../src/base/hex.js";
 import { projectDirectory } from "../../src/base/paths.js";
 import { importText } from "../../src/trace/import/log-import.js";
 import { MmiotraceImport } from "../../src/trace/import/mmiotrace.js";
@@ -27,7 +27,6 @@ function recordedLog(): Buffer {
 /** Makes a log with few hot registers, pushes of commands and data with new values, and rising times. */
 function gpuLog(): Buffer {
   const random = randomNumbers(7);
-  const hex = (value: number) => `0x${value.toString(16)}`;
   const lines = ["VERSION 20070824", "MAP 1.000000 1 0xf4000000 0xffffc90000080000 0x1000000 0x0 0"];
   let time_us = 2_000_000;
   for (let line = 0; line < linesWanted; line += 1) {

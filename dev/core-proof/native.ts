@@ -41,7 +41,7 @@ export interface NativeLibrary {
  *
  * @returns its path. Throws UserError when there is no compiler, or it fails.
  */
-export function buildNativeLibrary(library: NativeLibrary): string {
+function buildNativeLibrary(library: NativeLibrary): string {
   const core = library.directory ?? join(projectDirectory, "core");
   const compiler = library.compiler ?? process.env.CC ?? "gcc";
   const flags = ["-O2", "-std=gnu11", "-fPIC", "-shared", ...warningFlags, ...(library.flags ?? [])];

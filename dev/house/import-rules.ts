@@ -71,7 +71,7 @@ const browserPackages = ["hyparquet-writer"];
 const isTest = (path: string) => path.endsWith(".test.ts");
 
 /** The room that a file of src/ is in; undefined where the table has none. */
-export function roomOf(path: string): string | undefined {
+function roomOf(path: string): string | undefined {
   const [top, ...below] = path.split("/");
   if (top !== "src") return undefined;
   // the file's own name is a room only in src/ itself

@@ -1,11 +1,12 @@
 // For tests and benchmarks: makes a mmiotrace log like a GPU driver's from envytools' own database: accesses to registers
 // of every array and stripe, and to addresses without registers; and runs envytools' demmio, which decodes it.
 import { spawnSync } from "node:child_process";
+import { hex } from "../../src/base/hex.js";
 import type { Node } from "../../src/registers/compile.js";
 import { builtInDirectory, loadDatabase } from "../../src/registers/files/load.js";
 
 /** Addresses of the made-up GPU's BARs. */
-export const gpuBar0 = 0xf200_0000;
+const gpuBar0 = 0xf200_0000;
 const bar0_bytes = 0x100_0000;
 
 /** Makes numbers from 0 up to, but without, 1: the same for the same seed (Numerical Recipes' linear congruential generator). */
@@ -77,7 +78,6 @@ export function gpuAccesses(rnndb: string, chipset: number, others: number, seed
 
 /** Formats the accesses as the kernel's mmiotrace does, after the GPU's devices and mapping. */
 export function gpuLog(accesses: readonly GpuAccess[]): string {
-  const hex = (value: number): string => `0x${value.toString(16)}`;
   const lines = accesses.map(({ write, width_bytes, offset, value }, n) => {
     const time = (10 + n / 100_000).toFixed(6);
     return `${write ? "W" : "R"} ${width_bytes} ${time} 1 ${hex(gpuBar0 + offset)} ${hex(value)} 0x0 0`;

@@ -1,4 +1,9 @@
-// Hexadecimal digits of 32-bit numbers, several times faster than toString(16): a trace has millions of numbers to print.
+// Hexadecimal digits. Those of 32-bit numbers come several times faster than from toString(16): traces have millions of them to print.
+
+/** `0x1f`: how numbers are written in headers, in tables and in messages. */
+export function hex(value: bigint | number): `0x${string}` {
+  return `0x${value.toString(16)}`;
+}
 
 const half = 0x1_0000;
 const digitsOfHalf: (string | undefined)[] = new Array(half);

@@ -1,7 +1,8 @@
 // Collects the facts about the machine for the trace's header, and finds their changes while recording.
 import { machine as architecture, cpus, hostname, release, version } from "node:os";
+import { hex } from "../base/hex.js";
 import { producer } from "../base/version.js";
-import type { Hex, KernelModule, PciFunction, TraceHeader, TraceUpdate } from "../trace/header.js";
+import type { KernelModule, PciFunction, TraceHeader, TraceUpdate } from "../trace/header.js";
 import { isModuleLoaded, loadedBuildId, readModules } from "./kernel-modules.js";
 import {
   boundDriver,
@@ -52,10 +53,6 @@ export function clockPair(read: () => { tsc: bigint; tsc_khz: number }): TraceHe
   const { tsc, tsc_khz } = read();
   const wall_ns = (before_ns + wallClock_ns()) / 2n;
   return { tsc: hex(tsc), wall_ns: hex(wall_ns), tscFrequency_hz: tsc_khz * 1000 };
-}
-
-function hex(value: bigint): Hex {
-  return `0x${value.toString(16)}`;
 }
 
 /** Remembers the PCI functions and modules in the trace, and finds new ones. */

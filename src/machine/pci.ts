@@ -1,6 +1,7 @@
 // Reads sysfs's facts about PCI functions: identity, BARs, driver. Only reads.
 import { existsSync, readdirSync, readlinkSync } from "node:fs";
 import { basename, join } from "node:path";
+import { hex } from "../base/hex.js";
 import { type Bar, type Hex, type PciFunction, romIndex } from "../trace/header.js";
 import { readKernelFile } from "./kernel-files.js";
 import { readPciConfig } from "./pci-config.js";
@@ -78,10 +79,6 @@ export function parseResource(text: string): Bar[] {
     bars.push({ index, start: hex(start), length_bytes: hex(length), flags: hex(flags) });
   }
   return bars;
-}
-
-function hex(value: bigint): Hex {
-  return `0x${value.toString(16)}`;
 }
 
 /** Reads all functions, in the order of their addresses. */

@@ -1,6 +1,7 @@
 // Writes and reads the lines before the first event of mmiotrace's text: the version, then for each PCI function
 // `PCIDEV BBDD VVVVDDDD IRQ b0 … b6 l0 … l6 DRIVER`, all hexadecimal without 0x. They lack the PCI domain.
-import { type Hex, type PciFunction, resourceFlag } from "./header.js";
+import { hex } from "../base/hex.js";
+import { type PciFunction, resourceFlag } from "./header.js";
 
 /** The producer in an imported trace's header. */
 export const mmiotraceProducer = "mmiotrace";
@@ -11,7 +12,6 @@ const version = "VERSION 20070824";
 const barFlagsShown = 0xfn;
 const resources = 7;
 
-const hex = (value: bigint): Hex => `0x${value.toString(16)}`;
 const bare = (text: string) => BigInt(text).toString(16);
 
 /** Makes the lines that the kernel prints before the first event. */

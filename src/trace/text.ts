@@ -1,7 +1,7 @@
 // Formats a trace for people: one line an event. Pure: makes lines of events and state.
 import { assertUnreachable } from "../base/assert.js";
 import { flatText } from "../base/flat-text.js";
-import { eightHexDigits } from "../base/hex.js";
+import { eightHexDigits, hex } from "../base/hex.js";
 import { printable } from "../base/printable.js";
 import { secondsText } from "../base/units.js";
 import { ByTarget } from "./by-target.js";
@@ -205,8 +205,6 @@ export class TextWriter {
     return text === undefined ? hex(site) : printable(shortSymbol(text));
   }
 }
-
-const hex = (value: bigint) => `0x${value.toString(16)}`;
 
 const before32Bits = "0x".padStart(width.value - 8);
 

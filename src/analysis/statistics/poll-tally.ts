@@ -19,7 +19,7 @@ export interface PollStatistics {
 }
 
 /** Fewest reads of a poll. */
-export const pollMin = 3;
+const pollMin = 3;
 
 interface Run<R> {
   address: bigint;

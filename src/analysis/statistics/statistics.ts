@@ -1,5 +1,6 @@
 // Counts a trace's accesses by device, register, site and CPU, and its polls. Takes events one by one, in order.
 import { assertUnreachable } from "../../base/assert.js";
+import { hex } from "../../base/hex.js";
 import type { AccessEvent } from "../../trace/events.js";
 import { RecordFlag } from "../../trace/record.js";
 import type { EventView } from "../view/event-view.js";
@@ -80,7 +81,7 @@ export class Rows<T> implements Iterable<T> {
 
 /** Limits of different values counted for one register, and for all registers together: each is kept in memory. */
 export const valuesMax = 1024;
-export const valuesOfAllMax = 131_072;
+const valuesOfAllMax = 131_072;
 /** Limit of places counted one by one; a framebuffer alone has millions. */
 export const registersMax = 65_536;
 
@@ -281,5 +282,3 @@ function obtain<K, V>(map: Map<K, V>, key: K, make: () => V): V {
   }
   return value;
 }
-
-const hex = (value: bigint) => `0x${value.toString(16)}`;

@@ -22,7 +22,7 @@ const styles: Readonly<Record<LinePart, Style | undefined>> = {
 };
 
 /** Returns true if output should have colours. `auto`: on a terminal that isn't dumb, unless NO_COLOR is set (no-color.org). */
-export function wantsColor(choice: ColorChoice, stream: { isTTY?: boolean } = process.stdout): boolean {
+function wantsColor(choice: ColorChoice, stream: { isTTY?: boolean } = process.stdout): boolean {
   if (choice !== "auto") return choice === "always";
   return stream.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== "dumb";
 }

@@ -42,11 +42,7 @@ export function readXml(path: string, budget?: ElementBudget): XmlElement {
 }
 
 /** Does the same as readXml() with a text; `path` is only for messages. */
-export function parseXml(
-  text: string,
-  path: string,
-  budget: ElementBudget = { left: Limits.xmlElementsMax },
-): XmlElement {
+function parseXml(text: string, path: string, budget: ElementBudget = { left: Limits.xmlElementsMax }): XmlElement {
   const parser = new SaxesParser({ position: true });
   const open: XmlElement[] = [];
   let root: XmlElement | undefined;

@@ -6,6 +6,7 @@
 // "Lost N events." mark.
 import { assertUnreachable } from "../../base/assert.js";
 import { concatBytes, utf8Bytes } from "../../base/bytes.js";
+import { hex } from "../../base/hex.js";
 import type { TraceEvent } from "../events.js";
 import type { PciFunction, TraceHeader } from "../header.js";
 import { mmiotraceHead, mmiotraceProducer } from "../mmiotrace-head.js";
@@ -92,8 +93,6 @@ export class MmiotraceWriter {
     return `${time_us / 1_000_000n}.${(time_us % 1_000_000n).toString().padStart(6, "0")}`;
   }
 }
-
-const hex = (value: bigint) => `0x${value.toString(16)}`;
 
 /** Splits a width into pieces of at most eight bytes, each a width that a line can have. */
 function partsOf(width_bytes: number): { offset: number; width_bytes: number }[] {

@@ -1,7 +1,6 @@
 // Exports a trace as Parquet, for DuckDB, Spark, Trino, ClickHouse, pandas: the columns of event-rows.ts, nullable except those that
 // every event has. Numbers of 64 bits are signed INT64, since not all of those programs know unsigned ones: the bits are right, and
 // the top bit is the sign. An access wider than 8 bytes has its upper half in `value_high`.
-
 import { ByteWriter, ParquetWriter, type SchemaElement } from "hyparquet-writer";
 import { assertUnreachable } from "../../base/assert.js";
 import type { ByteSink } from "../file/sink.js";
@@ -65,9 +64,6 @@ const parquetColumns: readonly ParquetColumn[] = columns.flatMap(({ name, kind }
   };
   return [column, { name: "value_high", kind: "long", element: elementOf("value_high", "long"), read: high }];
 });
-
-/** The columns' names, in the files' order. */
-export const parquetColumnNames: readonly string[] = parquetColumns.map(({ name }) => name);
 
 /** The part of a sink for a file written from beginning to end. */
 export type FileSink = Pick<ByteSink, "append" | "close">;

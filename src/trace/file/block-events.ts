@@ -66,7 +66,7 @@ export function shapeOfRow(block: EventColumns, row: number): number {
 }
 
 /** Returns a row's whole value. */
-export function valueOfRow(block: EventColumns, row: number): bigint {
+function valueOfRow(block: EventColumns, row: number): bigint {
   const word = block.word[row]!;
   const high = block.wordHigh[word]!;
   const low = BigInt(block.wordLow[word]!);

@@ -1,6 +1,6 @@
 // The JSON in a trace besides its columns: header, updates, summary, and each block's state. Reads it back with care:
 // anything that contradicts header.ts is a BlockError.
-
+import { hex } from "../../base/hex.js";
 import type { Hex, TraceHeader, TraceSummary, TraceUpdate } from "../header.js";
 import { memoryTypes } from "../record.js";
 import type { LivingMapping, TraceState } from "../state.js";
@@ -10,7 +10,6 @@ import { jsonMax_bytes } from "./layout.js";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 const encoder = new TextEncoder();
-const hex = (value: bigint): Hex => `0x${value.toString(16)}`;
 
 /** Makes the payload of a JSON block: its length before compression (4 bytes), then raw deflate. */
 export async function encodeJson(value: unknown, codec: Codec): Promise<Uint8Array> {

@@ -12,7 +12,7 @@ export const fileHead_bytes = 16;
 assert(fileHead_bytes === fileMagic.length + 4 + 4, "the file's head is the sum of its fields");
 
 /** `MMSB` */
-export const blockMagic = 0x42534d4d;
+const blockMagic = 0x42534d4d;
 export const blockHeader_bytes = 64;
 export const BlockType = {
   header: 1,
@@ -36,7 +36,7 @@ export const blockOthersMax = 16_384;
 /** Greatest length of a column before compression. */
 export const columnRawMax_bytes = 4 << 20;
 /** Greatest length of a block's payload. */
-export const payloadMax_bytes = 64 << 20;
+const payloadMax_bytes = 64 << 20;
 /** Greatest length of JSON before compression. */
 export const jsonMax_bytes = 64 << 20;
 /** Accesses to addresses from here on (no physical ones on x86-64) are kept as whole records. */
@@ -119,7 +119,7 @@ assertLayout(
   blockHeader_bytes,
 );
 
-export function encodeBlockHeader(header: BlockHeader): Uint8Array {
+function encodeBlockHeader(header: BlockHeader): Uint8Array {
   const bytes = new Uint8Array(blockHeader_bytes);
   const view = new DataView(bytes.buffer);
   view.setUint32(offset.magic, blockMagic, true);

@@ -2,7 +2,7 @@
 import { RecordFlag, type RingRecord, record_bytes, text_bytes, writeRecord } from "../record.js";
 
 /** 32-bit words of a record. */
-export const recordWords = record_bytes / 4;
+const recordWords = record_bytes / 4;
 /** Places of the fields in a record's words: record.ts's offsets divided by four. */
 export const Word = {
   sequence: 0,

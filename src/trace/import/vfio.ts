@@ -5,7 +5,8 @@
 // regions a part of it, so that device, BAR and offset are right; only the addresses themselves have no meaning. Regions 0 to 5
 // are the BARs, 6 is the expansion ROM; others (7 configuration space, 8 VGA, 9 and more) are left out and counted.
 import { latin1 } from "../../base/bytes.js";
-import type { Bar, Hex, PciFunction, TraceHeader } from "../header.js";
+import { hex } from "../../base/hex.js";
+import type { Bar, PciFunction, TraceHeader } from "../header.js";
 import { RecordKind } from "../record.js";
 import { importedHeader, TextImport } from "./log-import.js";
 import { LogClock } from "./qemu.js";
@@ -31,8 +32,6 @@ interface Device {
   vendor: number;
   device: number;
 }
-
-const hex = (value: number): Hex => `0x${value.toString(16)}`;
 
 export class VfioImport extends TextImport {
   private readonly clock = new LogClock();
