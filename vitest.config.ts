@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { defaultExclude, defineConfig } from "vitest/config";
 import { onlyQuick, tierOf } from "./dev/test-support/tiers.js";
 
-/** See test/lab/in-lab.ts. */
+/** See dev/test-support/lab/in-lab.ts. */
 const patience = Number(process.env.MMIOSTRIDER_TEST_PATIENCE ?? 1);
 
 /** The test files that this run leaves out. */

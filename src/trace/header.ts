@@ -64,7 +64,7 @@ export interface TraceHeader {
   modules: KernelModule[];
   /** The recorder's own command line. */
   commandLine: string[];
-  /** The recording's options: filters, strictness, clean room. */
+  /** The recording's options: its scope (`filter`), strictness, clean room. */
   options: {
     filter: string[];
     relaxed: boolean;
@@ -72,7 +72,7 @@ export interface TraceHeader {
     excludeWriteCombining: boolean;
     ring_bytes: number;
   };
-  /** Eight hexadecimal digits written to port 0x80 around the recording in the lab (see analysis/verify.ts), or null. */
+  /** Eight hexadecimal digits written to port 0x80 around the recording in the lab (see analysis/verify/), or null. */
   fence: string | null;
   /**
    * Only in imported traces: the log's first lines, with their ends, a character for each byte, if a writer of that format would

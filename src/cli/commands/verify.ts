@@ -8,6 +8,7 @@ import { ExitCode } from "../shared/exit-code.js";
 import { writeJson } from "../shared/json-output.js";
 import { openReadable } from "../shared/open-input.js";
 import { Progress } from "../shared/progress.js";
+import { tableLines } from "../shared/table.js";
 import { TextOutput } from "../shared/text-output.js";
 
 const shownMax = 10;
@@ -78,7 +79,7 @@ function print(result: VerifyResult): string {
     countText(region.truth),
     verdict(region),
   ]);
-  lines.push(...table([["device", "region", "trace", "truth", "identical"], ...rows]));
+  lines.push(...tableLines([["device", "region", "trace", "truth", "identical"], ...rows]));
   for (const difference of result.differences.slice(0, shownMax)) {
     lines.push("", `${difference.kind} in ${difference.device} ${difference.region}:`);
     for (const before of difference.before) lines.push(`    both   ${accessLine(before, "line")}`);
@@ -116,15 +117,4 @@ function verdict({ differences, trace, truth }: RegionResult): string {
 function accessLine(access: AccessText, place: string): string {
   const letter = access.kind === "read" ? "R" : "W";
   return `${letter} ${access.width_bytes} ${access.address} ${access.value} CPU ${access.cpu} (${place} ${access.place})`;
-}
-
-/** Columns as wide as their widest cell. */
-function table(rows: string[][]): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column]!))
-      .join("  ")
-      .trimEnd(),
-  );
 }
