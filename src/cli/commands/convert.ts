@@ -34,7 +34,7 @@ interface Options extends RegisterOptions {
 export function addConvert(program: Command): void {
   const command = program
     .command("convert")
-    .summary("make a trace of another format, or another format of a trace")
+    .summary("convert between traces and other formats")
     .description(
       "Converts between trace formats. IN's format is detected from its content, OUT's from its name. Both may be packed with gzip.",
     )
@@ -46,7 +46,7 @@ export function addConvert(program: Command): void {
     .addOption(program.createOption("--to <format>", "OUT's format, if its name doesn't tell").choices(outputFormats))
     .option(
       "--partition <keys>",
-      `a Parquet data set in folders by these, joined by commas: ${partitionKeys.join(", ")}`,
+      `a Parquet data set in folders by these comma-separated keys: ${partitionKeys.join(", ")}`,
     )
     .option("--vmallocinfo <file>", "a copy of /proc/vmallocinfo: makes rwmmio's virtual addresses physical");
   addRegisterOptions(command)

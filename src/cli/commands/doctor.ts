@@ -14,7 +14,7 @@ export function addDoctor(program: Command): void {
     .command("doctor")
     .summary("check each engine's needs on this machine")
     .description("Checks each engine's needs on this machine, and lists which of them are met. Changes nothing.")
-    .option("--json", "for programs")
+    .option("--json", "print JSON, for programs")
     .addHelpText(
       "after",
       "\nExamples:\n  mmiostrider doctor\n  mmiostrider doctor --json | jq .engines\n\n" +

@@ -53,10 +53,10 @@ export function addGrep(program: Command): void {
     .option("-v, --invert-match", "print the lines that don't match")
     .option("-c, --count", "print only the number of lines, for each file")
     .option("-l, --files-with-matches", "print only the names of the files with matches")
-    .option("-A, --after-context <lines>", "also print so many lines after each match", (text) =>
+    .option("-A, --after-context <lines>", "also print this many lines after each match", (text) =>
       wholeNumber("--after-context", text, 0, contextMax),
     )
-    .option("-B, --before-context <lines>", "also print so many lines before each match", (text) =>
+    .option("-B, --before-context <lines>", "also print this many lines before each match", (text) =>
       wholeNumber("--before-context", text, 0, contextMax),
     )
     .option("-C, --context <lines>", "both of these", (text) => wholeNumber("--context", text, 0, contextMax))

@@ -44,7 +44,7 @@ export function addRegisters(program: Command): void {
     .option("--width <bytes>", "width of the access (default: the register's)")
     .addOption(new Option("--direction <direction>", "where reading and writing differ").choices(["read", "write"]))
     .option("--full", "also print fields that are zero")
-    .option("--json", "for programs")
+    .option("--json", "print JSON, for programs")
     .addHelpText(
       "after",
       `
@@ -62,7 +62,7 @@ Exit codes: 0 found, 1 nothing is known of the offset, 2 wrong usage.`,
     .description("Lists the built-in databases; given a database, lists its registers in the order of their offsets.")
     .argument("[database]", "a built-in database's name, or PATH[:DOMAIN[@BAR[+OFFSET]],…]")
     .option("--variant <[enum=]name>", "hardware variant; may be given more than once", collect)
-    .option("--json", "for programs")
+    .option("--json", "print JSON, for programs")
     .addHelpText(
       "after",
       `
@@ -77,7 +77,7 @@ Examples:
     .summary("list the faults of register database files")
     .description("Loads each file with its imports, resolves every name in it, and prints the faults.")
     .argument("<file...>", "files in the rules-ng-ng format")
-    .option("--json", "for programs")
+    .option("--json", "print JSON, for programs")
     .addHelpText(
       "after",
       `
