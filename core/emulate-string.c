@@ -47,7 +47,7 @@ static int string_load_side(struct mms_machine *m, const struct mms_instruction 
 	*value = 0;
 	if (side->device) {
 		mms_machine_load(m, side->address, value, i->memory_bytes);
-		return 0;
+		return m->access_failed ? -1 : 0;
 	}
 	return mms_machine_memory_load(m, side->address, value, i->memory_bytes);
 }
@@ -57,7 +57,7 @@ static int string_store_side(struct mms_machine *m, const struct mms_instruction
 {
 	if (side->device) {
 		mms_machine_store(m, side->address, &value, i->memory_bytes);
-		return 0;
+		return m->access_failed ? -1 : 0;
 	}
 	return mms_machine_memory_store(m, side->address, &value,
 					i->memory_bytes);
@@ -112,13 +112,13 @@ static int string_element(struct mms_machine *m, const struct mms_instruction *i
 		/* ordinary memory first: it may fault; of two devices the CPU
 		 * reads RSI's first */
 		if (from->device && !to->device) {
-			if (string_load_side(m, i, to, &other))
+			if (string_load_side(m, i, to, &other) ||
+			    string_load_side(m, i, from, &value))
 				return -1;
-			string_load_side(m, i, from, &value);
 		} else {
-			if (string_load_side(m, i, from, &value))
+			if (string_load_side(m, i, from, &value) ||
+			    string_load_side(m, i, to, &other))
 				return -1;
-			string_load_side(m, i, to, &other);
 		}
 		mms_binary(MMS_MN_CMP, value, other, bytes, &m->flags,
 			   &difference);
@@ -195,7 +195,11 @@ enum mms_result mms_emulate_string(struct mms_machine *m,
 		     repeated ? string_masked(i, *rcx) : 1);
 	for (done = 0; done < MMS_STRING_ELEMENTS_MAX; done++) {
 		if (string_element(m, i, &to, &from)) {
-			if (!done)
+			/* those that are done stay done; the next fault is
+			 * of the first element that isn't */
+			if (done)
+				m->access_failed = false;
+			else
 				result = MMS_MEMORY_FAULT;
 			break;
 		}

@@ -32,7 +32,8 @@ enum mms_kind {
 	MMS_LOST = 6,	/* value[0]: the number of records dropped here */
 	MMS_ESCAPE = 7,	/* an instruction that was executed unemulated:
 			 * address: physical; value: its first 15 bytes;
-			 * width: their number */
+			 * width: their number. 0: an access that was announced
+			 * and has faulted; not counted as an escape */
 	MMS_SYMBOL = 8,	/* the kernel's symbol for `site` from here on: text */
 	MMS_MODULE = 9,	/* a module came or went: text its name, site its
 			 * first text address, mapping its text's bytes;

@@ -50,7 +50,7 @@ static const struct mms_mapping *access_search(struct mms_cpu *cpu, u64 address,
 
 	cpu->mapping = mms_mapping_find(address, bytes);
 	cpu->mappings_version = version;
-	if (cpu->mapping && cpu->known && !cpu->in_nmi) {
+	if (cpu->mapping && cpu->known && cpu->learns) {
 		WRITE_ONCE(cpu->known->mapping, cpu->mapping);
 		barrier();
 		WRITE_ONCE(cpu->known->mappings_version, version);
@@ -96,10 +96,13 @@ static __always_inline u64 access_locks_of(u64 address, unsigned int bytes)
 
 static bool access_lock(struct mms_spinlock *lock)
 {
+	static bool holder_lost;	/* waited for in vain: once is enough */
 	unsigned int tries;
 
 	if (likely(mms_spin_trylock(lock)))
 		return true;
+	if (READ_ONCE(holder_lost))
+		return false;
 	if (likely(!oops_in_progress)) {
 		mms_spin_lock(lock);
 		return true;
@@ -109,6 +112,7 @@ static bool access_lock(struct mms_spinlock *lock)
 			return true;
 		cpu_relax();
 	}
+	WRITE_ONCE(holder_lost, true);
 	return false;
 }
 
@@ -135,9 +139,9 @@ static __always_inline bool access_lock_all(u64 wanted)
 /* The trace has the site's symbol before its first access. */
 static void access_name_site(struct mms_cpu *cpu)
 {
-	u32 epoch = READ_ONCE(mms_ring.symbol_epoch);
+	u32 epoch = atomic_read(&mms_ring.symbol_epoch);
 
-	if (mms_ring_put_symbol(cpu->site) && cpu->known && !cpu->in_nmi)
+	if (mms_ring_put_symbol(cpu->site) && cpu->known && cpu->learns)
 		WRITE_ONCE(cpu->known->symbol_epoch, epoch);
 }
 
@@ -148,7 +152,7 @@ void mms_machine_begin(struct mms_machine *machine, uint64_t address,
 	u64 wanted;
 
 	if (cpu->site && !(cpu->known && cpu->known->symbol_epoch ==
-					 READ_ONCE(mms_ring.symbol_epoch))) {
+					 atomic_read(&mms_ring.symbol_epoch))) {
 		const struct mms_mapping *m = access_mapping_of(cpu, address, 1);
 
 		/* no mapping: another CPU has just unmapped it */
@@ -235,6 +239,9 @@ static __always_inline bool access_begin(struct access *a, struct mms_cpu *cpu,
 {
 	a->address = address;
 	a->recorded = false;
+	/* one of the instruction's accesses has failed: it makes no more */
+	if (unlikely(cpu->machine.access_failed))
+		return false;
 	a->mapping = access_mapping_of(cpu, address, bytes);
 	if (unlikely(!a->mapping)) {
 		cpu->machine.access_failed = true;
@@ -304,10 +311,10 @@ static void access_put_failed(struct access *a, struct mms_cpu *cpu,
 	cpu->machine.access_failed = true;
 	if (!a->recorded)
 		return;
-	for (; records; records--) {
+	/* not counted: the escape itself has a record of its own */
+	for (; records; records--)
 		access_fill(a, cpu, MMS_ESCAPE, 0, 0, 0, 0, 0);
-		mms_ring_count_escape();
-	}
+	mms_ring_wake(a->place);
 }
 
 /* ---- Accesses ---- */
@@ -528,17 +535,6 @@ bool mms_machine_atomic(struct mms_machine *machine, uint64_t address,
 void mms_machine_flush(struct mms_machine *machine, uint64_t address,
 		       enum mms_mnemonic mnemonic)
 {
-	volatile u8 *line = access_real(address);
-
-	switch (mnemonic) {
-	case MMS_MN_CLWB:
-		asm volatile("clwb %0" : "+m" (*line));
-		break;
-	case MMS_MN_CLFLUSHOPT:
-		asm volatile("clflushopt %0" : "+m" (*line));
-		break;
-	default:
-		asm volatile("clflush %0" : "+m" (*line));
-		break;
-	}
+	if (!mms_device_flush(access_real(address), mnemonic))
+		machine->access_failed = true;
 }

@@ -142,6 +142,7 @@ struct mms_cpu {
 	const struct mms_mapping *mapping;	/* the last one found, or NULL */
 	unsigned int mappings_version;	/* at that moment: mms_mappings_version */
 	bool in_nmi;
+	bool learns;			/* may change what is known of the site */
 	bool drain;			/* stores may linger in buffers */
 	u64 locks;			/* held: access.c */
 	struct mms_site *known;		/* the site as this CPU knows it, or NULL */

@@ -176,3 +176,28 @@ bool mms_device_atomic(void *real, enum mms_atomic operation, const void *operan
 	}
 	return !failed;
 }
+
+#define FLUSH(instruction) \
+	asm volatile("1: " instruction " %1\n" \
+		     "   xorl %0, %0\n" \
+		     "2:\n" \
+		     _ASM_EXTABLE(1b, 2b) \
+		     : "+&r" (failed), "+m" (*(volatile u8 *)real) : : "cc")
+
+bool mms_device_flush(void *real, enum mms_mnemonic mnemonic)
+{
+	unsigned int failed = 1;
+
+	switch (mnemonic) {
+	case MMS_MN_CLWB:
+		FLUSH("clwb");
+		break;
+	case MMS_MN_CLFLUSHOPT:
+		FLUSH("clflushopt");
+		break;
+	default:
+		FLUSH("clflush");
+		break;
+	}
+	return !failed;
+}

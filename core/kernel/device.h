@@ -17,7 +17,7 @@
  * here is the driver's, and must not end in here, with the lock held.
  */
 #define DEVICE_LOAD(move, constraint, type) do { \
-	type number; \
+	type number = 0; \
 	asm volatile("1: " move " %2, %1\n" \
 		     "   xorl %0, %0\n" \
 		     "2:\n" \
@@ -43,10 +43,10 @@ static __always_inline bool mms_device_load(const void *real, u64 *value,
 
 	*value = 0;
 	switch (bytes) {
-	case 1: DEVICE_LOAD("movb", "=&q", u8); break;
-	case 2: DEVICE_LOAD("movw", "=&r", u16); break;
-	case 4: DEVICE_LOAD("movl", "=&r", u32); break;
-	default: DEVICE_LOAD("movq", "=&r", u64); break;
+	case 1: DEVICE_LOAD("movb", "+&q", u8); break;
+	case 2: DEVICE_LOAD("movw", "+&r", u16); break;
+	case 4: DEVICE_LOAD("movl", "+&r", u32); break;
+	default: DEVICE_LOAD("movq", "+&r", u64); break;
 	}
 	return !failed;
 }
@@ -82,5 +82,8 @@ bool mms_device_enqueue(void *real, const void *command, bool *again);
 /* A locked operation; `old` is what was there. */
 bool mms_device_atomic(void *real, enum mms_atomic operation, const void *operand,
 		       const void *expected, void *old, unsigned int bytes);
+
+/* CLFLUSH and its kin. */
+bool mms_device_flush(void *real, enum mms_mnemonic mnemonic);
 
 #endif

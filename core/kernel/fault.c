@@ -12,6 +12,7 @@
 #include <linux/kdebug.h>
 #include <linux/kprobes.h>
 #include <linux/notifier.h>
+#include <linux/percpu.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <asm/extable.h>
@@ -44,6 +45,8 @@ enum answer {
 };
 
 static atomic_t silent_emulations;	/* of the self-test's mapping */
+/* Of this CPU, one in the other: an access may run code that makes one, too. */
+static DEFINE_PER_CPU(unsigned int, faults_under_way);
 
 /* The instruction has to fault as it would without us: nothing has happened. */
 static enum answer fault_undo(struct mms_cpu *cpu,
@@ -56,6 +59,13 @@ static enum answer fault_undo(struct mms_cpu *cpu,
 	return GIVE_UP;
 }
 
+static bool fault_is_string(const struct mms_instruction *i)
+{
+	return i->encoding == MMS_LEGACY && i->memory >= MMS_MEMORY_RSI &&
+	       i->memory <= MMS_MEMORY_RSI_RDI &&
+	       i->opcode->operands[0] != MMS_OPERAND_SEG_RDI;
+}
+
 /* An instruction that isn't a plain move. */
 static enum answer fault_emulate_other(struct mms_cpu *cpu,
 				       const struct mms_instruction *instruction,
@@ -66,6 +76,8 @@ static enum answer fault_emulate_other(struct mms_cpu *cpu,
 
 	if (instruction->prefixes & MMS_PREFIX_LOCK)
 		cpu->instruction_flags |= MMS_F_LOCKED;
+	if (fault_is_string(instruction))
+		cpu->instruction_flags |= MMS_F_STRING;
 	result = mms_emulate(&cpu->machine, instruction);
 	if (unlikely(cpu->machine.access_failed)) {
 		*cpu->regs = before;
@@ -100,7 +112,8 @@ static enum answer fault_emulate(struct pt_regs *regs, const struct asker *asker
 	struct mms_site *site;
 
 	mms_cpu_enter(&cpu, regs, asker->nmis);
-	switch (mms_site_find(regs->ip, cpu.in_nmi, &spare, &site)) {
+	cpu.learns = !cpu.in_nmi && this_cpu_read(faults_under_way) == 1;
+	switch (mms_site_find(regs->ip, cpu.learns, &spare, &site)) {
 	case MMS_SITE_BREAKPOINT:
 		/* A breakpoint can't have faulted: execute it again. */
 		return asker->first ? DEALT_WITH : NOT_OURS;
@@ -142,7 +155,9 @@ static enum answer fault_handle(struct pt_regs *regs, struct asker asker)
 	if (user_mode(regs) || !mms_mapping_any())
 		return NOT_OURS;
 	local_irq_save(flags);
+	this_cpu_inc(faults_under_way);
 	answer = fault_emulate(regs, &asker, mms_step_abort(regs));
+	this_cpu_dec(faults_under_way);
 	/*
 	 * If the fault was dealt with, interrupts stay off until the exception
 	 * returns to the flags of its context. Pending interrupts then arrive in

@@ -60,13 +60,15 @@ void mms_cpu_enter(struct mms_cpu *cpu, struct pt_regs *regs,
 	cpu->mapping = NULL;
 	cpu->mappings_version = 0;
 	cpu->in_nmi = false;
+	cpu->learns = false;
 	cpu->drain = false;
 	cpu->locks = 0;
 	cpu->known = NULL;
 	cpu->site = mms_clean_room ? 0 : regs->ip;
 	cpu->record_flags = 0;
 	cpu->instruction_flags = 0;
-	if (count & (NMI_MASK | HARDIRQ_MASK | SOFTIRQ_MASK) || nmis_of_ours)
+	/* PREEMPT_RT counts softirqs elsewhere */
+	if (count & (NMI_MASK | HARDIRQ_MASK) || softirq_count() || nmis_of_ours)
 		cpu->record_flags = machine_context(count, nmis_of_ours,
 						    &cpu->in_nmi);
 }

@@ -6,6 +6,7 @@
  * fault, are emulated and are recorded like anybody's.
  */
 #include <linux/irqflags.h>
+#include <linux/kernel.h>
 #include <linux/kprobes.h>
 
 #include "core.h"
@@ -19,7 +20,7 @@ static int nofault_on_question(struct kprobe *probe, struct pt_regs *regs)
 	if (!mms_is_decoy(regs->di))
 		return 0;
 	local_irq_save(flags);
-	ours = mms_mapping_find(regs->di, 1);
+	ours = mms_mapping_find(regs->di, min_t(u64, regs->si, UINT_MAX));
 	local_irq_restore(flags);
 	if (!ours)
 		return 0;

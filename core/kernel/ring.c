@@ -140,16 +140,13 @@ void mms_record_init(struct mms_record *record, enum mms_kind kind)
 	};
 }
 
-/* Claims places, or counts the records as lost. A LOST record that is due goes
- * in first. */
-bool mms_ring_claim_slowly(unsigned int count, u64 *at)
+/* Claims places where there is room. A LOST record that is due goes in first. */
+static bool ring_claim_if_room(unsigned int count, u64 *at)
 {
 	unsigned int extra = atomic64_read(&mms_ring.lost_unsaid) ? 1 : 0;
 
-	if (!mms_ring_try_claim(count + extra, at)) {
-		ring_count_lost(count);
+	if (!mms_ring_try_claim(count + extra, at))
 		return false;
-	}
 	if (extra) {
 		struct mms_record lost;
 
@@ -159,6 +156,15 @@ bool mms_ring_claim_slowly(unsigned int count, u64 *at)
 	}
 	return true;
 }
+
+bool mms_ring_claim_slowly(unsigned int count, u64 *at)
+{
+	if (ring_claim_if_room(count, at))
+		return true;
+	ring_count_lost(count);
+	return false;
+}
+
 
 void mms_ring_wake_reader(void)
 {
@@ -214,7 +220,11 @@ bool mms_ring_put_text(enum mms_kind kind, u64 site, u32 mapping, u32 flags,
 	u64 at;
 
 	local_irq_save(irq_flags);
-	claimed = mms_ring_claim(count, &at);
+	/* a symbol that doesn't fit isn't lost: it is written later */
+	if (kind == MMS_SYMBOL)
+		claimed = mms_ring_recording() && ring_claim_if_room(count, &at);
+	else
+		claimed = mms_ring_claim(count, &at);
 	if (claimed) {
 		mms_record_init(&record, kind);
 		record.site = site;
@@ -279,8 +289,10 @@ bool mms_ring_put_symbol(u64 site)
 				sprint_symbol(text, site));
 	local_irq_restore(flags);
 	/* lost in a full ring: the site's next access tries again */
-	if (!put)
+	if (!put) {
 		cmpxchg64(place, site, 0);
+		atomic_inc(&mms_ring.symbol_epoch);
+	}
 	return put;
 }
 
@@ -291,7 +303,7 @@ void mms_ring_forget_symbols(u64 first, u64 bytes)
 	for (n = 0; n < SYMBOLS_MAX; n++)
 		if (READ_ONCE(symbols[n]) - first < bytes)
 			WRITE_ONCE(symbols[n], 0);
-	WRITE_ONCE(mms_ring.symbol_epoch, mms_ring.symbol_epoch + 1);
+	atomic_inc(&mms_ring.symbol_epoch);
 }
 
 /* ---- Reading ---- */

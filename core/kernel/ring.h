@@ -26,7 +26,7 @@ struct mms_ring {
 	struct mms_record *records;
 	u64 records_max;		/* a power of two */
 	bool recording;
-	u32 symbol_epoch;		/* rises when symbols are forgotten */
+	atomic_t symbol_epoch;		/* rises when symbols are forgotten */
 	atomic64_t written;
 	atomic64_t lost;		/* since the start */
 	atomic64_t lost_unsaid;		/* not yet in a LOST record */

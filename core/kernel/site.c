@@ -3,6 +3,7 @@
 #include <linux/kprobes.h>
 #include <linux/mm.h>
 #include <linux/percpu.h>
+#include <linux/slab.h>
 #include <linux/uaccess.h>
 #include <asm/asm.h>
 #include <asm/text-patching.h>
@@ -113,13 +114,13 @@ static enum mms_site_answer site_fill(struct mms_site *site, u64 ip, u64 low,
 	site->bytes[1] = high;
 	site->mapping = NULL;
 	/* any other epoch: its symbol has yet to be asked for */
-	site->symbol_epoch = READ_ONCE(mms_ring.symbol_epoch) - 1;
+	site->symbol_epoch = atomic_read(&mms_ring.symbol_epoch) - 1;
 	barrier();
 	WRITE_ONCE(site->ip, ip);
 	return answer;
 }
 
-enum mms_site_answer mms_site_find(u64 ip, bool in_nmi, struct mms_site *spare,
+enum mms_site_answer mms_site_find(u64 ip, bool learns, struct mms_site *spare,
 				   struct mms_site **known)
 {
 	struct mms_site *site = this_cpu_read(sites) +
@@ -134,7 +135,7 @@ enum mms_site_answer mms_site_find(u64 ip, bool in_nmi, struct mms_site *spare,
 		if (likely(READ_ONCE(site->ip) == ip && site->bytes[0] == low &&
 			   site->bytes[1] == high))
 			return MMS_SITE_DECODED;
-		if (!in_nmi)
+		if (learns)
 			return site_fill(site, ip, low, high);
 	}
 	*known = spare;

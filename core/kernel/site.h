@@ -34,10 +34,11 @@ void mms_site_exit(void);
 
 /*
  * The instruction at `ip`, as its bytes are now. Interrupts are off. `*known` is
- * this CPU's own entry; where there can't be one, as in an NMI, it is `spare`,
- * with only `move` and `instruction` filled in.
+ * this CPU's own entry; where there can't be one it is `spare`, with only `move`
+ * and `instruction` filled in. Without `learns` no entry is changed: somebody
+ * whom we interrupted may be using it.
  */
-enum mms_site_answer mms_site_find(u64 ip, bool in_nmi, struct mms_site *spare,
+enum mms_site_answer mms_site_find(u64 ip, bool learns, struct mms_site *spare,
 				   struct mms_site **known);
 
 #endif

@@ -241,6 +241,17 @@ bool mms_step_abort(struct pt_regs *regs)
 }
 NOKPROBE_SYMBOL(mms_step_abort);
 
+static void step_put_lost_store(const struct step *step)
+{
+	struct mms_record record;
+
+	mms_record_init(&record, MMS_ESCAPE);
+	record.site = step->cpu.site;
+	record.flags |= step->cpu.record_flags;
+	mms_ring_count_escape();
+	mms_ring_put(&record);
+}
+
 bool mms_step_end(struct pt_regs *regs, unsigned long *dr6)
 {
 	struct step *step = this_cpu_ptr(&steps);
@@ -262,7 +273,13 @@ bool mms_step_end(struct pt_regs *regs, unsigned long *dr6)
 			mms_machine_store(m, step->address, step->operand,
 					  step->bytes);
 			mms_machine_end(m);
+		} else {
+			m->access_failed = true;
 		}
+		/* the mapping went while the instruction was being stepped: too
+		 * late for a fault, but not to say it */
+		if (m->access_failed)
+			step_put_lost_store(step);
 	}
 	/* Lockdep saw interrupts go off in the fault, but won't see the flags
 	 * of the return turn them on. */
