@@ -8,4 +8,4 @@
 
 export { verify } from "./api/analysis.js";
 export * from "./api/common.js";
-export { createTrace, type MemoryTrace, openTrace, type TraceInput } from "./api/in-memory.js";
+export { createMemoryTrace, type MemoryTrace, openTrace, type TraceInput } from "./api/in-memory.js";

@@ -11,7 +11,13 @@ test("npm run docs", () => {
   expect(`${stdout}${stderr}`).not.toMatch(/warning|error/);
   expect(status).toBe(0);
   const functions = join(projectDirectory, "docs/api/functions");
-  for (const name of ["index.openTrace", "index.createTrace", "index.diff", "browser.openTrace"]) {
+  for (const name of [
+    "index.openTrace",
+    "index.createTrace",
+    "index.diff",
+    "browser.openTrace",
+    "browser.createMemoryTrace",
+  ]) {
     expect(existsSync(join(functions, `${name}.html`))).toBe(true);
   }
   expect(readFileSync(join(functions, "index.openTrace.html"), "utf8")).toContain("Throws");

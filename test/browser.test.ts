@@ -140,7 +140,7 @@ interface Library {
   statistics: typeof statistics;
   diff: typeof diff;
   findPolls: typeof findPolls;
-  createTrace(header: object): Promise<{ writer: TraceWriter; bytes(): Uint8Array<ArrayBuffer> }>;
+  createMemoryTrace(header: object): Promise<{ writer: TraceWriter; bytes(): Uint8Array<ArrayBuffer> }>;
 }
 
 /** Returns the library's view of a trace, and of a copy that it writes, as text. Runs in both places: uses nothing around it. */
@@ -156,7 +156,7 @@ async function tellLibrary(library: Library, input: Blob) {
     );
   const trace = await library.openTrace(input);
   const lines = [text(trace.header), text(trace.summary), text(trace.damage), text(trace.pciFunctions)];
-  const copy = await library.createTrace(trace.header);
+  const copy = await library.createMemoryTrace(trace.header);
   for await (const event of trace.events({ filter: "cpu == 0 or not access" })) {
     lines.push(text(event));
     await copy.writer.add(event);
@@ -184,7 +184,7 @@ for (const path of ["/browser.js", "/bundle/browser.js"]) {
       {
         ...{ statistics, diff, findPolls },
         openTrace: (input) => openTrace(input as Blob, { registers: () => undefined }),
-        createTrace: async (header) => {
+        createMemoryTrace: async (header) => {
           const writer = await createTrace(sink, header);
           return { writer, bytes: () => new Uint8Array(readFileSync(sink)) };
         },

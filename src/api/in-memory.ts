@@ -37,9 +37,9 @@ export interface MemoryTrace {
  * Starts a new trace in memory.
  *
  * `header` has what is known: devices (`pciFunctions`) to name addresses by, the clock; time stamps are nanoseconds, and the
- * recording begins at 0, unless it says otherwise.
+ * recording begins at 1, unless it says otherwise.
  */
-export async function createTrace(header: Partial<TraceHeader> = {}): Promise<MemoryTrace> {
+export async function createMemoryTrace(header: Partial<TraceHeader> = {}): Promise<MemoryTrace> {
   const whole = headerOf(header, "mmiostrider");
   const sink = new MemorySink();
   const writer = writerOf(await RoomWriter.into(sink, whole, streamCodec), whole);
