@@ -9,11 +9,11 @@ const polls: Poll[] = [];
 for await (const poll of findPolls(trace)) if (poll.count >= 3) polls.push(poll);
 await trace.close();
 
-polls.sort((a, b) => b.duration_s - a.duration_s);
+// a log may have no times
+polls.sort((a, b) => (b.duration_s ?? 0) - (a.duration_s ?? 0));
 for (const { first, count, duration_s, words } of polls) {
   const name = first.register ?? `0x${first.address.toString(16)}`;
-  console.log(
-    `${name}: ${count} reads in ${(duration_s * 1e6).toFixed(1)} µs, ${words}; by ${first.site?.symbol ?? "?"}`,
-  );
+  const time = duration_s === null ? "" : ` in ${(duration_s * 1e6).toFixed(1)} µs`;
+  console.log(`${name}: ${count} reads${time}, ${words}; by ${first.site?.symbol ?? "?"}`);
 }
 console.log(`${polls.length} polls`);

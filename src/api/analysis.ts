@@ -47,18 +47,18 @@ export type {
 
 /** Counts of a trace; times in seconds since recording began. Each table has the most frequent first. `stat --json` prints it. */
 export interface Statistics extends TallyResult {
-  events: number;
+  readonly events: number;
   /** Records that were lost. */
-  lost: number;
+  readonly lost: number;
   /** Instructions that escaped emulation. */
-  escaped: number;
-  devices: DeviceStatistics[];
-  registers: RegisterStatistics[];
-  sites: SiteStatistics[];
+  readonly escaped: number;
+  readonly devices: readonly DeviceStatistics[];
+  readonly registers: readonly RegisterStatistics[];
+  readonly sites: readonly SiteStatistics[];
   /** By number. */
-  cpus: CpuStatistics[];
+  readonly cpus: readonly CpuStatistics[];
   /** By register and site: reads by the same code, three in a row or more. */
-  polls: PollStatistics[];
+  readonly polls: readonly PollStatistics[];
 }
 
 /**
@@ -87,8 +87,8 @@ export interface Poll {
   readonly last: AccessEvent;
   /** Number of reads, at least two. */
   readonly count: number;
-  /** From the first read to the last. */
-  readonly duration_s: number;
+  /** From the first read to the last; null where a log of another format has no times. */
+  readonly duration_s: number | null;
   /** `same`: always one value. `until`: one value, and another at the end. `varying`: each differs from the one before. */
   readonly ending: "same" | "until" | "varying";
   /** The ending in words: `until bit 1 set (LU)`. */
@@ -120,7 +120,7 @@ export async function* findPolls(trace: Trace, selection: Selection = {}): Async
 function pollOf(poll: RoomPoll, eventOf: (access: RoomAccess) => AccessEvent): Poll {
   const { count, ending } = poll;
   const [first, last] = [eventOf(poll.first), eventOf(poll.last)];
-  const duration_s = (last.time_s ?? 0) - (first.time_s ?? 0);
+  const duration_s = first.time_s === null || last.time_s === null ? null : last.time_s - first.time_s;
   return Object.freeze({ first, last, count, duration_s, ending, words: endingWords(poll) });
 }
 

@@ -1,5 +1,6 @@
 // The part of the library that Node and pages have alike.
 export { FilterError } from "../analysis/filter/filter-error.js";
+export { UnfinishedFenceError } from "../analysis/verify/unfinished-fence.js";
 export { AmbiguousNameError, FormatError, InvalidValueError, UnknownNameError, UserError } from "../base/errors.js";
 export { type Context, type FlagName, flagNames } from "../trace/flags.js";
 export type { TraceUpdate } from "../trace/header.js";

@@ -218,7 +218,7 @@ export class EventMaker {
     const access: AccessEvent = {
       kind: event.kind,
       number: event.number,
-      time_s: view.time_s,
+      time_s: timeOf(view),
       tsc: event.tsc,
       cpu: event.cpu,
       pid: event.pid,
@@ -238,8 +238,7 @@ export class EventMaker {
 
   private base(view: EventView): EventBase {
     const { number, tsc, cpu, pid, flags } = view.event;
-    const time_s = tsc === 0n ? null : view.time_s;
-    return { number, time_s, tsc, cpu, pid, context: contextOf(flags), flags: this.flagNames(flags) };
+    return { number, time_s: timeOf(view), tsc, cpu, pid, context: contextOf(flags), flags: this.flagNames(flags) };
   }
 
   private flagNames(flags: number): readonly FlagName[] {
@@ -273,6 +272,10 @@ export class EventMaker {
     }
     return site;
   }
+}
+
+function timeOf(view: EventView): number | null {
+  return view.event.tsc === 0n ? null : view.time_s;
 }
 
 function fieldsOf(register: RegisterAccess | undefined, value: bigint): readonly FieldValue[] {

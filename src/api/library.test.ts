@@ -1,6 +1,6 @@
 // tier: quick
 // The library as other programs see it, held against what we did not write: the kernel's own text, QEMU's log, and against itself.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,6 +8,7 @@ import { gunzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
 import {
   type AccessEvent,
+  type Bound,
   builtInRegisterNames,
   builtInRegisters,
   convert,
@@ -18,13 +19,16 @@ import {
   FilterError,
   FormatError,
   findPolls,
+  InvalidValueError,
   loadRegisters,
   merge,
+  type NewEvent,
   openTrace,
   placeName,
   statistics,
   type Trace,
   type TraceEvent,
+  UnfinishedFenceError,
   UserError,
   verify,
 } from "../index.js";
@@ -147,8 +151,19 @@ describe("events", () => {
 
   test("a filter that can't be read tells its column", async () => {
     expect(() => new Filter("regster == CTRL")).toThrow(FilterError);
+    expect(() => new Filter("regster == CTRL")).toThrow(expect.objectContaining({ name: "FilterError", column: 1 }));
     const trace = await openTrace(recorded);
     await expect(all({ events: () => trace.events({ filter: "cpu ==" }) } as Trace)).rejects.toThrow(/column 7/);
+    await trace.close();
+  });
+
+  test("a bound without a place is refused", async () => {
+    const trace = await openTrace(recorded);
+    for (const bound of [{}, { time: 3 }]) {
+      const from = bound as unknown as Bound;
+      await expect(trace.events({ from }).next()).rejects.toThrow(InvalidValueError);
+      await expect(statistics(trace, { to: from })).rejects.toThrow(/is no place in a trace: it must have/);
+    }
     await trace.close();
   });
 
@@ -181,6 +196,116 @@ describe("events", () => {
   });
 });
 
+describe("a closed trace", () => {
+  test("is closed once, whatever else has its descriptor by now", async () => {
+    const path = join(folder, "closed.mmt");
+    writeFileSync(path, readFileSync(recorded));
+    const trace = await openTrace(path);
+    const count = trace.eventCount;
+    await trace.close();
+    const other = openSync(path, "r");
+    await Promise.all([trace.close(), trace.close()]);
+    expect(fstatSync(other).size).toBe(readFileSync(recorded).length);
+    closeSync(other);
+    expect(trace.eventCount).toBe(count);
+    expect(trace.placeOf(0xfebc0010n)?.bar).toBe(0);
+  });
+
+  test("says so to all that read", async () => {
+    const trace = await openTrace(readFileSync(recorded), { name: "e1000" });
+    const whole = await openTrace(recorded);
+    const begun = trace.events();
+    await begun.next();
+    await trace.close();
+    const words = "reading e1000 failed: the trace is closed";
+    const reads: (() => Promise<unknown>)[] = [
+      () => all(trace),
+      () => trace.eventBatches().next(),
+      () => trace.follow().next(),
+      () => trace.accessColumns().next(),
+      () => trace.refresh(),
+      () => statistics(trace),
+      () => findPolls(trace).next(),
+      () => diff(whole, trace),
+      () => verify(trace, new Uint8Array()),
+      () => cut(trace, join(folder, "closed-cut.mmt"), {}),
+      () => merge([trace], join(folder, "closed-merge.mmt")),
+      async () => {
+        for await (const _ of begun);
+      },
+    ];
+    for (const read of reads) await expect(read()).rejects.toThrow(words);
+    await whole.close();
+  });
+});
+
+describe("a log without times", () => {
+  const truth = () => gunzipSync(readFileSync(data("e1000-truth.log.gz")));
+
+  test("has null for each event's time, and NaN in columns", async () => {
+    const trace = await openTrace(truth());
+    expect(trace.notes).toContain("the log has no times: all time stamps are 0");
+    const events = await all(trace);
+    expect(events.filter(isAccess).length).toBeGreaterThan(10_000);
+    expect(events.filter(({ time_s }) => time_s !== null)).toEqual([]);
+    let rows = 0;
+    for await (const { time_s } of trace.accessColumns()) {
+      rows += time_s.length;
+      expect(time_s.every(Number.isNaN)).toBe(true);
+    }
+    expect(rows).toBe(trace.summary?.accesses);
+  });
+
+  test("has null for each time of a result", async () => {
+    const path = join(folder, "timeless.mmt");
+    const writer = await createTrace(path);
+    for (let read = 0; read < 5; read += 1) {
+      await writer.add({ kind: "read", address: 0x1000n, width_bytes: 4, value: 1n });
+    }
+    await writer.close();
+    const trace = await openTrace(path);
+    const { accesses, first_s, last_s, between_s, devices, polls } = await statistics(trace);
+    expect({ first_s, last_s, between_s }).toEqual({ first_s: null, last_s: null, between_s: null });
+    expect(accesses).toBe(5);
+    expect(devices.map(({ first_s: first }) => first)).toEqual([null]);
+    expect(polls.map(({ reads, duration_s }) => [reads, duration_s])).toEqual([[5, null]]);
+    const found = [];
+    for await (const { count, duration_s } of findPolls(trace)) found.push([count, duration_s]);
+    expect(found).toEqual([[5, null]]);
+    await trace.close();
+  });
+
+  test("so has an event that was written without a time", async () => {
+    const { pciFunctions } = (await openTrace(recorded)).header;
+    const write = async (value: bigint, time_s?: number) => {
+      const path = join(folder, `timeless-${value}.mmt`);
+      const writer = await createTrace(path, { pciFunctions });
+      const access = { kind: "write", address: 0xfebc0000n, width_bytes: 4 } as const;
+      await writer.add({ ...access, value, time_s: null });
+      await writer.add({ ...access, value, time_s });
+      await writer.add({ ...access, value, time_s: 0 });
+      await writer.add({ ...access, value, time_s: 2 });
+      await writer.close();
+      return openTrace(path);
+    };
+    const [first, second] = [await write(1n), await write(2n)];
+    expect((await all(first)).map(({ time_s }) => time_s)).toEqual([null, null, 0, 2]);
+    const early = [];
+    for await (const { time_s } of first.events({ filter: "time < 1" })) early.push(time_s);
+    expect(early).toEqual([0]);
+    const times = [];
+    for await (const { time_s } of first.accessColumns()) times.push(...time_s);
+    expect(times).toEqual([Number.NaN, Number.NaN, 0, 2]);
+    const { differences } = await diff(first, second);
+    expect(differences.map(({ first: entry }) => entry?.time_s)).toEqual([null, null, 0, 2]);
+    expect(await statistics(first)).toMatchObject({
+      ...{ first_s: 0, last_s: 2 },
+      between_s: { least: 2, mean: 2, greatest: 2 },
+    });
+    for (const trace of [first, second]) await trace.close();
+  });
+});
+
 describe("results", () => {
   test("statistics count what the kernel's text has", async () => {
     const trace = await openTrace(kernelLog);
@@ -197,11 +322,22 @@ describe("results", () => {
   test("the kernel's trace is what QEMU's devices received", async () => {
     const trace = await openTrace(kernelLog);
     const log = join(folder, "truth.log");
-    const { writeFileSync } = await import("node:fs");
     writeFileSync(log, gunzipSync(readFileSync(data("e1000-truth.log.gz"))));
     const result = await verify(trace, log);
     expect(result.compared).toBe(kernelAccesses.length);
     expect(result.identical).toBe(true);
+    await trace.close();
+  });
+
+  test("a log that ends within the recording is an error of its own", async () => {
+    const path = join(folder, "fenced.mmt");
+    const writer = await createTrace(path, { fence: "01020304" });
+    await writer.close();
+    const begun = [0x4d, 0x4d, 0x53, 0x01, 1, 2, 3, 4].map((byte) => {
+      return `memory_region_ops_write cpu 0 mr 0x1 addr 0x80 value 0x${byte.toString(16)} size 1 name 'ioport80'\n`;
+    });
+    const trace = await openTrace(path);
+    await expect(verify(trace, Buffer.from(begun.join("")))).rejects.toThrow(UnfinishedFenceError);
     await trace.close();
   });
 
@@ -264,9 +400,58 @@ describe("written traces", () => {
   test("an event that can't be in a trace is refused", async () => {
     const writer = await createTrace(join(folder, "refused.mmt"));
     const access = { kind: "write", address: 0x1000n, width_bytes: 1, value: 1n } as const;
-    await expect(writer.add({ ...access, value: 256n })).rejects.toThrow(/a value wider than its 1 bytes/);
-    await expect(writer.add({ ...access, address: -1n })).rejects.toThrow(/the address -1/);
-    await expect(writer.add({ ...access, width_bytes: 0 })).rejects.toThrow(/a width of 0 bytes/);
+    const map = { kind: "map", mapping: 1, address: 0x1000n, length_bytes: 0x100n } as const;
+    const refused: [object, RegExp][] = [
+      [{ ...access, value: 256n }, /value is 256 \(bigint\), but must be a bigint from 0 to 0xff$/],
+      [{ ...access, value: -1n }, /value is -1 /],
+      [{ ...access, value: 1 }, /value is 1 \(number\), but must be a bigint/],
+      [{ ...access, address: -1n }, /address is -1 /],
+      [{ ...access, address: 1n << 52n }, /address is 4503599627370496 .* to 0xfffffffffffff$/],
+      [{ ...access, address: 1 }, /address is 1 \(number\), but must be a bigint/],
+      ...[0, 3, 400, 1.5, "4", undefined].map((width_bytes): [object, RegExp] => [
+        { ...access, width_bytes },
+        /width_bytes is .*, but must be one of 1, 2, 4, 8, 16, 32, 64$/,
+      ]),
+      [{ ...access, mapping: 2 ** 32 }, /mapping is 4294967296 /],
+      [{ ...access, cpu: 70_000 }, /cpu is 70000 \(number\), but must be an integer from 0 to 65535$/],
+      [{ ...access, cpu: -1 }, /cpu is -1 /],
+      [{ ...access, pid: 2 ** 32 }, /pid is 4294967296 /],
+      [{ ...access, tsc: 1n << 64n }, /tsc is 18446744073709551616 /],
+      [{ ...access, tsc: 5 }, /tsc is 5 \(number\)/],
+      [{ ...access, time_s: -1 }, /time_s is -1 /],
+      [{ ...access, time_s: Number.NaN }, /time_s is NaN /],
+      [{ ...access, context: "irq" }, /context is "irq" \(string\), but must be one of task, /],
+      [{ ...access, flags: ["lcoked"] }, /flags is "lcoked" \(string\), but must be one of locked, /],
+      [{ ...access, flags: "locked" }, /flags is "locked" \(string\), but must be an array/],
+      [{ ...access, site: { address: 5 } }, /site\.address is 5 \(number\)/],
+      [{ ...access, site: { address: 5n, symbol: 5 } }, /site\.symbol is 5 /],
+      [{ ...map, length_bytes: -1n }, /length_bytes is -1 /],
+      [{ ...map, mapping: 0 }, /mapping is 0 .* from 1 to 4294967295$/],
+      [{ ...map, memoryType: "cached" }, /memoryType is "cached"/],
+      [{ ...map, decoy: 1n << 64n }, /decoy is /],
+      [{ kind: "unmap", mapping: -1, address: 0n, length_bytes: 0n }, /mapping is -1 /],
+      [{ kind: "mark", text: 5 }, /text is 5 /],
+      [
+        { kind: "mark", text: "ä".repeat(8193) },
+        /text is "ä{59}… \(string\), but must be a text of at most 16384 bytes$/,
+      ],
+      [{ kind: "lost", count: -1 }, /count is -1 /],
+      [{ kind: "lost", count: 1.5 }, /count is 1\.5 /],
+      [{ kind: "escape", address: 0n, instruction: "0f0" }, /instruction is "0f0"/],
+      [{ kind: "module", name: "m", textAddress: 0n, text_bytes: 2 ** 32, gone: false }, /text_bytes is 4294967296 /],
+      [{ kind: "module", name: "m", textAddress: 0n, text_bytes: 1, gone: 1 }, /gone is 1 /],
+      [{ kind: "unknown" }, /kind is "unknown"/],
+      [{}, /kind is undefined/],
+    ];
+    for (const [event, words] of refused) {
+      const error = await writer.add(event as NewEvent).then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      );
+      expect(error).toBeInstanceOf(InvalidValueError);
+      expect((error as Error).message).toMatch(/^writing event 0 failed: /);
+      expect((error as Error).message).toMatch(words);
+    }
     await writer.add(access);
     await writer.close();
     const trace = await openTrace(join(folder, "refused.mmt"));

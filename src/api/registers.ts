@@ -29,7 +29,7 @@ let wrap: (database: RegisterDatabase) => Registers;
 let unwrap: (registers: Registers) => RegisterDatabase;
 
 /**
- * A device's registers by name. Get one from `builtInRegisters()`, `registersOf()` or `loadRegisters()`; give it to `openTrace()` for
+ * A device's registers by name. Get one from `builtInRegisters()` or `loadRegisters()`; give it to `openTrace()` for
  * the names in events, or use it directly. It never changes.
  */
 export class Registers {
@@ -69,7 +69,7 @@ export class Registers {
 
   /**
    * Returns the same database for a hardware variant: `variant` is one of the database's enum `varset`.
-   * Throws UserError if there is no such enum or variant.
+   * Throws UnknownNameError if there is no such enum or variant.
    */
   withVariant(varset: string, variant: string): Registers {
     return wrap(this.#database.withVariant(varset, variant));

@@ -10,6 +10,7 @@ import {
   selectedViews,
   type ViewBatch,
 } from "../analysis/view/selection.js";
+import { InvalidValueError } from "../base/errors.js";
 import { type AccessColumns, accessColumns } from "../trace/file/access-columns.js";
 import { incompleteOf } from "../trace/file/incomplete.js";
 import type { TraceReader } from "../trace/file/reader.js";
@@ -86,14 +87,16 @@ let internalsOf: (trace: Trace) => Internals;
 /**
  * An opened trace. Get one from `openTrace()`, and close it after use.
  *
- * All results stay unchanged: events are frozen objects, columns are new arrays, header and summary are frozen.
+ * All results stay unchanged: events are frozen objects, columns are new arrays, header and summary are frozen. `refresh()` and
+ * `follow()` give `summary`, `damage`, `incomplete`, `eventCount` and `pciFunctions` new values when more of the trace was written; the
+ * other properties never change.
  *
- * Methods that read throw UserError if bytes can't be read, and FormatError if they are damaged.
+ * Methods that read throw UserError if bytes can't be read or the trace is closed, InvalidValueError for a bound without a key, and FormatError if they are damaged.
  */
 export class Trace {
   static {
     makeTrace = (internals, notes) => new Trace(internals, notes);
-    internalsOf = (trace) => trace.#internals;
+    internalsOf = (trace) => trace.#opened;
   }
 
   /** The facts about the recording and its machine; 64-bit numbers in it are `0x…` strings. Frozen. */
@@ -101,6 +104,7 @@ export class Trace {
   /** Remarks about the import of a log of another format, one sentence each. */
   readonly notes: readonly string[];
   readonly #internals: Internals;
+  #closing: Promise<void> | undefined;
 
   private constructor(internals: Internals, notes: readonly string[]) {
     this.#internals = internals;
@@ -126,8 +130,8 @@ export class Trace {
   }
 
   /** The reasons why the trace is incomplete, one sentence each; empty if it is complete. */
-  get incomplete(): string[] {
-    return incompleteOf(this.#internals.reader);
+  get incomplete(): readonly string[] {
+    return Object.freeze(incompleteOf(this.#internals.reader));
   }
 
   /** Number of events found so far, of all kinds, including symbols. */
@@ -153,7 +157,7 @@ export class Trace {
 
   /** Yields the same in arrays of some thousand events, which is much faster. No array is empty. */
   async *eventBatches(selection: EventSelection = {}): AsyncGenerator<readonly TraceEvent[], void, undefined> {
-    const { reader, makeRegisters } = this.#internals;
+    const { reader, makeRegisters } = this.#opened;
     yield* madeEvents(selectedViews(reader, makeRegisters(), roomSelection(selection)), selection);
   }
 
@@ -162,7 +166,7 @@ export class Trace {
    * ones, until the recorder ends it, or `signal` is aborted.
    */
   async *follow(selection: FollowSelection = {}): AsyncGenerator<TraceEvent, void, undefined> {
-    const { reader, makeRegisters } = this.#internals;
+    const { reader, makeRegisters } = this.#opened;
     const { signal, every_ms = lookEvery_ms } = selection;
     const wait = async () => signal?.aborted !== true && (await sleptWell(every_ms, signal));
     const views = followedViews(reader, makeRegisters(), roomSelection(selection), { wait });
@@ -179,7 +183,7 @@ export class Trace {
    * no names; `placeOf()` names an address.
    */
   async *accessColumns(): AsyncGenerator<AccessColumns, void, undefined> {
-    const { reader } = this.#internals;
+    const { reader } = this.#opened;
     const { tsc, tscFrequency_hz } = reader.header.clock;
     for (let number = 0; number < reader.blocks.length; number += 1) {
       const columns = await reader.readColumns(number);
@@ -190,15 +194,25 @@ export class Trace {
 
   /** Looks for events written since the trace was opened or last refreshed. Returns true if there are any. */
   async refresh(): Promise<boolean> {
-    const { reader } = this.#internals;
+    const { reader } = this.#opened;
     const ended = reader.summary !== null;
     const blocks = await reader.refresh();
     return blocks > 0 || (reader.summary !== null) !== ended;
   }
 
-  /** Closes the file. Nothing can be read afterwards. */
+  /**
+   * Closes the file; a second time does nothing. Afterwards methods that read throw UserError; the facts that are properties, and
+   * `placeOf()`, stay known.
+   */
   async close(): Promise<void> {
-    await this.#internals.reader.close();
+    this.#closing ??= this.#internals.reader.close();
+    await this.#closing;
+  }
+
+  /** Throws UserError if the trace is closed. */
+  get #opened(): Internals {
+    this.#internals.reader.throwIfClosed();
+    return this.#internals;
   }
 
   #stateAtEnd(): TraceState {
@@ -216,7 +230,7 @@ export function traceOfReader(reader: TraceReader, choose: ChooseDatabase, notes
   return makeTrace({ reader, makeRegisters: () => new AccessRegisters(choose) }, notes);
 }
 
-/** Converts a selection to the rooms' form. Throws FilterError. */
+/** Converts a selection to the rooms' form. Throws FilterError, InvalidValueError. */
 export function roomSelection({ from, to, filter }: Selection): RoomSelection {
   const compiled = typeof filter === "string" ? new Filter(filter) : filter;
   return { from: from && roomBound(from), to: to && roomBound(to), filter: compiled && compiledOf(compiled) };
@@ -224,7 +238,13 @@ export function roomSelection({ from, to, filter }: Selection): RoomSelection {
 
 function roomBound(bound: Bound): RoomBound {
   if ("time_s" in bound) return { kind: "time", time_s: bound.time_s };
-  return "event" in bound ? { kind: "event", number: bound.event } : { kind: "mark", text: bound.mark };
+  if ("event" in bound) return { kind: "event", number: bound.event };
+  if ("mark" in bound) return { kind: "mark", text: bound.mark };
+  const given = Object.keys(bound).join(", ") || "no key";
+  throw new InvalidValueError(
+    given,
+    `a bound with ${given} is no place in a trace: it must have time_s, event or mark`,
+  );
 }
 
 async function* madeEvents(

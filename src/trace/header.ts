@@ -52,6 +52,7 @@ export interface KernelModule {
 
 /** Written once, when recording starts. */
 export interface TraceHeader {
+  /** The way in which accesses were caught; `import` for a log of another format. */
   engine: "emulate" | "instrument" | "singlestep" | "import";
   /** The program that wrote it: `mmiostrider 0.1.0`. */
   producer: string;
@@ -66,10 +67,15 @@ export interface TraceHeader {
   commandLine: string[];
   /** The recording's options: its scope (`filter`), strictness, clean room. */
   options: {
+    /** The recorded devices, drivers and ranges, as the user asked for them; empty for an imported log. */
     filter: string[];
+    /** The order across CPUs wasn't kept. */
     relaxed: boolean;
+    /** No sites were recorded. */
     cleanRoom: boolean;
+    /** Write-combining mappings were left out. */
     excludeWriteCombining: boolean;
+    /** Size of the buffer between the core and the recorder. */
     ring_bytes: number;
   };
   /** Eight hexadecimal digits written to port 0x80 around the recording in the lab (see analysis/verify/), or null. */
@@ -91,10 +97,13 @@ export interface TraceUpdate {
 export interface TraceSummary {
   /** READ and WRITE events. */
   accesses: number;
+  /** Records that were lost. */
   lost: number;
+  /** Instructions that escaped emulation: their accesses are not in the trace. */
   escaped: number;
   /** Calls of the ioremap family that the hooks didn't see. */
   missed: number;
+  /** Mappings made while recording. */
   mappings: number;
   /** The reasons why the trace is incomplete, one sentence each; empty if it is complete. */
   incomplete: string[];

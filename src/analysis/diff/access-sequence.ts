@@ -7,22 +7,27 @@ import { type Selection, selectedViews } from "../view/selection.js";
 
 /** An access, or a read that was repeated at once. */
 export interface SequenceEntry {
-  kind: "read" | "write";
-  bar: number;
-  offset: bigint;
-  width_bytes: number;
+  readonly kind: "read" | "write";
+  readonly bar: number;
+  /** In bytes from the BAR's start. */
+  readonly offset: bigint;
+  readonly width_bytes: number;
   /** The value; for a repeated read, the last one. */
-  value: bigint;
+  readonly value: bigint;
   /** Number of reads in this entry. */
-  count: number;
+  readonly count: number;
   /** Number of its event in the trace, or of its first event. */
-  event: number;
-  time_s: number;
+  readonly event: number;
+  /** Seconds since recording began; null where a log of another format has no time. */
+  readonly time_s: number | null;
   /** The register's name, or `BAR0+0x10`. */
-  register: string;
+  readonly register: string;
   /** The site's symbol or address, or "". */
-  site: string;
+  readonly site: string;
 }
+
+/** An entry that may still get further reads. */
+type GrowingEntry = SequenceEntry & { value: bigint; count: number };
 
 export interface DeviceSequence {
   /** PCI address. */
@@ -54,7 +59,7 @@ export async function collectSequences(
       found.driver ??= driver;
       const { kind, width_bytes, value } = access;
       const { bar, offset } = place;
-      const last = found.entries.at(-1);
+      const last = found.entries.at(-1) as GrowingEntry | undefined;
       if (
         kind === "read" &&
         last?.kind === "read" &&
@@ -68,7 +73,7 @@ export async function collectSequences(
       }
       const register = view.register?.name ?? `${barName(bar)}+0x${offset.toString(16)}`;
       const site = view.symbol ?? (access.site === 0n ? "" : `0x${access.site.toString(16)}`);
-      const where = { event: access.number, time_s: view.time_s, register, site };
+      const where = { event: access.number, time_s: access.tsc === 0n ? null : view.time_s, register, site };
       found.entries.push({ kind, bar, offset, width_bytes, value, count: 1, ...where });
     }
     progress(block.firstEvent + block.events);

@@ -10,45 +10,60 @@ export type DifferenceKind = "written" | "read" | "missing" | "extra";
 
 /** A difference between two traces. */
 export interface TraceDifference {
-  kind: DifferenceKind;
-  device: string;
-  first: SequenceEntry | null;
-  second: SequenceEntry | null;
+  readonly kind: DifferenceKind;
+  /** PCI address in the first, or in the second if only that has the device. */
+  readonly device: string;
+  /** The first trace's entry; null for `extra`. */
+  readonly first: SequenceEntry | null;
+  /** The second trace's entry; null for `missing`. */
+  readonly second: SequenceEntry | null;
 }
 
 /** The comparison of one device. */
 export interface DeviceComparison {
   /** PCI address in the first, or in the second if only that has the device. */
-  device: string;
-  driver: string | null;
+  readonly device: string;
+  readonly driver: string | null;
   /** Both have accessed it. */
-  both: boolean;
+  readonly both: boolean;
   /** Entries that both have. */
-  aligned: number;
-  written: number;
-  read: number;
-  missing: number;
-  extra: number;
+  readonly aligned: number;
+  /** Of these, writes with different values. */
+  readonly written: number;
+  /** Of these, reads with different values. */
+  readonly read: number;
+  /** Entries that only the first has. */
+  readonly missing: number;
+  /** Entries that only the second has. */
+  readonly extra: number;
 }
 
 /** The result of comparing two traces. */
 export interface DiffResult {
   /** Nothing is missing, extra or written differently. */
-  same: boolean;
+  readonly same: boolean;
+  readonly devices: readonly DeviceComparison[];
+  /** In the order of the first trace, device by device; at most 10,000. */
+  readonly differences: readonly TraceDifference[];
+  /** There are differences beyond these; the devices' counts have them. */
+  readonly more: boolean;
+}
+
+/** A result as far as devices have been compared. */
+interface PartialResult {
   devices: DeviceComparison[];
-  /** In the order of the first trace, device by device; at most `differencesMax`. */
   differences: TraceDifference[];
   more: boolean;
 }
 
-export const differencesMax = 10_000;
+const differencesMax = 10_000;
 
 /** Bits of registers that are not compared. */
 export interface ValueMask {
   /** The register's name or `BAR0+0x10`; `*` and `?` as in filters. */
-  register: string;
+  readonly register: string;
   /** Bits that may differ. */
-  bits: bigint;
+  readonly bits: bigint;
 }
 
 const allBits = (1n << 128n) - 1n;
@@ -100,10 +115,9 @@ export function diffTraces(
   second: readonly DeviceSequence[],
   masks: Masks = new Masks(),
 ): DiffResult {
-  const result: DiffResult = { same: true, devices: [], differences: [], more: false };
+  const result: PartialResult = { devices: [], differences: [], more: false };
   for (const { one, other } of matchDevices(first, second)) compareDevice(one, other, masks, result);
-  result.same = result.devices.every(({ written, missing, extra }) => written + missing + extra === 0);
-  return result;
+  return { same: result.devices.every(({ written, missing, extra }) => written + missing + extra === 0), ...result };
 }
 
 /** Matches the devices of both by their ids; of several with the same ids, the one at the same address comes first. */
@@ -139,7 +153,7 @@ function compareDevice(
   one: DeviceSequence | undefined,
   other: DeviceSequence | undefined,
   masks: Masks,
-  result: DiffResult,
+  result: PartialResult,
 ): void {
   const { device } = (one ?? other)!;
   const counts = { aligned: 0, written: 0, read: 0, missing: 0, extra: 0 };

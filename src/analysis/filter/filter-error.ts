@@ -1,7 +1,9 @@
 // The error for a filter that can't be read: the column, and the words that would be right there.
 import { InvalidValueError } from "../../base/errors.js";
 
+/** A filter can't be read. `column` is the place, `given` the whole expression. */
 export class FilterError extends InvalidValueError {
+  override readonly name = "FilterError";
   /** Counted from 1. */
   readonly column: number;
 

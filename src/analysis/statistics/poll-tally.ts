@@ -4,18 +4,21 @@ import type { AccessEvent } from "../../trace/events.js";
 
 /** The polls of one register by one instruction. */
 export interface PollStatistics {
-  device: string | null;
-  driver: string | null;
-  bar: number | null;
-  offset: string | null;
-  register: string | null;
-  site: string | null;
-  polls: number;
-  reads: number;
+  /** PCI address, or null outside all memory BARs. */
+  readonly device: string | null;
+  readonly driver: string | null;
+  readonly bar: number | null;
+  /** Offset from the BAR's start, or the physical address if there is no BAR. */
+  readonly offset: string | null;
+  readonly register: string | null;
+  /** `function+0x12 [module]`, or the address; null if none was recorded. */
+  readonly site: string | null;
+  readonly polls: number;
+  readonly reads: number;
   /** Reads of the longest poll. */
-  longest: number;
-  /** Sum of the times from each poll's first read to its last. */
-  duration_s: number;
+  readonly longest: number;
+  /** Sum of the times from each poll's first read to its last; null where the log has no times. */
+  readonly duration_s: number | null;
 }
 
 /** Fewest reads of a poll. */
@@ -37,7 +40,8 @@ interface PollEntry<R> {
   polls: number;
   reads: number;
   longest: number;
-  ticks: number;
+  /** Null if no poll had times. */
+  ticks: number | null;
 }
 
 /** Counts the polls of registers; `R` is a register's object. */
@@ -78,13 +82,13 @@ export class PollTally<R extends object> {
     }
     let entry = bySite.get(site);
     if (entry === undefined) {
-      entry = { register, site, polls: 0, reads: 0, longest: 0, ticks: 0 };
+      entry = { register, site, polls: 0, reads: 0, longest: 0, ticks: null };
       bySite.set(site, entry);
     }
     entry.polls += 1;
     entry.reads += count;
     entry.longest = Math.max(entry.longest, count);
-    entry.ticks += Number(run.last - run.first);
+    if (run.first !== 0n && run.last !== 0n) entry.ticks = (entry.ticks ?? 0) + Number(run.last - run.first);
   }
 
   /** Returns the counts, those with most reads first. Unfinished polls count as ended. */
@@ -98,7 +102,7 @@ export class PollTally<R extends object> {
       .sort((a, b) => b.reads - a.reads)
       .map(({ register, site, polls, reads, longest, ticks }) => {
         const { device, driver, bar, offset, register: name, site: symbol } = tell(register, site);
-        const duration_s = ticks / this.tscFrequency_hz;
+        const duration_s = ticks === null ? null : ticks / this.tscFrequency_hz;
         return { device, driver, bar, offset, register: name, site: symbol, polls, reads, longest, duration_s };
       });
   }

@@ -10,53 +10,53 @@ import { Tally, type TallyResult } from "./tally.js";
 /** The accesses to one PCI function. */
 export interface DeviceStatistics extends TallyResult {
   /** PCI address, or null for accesses outside all memory BARs. */
-  device: string | null;
-  driver: string | null;
+  readonly device: string | null;
+  readonly driver: string | null;
 }
 
 /** The accesses to one place, in one width. */
 export interface RegisterStatistics extends TallyResult {
-  device: string | null;
-  driver: string | null;
-  bar: number | null;
+  readonly device: string | null;
+  readonly driver: string | null;
+  readonly bar: number | null;
   /**
    * Offset from the BAR's start, or the physical address if there is no BAR. Null for the sum of all places of a BAR that
-   * were first seen after `registersMax` others.
+   * were first seen after 65,536 others.
    */
-  offset: string | null;
-  width_bytes: number | null;
-  register: string | null;
+  readonly offset: string | null;
+  readonly width_bytes: number | null;
+  readonly register: string | null;
   /** Number of different values; at least so many if `moreValues`. */
-  values: number;
-  moreValues: boolean;
+  readonly values: number;
+  readonly moreValues: boolean;
   /** The last value. */
-  last: string;
+  readonly last: string;
 }
 
 /** The accesses of one instruction. */
 export interface SiteStatistics extends TallyResult {
   /** `function+0x12 [module]`, or the address. */
-  site: string;
-  module: string | null;
+  readonly site: string;
+  readonly module: string | null;
 }
 
 /** The accesses of one CPU. */
 export interface CpuStatistics extends TallyResult {
-  cpu: number;
+  readonly cpu: number;
   /** Accesses made in an interrupt handler, and in a softirq. */
-  hardirq: number;
-  softirq: number;
+  readonly hardirq: number;
+  readonly softirq: number;
 }
 
 export interface Statistics extends TallyResult {
-  events: number;
-  lost: number;
-  escaped: number;
-  devices: Rows<DeviceStatistics>;
-  registers: Rows<RegisterStatistics>;
-  sites: Rows<SiteStatistics>;
-  cpus: Rows<CpuStatistics>;
-  polls: Rows<PollStatistics>;
+  readonly events: number;
+  readonly lost: number;
+  readonly escaped: number;
+  readonly devices: Rows<DeviceStatistics>;
+  readonly registers: Rows<RegisterStatistics>;
+  readonly sites: Rows<SiteStatistics>;
+  readonly cpus: Rows<CpuStatistics>;
+  readonly polls: Rows<PollStatistics>;
 }
 
 /** A table's rows, each made on demand: of tens of thousands of registers usually only a few are shown. */
@@ -156,7 +156,7 @@ export class StatisticsCollector {
   }
 
   private addAccess(view: EventView, event: AccessEvent): void {
-    const ticks = Number(event.tsc - this.start);
+    const ticks = event.tsc === 0n ? Number.NaN : Number(event.tsc - this.start);
     const { place } = view;
     const found = place?.function;
     const address = found?.address ?? null;

@@ -3,16 +3,17 @@ import type { AccessEvent } from "../../trace/events.js";
 
 /** Counts of some accesses. */
 export interface TallyResult {
-  accesses: number;
-  reads: number;
-  writes: number;
-  read_bytes: number;
-  written_bytes: number;
-  /** Times of the first and the last access; null if there was none. */
-  first_s: number | null;
-  last_s: number | null;
-  /** Times from each access to the next; null if there were fewer than two. */
-  between_s: { least: number; mean: number; greatest: number } | null;
+  readonly accesses: number;
+  readonly reads: number;
+  readonly writes: number;
+  readonly read_bytes: number;
+  readonly written_bytes: number;
+  /** Time of the first access, in seconds since recording began; null if there was none, or the log has no times. */
+  readonly first_s: number | null;
+  /** Time of the last access; null if there was none, or the log has no times. */
+  readonly last_s: number | null;
+  /** Times from each access to the next; null if fewer than two have a time. */
+  readonly between_s: { readonly least: number; readonly mean: number; readonly greatest: number } | null;
 }
 
 export class Tally {
@@ -20,6 +21,8 @@ export class Tally {
   writes = 0;
   private read_bytes = 0;
   private written_bytes = 0;
+  /** Accesses that have a time. */
+  private timed = 0;
   private first = 0;
   private last = 0;
   private least = Number.POSITIVE_INFINITY;
@@ -29,16 +32,9 @@ export class Tally {
     return this.reads + this.writes;
   }
 
-  /** Counts an access; `ticks` is its time since recording began. */
+  /** Counts an access; `ticks` is its time since recording began, NaN if it has none. */
   add(event: AccessEvent, ticks: number): void {
-    if (this.reads + this.writes === 0) this.first = ticks;
-    else {
-      // The time stamps of racing CPUs may go back.
-      const gap = Math.max(ticks - this.last, 0);
-      if (gap < this.least) this.least = gap;
-      if (gap > this.greatest) this.greatest = gap;
-    }
-    this.last = Math.max(this.last, ticks);
+    if (!Number.isNaN(ticks)) this.addTime(ticks);
     if (event.kind === "read") {
       this.reads += 1;
       this.read_bytes += event.width_bytes;
@@ -48,20 +44,32 @@ export class Tally {
     }
   }
 
+  private addTime(ticks: number): void {
+    if (this.timed === 0) this.first = ticks;
+    else {
+      // The time stamps of racing CPUs may go back.
+      const gap = Math.max(ticks - this.last, 0);
+      if (gap < this.least) this.least = gap;
+      if (gap > this.greatest) this.greatest = gap;
+    }
+    this.timed += 1;
+    this.last = Math.max(this.last, ticks);
+  }
+
   result(tscFrequency_hz: number): TallyResult {
-    const { reads, writes, read_bytes, written_bytes, first, last } = this;
+    const { reads, writes, read_bytes, written_bytes, timed, first, last } = this;
     const accesses = reads + writes;
     const seconds = (ticks: number) => ticks / tscFrequency_hz;
     return {
       ...{ accesses, reads, writes, read_bytes, written_bytes },
-      first_s: accesses === 0 ? null : seconds(first),
-      last_s: accesses === 0 ? null : seconds(last),
+      first_s: timed === 0 ? null : seconds(first),
+      last_s: timed === 0 ? null : seconds(last),
       between_s:
-        accesses < 2
+        timed < 2
           ? null
           : {
               least: seconds(this.least),
-              mean: seconds((last - first) / (accesses - 1)),
+              mean: seconds((last - first) / (timed - 1)),
               greatest: seconds(this.greatest),
             },
     };

@@ -1,5 +1,4 @@
 // verify's options and results, as data: a row a region, each difference with the accesses around it.
-import type { Difference } from "../diff/alignment.js";
 import { tracedPart } from "./fit-accesses.js";
 import type { TracedAccesses, TracedPart } from "./traced-accesses.js";
 import type { TruthAccesses } from "./truth-log.js";
@@ -21,57 +20,71 @@ export interface VerifyOptions {
 /** The comparison of one memory region. */
 export interface RegionResult {
   /** QEMU's name of the region, or "" if the log has nothing there. */
-  name: string;
+  readonly name: string;
   /** PCI function, driver and BAR, or the physical range. */
-  device: string;
-  trace: number;
-  truth: number;
-  differences: number;
+  readonly device: string;
+  /** Number of the trace's accesses to it. */
+  readonly trace: number;
+  /** Number of the log's accesses to it. */
+  readonly truth: number;
+  /** Number of accesses that differ, or that only one of them has. */
+  readonly differences: number;
 }
 
 /** An access as people read it. */
 export interface AccessText {
-  kind: "read" | "write";
-  width_bytes: number;
-  address: string;
-  value: string;
-  cpu: number;
+  readonly kind: "read" | "write";
+  readonly width_bytes: number;
+  /** Physical, hexadecimal. */
+  readonly address: string;
+  /** Hexadecimal. */
+  readonly value: string;
+  readonly cpu: number;
   /** Event number in the trace, or line in the log. */
-  place: number;
+  readonly place: number;
 }
 
 /** An access that only one of trace and log has, or that they don't have alike. */
 export interface ReportedDifference {
-  kind: Difference["kind"];
-  region: string;
-  device: string;
-  trace: AccessText | null;
-  truth: AccessText | null;
+  /** `missing`: only the log has it. `extra`: only the trace has it. `changed`: both have it, but not alike. */
+  readonly kind: "missing" | "extra" | "changed";
+  /** QEMU's name of the region. */
+  readonly region: string;
+  /** PCI function, driver and BAR, or the physical range. */
+  readonly device: string;
+  readonly trace: AccessText | null;
+  readonly truth: AccessText | null;
   /** The accesses just before it, which both have. */
-  before: AccessText[];
+  readonly before: readonly AccessText[];
 }
 
 /** The result of comparing a trace with the log. */
 export interface VerifyResult {
-  identical: boolean;
+  readonly identical: boolean;
   /** The reasons against it, a sentence each. */
-  reasons: string[];
-  regions: RegionResult[];
-  differences: ReportedDifference[];
+  readonly reasons: readonly string[];
+  readonly regions: readonly RegionResult[];
+  readonly differences: readonly ReportedDifference[];
   /** The comparison stopped after these differences. */
-  moreDifferences: boolean;
-  compared: number;
-  /** Trace accesses that were split, or compared only by their own bytes, as QEMU fits them to the region. */
-  split: number;
-  widened: number;
+  readonly moreDifferences: boolean;
+  /** Number of the trace's accesses that were compared, after splitting. */
+  readonly compared: number;
+  /** Trace accesses that were split, as QEMU fits them to the region. */
+  readonly split: number;
+  /** Trace accesses that were compared only by their own bytes, because QEMU widens them for the region. */
+  readonly widened: number;
   /** Accesses that the rules leave out: of the log, and (`notLogged`) of the trace. */
-  leftOut: { outsideFence: number; noMappingAlive: number; notLogged: number };
+  readonly leftOut: { readonly outsideFence: number; readonly noMappingAlive: number; readonly notLogged: number };
   /** Accesses that agree except for their CPU. */
-  otherCpu: number;
-  lost: number;
-  escaped: number;
-  fence: string | null;
-  order: "all regions" | "each region" | "each CPU";
+  readonly otherCpu: number;
+  /** Records that the trace lost. */
+  readonly lost: number;
+  /** Instructions that escaped emulation: their accesses are not in the trace. */
+  readonly escaped: number;
+  /** The recording's fence, eight hexadecimal digits, which the log has, too; null if the trace has none. */
+  readonly fence: string | null;
+  /** The accesses among which the order was compared. */
+  readonly order: "all regions" | "each region" | "each CPU";
 }
 
 /** Describes the trace's access at place `at`. */

@@ -71,6 +71,9 @@ interface Group {
   extent?: NumberRange;
 }
 
+/** A region's row while its accesses are counted. */
+type RegionCounts = { -readonly [Name in keyof RegionResult]: RegionResult[Name] };
+
 class Comparison {
   private readonly reader: TraceReader;
   private readonly traced: TracedAccesses;
@@ -248,7 +251,7 @@ class Comparison {
   }
 
   private regionTable(found: { difference: Difference; first: number; second: number }[]): RegionResult[] {
-    const table = new Map<number, RegionResult>();
+    const table = new Map<number, RegionCounts>();
     const row = (region: number, address: number) => {
       const known = table.get(region);
       if (known !== undefined) return known;

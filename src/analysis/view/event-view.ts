@@ -60,8 +60,9 @@ export class EventView {
     return this.event.kind === "read" || this.event.kind === "write" ? this.event : undefined;
   }
 
-  /** Seconds since recording began. */
+  /** Seconds since recording began; NaN where a log of another format has no time: its time stamp is 0. */
   get time_s(): number {
+    if (this.event.tsc === 0n) return Number.NaN;
     return Number(this.event.tsc - this.start) / this.tscFrequency_hz;
   }
 

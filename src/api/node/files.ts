@@ -25,7 +25,7 @@ export { type OutputFormat, outputFormats } from "../../trace/import/formats.js"
 /**
  * Starts a new trace in the file `path`, which is replaced, readable for its owner alone; `-` is standard output.
  *
- * `header` has the known facts: devices (`pciFunctions`) for naming addresses, the clock (default: nanoseconds that begin at 0).
+ * `header` has the known facts: devices (`pciFunctions`) for naming addresses, the clock (default: nanoseconds that begin at 1).
  * The file can be read, and followed, while it is written. Throws UserError if it can't be made.
  */
 export async function createTrace(path: string, header: Partial<TraceHeader> = {}): Promise<TraceWriter> {
@@ -78,9 +78,9 @@ export interface ConvertOptions {
 /** Result of `convert()`. */
 export interface ConvertResult {
   /** Remarks about the result, one sentence each. */
-  notes: string[];
+  readonly notes: readonly string[];
   /** The reasons why the result is incomplete, one sentence each. */
-  incomplete: string[];
+  readonly incomplete: readonly string[];
 }
 
 /**

@@ -159,5 +159,6 @@ function line(sign: string, device: string, entry: SequenceEntry): string {
   const value = `0x${entry.value.toString(16).padStart(2 * entry.width_bytes, "0")}`;
   const times = entry.count > 1 ? ` ×${countText(entry.count)}` : "";
   const where = `${device} ${entry.register.padEnd(14)}`;
-  return `${sign} @${entry.event} ${entry.time_s.toFixed(9)} ${op} ${where} ${value}${times} ${entry.site}`.trimEnd();
+  const time = entry.time_s === null ? "" : ` ${entry.time_s.toFixed(9)}`;
+  return `${sign} @${entry.event}${time} ${op} ${where} ${value}${times} ${entry.site}`.trimEnd();
 }

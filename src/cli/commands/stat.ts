@@ -165,7 +165,7 @@ function tableOf(subject: Subject, result: Statistics, top: number): string[] {
         countText(row.polls),
         countText(row.reads),
         countText(row.longest),
-        durationText(row.duration_s),
+        row.duration_s === null ? "" : durationText(row.duration_s),
         row.site ?? "",
       ]);
     default:

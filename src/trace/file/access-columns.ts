@@ -9,7 +9,7 @@ export interface AccessColumns {
   readonly count: number;
   /** Place among the trace's events, like `AccessEvent.number`. */
   readonly number: Float64Array;
-  /** Seconds since recording began. */
+  /** Seconds since recording began; NaN where a log of another format has no time. */
   readonly time_s: Float64Array;
   /** 1 for a write, 0 for a read. */
   readonly isWrite: Uint8Array;
@@ -42,6 +42,8 @@ export function accessColumns(block: EventColumns, firstEvent: number, clock: Co
   // A bigint a row would take most of the time.
   const halves = new Uint32Array(out.value.buffer);
   const first = Number(block.tscFirst - clock.start);
+  /** The ticks of time stamp 0, which means that there is no time. */
+  const timeless = -Number(block.tscFirst);
   const wide = new Map<number, bigint>();
   let count = 0;
   let number = firstEvent;
@@ -55,7 +57,8 @@ export function accessColumns(block: EventColumns, firstEvent: number, clock: Co
     const task = block.task[row]!;
     const word = block.word[row]!;
     out.number[count] = number;
-    out.time_s[count] = (first + block.ticks[row]!) / clock.tscFrequency_hz;
+    const ticks = block.ticks[row]!;
+    out.time_s[count] = ticks === timeless ? Number.NaN : (first + ticks) / clock.tscFrequency_hz;
     out.isWrite[count] = shapes.kind[shape] === RecordKind.write ? 1 : 0;
     out.address[count] = block.address[block.wordAddress[word]!]!;
     out.width_bytes[count] = shapes.width_bytes[shape]!;

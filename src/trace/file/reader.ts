@@ -1,6 +1,6 @@
 // Reads a trace: finds its blocks (by the index, or by walking if there is none), decodes them, and gives events. Runs in
 // Node and in browsers: the caller gives bytes and decompression, and there is no node: import here.
-import { FormatError } from "../../base/errors.js";
+import { FormatError, UserError } from "../../base/errors.js";
 import type { EventColumns } from "../event-columns.js";
 import type { TraceEvent } from "../events.js";
 import type { TraceHeader, TraceSummary } from "../header.js";
@@ -34,6 +34,7 @@ export class TraceReader {
   readonly header: TraceHeader;
   private readonly codec: Codec;
   private readonly finder: BlockFinder;
+  private closed = false;
 
   private constructor(source: ByteSource, codec: Codec, header: TraceHeader, end: number) {
     this.source = source;
@@ -121,6 +122,7 @@ export class TraceReader {
    * even if the writer has replaced them.
    */
   async refresh(): Promise<number> {
+    this.throwIfClosed();
     const before = this.blocks.length;
     await this.finder.refresh();
     return this.blocks.length - before;
@@ -150,6 +152,7 @@ export class TraceReader {
   /** Decodes block `number`. Throws FormatError. */
   async readColumns(number: number): Promise<EventColumns> {
     for (let attempt = 1; ; attempt += 1) {
+      this.throwIfClosed();
       const block = this.blocks[number]!;
       try {
         return await this.readStored(block);
@@ -190,8 +193,16 @@ export class TraceReader {
     for await (const { events, state } of this.batches(fromBlock)) for (const event of events) yield { event, state };
   }
 
+  /** Closes the source; a second time does nothing. */
   async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
     await this.source.close();
+  }
+
+  /** Throws UserError if the trace is closed: its descriptor may be another file's by now. */
+  throwIfClosed(): void {
+    if (this.closed) throw new UserError(`reading ${this.source.name} failed: the trace is closed`);
   }
 }
 

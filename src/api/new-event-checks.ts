@@ -1,0 +1,154 @@
+// Checks the events that users want to write: each field's type and limit. An event that passes reads back as it was written.
+import { assertUnreachable } from "../base/assert.js";
+import { InvalidValueError } from "../base/errors.js";
+import { type FlagName, flagNames } from "../trace/flags.js";
+import { memoryTypes } from "../trace/record.js";
+import type { NewEvent } from "./new-events.js";
+
+const widths_bytes: readonly number[] = [1, 2, 4, 8, 16, 32, 64];
+/** All but `unknown`, whose records can't be made of their fields. */
+const kinds: readonly string[] = ["read", "write", "map", "unmap", "mark", "lost", "escape", "module"];
+const contexts: readonly string[] = ["task", "softirq", "hardirq", "nmi"];
+const cpuMax = 2 ** 16 - 1;
+const uint32Max = 2 ** 32 - 1;
+/** Physical addresses are below 2^52. */
+const addressMax = (1n << 52n) - 1n;
+const uint64Max = (1n << 64n) - 1n;
+/** A text's records must all fit into one block. */
+const textMax_bytes = 16 << 10;
+/** Length of a value's part in a message. */
+const shownMax_chars = 60;
+
+const encoder = new TextEncoder();
+
+/** Throws InvalidValueError for the first field that can't be in a trace; `number` is the event's place in the trace. */
+export function checkNewEvent(event: NewEvent, number: number): void {
+  new Check(number).event(event);
+}
+
+class Check {
+  private readonly number: number;
+
+  constructor(number: number) {
+    this.number = number;
+  }
+
+  event(event: NewEvent): void {
+    if (typeof event !== "object" || event === null) this.refuse("the event", event, "an object");
+    this.oneOf("kind", event.kind, kinds);
+    this.times(event);
+    const { cpu, pid, context, flags } = event;
+    if (cpu !== undefined) this.integer("cpu", cpu, 0, cpuMax);
+    if (pid !== undefined) this.integer("pid", pid, 0, uint32Max);
+    if (context !== undefined) this.oneOf("context", context, contexts);
+    if (flags !== undefined) this.flags(flags);
+    switch (event.kind) {
+      case "read":
+      case "write":
+        this.bigint("address", event.address, 0n, addressMax);
+        this.oneOf("width_bytes", event.width_bytes, widths_bytes);
+        this.bigint("value", event.value, 0n, (1n << BigInt(8 * event.width_bytes)) - 1n);
+        this.mapping(event.mapping);
+        this.site(event.site);
+        return;
+      case "map":
+        this.integer("mapping", event.mapping, 1, uint32Max);
+        this.bigint("address", event.address, 0n, addressMax);
+        this.bigint("length_bytes", event.length_bytes, 1n, uint64Max);
+        this.decoy(event.decoy);
+        if (event.memoryType !== undefined) this.oneOf("memoryType", event.memoryType, memoryTypes);
+        this.site(event.site);
+        return;
+      case "unmap":
+        this.integer("mapping", event.mapping, 0, uint32Max);
+        this.bigint("address", event.address, 0n, addressMax);
+        this.bigint("length_bytes", event.length_bytes, 0n, uint64Max);
+        this.decoy(event.decoy);
+        return;
+      case "mark":
+        this.text("text", event.text);
+        return;
+      case "lost":
+        this.integer("count", event.count, 0, Number.MAX_SAFE_INTEGER);
+        return;
+      case "escape":
+        this.bigint("address", event.address, 0n, addressMax);
+        this.mapping(event.mapping);
+        this.site(event.site);
+        if (typeof event.instruction !== "string" || !/^([0-9a-f]{2}){0,15}$/.test(event.instruction)) {
+          this.refuse("instruction", event.instruction, "at most 15 bytes as pairs of lower-case hexadecimal digits");
+        }
+        return;
+      case "module":
+        this.text("name", event.name);
+        this.bigint("textAddress", event.textAddress, 0n, uint64Max);
+        this.integer("text_bytes", event.text_bytes, 0, uint32Max);
+        if (typeof event.gone !== "boolean") this.refuse("gone", event.gone, "true or false");
+        return;
+      case "unknown":
+        return;
+      default:
+        assertUnreachable(event);
+    }
+  }
+
+  /** `time_s` counts, and is checked, only without `tsc`: recorded events may be from before the recording's beginning. */
+  private times({ tsc, time_s }: NewEvent): void {
+    if (tsc !== undefined) this.bigint("tsc", tsc, 0n, uint64Max);
+    else if (time_s !== undefined && time_s !== null && !(Number.isFinite(time_s) && time_s >= 0)) {
+      this.refuse("time_s", time_s, "a number of seconds from 0 on, or null");
+    }
+  }
+
+  private flags(flags: readonly FlagName[]): void {
+    if (!Array.isArray(flags)) this.refuse("flags", flags, "an array");
+    for (const name of flags) this.oneOf("flags", name, flagNames);
+  }
+
+  private mapping(mapping: number | undefined): void {
+    if (mapping !== undefined) this.integer("mapping", mapping, 0, uint32Max);
+  }
+
+  private decoy(decoy: bigint | undefined): void {
+    if (decoy !== undefined) this.bigint("decoy", decoy, 0n, uint64Max);
+  }
+
+  private site(site: { address: bigint; symbol?: string | null | undefined } | null | undefined): void {
+    if (site === undefined || site === null) return;
+    if (typeof site !== "object") this.refuse("site", site, "an object with an address, or null");
+    this.bigint("site.address", site.address, 0n, uint64Max);
+    if (site.symbol !== undefined && site.symbol !== null) this.text("site.symbol", site.symbol);
+  }
+
+  private integer(field: string, value: number, least: number, greatest: number): void {
+    if (Number.isInteger(value) && value >= least && value <= greatest) return;
+    this.refuse(field, value, `an integer from ${least} to ${greatest}`);
+  }
+
+  private bigint(field: string, value: bigint, least: bigint, greatest: bigint): void {
+    if (typeof value === "bigint" && value >= least && value <= greatest) return;
+    this.refuse(field, value, `a bigint from ${least} to 0x${greatest.toString(16)}`);
+  }
+
+  private oneOf<T extends string | number>(field: string, value: T, allowed: readonly T[]): void {
+    if (!allowed.includes(value)) this.refuse(field, value, `one of ${allowed.join(", ")}`);
+  }
+
+  private text(field: string, value: string): void {
+    if (typeof value === "string" && encoder.encode(value).length <= textMax_bytes) return;
+    this.refuse(field, value, `a text of at most ${textMax_bytes} bytes`);
+  }
+
+  private refuse(field: string, value: unknown, expected: string): never {
+    const shown = shownValue(value);
+    throw new InvalidValueError(
+      shown,
+      `writing event ${this.number} failed: ${field} is ${shown} (${typeof value}), but must be ${expected}`,
+    );
+  }
+}
+
+function shownValue(value: unknown): string {
+  const shown = typeof value === "string" ? JSON.stringify(value) : String(value);
+  return shown.length <= shownMax_chars ? shown : `${shown.slice(0, shownMax_chars)}…`;
+}

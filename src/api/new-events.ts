@@ -1,0 +1,103 @@
+// The events that users write, with each field's limit; new-event-checks.ts checks them.
+import type { Context, FlagName } from "../trace/flags.js";
+import type { MemoryType } from "../trace/record.js";
+
+/** Fields of all events to be written. `tsc` counts if both times are given; without either the event has no time. */
+export interface NewEventBase {
+  /** The time stamp counter, below 2^64: see `header.clock`. 0 is no time. */
+  readonly tsc?: bigint | undefined;
+  /** Seconds since recording began, from 0 on; null is no time. */
+  readonly time_s?: number | null | undefined;
+  /** 0 to 65,535; default: 0. */
+  readonly cpu?: number | undefined;
+  /** 0 to 2^32 - 1; default: 0. */
+  readonly pid?: number | undefined;
+  /** Default: `task`. */
+  readonly context?: Context | undefined;
+  /** Any of `flagNames`; default: none. */
+  readonly flags?: readonly FlagName[] | undefined;
+}
+
+/** An instruction's address and symbol. */
+export interface NewSite {
+  /** Below 2^64; 0 is no site. */
+  readonly address: bigint;
+  /** `function+0x12 [module]`, of at most 16,384 bytes. */
+  readonly symbol?: string | null | undefined;
+}
+
+/**
+ * An event to be written. Events of `Trace.events()` are such events, too; unknown ones are refused. Numbers are integers, and
+ * bigints where the types say so.
+ */
+export type NewEvent = NewEventBase &
+  (
+    | {
+        readonly kind: "read" | "write";
+        /** Physical, below 2^52. */
+        readonly address: bigint;
+        /** 1, 2, 4, 8, 16, 32 or 64. */
+        readonly width_bytes: number;
+        /** Unsigned, and of no more than `width_bytes`. */
+        readonly value: bigint;
+        readonly site?: NewSite | null | undefined;
+        /** The mapping's number, below 2^32; default: 0, which is none. */
+        readonly mapping?: number | undefined;
+      }
+    | {
+        readonly kind: "map";
+        /** 1 to 2^32 - 1, and no other living mapping's. */
+        readonly mapping: number;
+        /** Physical, below 2^52. */
+        readonly address: bigint;
+        /** 1 to 2^64 - 1. */
+        readonly length_bytes: bigint;
+        /** Below 2^64; default: 0. */
+        readonly decoy?: bigint | undefined;
+        /** One of `memoryTypes`; default: `uncached`. */
+        readonly memoryType?: MemoryType | undefined;
+        readonly site?: NewSite | null | undefined;
+      }
+    | {
+        readonly kind: "unmap";
+        /** Below 2^32. */
+        readonly mapping: number;
+        /** Physical, below 2^52. */
+        readonly address: bigint;
+        /** Below 2^64; 0 is unknown. */
+        readonly length_bytes: bigint;
+        /** Below 2^64; default: 0. */
+        readonly decoy?: bigint | undefined;
+      }
+    | {
+        readonly kind: "mark";
+        /** At most 16,384 bytes in UTF-8. */
+        readonly text: string;
+      }
+    | {
+        readonly kind: "lost";
+        /** Not negative. */
+        readonly count: number;
+      }
+    | {
+        readonly kind: "escape";
+        /** Physical, below 2^52. */
+        readonly address: bigint;
+        /** The mapping's number, below 2^32; default: 0, which is none. */
+        readonly mapping?: number | undefined;
+        readonly site?: NewSite | null | undefined;
+        /** Lower-case hexadecimal digits of at most 15 bytes. */
+        readonly instruction: string;
+      }
+    | {
+        readonly kind: "module";
+        /** At most 16,384 bytes in UTF-8. */
+        readonly name: string;
+        /** Below 2^64. */
+        readonly textAddress: bigint;
+        /** Below 2^32. */
+        readonly text_bytes: number;
+        readonly gone: boolean;
+      }
+    | { readonly kind: "unknown" }
+  );
