@@ -1,6 +1,6 @@
 // tier: quick
 // The library as other programs see it, held against what we did not write: the kernel's own text, QEMU's log, and against itself.
-import { closeSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -154,6 +154,28 @@ describe("events", () => {
     expect(() => new Filter("regster == CTRL")).toThrow(expect.objectContaining({ name: "FilterError", column: 1 }));
     const trace = await openTrace(recorded);
     await expect(all({ events: () => trace.events({ filter: "cpu ==" }) } as Trace)).rejects.toThrow(/column 7/);
+    await trace.close();
+  });
+
+  test("a marker that doesn't occur is an error, not an empty or an open range", async () => {
+    const trace = await openTrace(kernelLog, { name: "kernel.txt" });
+    const hello = { mark: "hello" };
+    const first = (await trace.events({ from: hello, to: hello }).next()).value;
+    expect(first).toMatchObject({ kind: "mark" });
+    const words = 'kernel.txt has no marker with "no such" in the selected part';
+    const [target, none] = [join(folder, "nothing.mmt"), { mark: "no such" }];
+    for (const selection of [{ from: none }, { to: none }, { from: hello, to: none }]) {
+      const reads: (() => Promise<unknown>)[] = [
+        async () => {
+          for await (const _ of trace.events(selection));
+        },
+        () => statistics(trace, selection),
+        () => diff(trace, trace, { selection }),
+        () => cut(trace, target, selection),
+      ];
+      for (const read of reads) await expect(read()).rejects.toThrow(words);
+    }
+    expect(existsSync(target)).toBe(false);
     await trace.close();
   });
 

@@ -21,7 +21,10 @@ import { EventMaker, type Place, placeOf, type TraceEvent } from "./events.js";
 export type { AccessColumns } from "../trace/file/access-columns.js";
 export type { Bar, Hex, KernelModule, PciFunction, TraceHeader, TraceSummary } from "../trace/header.js";
 
-/** A place in a trace: seconds since recording began, an event's number, or the first marker that contains a text. */
+/**
+ * A place in a trace: seconds since recording began, an event's number, or the first marker that contains a text. There must be such
+ * a marker, except for `Trace.follow()`, which waits for it.
+ */
 export type Bound = { readonly time_s: number } | { readonly event: number } | { readonly mark: string };
 
 /** The selected part of a trace; default: all of it. */
@@ -91,7 +94,7 @@ let internalsOf: (trace: Trace) => Internals;
  * `follow()` give `summary`, `damage`, `incomplete`, `eventCount` and `pciFunctions` new values when more of the trace was written; the
  * other properties never change.
  *
- * Methods that read throw UserError if bytes can't be read or the trace is closed, InvalidValueError for a bound without a key, and FormatError if they are damaged.
+ * Methods that read throw UserError if bytes can't be read or the trace is closed, InvalidValueError for a bound without a key or a marker that isn't found, and FormatError if they are damaged.
  */
 export class Trace {
   static {
@@ -169,7 +172,9 @@ export class Trace {
     const { reader, makeRegisters } = this.#opened;
     const { signal, every_ms = lookEvery_ms } = selection;
     const wait = async () => signal?.aborted !== true && (await sleptWell(every_ms, signal));
-    const views = followedViews(reader, makeRegisters(), roomSelection(selection), { wait });
+    // a marker may still come
+    const wanted = { ...roomSelection(selection), marksMustOccur: false };
+    const views = followedViews(reader, makeRegisters(), wanted, { wait });
     for await (const batch of madeEvents(views, selection)) {
       for (const event of batch) {
         if (signal?.aborted === true) return;
@@ -233,7 +238,8 @@ export function traceOfReader(reader: TraceReader, choose: ChooseDatabase, notes
 /** Converts a selection to the rooms' form. Throws FilterError, InvalidValueError. */
 export function roomSelection({ from, to, filter }: Selection): RoomSelection {
   const compiled = typeof filter === "string" ? new Filter(filter) : filter;
-  return { from: from && roomBound(from), to: to && roomBound(to), filter: compiled && compiledOf(compiled) };
+  const range = { from: from && roomBound(from), to: to && roomBound(to), marksMustOccur: true };
+  return { ...range, filter: compiled && compiledOf(compiled) };
 }
 
 function roomBound(bound: Bound): RoomBound {

@@ -1,5 +1,6 @@
 // Selects a part of a trace: a range, and the events in it that fit a filter. Walks through the selection, and reads only
 // the blocks that can hold any of it.
+import { InvalidValueError } from "../../base/errors.js";
 import type { TraceEvent } from "../../trace/events.js";
 import type { BlockInfo, TraceReader } from "../../trace/file/reader.js";
 import type { TraceHeader } from "../../trace/header.js";
@@ -20,6 +21,8 @@ export interface Selection {
   from?: Bound | undefined;
   to?: Bound | undefined;
   filter?: Filter | undefined;
+  /** A marker of `from` or `to` that isn't found is an error, not an empty or an open range. */
+  marksMustOccur?: boolean;
 }
 
 export interface ViewBatch {
@@ -62,6 +65,13 @@ export class Range {
     return true;
   }
 
+  /** The text of a marker that is a bound and wasn't found by now. */
+  get missingMark(): string | undefined {
+    const { from, to } = this;
+    if (!this.begun && from?.kind === "mark") return from.text;
+    return !this.ended && to?.kind === "mark" ? to.text : undefined;
+  }
+
   /** Returns true if anything in a block may lie within the bounds. */
   reaches(block: BlockInfo): boolean {
     const { from, to } = this;
@@ -89,7 +99,8 @@ function tscOf(header: TraceHeader, time_s: number): bigint {
 
 /**
  * Yields the selected events and LOST events from block `fromBlock` on, a block at a time. Leaves out symbol events, which
- * only help to read the others. `range` keeps its state between several walks.
+ * only help to read the others. `range` keeps its state between several walks. Throws InvalidValueError at the end if
+ * `marksMustOccur` and one wasn't found.
  */
 export async function* selectedViews(
   reader: TraceReader,
@@ -117,6 +128,11 @@ export async function* selectedViews(
       const following = reader.blocks[next];
       if (following !== undefined && !range.reaches(following)) break;
     }
+  }
+  const { missingMark } = range;
+  if (selection.marksMustOccur === true && missingMark !== undefined) {
+    const shown = JSON.stringify(missingMark);
+    throw new InvalidValueError(missingMark, `${reader.source.name} has no marker with ${shown} in the selected part`);
   }
 }
 
