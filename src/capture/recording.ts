@@ -57,7 +57,7 @@ export interface RecordingResult {
   /** Number of mappings recorded since the start. */
   mappings: number;
   /** The reasons why the trace is incomplete, one sentence each. */
-  incomplete: string[];
+  incomplete: readonly string[];
   /** The reason why the trace couldn't be written to its end, or undefined. */
   failure: UserError | undefined;
   /** Other problems, one sentence each. */

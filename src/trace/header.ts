@@ -106,5 +106,5 @@ export interface TraceSummary {
   /** Mappings made while recording. */
   mappings: number;
   /** The reasons why the trace is incomplete, one sentence each; empty if it is complete. */
-  incomplete: string[];
+  readonly incomplete: readonly string[];
 }
