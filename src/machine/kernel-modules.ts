@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { KernelModule } from "../trace/header.js";
-import { readInOnePiece, readKernelFile } from "./kernel-files.js";
+import { readKernelFile } from "./kernel-files.js";
 import { buildIdSection, readBuildId } from "./module-file.js";
 import { defaultSysfs, type SysfsRoot } from "./pci.js";
 
@@ -41,7 +41,7 @@ export function moduleUseCount(name: string, sysfs: SysfsRoot = defaultSysfs): n
 export function readModule(name: string, sysfs: SysfsRoot = defaultSysfs): KernelModule | undefined {
   const folder = join(sysfs, "module", canonicalModuleName(name));
   try {
-    const text = BigInt(readInOnePiece(join(folder, "sections/.text")).trim());
+    const text = BigInt(readFileSync(join(folder, "sections/.text"), "utf8").trim());
     const size_bytes = Number(readFileSync(join(folder, "coresize"), "utf8"));
     return {
       name: canonicalModuleName(name),
