@@ -1,5 +1,5 @@
 // Results from whole traces: counts, polls, the difference between two. Runs in pages. Thin: analysis/ does the work.
-import { collectSequences, type DeviceSequence } from "../analysis/diff/access-sequence.js";
+import { type CollectedAccesses, collectDiffAccesses } from "../analysis/diff/access-sequence.js";
 import { type DiffResult, diffTraces, Masks, type ValueMask } from "../analysis/diff/diff-traces.js";
 import { endingWords, PollFinder, type Poll as RoomPoll } from "../analysis/folding/polls.js";
 import type { PollStatistics } from "../analysis/statistics/poll-tally.js";
@@ -21,7 +21,6 @@ import { type AccessEvent, EventMaker } from "./events.js";
 import { bytesOf, type TraceBytes } from "./open.js";
 import { internalsOf, roomSelection, type Selection, type Trace } from "./trace.js";
 
-export type { SequenceEntry } from "../analysis/diff/access-sequence.js";
 export type {
   DeviceComparison,
   DifferenceKind,
@@ -29,6 +28,7 @@ export type {
   TraceDifference,
   ValueMask,
 } from "../analysis/diff/diff-traces.js";
+export type { ComparedBy, SequenceEntry } from "../analysis/diff/sequence-pairs.js";
 export type { PollStatistics } from "../analysis/statistics/poll-tally.js";
 export type {
   CpuStatistics,
@@ -139,20 +139,20 @@ export interface DiffOptions {
 /**
  * Compares two runs of a driver, for example a working and a broken one: aligns them by the registers that they touch one after the
  * other, and lists different values, missing accesses and new ones. All accesses of both are in memory meanwhile.
- * Throws the errors of reading.
+ * Throws the errors of reading, and InvalidValueError for a mask that fits no register and for a like run of other accesses.
  */
 export async function diff(first: Trace, second: Trace, options: DiffOptions = {}): Promise<DiffResult> {
   const { selection = {}, secondSelection = selection, masks: given = [], likeFirst = [] } = options;
   const masks = new Masks();
   for (const mask of given) masks.add(mask);
-  const good = await sequencesOf(first, selection);
-  for (const other of likeFirst) masks.learn(good, await sequencesOf(other, selection));
-  return diffTraces(good, await sequencesOf(second, secondSelection), masks);
+  const good = await accessesOf(first, selection);
+  for (const other of likeFirst) masks.learn(good, await accessesOf(other, selection));
+  return diffTraces(good, await accessesOf(second, secondSelection), masks);
 }
 
-async function sequencesOf(trace: Trace, selection: Selection): Promise<DeviceSequence[]> {
+async function accessesOf(trace: Trace, selection: Selection): Promise<CollectedAccesses> {
   const { reader, makeRegisters } = internalsOf(trace);
-  return collectSequences(reader, makeRegisters(), roomSelection(selection));
+  return collectDiffAccesses(reader, makeRegisters(), roomSelection(selection));
 }
 
 /**

@@ -3,25 +3,27 @@
 
 import { describe, expect, test } from "vitest";
 import { randomNumbers } from "../../../dev/test-support/made-up-records.js";
+import { realLog, whyNoRealLogs } from "../../../dev/test-support/real-logs.js";
 import { importedTrace, recordedText, recordedTrace } from "../../../dev/test-support/recorded-traces.js";
 import { builtInFor } from "../../registers/files/index.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import { openTrace } from "../../trace/node/file-source.js";
 import { AccessRegisters } from "../view/access-registers.js";
-import { collectSequences, type DeviceSequence } from "./access-sequence.js";
+import { type CollectedAccesses, collectDiffAccesses } from "./access-sequence.js";
 import { diffTraces, Masks } from "./diff-traces.js";
 import { alignSequences } from "./sequence-alignment.js";
+import { pairSequences } from "./sequence-pairs.js";
 
-async function sequencesOf(reader: TraceReader): Promise<DeviceSequence[]> {
-  const sequences = await collectSequences(reader, new AccessRegisters(builtInFor), {});
+async function accessesOf(reader: TraceReader): Promise<CollectedAccesses> {
+  const accesses = await collectDiffAccesses(reader, new AccessRegisters(builtInFor), {});
   await reader.close();
-  return sequences;
+  return accesses;
 }
 
 const text = recordedText();
-const original = () => importedTrace().then(sequencesOf);
+const original = () => importedTrace().then(accessesOf);
 const changed = (change: (lines: string[]) => string[]) =>
-  importedTrace(change(text.split("\n")).join("\n")).then(sequencesOf);
+  importedTrace(change(text.split("\n")).join("\n")).then(accessesOf);
 /** Returns the number of the `count`th line (from 0) that matches. */
 function lineOf(lines: string[], pattern: RegExp, count: number): number {
   const numbers = lines.flatMap((line, number) => (pattern.test(line) ? [number] : []));
@@ -60,7 +62,8 @@ describe("the kernel's text of e1000, changed in one place", () => {
       const result = diffTraces(whole, less);
       const [device] = result.devices;
       const back = diffTraces(less, whole).devices[0]!;
-      const lost = whole[0]!.entries.length - less[0]!.entries.length;
+      const [pair] = pairSequences(whole, less);
+      const lost = pair!.first.length - pair!.second.length;
       // Without the write between them, two reads become one repeated read.
       expect(lost).toBeGreaterThanOrEqual(count);
       expect(device!.missing - device!.extra).toBe(lost);
@@ -126,15 +129,159 @@ describe("values that may differ", () => {
 
 test("two recordings of one driver, by the kernel and by us: the same start, register by register", async () => {
   const kernels = await original();
-  const ours = await sequencesOf(await openTrace(recordedTrace));
+  const ours = await accessesOf(await openTrace(recordedTrace));
   const result = diffTraces(kernels, ours);
   expect(result.devices).toMatchObject([{ device: "0000:00:03.0", both: true }]);
-  expect(result.devices[0]!.aligned).toBeGreaterThan(0.97 * kernels[0]!.entries.length);
+  expect(result.devices[0]!.aligned).toBeGreaterThan(0.97 * pairSequences(kernels, ours)[0]!.first.length);
   const different = result.differences.filter(({ kind }) => kind === "written").map(({ first }) => first!.register);
   // The addresses of its rings differ in every run.
   expect(different).toContain("TDBAL");
   expect(different).toContain("RDBAL");
 });
+
+describe("what can't be compared by BAR", () => {
+  const head = "VERSION 20070824\n";
+  /** A function's line: BAR 0 has 4 KiB at `start`. */
+  const device = (start: string, id = "8086100e") =>
+    `PCIDEV 0018 ${id} b ${start}${" 0".repeat(6)} 1000${" 0".repeat(6)}\n`;
+  const read = (address: string, value = "0x1", mapping = 1) => `R 4 1.000000 ${mapping} ${address} ${value} 0x0 0\n`;
+  const write = (address: string, value = "0x1", mapping = 1) => read(address, value, mapping).replace("R", "W");
+  const map = (mapping: number, address: string, length = "0x1000") =>
+    `MAP 1.000000 ${mapping} ${address} 0xffffc90000000000 ${length} 0x0 0\n`;
+  const compare = async (first: string, second: string, masks = new Masks()) =>
+    diffTraces(await importedTrace(first).then(accessesOf), await importedTrace(second).then(accessesOf), masks);
+
+  test("is compared by physical address where there are neither devices nor mappings", async () => {
+    const lines = (value: string) => head + write("0xd7000100", value) + read("0xd7000104") + write("0xd7000108");
+    expect(await compare(lines("0x1"), lines("0x1"))).toMatchObject({
+      same: true,
+      compared: 6,
+      devices: [{ by: "address", device: "physical addresses", both: true, aligned: 3, written: 0 }],
+    });
+    const changed = await compare(lines("0x1"), lines("0x2"));
+    expect(changed).toMatchObject({ same: false, devices: [{ written: 1, missing: 0, extra: 0 }] });
+    expect(changed.differences).toMatchObject([
+      { kind: "written", first: { register: "0xd7000100", value: 1n }, second: { bar: null, value: 2n } },
+    ]);
+    const less = await compare(lines("0x1"), head + read("0xd7000104"));
+    expect(less).toMatchObject({ same: false, devices: [{ missing: 2, extra: 0 }] });
+  });
+
+  test("nothing compared with nothing is not the same", async () => {
+    expect(await compare(head + map(1, "0xd7000000"), head)).toMatchObject({ same: false, compared: 0, devices: [] });
+  });
+
+  test("is compared by offset in mappings of one size, in their order, wherever they are", async () => {
+    const run = (first: string, second: string, value: string) =>
+      `${head}${map(1, `${first}0000`)}${map(2, `${second}0000`)}${map(3, "0xc0000000", "0x3000")}` +
+      `${write(`${second}0010`, value, 2)}${read("0xc0002000", "0x7", 3)}${read(`${second}0014`, "0x7", 2)}`;
+    const one = run("0xd000", "0xd001", "0x5");
+    const same = await compare(one, run("0xe000", "0xe001", "0x5"));
+    expect(same).toMatchObject({ same: true, compared: 6 });
+    expect(same.devices).toMatchObject([
+      { by: "mapping", device: "mapping 0xd0010000+0x1000", otherDevice: "mapping 0xe0010000+0x1000", aligned: 2 },
+      { by: "mapping", device: "mapping 0xc0000000+0x3000", otherDevice: null, aligned: 1 },
+    ]);
+    const { differences } = await compare(one, run("0xe000", "0xe001", "0x6"));
+    expect(differences).toMatchObject([{ kind: "written", first: { register: "+0x10", address: 0xd0010010n } }]);
+    // the same ranges in another order
+    expect(await compare(one, run("0xd001", "0xd000", "0x5"))).toMatchObject({ same: false });
+  });
+
+  test("a device that only one log knows is compared with the mapping or the addresses of the other", async () => {
+    const accesses = (value: string) => write("0xfe000010", value) + read("0xfe000008");
+    const known = head + device("fe000000") + map(1, "0xfe000000") + accesses("0x1");
+    const nameless = await compare(known, head + map(1, "0xfe000000") + accesses("0x2"));
+    expect(nameless.devices).toMatchObject([{ by: "mapping", aligned: 2, written: 1 }]);
+    expect(nameless.differences).toMatchObject([{ first: { register: "EECD" }, second: { register: "+0x10" } }]);
+    const overwritten = await compare(known, head + accesses("0x2"));
+    expect(overwritten.devices).toMatchObject([{ by: "address", aligned: 2, written: 1, missing: 0, extra: 0 }]);
+    // two devices of different kinds aren't compared, though their mappings are of one size
+    const other = `${head}${device("fd000000", "10ec8139")}${map(1, "0xfd000000")}`;
+    const apart = await compare(known, other + write("0xfd000010") + read("0xfd000008"));
+    expect(apart.devices).toMatchObject([{ by: "address", both: true, aligned: 0, missing: 2, extra: 2 }]);
+  });
+
+  test("a device that both know is compared by BAR at any address, also where only one accesses it", async () => {
+    const run = (start: string, accesses: string) => head + device(`${start}00000`) + accesses;
+    const one = run("fe0", write("0xfe000010"));
+    expect(await compare(one, run("fd0", write("0xfd000010")))).toMatchObject({
+      same: true,
+      devices: [{ by: "bar", device: "0000:00:03.0", aligned: 1 }],
+    });
+    expect(await compare(one, run("fd0", ""))).toMatchObject({
+      same: false,
+      devices: [{ by: "bar", both: false, missing: 1, extra: 0 }],
+    });
+    expect(await compare(run("fd0", ""), one)).toMatchObject({ same: false, devices: [{ by: "bar", extra: 1 }] });
+  });
+
+  test("a read that other accesses part from its repetition is one entry only within its own sequence", async () => {
+    const parted = `${head}${map(1, "0xd0000000")}${map(2, "0xe0000000", "0x2000")}${read("0xd0000000")}${write("0xe0000000", "0x1", 2)}`;
+    const result = await compare(parted + read("0xd0000000", "0x3"), parted);
+    expect(result).toMatchObject({
+      same: true,
+      devices: [
+        { aligned: 1, read: 1 },
+        { aligned: 1, written: 0 },
+      ],
+    });
+  });
+
+  test("masks fit places there, too; one that fits nothing is refused, and so is a run with nothing in common", async () => {
+    const lines = (value: string) => head + write("0xd7000100", value);
+    const masked = (register: string) => {
+      const masks = new Masks();
+      masks.add({ register, bits: ~0n });
+      return compare(lines("0x1"), lines("0x2"), masks);
+    };
+    expect(await masked("0xd7000100")).toMatchObject({ same: true, devices: [{ masked: 1, written: 0 }] });
+    await expect(masked("NOREG")).rejects.toThrow("neither trace has a compared access to a register called NOREG");
+    const first = await importedTrace(lines("0x1")).then(accessesOf);
+    const other = await importedTrace(head + write("0xd8000100")).then(accessesOf);
+    expect(() => new Masks().learn(first, other)).toThrow("no access in common");
+    const masks = new Masks();
+    masks.learn(first, await importedTrace(lines("0x4")).then(accessesOf));
+    expect(await compare(lines("0x1"), lines("0x9"), masks)).toMatchObject({ same: false });
+    expect(await compare(lines("0x1"), lines("0x4"), masks)).toMatchObject({ same: true });
+  });
+
+  test("differing reads don't crowd out differing writes of the list", async () => {
+    const many = (value: string) =>
+      Array.from({ length: 10_050 }, (_, at) => read(`0x${(0xd0000000 + 4 * at).toString(16)}`, value)).join("");
+    const result = await compare(
+      head + many("0x1") + write("0xd7000100", "0x1"),
+      head + many("0x2") + write("0xd7000100", "0x2"),
+    );
+    expect(result.devices).toMatchObject([{ read: 10_050, written: 1 }]);
+    expect(result.more).toBe(true);
+    expect(result.differences.length).toBe(10_001);
+    expect(result.differences.at(-1)).toMatchObject({ kind: "written" });
+  });
+});
+
+describe.skipIf(whyNoRealLogs() !== undefined)(
+  `two logs of one driver on one machine (${whyNoRealLogs() ?? "there"})`,
+  () => {
+    test("are compared by mapping and address, all of their accesses, and differ", async () => {
+      const [one, two] = ["titanv-nouveau-1.mmiotrace", "titanv-nouveau-2.mmiotrace"].map(realLog) as [string, string];
+      const [first, second] = [await importedTrace(one).then(accessesOf), await importedTrace(two).then(accessesOf)];
+      const result = diffTraces(first, second);
+      const inAll = (log: string) => log.split("\n").filter((line) => /^[RW] /.test(line)).length;
+      const pairs = pairSequences(first, second);
+      const countOf = (entries: readonly { count: number }[]) => entries.reduce((all, { count }) => all + count, 0);
+      expect(countOf(pairs.flatMap((pair) => pair.first))).toBe(inAll(one));
+      expect(countOf(pairs.flatMap((pair) => pair.second))).toBe(inAll(two));
+      expect(result.same).toBe(false);
+      for (const [at, { aligned, missing, extra }] of result.devices.entries()) {
+        expect([aligned + missing, aligned + extra]).toEqual([pairs[at]!.first.length, pairs[at]!.second.length]);
+      }
+      const [bar0] = result.devices;
+      expect(bar0).toMatchObject({ by: "mapping", device: "mapping 0xd7000000+0x1000000", both: true });
+      expect(bar0!.aligned).toBeGreaterThan(15_000);
+    });
+  },
+);
 
 describe("alignment", () => {
   /** Computes the length of the longest common subsequence with the textbook's table. */

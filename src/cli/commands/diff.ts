@@ -1,8 +1,17 @@
 // `mmiostrider diff`: lists the differences between two recordings of a driver.
 import type { Command } from "commander";
-import { collectSequences, type DeviceSequence, type SequenceEntry } from "../../analysis/diff/access-sequence.js";
-import { type DiffResult, diffTraces, Masks, type TraceDifference } from "../../analysis/diff/diff-traces.js";
+import { type CollectedAccesses, collectDiffAccesses } from "../../analysis/diff/access-sequence.js";
+import {
+  type DeviceComparison,
+  type DiffResult,
+  differencesMax,
+  diffTraces,
+  Masks,
+  type TraceDifference,
+} from "../../analysis/diff/diff-traces.js";
+import type { SequenceEntry } from "../../analysis/diff/sequence-pairs.js";
 import { countText } from "../../base/units.js";
+import { incompleteOf } from "../../trace/file/incomplete.js";
 import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { writeJson } from "../shared/json-output.js";
 import { openReadable } from "../shared/open-input.js";
@@ -39,10 +48,13 @@ Examples:
   mmiostrider diff --like-a working-again.mmt working.mmt broken.mmt
   mmiostrider diff --filter 'register != EECD' --json a.mmt b.mmt | jq .differences
 
+A device that both traces know is compared by BAR and offset, whatever its addresses. All other accesses are compared by offset
+in mappings of the same range, else of the same size, or else by physical address.
+
 Both traces' accesses are kept in memory: of very large traces, compare parts (cut, --filter).
 
-Exit codes: 0 the same, 1 different (or failed, with a message), 2 wrong usage, 3 the same as far as the traces go, but one
-of them is incomplete.`;
+Exit codes: 0 the same, 1 different, or nothing to compare (or failed, with a message), 2 wrong usage, a --mask that fits no
+register or a --like-a of other accesses, too, 3 the same as far as the traces go, but one of them is incomplete.`;
 
 export function addDiff(program: Command): void {
   const command = program
@@ -78,15 +90,18 @@ async function diff(a: string, b: string, options: DiffOptions): Promise<void> {
   const masks = masksOf(options.mask ?? []);
   const selection = selectionOf(options);
   const makeRegisters = registersOf(options);
-  let incomplete = false;
-  const read = async (file: string): Promise<DeviceSequence[]> => {
+  const incomplete: string[] = [];
+  const read = async (file: string): Promise<CollectedAccesses> => {
     const reader = await openReadable(file);
     const progress = new Progress(`reading ${file}`);
     try {
-      return await collectSequences(reader, makeRegisters(), selection, (done) => progress.update(done, reader.events));
+      return await collectDiffAccesses(reader, makeRegisters(), selection, (done) =>
+        progress.update(done, reader.events),
+      );
     } finally {
       progress.end();
-      incomplete = tellIncomplete(reader) || incomplete;
+      tellIncomplete(reader);
+      incomplete.push(...incompleteOf(reader).map((what) => `${reader.source.name}: ${what}`));
       await reader.close();
     }
   };
@@ -94,13 +109,14 @@ async function diff(a: string, b: string, options: DiffOptions): Promise<void> {
   const second = await read(b);
   for (const like of options.likeA ?? []) masks.learn(first, await read(like));
   const result = diffTraces(first, second, masks);
-  const output = new TextOutput();
-  if (options.json) await writeJson(output, result);
-  else await output.write(textOf(result, options));
-  await output.flush();
   const readsDiffer = options.reads === true && result.devices.some(({ read: count }) => count > 0);
-  if (!result.same || readsDiffer) process.exitCode = ExitCode.failed;
-  else if (incomplete) process.exitCode = ExitCode.incomplete;
+  const same = result.same && !readsDiffer;
+  const output = new TextOutput();
+  if (options.json) await writeJson(output, { ...result, same, incomplete });
+  else await output.write(textOf({ ...result, same }, incomplete.length > 0, options));
+  await output.flush();
+  if (!same) process.exitCode = ExitCode.failed;
+  else if (incomplete.length > 0) process.exitCode = ExitCode.incomplete;
 }
 
 function masksOf(texts: readonly string[]): Masks {
@@ -119,12 +135,15 @@ function masksOf(texts: readonly string[]): Masks {
   return masks;
 }
 
-function textOf(result: DiffResult, options: DiffOptions): string {
+function textOf(result: DiffResult, incomplete: boolean, options: DiffOptions): string {
+  if (result.compared === 0) {
+    return `nothing was compared: neither trace has an access${options.filter === undefined ? "" : " that fits the filter"}\n`;
+  }
   const paint = paintFor(options.color) ?? ((_part, text) => text);
-  const rows = result.devices.map(({ device, driver, both, aligned, written, read, missing, extra }) => [
-    driver === null ? device : `${device} ${driver}`,
-    ...[aligned, written, read, missing, extra].map(countText),
-    both ? "" : missing > 0 ? "only A accesses it" : "only B accesses it",
+  const rows = result.devices.map((row) => [
+    deviceText(row),
+    ...[row.aligned, row.written, row.read, row.missing, row.extra].map(countText),
+    row.both ? "" : row.missing > 0 ? "only A accesses it" : "only B accesses it",
   ]);
   const names = ["device", ">in both", ">written differently", ">read differently", ">only in A", ">only in B", ""];
   const lines = tableLines([names, ...rows]);
@@ -139,14 +158,37 @@ function textOf(result: DiffResult, options: DiffOptions): string {
     if (second !== null) lines.push(paint("read", line("+", device, second)));
     if (kind === "written" || kind === "read") before = undefined;
   }
-  if (shown.length < listed.length || result.more) {
-    lines.push(
-      "",
-      `… and ${result.more ? "at least " : ""}${countText(listed.length - shown.length)} more (--top 0 lists all)`,
-    );
+  const countOf = (row: DeviceComparison) =>
+    row.written + row.missing + row.extra + (options.reads === true ? row.read : 0);
+  const all = sum(result.devices.map(countOf));
+  if (shown.length < all) {
+    const rest = `… and ${countText(all - shown.length)} more`;
+    if (shown.length === listed.length) lines.push("", `${rest}: at most ${countText(differencesMax)} are listed`);
+    else lines.push("", `${rest} (--top 0 lists ${listed.length < all ? countText(listed.length) : "all"})`);
   }
-  lines.push("", result.same ? "the same" : "DIFFERENT");
+  lines.push("", result.same ? sameText(result, incomplete) : "DIFFERENT");
   return `${lines.join("\n")}\n`;
+}
+
+function deviceText({ device, otherDevice, driver }: DeviceComparison): string {
+  const named = driver === null ? device : `${device} ${driver}`;
+  return otherDevice === null ? named : `${named} (in B: ${otherDevice})`;
+}
+
+/** Says that the traces are the same, and what wasn't compared. */
+function sameText({ devices }: DiffResult, incomplete: boolean): string {
+  const read = sum(devices.map((row) => row.read));
+  const masked = sum(devices.map((row) => row.masked));
+  const exceptions = [
+    ...(read === 0 ? [] : [`the values of ${countText(read)} reads (--reads counts them)`]),
+    ...(masked === 0 ? [] : [`${countText(masked)} values that --mask or --like-a excepts`]),
+  ];
+  const but = exceptions.length === 0 ? "" : `, but for ${exceptions.join(" and ")}`;
+  return `the same${incomplete ? " as far as the traces go" : ""}${but}`;
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((all, one) => all + one, 0);
 }
 
 /** Returns true if two differences belong together: the second is the next access of the same trace. */

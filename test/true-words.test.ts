@@ -1,0 +1,116 @@
+// tier: quick
+// The reading commands' statements about logs that say little, that contradict each other, or that options don't fit: none may say
+// more than is so. Child processes of the compiled program.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { programFile } from "../dev/test-support/program.js";
+import { testData } from "../dev/test-support/test-data.js";
+
+const directory = mkdtempSync(join(tmpdir(), "mmiostrider-words-"));
+afterAll(() => rmSync(directory, { recursive: true }));
+const trace = testData("e1000.mmt");
+
+function mmiostrider(...parameters: string[]) {
+  const options = { encoding: "utf8", timeout: 60_000, maxBuffer: 64 << 20, cwd: directory } as const;
+  return spawnSync(process.execPath, [programFile, ...parameters], options);
+}
+
+/** Writes a file; returns its path. */
+function file(name: string, text: string): string {
+  const path = join(directory, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+/** Makes a log of mmiotrace's: lines such as `R 4 0xd0000000 0x1`, a microsecond apart. */
+function log(name: string, ...lines: string[]): string {
+  const whole = lines.map((line, at) =>
+    /^[RW] /.test(line) ? line.replace(/^(. \d+) (.*)$/, `$1 1.${String(at).padStart(6, "0")} 1 $2 0x0 0`) : line,
+  );
+  return file(name, `VERSION 20070824\n${whole.join("\n")}\n`);
+}
+
+const lastLine = (text: string) => text.trimEnd().split("\n").at(-1);
+
+describe("diff", () => {
+  const first = log("diff-a.txt", "R 4 0xd0000000 0x1", "W 4 0xd0000004 0x1", "R 4 0xd0000008 0x1");
+
+  test("without devices and mappings finds what differs", () => {
+    const second = log("diff-b.txt", "R 4 0xd0000000 0x1", "W 4 0xd0000004 0x2", "R 4 0xd0000008 0x1");
+    const { stdout, status } = mmiostrider("diff", first, second);
+    expect([lastLine(stdout), status]).toEqual(["DIFFERENT", 1]);
+    expect(stdout).toMatch(/^physical addresses +3 +1 +0 +0 +0$/m);
+    expect(stdout).toMatch(/^- @1 1\.000001000 W 4 physical addresses 0xd0000004 +0x00000001$/m);
+  });
+
+  test("of nothing with nothing is no sameness", () => {
+    const nothing = log("diff-nothing.txt", "MAP 1.000000 1 0xd0000000 0xffffc90000000000 0x1000 0x0 0");
+    const { stdout, status } = mmiostrider("diff", nothing, nothing);
+    expect([stdout, status]).toEqual(["nothing was compared: neither trace has an access\n", 1]);
+    const filtered = mmiostrider("diff", "--filter", "value == 77", first, first);
+    expect([filtered.stdout, filtered.status]).toEqual([
+      "nothing was compared: neither trace has an access that fits the filter\n",
+      1,
+    ]);
+    const json = mmiostrider("diff", "--json", nothing, nothing);
+    expect([JSON.parse(json.stdout), json.status]).toMatchObject([{ same: false, compared: 0 }, 1]);
+    expect(mmiostrider("diff", nothing, first)).toMatchObject({
+      status: 1,
+      stdout: expect.stringContaining("DIFFERENT"),
+    });
+  });
+
+  test("says which values it didn't compare, and never the same of what it counts as different", () => {
+    const second = log("diff-c.txt", "R 4 0xd0000000 0x3", "W 4 0xd0000004 0x1", "R 4 0xd0000008 0x1");
+    const words = mmiostrider("diff", first, second);
+    expect([lastLine(words.stdout), words.status]).toEqual([
+      "the same, but for the values of 1 reads (--reads counts them)",
+      0,
+    ]);
+    const reads = mmiostrider("diff", "--reads", first, second);
+    expect([lastLine(reads.stdout), reads.status]).toEqual(["DIFFERENT", 1]);
+    const json = mmiostrider("diff", "--reads", "--json", first, second);
+    expect([JSON.parse(json.stdout).same, json.status]).toEqual([false, 1]);
+    const masked = mmiostrider("diff", "--reads", "--mask", "0xd0000000=2", first, second);
+    expect([lastLine(masked.stdout), masked.status]).toEqual([
+      "the same, but for 1 values that --mask or --like-a excepts",
+      0,
+    ]);
+  });
+
+  test("a mask or a like run without effect is wrong usage", () => {
+    const mask = mmiostrider("diff", "--mask", "NOREG", first, first);
+    expect([mask.stdout, mask.status]).toEqual(["", 2]);
+    expect(mask.stderr).toContain("neither trace has a compared access to a register called NOREG");
+    const other = log("diff-d.txt", "R 4 0xe0000000 0x3");
+    const like = mmiostrider("diff", "--like-a", other, first, first);
+    expect([like.stdout, like.status]).toEqual(["", 2]);
+    expect(like.stderr).toContain("diff-d.txt has no access in common with");
+  });
+
+  test("counts exactly what it doesn't list", () => {
+    const many = (value: string) =>
+      Array.from({ length: 60 }, (_, at) => `W 4 0x${(0xd0000000 + 4 * at).toString(16)} ${value}`);
+    const [one, two] = [log("diff-e.txt", ...many("0x1")), log("diff-f.txt", ...many("0x2"))];
+    expect(mmiostrider("diff", one, two).stdout).toContain("\n… and 10 more (--top 0 lists all)\n");
+    expect(mmiostrider("diff", "--top", "0", one, two).stdout).not.toContain("more");
+    const lots = (value: string) =>
+      Array.from({ length: 10_020 }, (_, at) => `W 4 0x${(0xd0000000 + 4 * at).toString(16)} ${value}`);
+    const [less, more] = [log("diff-g.txt", ...lots("0x1")), log("diff-h.txt", ...lots("0x2"))];
+    expect(mmiostrider("diff", less, more).stdout).toContain("\n… and 9,970 more (--top 0 lists 10,000)\n");
+    expect(mmiostrider("diff", "--top", "0", less, more).stdout).toContain(
+      "\n… and 20 more: at most 10,000 are listed\n",
+    );
+  });
+
+  test("of an incomplete trace says so in its last line", () => {
+    const cut = file("diff-cut.txt", "VERSION 20070824\nR 4 1.000000 1 0xd0000000 0x1 0x0 0\nW 4 1.00");
+    const { stdout, status } = mmiostrider("diff", cut, cut);
+    expect([lastLine(stdout), status]).toEqual(["the same as far as the traces go", 3]);
+    expect(JSON.parse(mmiostrider("diff", "--json", cut, cut).stdout).incomplete.length).toBe(2);
+    expect(lastLine(mmiostrider("diff", trace, trace).stdout)).toBe("the same");
+  });
+});
