@@ -49,7 +49,8 @@ struct mms_mapping {
 	u64 physical;		/* of the first page */
 	u32 id;
 	u8 memory_type;		/* enum mms_memory_type */
-	bool silent;		/* the self-test's: no records */
+	bool self_test;		/* never recorded; its emulations are counted */
+	bool silent;		/* not selected by this recording: no records */
 	u64 asked_physical;	/* as the driver asked for it */
 	u64 asked_bytes;
 	u64 caller;
@@ -61,7 +62,7 @@ void mms_mapping_init(void);
 /* Adds a mapping and a reference to the module. Returns 0, or -ENOSPC when
  * there are MMS_MAPPINGS_MAX already. Not for NMI context. */
 int mms_mapping_add(u64 decoy, u64 physical, u64 bytes, u64 caller,
-		    enum mms_memory_type type, bool silent);
+		    enum mms_memory_type type, bool self_test);
 /* Removes the mapping that holds the decoy. Returns false if there is none. */
 bool mms_mapping_remove(u64 decoy);
 /* Returns the mapping that holds these bytes. The caller has interrupts off,
@@ -71,8 +72,13 @@ const struct mms_mapping *mms_mapping_find(u64 decoy, unsigned int bytes);
  * found is still so. */
 extern unsigned int mms_mappings_version;
 bool mms_mapping_any(void);
-/* Writes a MAP record for every living mapping, then calls `start`, which starts
- * recording. Meanwhile no mapping comes or goes and no access is made. */
+/* Text at these addresses goes: what called ioremap() there has no name any more. */
+void mms_mapping_forget_callers(u64 first, u64 bytes);
+/*
+ * Writes a MAP record for every living mapping that the recording selects, silences
+ * the others, then calls `start`, which starts recording. Meanwhile no mapping
+ * comes or goes and no access is made.
+ */
 void mms_mapping_start_recording(void (*start)(void));
 u32 mms_mapping_count(void);
 u32 mms_mapping_total(void);
@@ -103,6 +109,8 @@ int mms_hooks_arm(void);		/* the ioremap family: for a recorder */
 void mms_hooks_disarm(void);
 u64 mms_hooks_missed(void);
 int mms_hooks_check(void);		/* 0 or -EIO */
+/* Returns true if this recording selects such a mapping. */
+bool mms_hooks_wanted(u64 physical, u64 bytes, enum mms_memory_type type);
 
 /* ---- fault.c ---- */
 
@@ -244,6 +252,8 @@ void mms_ring_count_escape(void);
 /* Writes the kernel's symbol for this address, unless it did so before. True
  * if the trace has it now. */
 bool mms_ring_put_symbol(u64 site);
+/* The same before recording starts, when there is no other writer. */
+void mms_ring_put_symbol_early(u64 site);
 /* Symbols of these addresses are written again when they are needed. */
 void mms_ring_forget_symbols(u64 first, u64 bytes);
 extern bool mms_clean_room;

@@ -44,7 +44,7 @@ enum answer {
 	GIVE_UP,
 };
 
-static atomic_t silent_emulations;	/* of the self-test's mapping */
+static atomic_t self_test_emulations;
 /* Of this CPU, one in the other: an access may run code that makes one, too. */
 static DEFINE_PER_CPU(unsigned int, faults_under_way);
 
@@ -139,8 +139,8 @@ static enum answer fault_emulate(struct pt_regs *regs, const struct asker *asker
 	/* the register of a load isn't written then */
 	if (unlikely(cpu.machine.access_failed))
 		return fault_undo(&cpu, &site->instruction, asker);
-	if (unlikely(cpu.mapping && cpu.mapping->silent))
-		atomic_inc(&silent_emulations);
+	if (unlikely(cpu.mapping && cpu.mapping->self_test))
+		atomic_inc(&self_test_emulations);
 	mms_user_done(&cpu);
 	mms_cpu_leave(&cpu);
 	return DEALT_WITH;
@@ -380,10 +380,10 @@ int mms_fault_check(void)
 	error = mms_mapping_add(decoy, __pa(page), PAGE_SIZE, 0, MMS_WRITE_BACK,
 				true);
 	if (!error) {
-		atomic_set(&silent_emulations, 0);
+		atomic_set(&self_test_emulations, 0);
 		value = fault_load_or_zero((const void *)decoy);
 		mms_mapping_remove(decoy);
-		error = value == *page && atomic_read(&silent_emulations) == 1 ?
+		error = value == *page && atomic_read(&self_test_emulations) == 1 ?
 				0 : -EIO;
 	}
 	free_page((unsigned long)page);

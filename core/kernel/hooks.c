@@ -31,26 +31,26 @@ static struct task_struct *checker;	/* runs mms_hooks_check() */
 static atomic_t check_hits;
 
 static bool hooks_touches(const struct mms_range *range, unsigned int count,
-			  const struct call *call)
+			  u64 physical, u64 bytes)
 {
-	u64 last = call->physical + call->bytes - 1;
+	u64 last = physical + bytes - 1;
 	unsigned int n;
 
 	for (n = 0; n < count; n++)
-		if (call->physical <= range[n].last && last >= range[n].first)
+		if (physical <= range[n].last && last >= range[n].first)
 			return true;
 	return false;
 }
 
-static bool hooks_wanted(const struct call *call, enum mms_memory_type type)
+bool mms_hooks_wanted(u64 physical, u64 bytes, enum mms_memory_type type)
 {
 	const struct mms_filter *f = &mms_filter;
 
-	if (!call->bytes || hooks_touches(f->exclude, f->excludes, call))
+	if (!bytes || hooks_touches(f->exclude, f->excludes, physical, bytes))
 		return false;
 	if (f->exclude_write_combining && type == MMS_WRITE_COMBINING)
 		return false;
-	return f->all || hooks_touches(f->range, f->ranges, call);
+	return f->all || hooks_touches(f->range, f->ranges, physical, bytes);
 }
 
 static int hooks_on_call(struct kretprobe_instance *instance, struct pt_regs *regs)
@@ -77,7 +77,8 @@ static int hooks_on_return(struct kretprobe_instance *instance, struct pt_regs *
 		return 0;
 	}
 	hook = container_of(probe, struct hook, probe);
-	if (!mms_ring_recording() || !hooks_wanted(call, hook->type))
+	if (!mms_ring_recording() ||
+	    !mms_hooks_wanted(call->physical, call->bytes, hook->type))
 		return 0;
 	if (mms_mapping_add(real ^ MMS_DECOY_BIT, call->physical, call->bytes,
 			    get_kretprobe_retaddr(instance), hook->type, false)) {

@@ -53,9 +53,23 @@ static void main_forget_symbols(const struct module *module)
 	mms_ring_forget_symbols(init.base, init.bytes);
 }
 
+/* Without the text that called ioremap() there is no name for the mapping's caller
+ * in a later recording, and other text may get its address. */
+static void main_forget_callers(const struct module *module, unsigned long event)
+{
+	struct text text = main_text_of(module);
+	struct text init = main_init_text_of(module);
+
+	if (event == MODULE_STATE_LIVE || event == MODULE_STATE_GOING)
+		mms_mapping_forget_callers(init.base, init.bytes);
+	if (event == MODULE_STATE_GOING)
+		mms_mapping_forget_callers(text.base, text.bytes);
+}
+
 static int main_on_module(struct notifier_block *block, unsigned long event,
 			  void *data)
 {
+	main_forget_callers(data, event);
 	if (mms_clean_room || !mms_ring_recording())
 		return NOTIFY_DONE;
 	switch (event) {

@@ -121,20 +121,20 @@ static void mapping_record(const struct mms_mapping *m, enum mms_kind kind)
 {
 	struct mms_record record;
 
-	if (m->silent)
+	if (m->self_test || m->silent)
 		return;
 	mapping_fill_record(&record, m, kind);
 	mms_ring_put(&record);
 }
 
 int mms_mapping_add(u64 decoy, u64 physical, u64 bytes, u64 caller,
-		    enum mms_memory_type type, bool silent)
+		    enum mms_memory_type type, bool self_test)
 {
 	struct mms_mapping *m;
 	unsigned long flags;
 	unsigned int at;
 
-	if (!silent && !mms_clean_room)
+	if (!self_test && !mms_clean_room)
 		mms_ring_put_symbol(caller);
 	flags = mms_spin_lock_irqsave(&table_lock);
 	m = mapping_take_spare();
@@ -147,12 +147,13 @@ int mms_mapping_add(u64 decoy, u64 physical, u64 bytes, u64 caller,
 		.bytes = PAGE_ALIGN(offset_in_page(physical) + bytes),
 		.physical = physical & PAGE_MASK,
 		.memory_type = type,
-		.silent = silent,
+		.self_test = self_test,
+		.silent = self_test,
 		.asked_physical = physical,
 		.asked_bytes = bytes,
 		.caller = caller,
 	};
-	if (!silent) {
+	if (!self_test) {
 		m->id = ++last_id;
 		total += mms_ring_recording();
 	}
@@ -211,6 +212,17 @@ const struct mms_mapping *mms_mapping_find(u64 decoy, unsigned int bytes)
 	return m;
 }
 
+void mms_mapping_forget_callers(u64 first, u64 bytes)
+{
+	unsigned long flags = mms_spin_lock_irqsave(&table_lock);
+	unsigned int n;
+
+	for (n = 0; n < tables[0].count; n++)
+		if (tables[0].mapping[n]->caller - first < bytes)
+			tables[0].mapping[n]->caller = 0;
+	mms_spin_unlock_irqrestore(&table_lock, flags);
+}
+
 bool mms_mapping_any(void)
 {
 	return mms_mapping_count() != 0;
@@ -226,6 +238,24 @@ u32 mms_mapping_total(void)
 	return READ_ONCE(total);
 }
 
+/* A decoy that is left of an earlier recording. This one may select others. */
+static void mapping_begin(struct mms_mapping *m)
+{
+	struct mms_record record;
+	bool wanted = !m->self_test &&
+		      mms_hooks_wanted(m->asked_physical, m->asked_bytes,
+				       m->memory_type);
+
+	WRITE_ONCE(m->silent, !wanted);
+	if (!wanted)
+		return;
+	total++;
+	if (m->caller && !mms_clean_room)
+		mms_ring_put_symbol_early(m->caller);
+	mapping_fill_record(&record, m, MMS_MAP);
+	mms_ring_put_early(&record);
+}
+
 void mms_mapping_start_recording(void (*start)(void))
 {
 	unsigned long flags;
@@ -234,15 +264,8 @@ void mms_mapping_start_recording(void (*start)(void))
 	/* no mapping comes or goes meanwhile */
 	flags = mms_spin_lock_irqsave(&table_lock);
 	WRITE_ONCE(total, 0);
-	for (n = 0; n < tables[0].count; n++) {
-		const struct mms_mapping *m = tables[0].mapping[n];
-		struct mms_record record;
-
-		if (m->silent)
-			continue;
-		mapping_fill_record(&record, m, MMS_MAP);
-		mms_ring_put_early(&record);
-	}
+	for (n = 0; n < tables[0].count; n++)
+		mapping_begin(tables[0].mapping[n]);
 	/* take the access locks inside this one: an NMI that interrupts a holder
 	 * of this lock may wait for them */
 	mms_access_hold(start);
@@ -260,10 +283,11 @@ size_t mms_mapping_describe(char *text, size_t size)
 		const struct mms_mapping *m = tables[0].mapping[n];
 
 		length += scnprintf(text + length, size - length,
-				    "mapping %u 0x%llx-0x%llx 0x%llx\n", m->id,
+				    "mapping %u 0x%llx-0x%llx 0x%llx%s\n", m->id,
 				    m->asked_physical,
 				    m->asked_physical + m->asked_bytes - 1,
-				    m->decoy + offset_in_page(m->asked_physical));
+				    m->decoy + offset_in_page(m->asked_physical),
+				    m->silent ? " silent" : "");
 	}
 	mms_spin_unlock_irqrestore(&table_lock, flags);
 	return length;

@@ -296,6 +296,27 @@ bool mms_ring_put_symbol(u64 site)
 	return put;
 }
 
+/* The caller has interrupts off. */
+void mms_ring_put_symbol_early(u64 site)
+{
+	char *text = (*this_cpu_ptr(&symbol_text))[0];
+	u64 *place = ring_remember_site(site);
+	struct mms_record record;
+	unsigned int length;
+	u64 at;
+
+	if (!place)
+		return;
+	length = sprint_symbol(text, site);
+	if (!ring_claim_if_room(DIV_ROUND_UP(length, MMS_TEXT_BYTES), &at)) {
+		WRITE_ONCE(*place, 0);
+		return;
+	}
+	mms_record_init(&record, MMS_SYMBOL);
+	record.site = site;
+	ring_publish_text(at, &record, 0, text, length);
+}
+
 void mms_ring_forget_symbols(u64 first, u64 bytes)
 {
 	unsigned int n;

@@ -20,7 +20,7 @@ tsc_khz 2000000
 tsc 0x1234567890abcdef
 error no such command: fly
 mapping 1 0xfebc0000-0xfebdffff 0xbfffb8f9c0080000
-mapping 2 0xfe000000-0xfe000fff 0xbfffb8f9c00c1000
+mapping 2 0xfe000000-0xfe000fff 0xbfffb8f9c00c1000 silent
 `;
 
 describe("parseStatus", () => {
@@ -38,8 +38,8 @@ describe("parseStatus", () => {
       tsc: 0x1234567890abcdefn,
       error: "no such command: fly",
       living: [
-        { id: 1, first: 0xfebc0000n, last: 0xfebdffffn, decoy: 0xbfffb8f9c0080000n },
-        { id: 2, first: 0xfe000000n, last: 0xfe000fffn, decoy: 0xbfffb8f9c00c1000n },
+        { id: 1, first: 0xfebc0000n, last: 0xfebdffffn, decoy: 0xbfffb8f9c0080000n, silent: false },
+        { id: 2, first: 0xfe000000n, last: 0xfe000fffn, decoy: 0xbfffb8f9c00c1000n, silent: true },
       ],
     });
     expect(parseStatus(status.replace(/^error .*$/m, "error -")).error).toBeUndefined();

@@ -30,6 +30,8 @@ const closeAsync = promisify(close);
 export interface LivingDecoy extends AddressRange {
   id: number;
   decoy: bigint;
+  /** The present recording didn't select it: an earlier one did. */
+  silent: boolean;
 }
 
 export interface CoreStatus {
@@ -41,7 +43,7 @@ export interface CoreStatus {
   missed: number;
   /** Decoys alive now. */
   mappings: number;
-  /** Mappings that got a decoy since the start. */
+  /** Mappings recorded since the start, decoys of earlier recordings among them. */
   recorded: number;
   tsc_khz: number;
   /** The TSC when the status was read. */
@@ -59,13 +61,14 @@ export function parseStatus(text: string): CoreStatus {
     const space = line.indexOf(" ");
     if (space < 0) continue;
     const [key, value] = [line.slice(0, space), line.slice(space + 1)];
-    const mapping = key === "mapping" ? /^(\d+) ([0-9a-fx]+)-([0-9a-fx]+) ([0-9a-fx]+)$/i.exec(value) : null;
+    const mapping = key === "mapping" ? /^(\d+) ([0-9a-fx]+)-([0-9a-fx]+) ([0-9a-fx]+)( silent)?$/i.exec(value) : null;
     if (mapping !== null) {
       living.push({
         id: Number(mapping[1]),
         first: hexadecimal(mapping[2]!),
         last: hexadecimal(mapping[3]!),
         decoy: hexadecimal(mapping[4]!),
+        silent: mapping[5] !== undefined,
       });
     } else values.set(key, value);
   }
