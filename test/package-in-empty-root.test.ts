@@ -72,7 +72,7 @@ test("reports and counts a trace there", () => {
   const report = inRoot("mmiostrider", "report", "/root/e1000.mmt");
   expect(report.stderr).toBe("");
   expect(report.stdout).toMatch(/ STATUS +0x80080783 e1000_set_media_type\+0x60 \[e1000\] +\{ FD \| LU/);
-  expect(report.stdout.trimEnd().split("\n").at(-1)).toBe("# 13,889 accesses, 0 lost, 0 escaped, 1 mappings, complete");
+  expect(report.stdout.trimEnd().split("\n").at(-1)).toBe("# 13,889 accesses, 0 lost, 0 escaped, 1 mapping, complete");
   expect(inRoot("mmiostrider", "stat", "/root/e1000.mmt").stdout).toMatch(/^13,889 accesses in /);
 });
 

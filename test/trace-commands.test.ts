@@ -45,7 +45,7 @@ describe("report", () => {
     expect(status).toBe(0);
     const lines = stdout.trimEnd().split("\n");
     expect(lines.filter((line) => /^ *\d+\.\d{9} +0 [RW] 4 {3}0000:00:03\.0 BAR0\+0x/.test(line)).length).toBe(13_974);
-    expect(lines.at(-1)).toBe("# 13,974 accesses, 0 lost, 0 escaped, 1 mappings, complete");
+    expect(lines.at(-1)).toBe("# 13,974 accesses, 0 lost, 0 escaped, 1 mapping, complete");
   });
 
   test("--format mmiotrace prints the kernel's text again, from a pipe too", () => {
@@ -115,7 +115,7 @@ describe("verify", () => {
     writeFileSync(changed, readFileSync(log, "utf8").replace("value 0x80080783", "value 0x80080782"));
     const different = mmiostrider(["verify", trace, "--truth", changed]);
     expect(different.status).toBe(1);
-    expect(different.stdout).toContain("NOT identical: 1 accesses differ");
+    expect(different.stdout).toContain("NOT identical: 1 access differs");
     expect(JSON.parse(mmiostrider(["verify", trace, "--truth", changed, "--json"]).stdout).identical).toBe(false);
   });
 

@@ -1,7 +1,7 @@
 // tier: quick
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { bytesText, countText, durationText, secondsText } from "./units.js";
+import { bytesText, countOf, countText, durationText, secondsText } from "./units.js";
 
 test("durations have three digits and the unit that fits", () => {
   const cases: [number, string][] = [
@@ -27,6 +27,16 @@ test("bytes and counts", () => {
   for (const count of [0, 7, 999, 1000, 65_536, 999_999, 1_234_567n, 2 ** 53, -1000, -999, 2n ** 64n]) {
     expect(countText(count)).toBe(count.toLocaleString("en-US"));
   }
+});
+
+test("a number agrees with its noun", () => {
+  expect([0, 1, 2, 1n, 1200n].map((count) => countOf(count, "mapping"))).toEqual([
+    ...["0 mappings", "1 mapping", "2 mappings", "1 mapping", "1,200 mappings"],
+  ]);
+  expect([1, 3].map((count) => countOf(count, "access was", "accesses were"))).toEqual([
+    "1 access was",
+    "3 accesses were",
+  ]);
 });
 
 test("seconds are those of toFixed, to the last digit but where that rounds a half", () => {

@@ -5,6 +5,11 @@ export function countText(count: number | bigint): string {
   return count.toString().replace(/\B(?=(?:\d{3})+$)/g, ",");
 }
 
+/** Formats a number with its noun, or noun and verb: `1 record was`, `2,000 records were`. */
+export function countOf(count: number | bigint, one: string, many = `${one}s`): string {
+  return `${countText(count)} ${count === 1 || count === 1n ? one : many}`;
+}
+
 /** Formats `1.5 s`, `12.3 ms`, `7.06 µs`, `250 ns`: three digits. */
 export function durationText(seconds: number): string {
   for (const [unit, scale] of [

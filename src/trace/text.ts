@@ -3,7 +3,7 @@ import { assertUnreachable } from "../base/assert.js";
 import { flatText } from "../base/flat-text.js";
 import { eightHexDigits, hex } from "../base/hex.js";
 import { printable } from "../base/printable.js";
-import { secondsText } from "../base/units.js";
+import { countOf, secondsText } from "../base/units.js";
 import { ByTarget } from "./by-target.js";
 import type { AccessEvent, TraceEvent } from "./events.js";
 import type { TraceHeader } from "./header.js";
@@ -118,7 +118,7 @@ export class TextWriter {
       case "mark":
         return this.note(event, `mark: ${printable(event.text)}`);
       case "lost":
-        return this.note(event, `LOST: ${event.count} records, the ring was full`, "alarm");
+        return this.note(event, `LOST: ${countOf(event.count, "record")}, the ring was full`, "alarm");
       case "escape": {
         const bytes = [...event.instruction].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
         const by = event.site === 0n ? "" : `, by ${this.site(event.site, state)}`;

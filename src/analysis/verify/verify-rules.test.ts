@@ -195,7 +195,7 @@ describe("the rules", () => {
     expect((await lost.verify()).reasons).toEqual(["3 records were lost while recording"]);
     const escaped = new Recording().map().both(0, 1n);
     escaped.list.add({ kind: RecordKind.escape, address: bar, width: 3, value: [0x0f6f00n, 0n] });
-    expect((await escaped.verify()).reasons).toEqual(["1 instructions escaped emulation"]);
+    expect((await escaped.verify()).reasons).toEqual(["1 instruction escaped emulation"]);
   });
 
   test("an access of several records is compared part by part", async () => {

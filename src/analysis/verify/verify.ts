@@ -23,6 +23,7 @@
 //   recorder was killed: then it is compared up to its end.
 
 import { joinRanges } from "../../base/address-range.js";
+import { countOf } from "../../base/units.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import type { ByteSource } from "../../trace/file/source.js";
 import { TraceState } from "../../trace/state.js";
@@ -282,10 +283,11 @@ class Comparison {
     const { summary } = reader;
     if (reader.damage !== null && !this.cut) reasons.push(`the trace is cut at byte ${reader.damage.offset}`);
     if (traced.lost > 0n || (summary?.lost ?? 0) > 0) {
-      reasons.push(`${Math.max(Number(traced.lost), summary?.lost ?? 0)} records were lost while recording`);
+      const lost = Math.max(Number(traced.lost), summary?.lost ?? 0);
+      reasons.push(`${countOf(lost, "record was", "records were")} lost while recording`);
     }
     if (traced.escaped > 0 || (summary?.escaped ?? 0) > 0) {
-      reasons.push(`${Math.max(traced.escaped, summary?.escaped ?? 0)} instructions escaped emulation`);
+      reasons.push(`${countOf(Math.max(traced.escaped, summary?.escaped ?? 0), "instruction")} escaped emulation`);
     }
     if (traced.mapped.length === 0) reasons.push("the trace has no mapping, so that nothing can be compared");
     if (differences === 0) return reasons;
@@ -293,7 +295,7 @@ class Comparison {
     reasons.push(
       onlyOrder
         ? "each region's accesses are identical, but their order across regions is not"
-        : `${more ? "at least " : ""}${differences} accesses differ`,
+        : `${more ? "at least " : ""}${countOf(differences, "access differs", "accesses differ")}`,
     );
     return reasons;
   }

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatRange } from "../../base/address-range.js";
 import { isSystemError, messageOf, UserError } from "../../base/errors.js";
-import { countText } from "../../base/units.js";
+import { countOf } from "../../base/units.js";
 import { clockPair, collectHeader } from "../../machine/describe-machine.js";
 import { type Binding, bind, bindingsOf, unbind } from "../../machine/driver-binding.js";
 import { memoryTypeList, parseWriteCombining } from "../../machine/memory-types.js";
@@ -114,7 +114,7 @@ export class EmulateRecording implements Recording {
       accesses: this.trace.accesses,
       lost: status.lost,
       escaped: status.escaped,
-      mappings: status.mappings,
+      mappings: status.living.filter((decoy) => !decoy.silent).length,
     };
   }
 
@@ -161,21 +161,20 @@ export class EmulateRecording implements Recording {
 
   /** Says of what the core counted why it makes the trace incomplete. */
   private account(status: CoreStatus): CoreStatus {
-    const count = (number: number, one: string, many: string) => `${countText(number)} ${number === 1 ? one : many}`;
     if (status.lost > 0) {
       this.incomplete.push(
-        `${count(status.lost, "record was", "records were")} lost because the ring was full; a larger --ring-size helps`,
+        `${countOf(status.lost, "record was", "records were")} lost because the ring was full; a larger --ring-size helps`,
       );
     }
     if (status.escaped > 0) {
       this.incomplete.push(
-        `${count(status.escaped, "instruction was", "instructions were")} executed without emulation: ` +
+        `${countOf(status.escaped, "instruction was", "instructions were")} executed without emulation: ` +
           "the trace has where, but not what they read or wrote",
       );
     }
     if (status.missed > 0) {
       this.incomplete.push(
-        `${count(status.missed, "call", "calls")} of the ioremap family went past the core's hooks: ` +
+        `${countOf(status.missed, "call")} of the ioremap family went past the core's hooks: ` +
           "mappings may have been made without a decoy",
       );
     }

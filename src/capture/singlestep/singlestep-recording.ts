@@ -2,7 +2,7 @@
 // It reports its costs: CPUs switched off, accesses that mmiotrace can't decode.
 import { setTimeout as sleep } from "node:timers/promises";
 import { formatRange } from "../../base/address-range.js";
-import { countText } from "../../base/units.js";
+import { countOf } from "../../base/units.js";
 import { collectHeader, wallClock_ns } from "../../machine/describe-machine.js";
 import { bind, bindingsOf, unbind } from "../../machine/driver-binding.js";
 import type { KernelMapping } from "../../machine/vmallocinfo.js";
@@ -133,12 +133,12 @@ export class SinglestepRecording implements Recording {
     }
     if (this.source.lost > 0) {
       sentences.push(
-        `${countText(this.source.lost)} events were lost because mmiotrace's buffer was full; a larger --ring-size helps`,
+        `${countOf(this.source.lost, "event was", "events were")} lost because mmiotrace's buffer was full; a larger --ring-size helps`,
       );
     }
     if (this.source.unknown > 0) {
       sentences.push(
-        `${countText(this.source.unknown)} accesses were made by instructions that mmiotrace can't decode: ` +
+        `${countOf(this.source.unknown, "access was made by an instruction", "accesses were made by instructions")} that mmiotrace can't decode: ` +
           "the trace has where, but not what they read or wrote; engine emulate decodes them",
       );
     }

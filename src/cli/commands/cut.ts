@@ -1,7 +1,7 @@
 // `mmiostrider cut`: writes a part of a trace as a new trace.
 import type { Command } from "commander";
 import { cutTrace } from "../../analysis/cut-merge/cut-trace.js";
-import { countText } from "../../base/units.js";
+import { countOf } from "../../base/units.js";
 import { UsageError } from "../shared/exit-code.js";
 import { makeTrace, requireFileForJson, tellMade } from "../shared/new-trace.js";
 import { openReadable } from "../shared/open-input.js";
@@ -71,7 +71,7 @@ Exit codes: 0 done, 1 failed (then nothing is left behind), 2 wrong usage.`,
         );
         progress.end();
         if (events === undefined) return;
-        await tellMade(options, { events, inputs: [reader] }, `${countText(events)} events`);
+        await tellMade(options, { events, inputs: [reader] }, `${countOf(events, "event")}`);
       } finally {
         progress.end();
         await reader.close();

@@ -1,7 +1,7 @@
 // `mmiostrider merge`: merges several traces of one machine.
 import type { Command } from "commander";
 import { mergeTraces } from "../../analysis/cut-merge/merge-traces.js";
-import { countText } from "../../base/units.js";
+import { countOf } from "../../base/units.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import { UsageError } from "../shared/exit-code.js";
 import { makeTrace, requireFileForJson, tellMade } from "../shared/new-trace.js";
@@ -49,7 +49,11 @@ Exit codes: 0 done, 1 failed (then nothing is left behind), 2 wrong usage.`,
         );
         progress.end();
         if (events === undefined) return;
-        await tellMade(options, { events, inputs: readers }, `${countText(events)} events of ${files.length} traces`);
+        await tellMade(
+          options,
+          { events, inputs: readers },
+          `${countOf(events, "event")} of ${countOf(files.length, "trace")}`,
+        );
       } finally {
         progress.end();
         for (const reader of readers) await reader.close();

@@ -4,7 +4,7 @@ import { type Command, Option } from "commander";
 import { formatRange } from "../../base/address-range.js";
 import { UserError } from "../../base/errors.js";
 import { openDescriptor } from "../../base/finished-output.js";
-import { countText } from "../../base/units.js";
+import { countOf, countText } from "../../base/units.js";
 import { defaultEngine, engineNamed, engines } from "../../capture/engines.js";
 import { findUser } from "../../capture/feed/unprivileged-user.js";
 import type { Recording, RecordingResult } from "../../capture/recording.js";
@@ -176,8 +176,8 @@ async function runUntilEnd(
     const rate = Math.round((now.accesses - eventsBefore) / seconds);
     eventsBefore = now.accesses;
     return (
-      `${countText(now.accesses)} events, ${countText(rate)}/s, ${countText(now.lost)} lost, ` +
-      `${countText(now.escaped)} escaped, ${countText(now.mappings)} mappings`
+      `${countOf(now.accesses, "event")}, ${countText(rate)}/s, ${countText(now.lost)} lost, ` +
+      `${countText(now.escaped)} escaped, ${countOf(now.mappings, "mapping")}`
     );
   });
   const timer = new AbortController();
@@ -226,7 +226,7 @@ function tellEarly(recording: Recording, scope: RecordingScope, options: RecordO
   if (early.length === 0) return;
   if (scope.all) {
     say(
-      `${countText(early.length)} mappings were made before recording began: they are real, not decoys, and not recorded`,
+      `${countOf(early.length, "mapping was", "mappings were")} made before recording began, without a decoy: not recorded`,
     );
     return;
   }
@@ -245,10 +245,10 @@ function tellEarly(recording: Recording, scope: RecordingScope, options: RecordO
 function printSummary(result: RecordingResult, failure: string | undefined, output: string, seconds: number): void {
   const where = output === stdout ? "standard output" : output;
   const bytes = sizeOfFile(output);
-  const size = bytes === null ? "" : ` (${countText(bytes)} bytes)`;
+  const size = bytes === null ? "" : ` (${countOf(bytes, "byte")})`;
   say(
-    `${countText(result.accesses)} events in ${seconds.toFixed(1)} s, ${countText(result.lost)} lost, ` +
-      `${countText(result.escaped)} escaped, ${countText(result.mappings)} mappings: ${where}${size}`,
+    `${countOf(result.accesses, "event")} in ${seconds.toFixed(1)} s, ${countText(result.lost)} lost, ` +
+      `${countText(result.escaped)} escaped, ${countOf(result.mappings, "mapping")}: ${where}${size}`,
   );
   for (const sentence of result.incomplete) say(`incomplete: ${sentence}`);
   for (const problem of result.problems) say(problem);

@@ -1,6 +1,8 @@
 // `mmiostrider registers`: looks into register databases: one address, all registers of a domain, faults of a file.
+
 import { join } from "node:path";
 import { type Command, Option } from "commander";
+import { countOf } from "../../base/units.js";
 import { defaultSysfs, readPciFunctions } from "../../machine/pci.js";
 import { readPciConfig } from "../../machine/pci-config.js";
 import { checkSchema } from "../../registers/check.js";
@@ -284,7 +286,7 @@ function check(files: string[], options: { json?: true }): void {
   }
   for (const { file, faults } of results) {
     for (const fault of faults) process.stdout.write(`${fault.file}:${fault.line}: ${fault.message}\n`);
-    const verdict = faults.length === 0 ? "nothing wrong" : `${faults.length} fault${faults.length === 1 ? "" : "s"}`;
+    const verdict = faults.length === 0 ? "nothing wrong" : countOf(faults.length, "fault");
     process.stdout.write(`${file}: ${verdict}\n`);
   }
 }

@@ -6,7 +6,7 @@ import type { AccessRegisters, RegisterAccess } from "../../analysis/view/access
 import type { EventView } from "../../analysis/view/event-view.js";
 import { followedViews } from "../../analysis/view/follow.js";
 import { type Selection, selectedViews, type ViewBatch } from "../../analysis/view/selection.js";
-import { countText, durationText } from "../../base/units.js";
+import { countOf, countText, durationText } from "../../base/units.js";
 import { traceName } from "../../trace/export/event-rows.js";
 import { textExportOf } from "../../trace/export/text-formats.js";
 import type { TraceReader } from "../../trace/file/reader.js";
@@ -231,7 +231,7 @@ function counts(reader: TraceReader, accesses: number): string {
   const rest =
     summary === null
       ? "cut: lost and escaped are not known"
-      : `${countText(summary.lost)} lost, ${countText(summary.escaped)} escaped, ${countText(summary.mappings)} mappings`;
+      : `${countText(summary.lost)} lost, ${countText(summary.escaped)} escaped, ${countOf(summary.mappings, "mapping")}`;
   const complete = reader.complete && summary?.incomplete.length === 0;
-  return `${countText(accesses)} accesses, ${rest}${complete ? ", complete" : ", INCOMPLETE"}`;
+  return `${countOf(accesses, "access", "accesses")}, ${rest}${complete ? ", complete" : ", INCOMPLETE"}`;
 }

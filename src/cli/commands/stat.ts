@@ -11,7 +11,7 @@ import type { TallyResult } from "../../analysis/statistics/tally.js";
 import { barName } from "../../analysis/view/device-names.js";
 import { selectedViews } from "../../analysis/view/selection.js";
 import { assertUnreachable } from "../../base/assert.js";
-import { bytesText, countText, durationText } from "../../base/units.js";
+import { bytesText, countOf, countText, durationText } from "../../base/units.js";
 import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { writeJson } from "../shared/json-output.js";
 import { openReadable } from "../shared/open-input.js";
@@ -112,11 +112,11 @@ function textOf(result: Statistics, options: StatOptions): string {
   const { accesses, reads, writes, read_bytes, written_bytes, first_s, last_s } = result;
   const span = first_s === null || last_s === null ? "" : ` in ${durationText(last_s - first_s)}`;
   const lines = [
-    `${countText(accesses)} accesses${span}: ${countText(reads)} reads (${bytesText(read_bytes)}), ` +
-      `${countText(writes)} writes (${bytesText(written_bytes)})`,
+    `${countOf(accesses, "access", "accesses")}${span}: ${countOf(reads, "read")} (${bytesText(read_bytes)}), ` +
+      `${countOf(writes, "write")} (${bytesText(written_bytes)})`,
   ];
   if (result.lost + result.escaped > 0) {
-    lines.push(`${countText(result.lost)} records lost, ${countText(result.escaped)} escaped`);
+    lines.push(`${countOf(result.lost, "record")} lost, ${countText(result.escaped)} escaped`);
   }
   for (const subject of options.by ?? subjects) lines.push("", ...tableOf(subject, result, options.top));
   return `${lines.join("\n")}\n`;

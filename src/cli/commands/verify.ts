@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { verify } from "../../analysis/verify/verify.js";
 import type { AccessText, RegionResult, VerifyResult } from "../../analysis/verify/verify-result.js";
-import { countText } from "../../base/units.js";
+import { countOf, countText } from "../../base/units.js";
 import { withFileSource } from "../../trace/node/file-source.js";
 import { ExitCode } from "../shared/exit-code.js";
 import { writeJson } from "../shared/json-output.js";
@@ -94,23 +94,24 @@ function print(result: VerifyResult): string {
     result.fence === null ? "no fence: the whole log counts" : `${countText(outsideFence)} outside the fence`;
   lines.push(`left out of the log: ${fence}, ${countText(noMappingAlive)} while no recorded mapping covered them`);
   if (notLogged > 0)
-    lines.push(`left out of the trace: ${countText(notLogged)} accesses to regions QEMU logs nothing of`);
+    lines.push(`left out of the trace: ${countOf(notLogged, "access", "accesses")} to regions QEMU logs nothing of`);
   if (result.split + result.widened > 0) {
     lines.push(
       `fitted as QEMU does: ${countText(result.split)} split, ${countText(result.widened)} by their own bytes only`,
     );
   }
-  if (result.otherCpu > 0) lines.push(`${countText(result.otherCpu)} were made by another CPU than the log says`);
+  if (result.otherCpu > 0)
+    lines.push(`${countOf(result.otherCpu, "access was", "accesses were")} made by another CPU than the log says`);
   lines.push(
     result.identical
-      ? `identical: ${countText(result.compared)} accesses, in the order of ${result.order}`
+      ? `identical: ${countOf(result.compared, "access", "accesses")}, in the order of ${result.order}`
       : `NOT identical: ${result.reasons.join("; ")}`,
   );
   return `${lines.join("\n")}\n`;
 }
 
 function verdict({ differences, trace, truth }: RegionResult): string {
-  if (differences > 0) return `no: ${countText(differences)} differ`;
+  if (differences > 0) return `no: ${countOf(differences, "differs", "differ")}`;
   return trace === truth ? "yes" : "yes, but for what was left out";
 }
 

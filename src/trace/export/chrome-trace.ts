@@ -1,6 +1,8 @@
 // Exports a trace for Perfetto's and Chrome's trace viewers: their JSON format ("Trace Event Format"). A track for each CPU and
 // for each device's BAR with an instant for each access, a slice for each mapping's life, counters of accesses a millisecond.
+
 import { assertUnreachable } from "../../base/assert.js";
+import { countOf } from "../../base/units.js";
 import type { AccessEvent, TraceEvent } from "../events.js";
 import type { TraceHeader } from "../header.js";
 import type { TraceState } from "../state.js";
@@ -52,7 +54,7 @@ export class ChromeTrace implements TextExport {
         if (!this.mappings.delete(event.mapping)) return "";
         return this.mapping("e", row, time_ns);
       case "lost":
-        return this.instant("g", `LOST: ${row.count} records`, cpuGroup, event.cpu, time_ns, row);
+        return this.instant("g", `LOST: ${countOf(row.count ?? 0n, "record")}`, cpuGroup, event.cpu, time_ns, row);
       case "mark":
       case "escape":
       case "module":

@@ -1,4 +1,5 @@
 // Describes in sentences why a trace is incomplete.
+import { countOf } from "../../base/units.js";
 import type { Damage } from "./block-finder.js";
 import type { TraceReader } from "./reader.js";
 
@@ -11,7 +12,9 @@ export function incompleteOf({ damage, summary }: TraceReader): string[] {
   const missing = summary === null ? [] : [...summary.incomplete];
   if (damage !== null) missing.unshift(cutSentence(damage));
   if (summary !== null && missing.length === 0 && (summary.lost > 0 || summary.escaped > 0)) {
-    missing.push(`${summary.lost} records were lost and ${summary.escaped} instructions escaped emulation`);
+    missing.push(
+      `${countOf(summary.lost, "record was", "records were")} lost and ${countOf(summary.escaped, "instruction")} escaped emulation`,
+    );
   }
   return missing;
 }

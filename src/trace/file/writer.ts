@@ -1,6 +1,8 @@
 // Writes a trace: turns ring records into blocks, in bounded memory. docs/trace-format.md describes the format.
+
 import { assert } from "../../base/assert.js";
 import type { UserError } from "../../base/errors.js";
+import { countOf } from "../../base/units.js";
 import type { TraceEvent } from "../events.js";
 import type { TraceHeader, TraceSummary, TraceUpdate } from "../header.js";
 import { RecordKind, record_bytes, writeRecord } from "../record.js";
@@ -199,7 +201,7 @@ export class TraceWriter {
   }
 
   private withMissing(summary: TraceSummary): TraceSummary {
-    const sentence = `${this.missing} records are missing between the ring and the trace`;
+    const sentence = `${countOf(this.missing, "record is", "records are")} missing between the ring and the trace`;
     return { ...summary, lost: summary.lost + this.missing, incomplete: [...summary.incomplete, sentence] };
   }
 

@@ -1,5 +1,7 @@
 // Imports a log of any known format into a trace. Runs in pages.
+
 import { assertUnreachable } from "../../base/assert.js";
+import { countOf } from "../../base/units.js";
 import type { TraceWriter } from "../file/writer.js";
 import type { TraceHeader } from "../header.js";
 import type { VirtualRange } from "../virtual-range.js";
@@ -42,7 +44,8 @@ export async function importLog(
   const { lost, escaped } = importer.totals;
   const incomplete = [...importer.incomplete];
   if (lost > 0 || escaped > 0) {
-    incomplete.push(`${lost} events were lost and ${escaped} instructions weren't understood when the log was made`);
+    const [events, instructions] = [countOf(lost, "event was", "events were"), countOf(escaped, "instruction")];
+    incomplete.push(`${events} lost and ${instructions} not understood when the log was made`);
   }
   return { notes: importer.notes, incomplete };
 }

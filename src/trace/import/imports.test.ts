@@ -99,7 +99,7 @@ test("VFIO: device, BAR and offset come out, and the ids that the guest read", (
     { kind: "write", address: start(0) + 0x28n, value: 0x21cc000n, width_bytes: 4, tsc: 1n },
     { kind: "read", address: start(2) + 8n, value: 0xffffffffn, width_bytes: 4, tsc: 2n },
   ]);
-  expect(reader.notes).toContain("1 accesses to no BAR are left out");
+  expect(reader.notes).toContain("1 access to no BAR is left out");
   expect(() => read(new VfioImport("log"), "vfio_region_write  (0000:01:00.0:region0+0x28, 0x21cc000)\n")).toThrow(
     "log:1: this isn't how QEMU writes a vfio_region line",
   );

@@ -4,6 +4,7 @@
 // Imported time stamps are microseconds: the trace's clock has a frequency of 1 MHz, and 0 is the start of the text's times.
 
 import { concatBytes, latin1, latin1Bytes, utf8Bytes } from "../../base/bytes.js";
+import { countOf } from "../../base/units.js";
 import type { PciFunction, TraceHeader } from "../header.js";
 import { mmiotraceHead, mmiotraceProducer, pciFunctionOfLine } from "../mmiotrace-head.js";
 import { RecordFlag, RecordKind } from "../record.js";
@@ -38,11 +39,12 @@ export class MmiotraceImport extends TextImport {
     this.endHead();
     if (this.totals.unusualLines > 0) {
       this.notes.push(
-        `${this.totals.unusualLines} lines aren't written as the kernel writes them; they come back in the kernel's way`,
+        `${countOf(this.totals.unusualLines, "line isn't", "lines aren't")} written as the kernel writes them; ` +
+          "in a new log they are in the kernel's way",
       );
     }
     if (this.totals.unknownLines > 0) {
-      this.notes.push(`${this.totals.unknownLines} lines say nothing known; they are kept as marks`);
+      this.notes.push(`${countOf(this.totals.unknownLines, "line says", "lines say")} nothing known; kept as marks`);
     }
   }
 

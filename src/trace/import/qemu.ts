@@ -3,7 +3,9 @@
 // The log has the accesses that the device saw, so a wide one may be in pieces. A region becomes a mapping, announced by a
 // mark before its first access. Ports are left out: they are no memory. A device's own accesses come from CPU 65535. Without
 // `-msg timestamp` or a log made with PID@TIME there is no time: every time stamp is 0.
+
 import { isLatin1, latin1, latin1Bytes, startsWithLatin1 } from "../../base/bytes.js";
+import { countOf } from "../../base/units.js";
 import type { TraceHeader } from "../header.js";
 import { RecordFlag, RecordKind } from "../record.js";
 import { importClock_hz, importedHeader, TextImport } from "./log-import.js";
@@ -63,9 +65,15 @@ export class QemuImport extends TextImport {
     super.finish();
     this.ended = true;
     const { ports, byDevices, totals, clock } = this;
-    if (ports > 0) this.notes.push(`${ports} port accesses are left out`);
-    if (byDevices > 0) this.notes.push(`${byDevices} accesses were made by devices; they show as CPU ${deviceCpu}`);
-    if (totals.unknownLines > 0) this.notes.push(`${totals.unknownLines} lines of other kinds are left out`);
+    if (ports > 0) this.notes.push(`${countOf(ports, "port access is", "port accesses are")} left out`);
+    if (byDevices > 0)
+      this.notes.push(
+        `${countOf(byDevices, "access was", "accesses were")} made by devices, shown as CPU ${deviceCpu}`,
+      );
+    if (totals.unknownLines > 0)
+      this.notes.push(
+        `${countOf(totals.unknownLines, "line of another kind is", "lines of other kinds are")} left out`,
+      );
     if (totals.accesses > 0 && !clock.hasTimes) this.notes.push("the log has no times: all time stamps are 0");
   }
 

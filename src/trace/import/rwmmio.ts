@@ -6,8 +6,10 @@
 //
 // The events have the kernel's virtual address. With /proc/vmallocinfo of the same boot it becomes the physical one; else it
 // stays unchanged. They have the caller's name, not its address: each name gets a made-up site.
+
 import { findLatin1, latin1 } from "../../base/bytes.js";
 import type { FormatError } from "../../base/errors.js";
+import { countOf } from "../../base/units.js";
 import type { TraceHeader } from "../header.js";
 import { RecordFlag, RecordKind } from "../record.js";
 import type { VirtualRange } from "../virtual-range.js";
@@ -43,9 +45,14 @@ export class RwmmioImport extends TextImport {
     if (totals.accesses > 0 && ranges.length === 0) {
       this.notes.push("the addresses are the kernel's virtual ones; --vmallocinfo makes physical ones of them");
     } else if (unmapped > 0) {
-      this.notes.push(`${unmapped} accesses lie in no mapping of --vmallocinfo's; their addresses are virtual`);
+      this.notes.push(
+        `${countOf(unmapped, "access lies", "accesses lie")} in no mapping of --vmallocinfo's, with a virtual address`,
+      );
     }
-    if (totals.unknownLines > 0) this.notes.push(`${totals.unknownLines} lines of other kinds are left out`);
+    if (totals.unknownLines > 0)
+      this.notes.push(
+        `${countOf(totals.unknownLines, "line of another kind is", "lines of other kinds are")} left out`,
+      );
   }
 
   /** Leaves the line out: it ends in a number, which may lack digits. */

@@ -4,8 +4,10 @@
 // The log has device, region and offset, not the physical address. Each device gets a range of made-up addresses, each of its
 // regions a part of it, so that device, BAR and offset are right; only the addresses themselves have no meaning. Regions 0 to 5
 // are the BARs, 6 is the expansion ROM; others (7 configuration space, 8 VGA, 9 and more) are left out and counted.
+
 import { latin1 } from "../../base/bytes.js";
 import { hex } from "../../base/hex.js";
+import { countOf } from "../../base/units.js";
 import type { Bar, PciFunction, TraceHeader } from "../header.js";
 import { RecordKind } from "../record.js";
 import { importedHeader, TextImport } from "./log-import.js";
@@ -49,8 +51,12 @@ export class VfioImport extends TextImport {
     super.finish();
     this.ended = true;
     const { otherRegions, totals, clock } = this;
-    if (otherRegions > 0) this.notes.push(`${otherRegions} accesses to no BAR are left out`);
-    if (totals.unknownLines > 0) this.notes.push(`${totals.unknownLines} lines of other kinds are left out`);
+    if (otherRegions > 0)
+      this.notes.push(`${countOf(otherRegions, "access to no BAR is", "accesses to no BAR are")} left out`);
+    if (totals.unknownLines > 0)
+      this.notes.push(
+        `${countOf(totals.unknownLines, "line of another kind is", "lines of other kinds are")} left out`,
+      );
     if (totals.accesses > 0) this.notes.push("the physical addresses are made up: the log has none");
     if (totals.accesses > 0 && !clock.hasTimes) this.notes.push("the log has no times: all time stamps are 0");
   }
