@@ -2,9 +2,10 @@
 // The reading commands' statements about logs that say little, that contradict each other, or that options don't fit: none may say
 // more than is so. Child processes of the compiled program.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
 import { programFile } from "../dev/test-support/program.js";
 import { testData } from "../dev/test-support/test-data.js";
@@ -67,7 +68,7 @@ describe("diff", () => {
     const second = log("diff-c.txt", "R 4 0xd0000000 0x3", "W 4 0xd0000004 0x1", "R 4 0xd0000008 0x1");
     const words = mmiostrider("diff", first, second);
     expect([lastLine(words.stdout), words.status]).toEqual([
-      "the same, but for the values of 1 reads (--reads counts them)",
+      "the same, but for the values of 1 read (--reads counts them)",
       0,
     ]);
     const reads = mmiostrider("diff", "--reads", first, second);
@@ -76,7 +77,7 @@ describe("diff", () => {
     expect([JSON.parse(json.stdout).same, json.status]).toEqual([false, 1]);
     const masked = mmiostrider("diff", "--reads", "--mask", "0xd0000000=2", first, second);
     expect([lastLine(masked.stdout), masked.status]).toEqual([
-      "the same, but for 1 values that --mask or --like-a excepts",
+      "the same, but for 1 value that --mask or --like-a may let differ",
       0,
     ]);
   });
@@ -112,5 +113,56 @@ describe("diff", () => {
     expect([lastLine(stdout), status]).toEqual(["the same as far as the traces go", 3]);
     expect(JSON.parse(mmiostrider("diff", "--json", cut, cut).stdout).incomplete.length).toBe(2);
     expect(lastLine(mmiostrider("diff", trace, trace).stdout)).toBe("the same");
+  });
+});
+
+describe("verify", () => {
+  const recorded = testData("e1000-mmiotrace.txt.gz");
+  const truth = file("truth.log", gunzipSync(readFileSync(testData("e1000-truth.log.gz"))).toString());
+  const verify = (path: string, log: string, ...options: string[]) =>
+    mmiostrider("verify", path, "--truth", log, ...options);
+
+  test("against an empty or an unrelated log fails, and says why", () => {
+    const empty = verify(recorded, file("empty.log", ""));
+    expect([lastLine(empty.stdout), empty.status]).toEqual([
+      `NOT identical: nothing was compared: ${join(directory, "empty.log")} has no memory_region_ops line`,
+      1,
+    ]);
+    const lines = `memory_region_ops_read cpu 0 mr 0x1 addr 0xfec00000 value 0x0 size 4 name 'ioapic'\n`.repeat(3);
+    const unrelated = verify(recorded, file("unrelated.log", lines));
+    expect([lastLine(unrelated.stdout), unrelated.status]).toEqual([
+      `NOT identical: nothing was compared: ${join(directory, "unrelated.log")} has 3 accesses, but none in a mapping of the trace`,
+      1,
+    ]);
+    expect(unrelated.stdout).toContain(
+      "left out of the trace: 13,974 accesses in BARs or mappings of which the log has nothing (--expect-all counts them)\n",
+    );
+    expect(JSON.parse(verify(recorded, truth, "--json").stdout)).toMatchObject({ identical: true, compared: 13_974 });
+  });
+
+  test("of a part of a trace compares what the log has, and counts what the part lacks", () => {
+    const [end, begin] = [join(directory, "end.mmt"), join(directory, "begin.mmt")];
+    expect(mmiostrider("cut", "--from", "@100", recorded, "-o", end).status).toBe(0);
+    const lacking = verify(end, truth);
+    expect(lacking.status).toBe(1);
+    expect(lacking.stdout).not.toContain("left out of the trace");
+    const row = /^0000:00:03\.0 BAR0 +e1000-mmio +13,876 +13,974 +no: (\d+) differ$/m.exec(lacking.stdout);
+    expect(Number(row?.[1])).toBeGreaterThanOrEqual(98);
+    expect(lastLine(lacking.stdout)).toBe(`NOT identical: ${row?.[1]} accesses differ`);
+    expect(mmiostrider("cut", "--to", "@9000", recorded, "-o", begin).status).toBe(0);
+    expect(verify(begin, truth).status).toBe(1);
+    expect(lastLine(verify(begin, truth, "--cut").stdout)).toBe(
+      "identical: 8,999 accesses, in the order of all regions",
+    );
+  });
+
+  test("of a trace with gaps says so", () => {
+    const part = join(directory, "filtered.mmt");
+    expect(mmiostrider("cut", "--filter", "access", recorded, "-o", part).status).toBe(0);
+    const { stdout, status } = verify(part, truth);
+    expect([lastLine(stdout), status]).toEqual([
+      "NOT identical: the trace is incomplete: only what fits the filter access was kept",
+      1,
+    ]);
   });
 });

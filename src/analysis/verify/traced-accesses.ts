@@ -30,6 +30,8 @@ export interface TracedAccesses {
   /** 1: made without the lock, by an NMI that came while its CPU was making the access before it, or waiting for the lock. */
   unordered: number[];
   coverage: CoverageChange[];
+  /** The mappings that lived before the trace's first event: it is a part of a recording. */
+  atStart: NumberRange[];
   /** Every address that was ever mapped. */
   mapped: NumberRange[];
   lost: bigint;
@@ -51,17 +53,28 @@ export async function collectAccesses(
     cpu: [],
     event: [],
     unordered: [],
-    coverage: [{ at: 0, living: [] }],
+    coverage: [],
+    atStart: [],
     mapped: [],
     lost: 0n,
     escaped: 0,
   };
   const living = new Map<number, NumberRange>();
-  for await (const { block, events } of reader.batches()) {
+  for await (const { block, state, events } of reader.batches()) {
+    if (block.firstEvent === 0) {
+      for (const mapping of state.mappings.values()) living.set(mapping.id, rangeOf(mapping));
+      accesses.atStart.push(...living.values());
+      accesses.mapped.push(...living.values());
+    }
     for (const event of events) take(accesses, living, event);
     progress((block.firstEvent + block.events) / reader.events);
   }
   return accesses;
+}
+
+function rangeOf({ address, length_bytes }: { address: bigint; length_bytes: bigint }): NumberRange {
+  const first = Number(address);
+  return { first, last: first + Number(length_bytes) - 1 };
 }
 
 function take(accesses: TracedAccesses, living: Map<number, NumberRange>, event: TraceEvent): void {
@@ -84,8 +97,7 @@ function take(accesses: TracedAccesses, living: Map<number, NumberRange>, event:
       }
       break;
     case "map": {
-      const first = Number(event.address);
-      const range = { first, last: first + Number(event.length_bytes) - 1 };
+      const range = rangeOf(event);
       living.set(event.mapping, range);
       accesses.mapped.push(range);
       accesses.coverage.push({ at: accesses.count, living: [...living.values()] });

@@ -65,6 +65,8 @@ export interface TruthLog {
   accesses: TruthAccesses;
   postWrites: PostWrite[];
   lines: number;
+  /** Number of lines that are accesses, kept or not. */
+  accessLines: number;
 }
 
 /** Columns that grow. */
@@ -157,6 +159,7 @@ class TruthParser {
   private readonly line = new LineScanner();
   private readonly moves = new DeviceMoves();
   private lines = 0;
+  private accessLines = 0;
   /** The beginning of a line whose end hasn't come. */
   private carried: Uint8Array = new Uint8Array();
   /** The region of the access before: most accesses are to the same. */
@@ -189,7 +192,12 @@ class TruthParser {
   }
 
   get result(): TruthLog {
-    return { accesses: this.list.columns, postWrites: this.postWrites, lines: this.lines };
+    return {
+      accesses: this.list.columns,
+      postWrites: this.postWrites,
+      lines: this.lines,
+      accessLines: this.accessLines,
+    };
   }
 
   /** The line is `bytes[from]` to `bytes[end - 1]`. */
@@ -205,6 +213,7 @@ class TruthParser {
       return;
     }
     at += marker.length;
+    this.accessLines += 1;
     const write = bytes[at] === 0x77;
     const { line } = this;
     line.bytes = bytes;

@@ -227,6 +227,50 @@ describe("the rules", () => {
     expect(await recording.verify(header)).toMatchObject({ identical: false, leftOut: { notLogged: 0 } });
   });
 
+  test("nothing compared with nothing is not identical", async () => {
+    const traced = () => new Recording().map().traced("write", 4, 0, 1n);
+    const empty = await traced().verify();
+    expect(empty.identical).toBe(false);
+    expect(empty.reasons).toEqual([expect.stringMatching(/^nothing was compared: \S+ has no memory_region_ops line$/)]);
+    const unrelated = await traced().logged("write", 4, 0x500000, 1n).logged("read", 4, 0x500000, 1n).verify();
+    expect(unrelated.identical).toBe(false);
+    expect(unrelated.reasons).toEqual([
+      expect.stringMatching(/^nothing was compared: \S+ has 2 accesses, but none in a mapping of the trace$/),
+    ]);
+    const neither = await new Recording().map().logged("write", 4, 0, 1n).unmap().verify();
+    expect(neither).toMatchObject({ identical: false, leftOut: { noMappingAlive: 1 } });
+    expect(neither.reasons).toEqual([expect.stringMatching(/^nothing was compared: the trace and .* in common$/)]);
+  });
+
+  test("each place that the log has nothing of has a row of its own", async () => {
+    const recording = new Recording().map().both(0, 1n);
+    for (const [mapping, offset] of [
+      [2, 0x100000],
+      [3, 0x200000],
+    ] as const) {
+      recording.map(bar + BigInt(offset), mapping).traced("write", 4, offset, 7n, { mapping });
+    }
+    const { regions } = await recording.verify({}, { expectAll: true });
+    expect(regions.map(({ name, trace, truth, differences }) => [name, trace, truth, differences])).toEqual([
+      ["nic", 1, 1, 0],
+      ["", 1, 0, 1],
+      ["", 1, 0, 1],
+    ]);
+    expect(new Set(regions.map(({ device }) => device)).size).toBe(3);
+  });
+
+  test("before a difference stand only accesses that both have", async () => {
+    const recording = new Recording().map();
+    for (let place = 0; place < 10; place += 1) recording.both(4 * place, BigInt(place));
+    recording.logged("write", 4, 0x100, 1n).logged("write", 4, 0x104, 2n);
+    for (let place = 0; place < 10; place += 1) recording.both(4 * place, BigInt(place));
+    const { differences } = await recording.verify();
+    expect(differences.map(({ truth, before }) => [truth?.address, before.map(({ address }) => address)])).toEqual([
+      ["0xfebc0100", ["0xfebc0020", "0xfebc0024"]],
+      ["0xfebc0104", ["0xfebc0024"]],
+    ]);
+  });
+
   test("a BAR of memory that the log has at the function's ports is compared there", async () => {
     const bars = [
       { index: 0, start: "0xc000", length_bytes: "0x100", flags: "0x101" },

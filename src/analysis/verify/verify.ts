@@ -19,8 +19,10 @@
 // - A strict trace must have the log's order across all regions. A relaxed one promises it only for each CPU, and is
 //   compared CPU by CPU. So is one with accesses of an NMI that came between the claim of a record's place and the access
 //   itself (UNORDERED): the interrupted access stands before them, but the device may have seen it after them.
-// - A trace with lost or escaped records is never identical. Nor is one that was cut, unless the caller knows that the
-//   recorder was killed: then it is compared up to its end.
+// - A trace with lost or escaped records is never identical, nor one with other gaps. Nor is one that was cut, unless the caller
+//   knows that the recorder was killed: then it is compared up to its end.
+// - A part that was cut out of a trace has mappings that lived before its first event; the log's accesses before it are missing.
+// - Nothing compared with nothing isn't identical: the log must have accesses, and some of them in the trace's mappings.
 
 import { joinRanges } from "../../base/address-range.js";
 import { countOf } from "../../base/units.js";
@@ -84,6 +86,10 @@ class Comparison {
   private readonly extents: Extent[];
   private readonly fitted: FittedAccesses;
   private otherCpu = 0;
+  private readonly log: TruthLog;
+  private readonly logName: string;
+  /** 1: the access of the log, by place, has its like in the trace. */
+  private readonly inBoth: Uint8Array;
   private readonly leaveOutUnmapped: boolean;
   private readonly cut: boolean;
 
@@ -91,7 +97,10 @@ class Comparison {
     this.reader = reader;
     this.leaveOutUnmapped = options.leaveOutUnmapped ?? reader.header.fence === null;
     this.cut = options.cut ?? false;
+    this.log = log;
+    this.logName = logName;
     this.truth = log.accesses;
+    this.inBoth = new Uint8Array(this.truth.count);
     const { fence } = reader.header;
     const { count } = this.truth;
     this.window =
@@ -120,6 +129,7 @@ class Comparison {
     let skipped = 0;
     for (const group of groups) {
       const alignment = this.alignGroup(group, (a, b) => {
+        this.inBoth[b] = 1;
         if (this.traced.cpu[a] !== this.truth.cpu[b]) this.otherCpu += 1;
       });
       more ||= alignment.more;
@@ -182,9 +192,9 @@ class Comparison {
     const covers = (living: readonly NumberRange[]) =>
       extent === undefined || living.some((range) => range.first <= extent.last && extent.first <= range.last);
     // Changes of the living mappings, by place in `first`.
-    const changes = new Map<number, NumberRange[][]>();
-    const livingAt: NumberRange[][] = [];
-    let current: NumberRange[] = [];
+    const changes = new Map<number, (readonly NumberRange[])[]>();
+    const livingAt: (readonly NumberRange[])[] = [];
+    let current: readonly NumberRange[] = this.traced.atStart;
     let change = 0;
     for (let place = 0; place <= first.length; place += 1) {
       const at = first[place] ?? this.traced.count;
@@ -252,9 +262,11 @@ class Comparison {
   }
 
   private regionTable(found: { difference: Difference; first: number; second: number }[]): RegionResult[] {
-    const table = new Map<number, RegionCounts>();
+    const table = new Map<number | string, RegionCounts>();
     const row = (region: number, address: number) => {
-      const known = table.get(region);
+      // Places that the log has nothing of are no region: each device's are counted apart.
+      const key = region < 0 ? this.device(address) : region;
+      const known = table.get(key);
       if (known !== undefined) return known;
       const made = {
         name: this.truth.regions[region]?.name ?? "",
@@ -263,7 +275,7 @@ class Comparison {
         truth: 0,
         differences: 0,
       };
-      table.set(region, made);
+      table.set(key, made);
       return made;
     };
     for (let at = this.window.from; at < this.window.to; at += 1) {
@@ -289,7 +301,11 @@ class Comparison {
     if (traced.escaped > 0 || (summary?.escaped ?? 0) > 0) {
       reasons.push(`${countOf(Math.max(traced.escaped, summary?.escaped ?? 0), "instruction")} escaped emulation`);
     }
+    if (reasons.length === 0) {
+      reasons.push(...(summary?.incomplete ?? []).map((what) => `the trace is incomplete: ${what}`));
+    }
     if (traced.mapped.length === 0) reasons.push("the trace has no mapping, so that nothing can be compared");
+    else if (differences === 0 && !this.inBoth.includes(1)) reasons.push(this.nothingCompared());
     if (differences === 0) return reasons;
     const onlyOrder = !relaxed && !more && this.regionsAgree();
     reasons.push(
@@ -298,6 +314,16 @@ class Comparison {
         : `${more ? "at least " : ""}${countOf(differences, "access differs", "accesses differ")}`,
     );
     return reasons;
+  }
+
+  /** Says why no access of the trace could be compared with one of the log. */
+  private nothingCompared(): string {
+    const { accessLines } = this.log;
+    if (accessLines === 0) return `nothing was compared: ${this.logName} has no memory_region_ops line`;
+    if (this.truth.count === 0) {
+      return `nothing was compared: ${this.logName} has ${countOf(accessLines, "access", "accesses")}, but none in a mapping of the trace`;
+    }
+    return "nothing was compared: the trace and the log's part for it have no access in common";
   }
 
   /** Returns true if every region alone has the same accesses in the same order. */
@@ -324,7 +350,9 @@ class Comparison {
     const address = hasTrace ? traced.address[first]! : truth.address[second]!;
     const region = hasTruth ? truth.region[second]! : this.fitted.region[first]!;
     const before = [];
-    for (let at = Math.max(window.from, second - 2); at < second; at += 1) before.push(truthText(truth, at));
+    for (let at = Math.max(window.from, second - 2); at < second; at += 1) {
+      if (this.inBoth[at] === 1) before.push(truthText(truth, at));
+    }
     return {
       kind,
       region: truth.regions[region]?.name ?? "",

@@ -10,7 +10,7 @@ import {
   type TraceDifference,
 } from "../../analysis/diff/diff-traces.js";
 import type { SequenceEntry } from "../../analysis/diff/sequence-pairs.js";
-import { countText } from "../../base/units.js";
+import { countOf, countText } from "../../base/units.js";
 import { incompleteOf } from "../../trace/file/incomplete.js";
 import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { writeJson } from "../shared/json-output.js";
@@ -158,9 +158,9 @@ function textOf(result: DiffResult, incomplete: boolean, options: DiffOptions): 
     if (second !== null) lines.push(paint("read", line("+", device, second)));
     if (kind === "written" || kind === "read") before = undefined;
   }
-  const countOf = (row: DeviceComparison) =>
+  const differing = (row: DeviceComparison) =>
     row.written + row.missing + row.extra + (options.reads === true ? row.read : 0);
-  const all = sum(result.devices.map(countOf));
+  const all = sum(result.devices.map(differing));
   if (shown.length < all) {
     const rest = `… and ${countText(all - shown.length)} more`;
     if (shown.length === listed.length) lines.push("", `${rest}: at most ${countText(differencesMax)} are listed`);
@@ -180,8 +180,8 @@ function sameText({ devices }: DiffResult, incomplete: boolean): string {
   const read = sum(devices.map((row) => row.read));
   const masked = sum(devices.map((row) => row.masked));
   const exceptions = [
-    ...(read === 0 ? [] : [`the values of ${countText(read)} reads (--reads counts them)`]),
-    ...(masked === 0 ? [] : [`${countText(masked)} values that --mask or --like-a excepts`]),
+    ...(read === 0 ? [] : [`the values of ${countOf(read, "read")} (--reads counts them)`]),
+    ...(masked === 0 ? [] : [`${countOf(masked, "value")} that --mask or --like-a may let differ`]),
   ];
   const but = exceptions.length === 0 ? "" : `, but for ${exceptions.join(" and ")}`;
   return `the same${incomplete ? " as far as the traces go" : ""}${but}`;

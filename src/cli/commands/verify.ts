@@ -31,7 +31,10 @@ export function addVerify(program: Command): void {
       "--leave-out-unmapped",
       "don't count accesses that may have happened while no recorded mapping covered them",
     )
-    .option("--expect-all", "also count accesses to regions that QEMU didn't log (it backs them with memory)")
+    .option(
+      "--expect-all",
+      "also count accesses in BARs or mappings of which the log has nothing (QEMU backs them with memory)",
+    )
     .option("--cut", "the recorder was killed: compare as far as the trace goes")
     .option("--json", "print the result as JSON")
     .addHelpText(
@@ -43,7 +46,8 @@ Examples:
 
 Every access of trace and log is kept in memory.
 
-Exit codes: 0 only if trace and truth are identical (count, order, width, address, value), else 1.`,
+Exit codes: 0 only if trace and truth are identical (count, order, width, address, value), else 1: also if they have no access
+in common, or the trace is incomplete.`,
     )
     .action(async (file: string, options: VerifyCommandOptions) => {
       const reader = await openReadable(file);
@@ -93,8 +97,12 @@ function print(result: VerifyResult): string {
   const fence =
     result.fence === null ? "no fence: the whole log counts" : `${countText(outsideFence)} outside the fence`;
   lines.push(`left out of the log: ${fence}, ${countText(noMappingAlive)} while no recorded mapping covered them`);
-  if (notLogged > 0)
-    lines.push(`left out of the trace: ${countOf(notLogged, "access", "accesses")} to regions QEMU logs nothing of`);
+  if (notLogged > 0) {
+    lines.push(
+      `left out of the trace: ${countOf(notLogged, "access", "accesses")} in BARs or mappings of which the log has nothing ` +
+        "(--expect-all counts them)",
+    );
+  }
   if (result.split + result.widened > 0) {
     lines.push(
       `fitted as QEMU does: ${countText(result.split)} split, ${countText(result.widened)} by their own bytes only`,
@@ -104,7 +112,7 @@ function print(result: VerifyResult): string {
     lines.push(`${countOf(result.otherCpu, "access was", "accesses were")} made by another CPU than the log says`);
   lines.push(
     result.identical
-      ? `identical: ${countOf(result.compared, "access", "accesses")}, in the order of ${result.order}`
+      ? `identical: ${countOf(result.compared, "access", "accesses")}, in the order of ${result.order}${notLogged > 0 ? ", but for what was left out of the trace" : ""}`
       : `NOT identical: ${result.reasons.join("; ")}`,
   );
   return `${lines.join("\n")}\n`;
