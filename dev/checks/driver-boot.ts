@@ -15,9 +15,10 @@ import { dirname, join } from "node:path";
 import { messageOf, UserError } from "../../src/base/errors.js";
 import { projectDirectory } from "../../src/base/paths.js";
 import { runTool } from "../../src/base/run-tool.js";
+import { complaintIn, crashIn } from "../../src/lab/console-log.js";
 import type { LabKernel } from "../../src/lab/kernel-package.js";
 import { splitWords } from "../../src/lab/split-words.js";
-import { complaintIn, LabError, runInLab } from "../../src/lab/virtual-machine.js";
+import { LabError, runInLab } from "../../src/lab/virtual-machine.js";
 import type { DriverCase } from "./driver-cases.js";
 import { type PlacedCase, signalPrefix, workloadScript } from "./driver-guest.js";
 import { DriverHost } from "./driver-host.js";
@@ -148,7 +149,7 @@ export async function bootDrivers(
   } catch (error) {
     if (!(error instanceof LabError)) throw error;
     boot.died = { during: running, why: silence.signal.aborted ? silence.tooLong() : messageOf(error) };
-    boot.complaint = complaintIn(error.consoleLog);
+    boot.complaint = crashIn(error.consoleLog);
     writeFileSync(join(work, "console"), error.consoleLog);
   } finally {
     silence.close();

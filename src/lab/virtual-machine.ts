@@ -7,6 +7,7 @@ import { UserError } from "../base/errors.js";
 import { cacheDirectory, projectDirectory } from "../base/paths.js";
 import { findTool, requireTrustedTool } from "../base/run-tool.js";
 import { shellQuoted } from "../base/shell-quote.js";
+import { crashIn } from "./console-log.js";
 import { LabFolderError } from "./errors.js";
 import { makeInitrd } from "./initrd.js";
 import type { LabKernel } from "./kernel-package.js";
@@ -54,10 +55,6 @@ export interface LabResult {
   duration_ms: number;
 }
 
-/** Pattern of a kernel's complaints on its console. */
-export const kernelComplaint =
-  /WARNING: (CPU|possible|inconsistent|suspicious|bad|Nested)|BUG:|Oops|general protection fault|Call Trace:|Kernel panic|INFO: (task .* blocked|trying to register)|soft lockup|rcu.*detected stall|UBSAN:|ODEBUG:|DEBUG_LOCKS_WARN_ON|turning off the locking correctness validator/;
-
 /** The machine gave no exit code: it crashed, took too long, or was ended. */
 export class LabError extends UserError {
   override readonly name = "LabError";
@@ -70,8 +67,7 @@ export class LabError extends UserError {
   }
 }
 
-/** Lines of the console shown: from a complaint on, or the last ones. */
-const complaint_lines = 40;
+/** Lines of the console shown where there is no complaint: the last ones. */
 const consoleEnd_lines = 15;
 
 /** Additional time of the machine's own limit, compared with ours. */
@@ -122,13 +118,6 @@ export async function runInLab(request: LabRequest): Promise<LabResult> {
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
-}
-
-/** Returns the console's lines from the kernel's first complaint on, as many as are needed; undefined if there is none. */
-export function complaintIn(consoleLog: string): string | undefined {
-  const lines = consoleLog.trimEnd().split("\n");
-  const first = lines.findIndex((line) => kernelComplaint.test(line));
-  return first < 0 ? undefined : lines.slice(first, first + complaint_lines).join("\n");
 }
 
 function readIfThere(path: string): string {
@@ -246,7 +235,7 @@ function runQemu(qemu: string, parameters: string[], request: LabRequest): Promi
 }
 
 function whyNoExit(ended: QemuEnd, consoleLog: string, timeout_s: number): LabError {
-  const complaint = complaintIn(consoleLog);
+  const complaint = crashIn(consoleLog);
   const excerpt = complaint ?? consoleLog.trimEnd().split("\n").slice(-consoleEnd_lines).join("\n");
   const advice = excerpt === "" ? "its console said nothing" : `its console said:\n${excerpt}`;
   if (ended.aborted) return new LabError("the lab was interrupted", consoleLog);

@@ -4,12 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, onTestFinished } from "vitest";
 import { buildCore } from "../../../src/capture/emulate/core-build.js";
+import { complaintIn } from "../../../src/lab/console-log.js";
 import { installTools } from "../../../src/lab/debian.js";
 import { type LabKernel, prepareKernel } from "../../../src/lab/kernel-package.js";
 import { probeKvm } from "../../../src/lab/kvm-probe.js";
 import { labTools } from "../../../src/lab/needs.js";
 import { splitWords } from "../../../src/lab/split-words.js";
-import { complaintIn, LabError, runInLab, type Threads } from "../../../src/lab/virtual-machine.js";
+import { LabError, runInLab, type Threads } from "../../../src/lab/virtual-machine.js";
 
 export interface LabOptions {
   /** Argument of `mmiostrider lab --kernel`; default: debian:6.1. */

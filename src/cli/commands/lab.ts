@@ -4,12 +4,13 @@ import { resolve } from "node:path";
 import { type Command, Option } from "commander";
 import { UserError } from "../../base/errors.js";
 import { engines } from "../../capture/engines.js";
+import { complaintIn } from "../../lab/console-log.js";
 import { installTools } from "../../lab/debian.js";
 import { type LabKernel, prepareKernel } from "../../lab/kernel-package.js";
 import { probeKvm } from "../../lab/kvm-probe.js";
 import { labTools } from "../../lab/needs.js";
 import { splitWords } from "../../lab/split-words.js";
-import { complaintIn, LabError, runInLab, type Threads, threadModes } from "../../lab/virtual-machine.js";
+import { LabError, runInLab, type Threads, threadModes } from "../../lab/virtual-machine.js";
 import type { ExitCode } from "../shared/exit-code.js";
 import { collect, wholeNumber } from "../shared/option-values.js";
 
