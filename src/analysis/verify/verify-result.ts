@@ -63,6 +63,8 @@ export interface VerifyResult {
   readonly identical: boolean;
   /** The reasons against it, a sentence each. */
   readonly reasons: readonly string[];
+  /** Likely causes of differences, with a remedy, a sentence each. */
+  readonly hints: readonly string[];
   readonly regions: readonly RegionResult[];
   readonly differences: readonly ReportedDifference[];
   /** The comparison stopped after these differences. */

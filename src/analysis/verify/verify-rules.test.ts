@@ -198,6 +198,32 @@ describe("the rules", () => {
     expect((await escaped.verify()).reasons).toEqual(["1 instruction escaped emulation"]);
   });
 
+  test("notifications that QEMU didn't log for want of ioeventfd=off are explained, with the remedy", async () => {
+    const notified = (width: number) =>
+      new Recording()
+        .map()
+        .both(0, 1n)
+        .traced("write", width, 0x20, 2n)
+        .both(4, 1n)
+        .verify({ pciFunctions: [virtio] });
+    const header = madeUpHeader();
+    const virtio = { ...header.pciFunctions[0]!, vendor: "0x1af4" as const, driver: "virtio-pci" };
+    const { identical, hints } = await notified(2);
+    expect(identical).toBe(false);
+    expect(hints).toEqual([expect.stringContaining("ioeventfd=off")]);
+    // a width that no notification has; another vendor's device; nothing that differs
+    expect((await notified(8)).hints).toEqual([]);
+    expect((await new Recording().map().both(0, 1n).traced("write", 2, 0x20, 2n).verify()).hints).toEqual([]);
+    expect(
+      (
+        await new Recording()
+          .map()
+          .both(0, 1n)
+          .verify({ pciFunctions: [virtio] })
+      ).hints,
+    ).toEqual([]);
+  });
+
   test("an access of several records is compared part by part", async () => {
     const recording = new Recording().map();
     recording

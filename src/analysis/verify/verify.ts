@@ -32,6 +32,7 @@ import { TraceState } from "../../trace/state.js";
 import { type Alignment, align, type Difference, type Movable } from "../diff/alignment.js";
 import { fenceWindow, type Window } from "./fence-window.js";
 import { type Extent, extentOf, type FittedAccesses, findExtents, fitAccesses, LoggedPlaces } from "./fit-accesses.js";
+import { notificationHints } from "./notification-hint.js";
 import { findPortAliases } from "./port-aliases.js";
 import { collectAccesses, type TracedAccesses } from "./traced-accesses.js";
 import { type NumberRange, readTruthLog, type TruthAccesses, type TruthLog } from "./truth-log.js";
@@ -144,11 +145,13 @@ class Comparison {
     }
     const regions = this.regionTable(found);
     const reasons = this.reasons(found.length, more, relaxed);
+    const differences = found.map(({ difference, first, second }) => this.tell(difference.kind, first, second));
     return {
       identical: reasons.length === 0,
       reasons,
       regions,
-      differences: found.map(({ difference, first, second }) => this.tell(difference.kind, first, second)),
+      hints: notificationHints(differences, this.reader.header.pciFunctions),
+      differences,
       moreDifferences: more,
       compared: this.traced.count,
       split: this.fitted.split,

@@ -115,6 +115,7 @@ function print(result: VerifyResult): string {
       ? `identical: ${countOf(result.compared, "access", "accesses")}, in the order of ${result.order}${notLogged > 0 ? ", but for what was left out of the trace" : ""}`
       : `NOT identical: ${result.reasons.join("; ")}`,
   );
+  for (const hint of result.hints) lines.push(`  ${hint}`);
   return `${lines.join("\n")}\n`;
 }
 
