@@ -7,10 +7,12 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { formatRange } from "../base/address-range.js";
 import { InvalidValueError, UserError } from "../base/errors.js";
 import { fullPciAddress, parseResource, readPciFunction } from "../machine/pci.js";
-import { aliasMatches, parseRange, resolveScope, type ScopeRequest } from "./recording-scope.js";
+import { aliasMatches } from "./driver-devices.js";
+import { parseRange, resolveScope, type ScopeRequest } from "./recording-scope.js";
 import { ScopeError } from "./scope-errors.js";
 
 let sysfs: string;
+let modulesFolder: string;
 
 /** `resource` of QEMU's e1000 (Debian 6.1, pc machine): memory, ports, and its ROM. */
 const e1000Resource = [
@@ -21,6 +23,9 @@ const e1000Resource = [
   ...Array<string>(6).fill("0x0000000000000000 0x0000000000000000 0x0000000000000000"),
   "",
 ].join("\n");
+/** `resource` of a USB controller. */
+const usbResource = (number: number) =>
+  `0x00000000fe00${number * 4}000 0x00000000fe00${number * 4 + 3}fff 0x0000000000140204\n`;
 /** A graphics card whose ROM is the shadow copy in RAM, as the boot display's is. */
 const vgaResource = [
   "0x00000000fd000000 0x00000000fdffffff 0x0000000000042208",
@@ -30,6 +35,21 @@ const vgaResource = [
   "0x00000000000c0000 0x00000000000dffff 0x0000000000000212",
   "",
 ].join("\n");
+
+const modulesAlias = `# Aliases extracted from modules themselves.
+alias pci:v00008086d0000100Esv*sd*bc*sc*i* e1000
+alias pci:v*d*sv*sd*bc0Csc03i30* xhci_pci
+alias pci:v*d*sv*sd*bc0Csc03i20* ehci_pci
+alias usb:v*p*d*dc*dsc*dp*ic03isc*ip*in* usbhid
+`;
+const modulesDep = `kernel/drivers/net/ethernet/intel/e1000/e1000.ko:
+kernel/drivers/usb/core/usbcore.ko: kernel/drivers/usb/common/usb-common.ko
+kernel/drivers/usb/host/xhci-hcd.ko: kernel/drivers/usb/core/usbcore.ko kernel/drivers/usb/common/usb-common.ko
+kernel/drivers/usb/host/xhci-pci.ko.xz: kernel/drivers/usb/host/xhci-hcd.ko kernel/drivers/usb/core/usbcore.ko
+kernel/drivers/usb/host/ehci-pci.ko: kernel/drivers/usb/core/usbcore.ko kernel/drivers/usb/common/usb-common.ko
+`;
+const xhciModalias = "pci:v00001B36d0000000Dsv00001AF4sd00001100bc0Csc03i30\n";
+const ehciModalias = "pci:v00008086d0000293Asv00001AF4sd00001100bc0Csc03i20\n";
 
 function addFunction(address: string, files: Record<string, string>, driver?: string): void {
   const folder = join(sysfs, "bus/pci/devices", address);
@@ -42,6 +62,10 @@ function addFunction(address: string, files: Record<string, string>, driver?: st
 
 beforeAll(() => {
   sysfs = mkdtempSync(join(tmpdir(), "mmiostrider-sysfs-"));
+  modulesFolder = join(sysfs, "modules");
+  mkdirSync(modulesFolder);
+  writeFileSync(join(modulesFolder, "modules.alias"), modulesAlias);
+  writeFileSync(join(modulesFolder, "modules.dep"), modulesDep);
   const identity = { vendor: "0x8086\n", device: "0x100e\n", class: "0x020000\n", revision: "0x03\n", irq: "11\n" };
   addFunction("0000:00:04.0", { ...identity, resource: e1000Resource, modalias: "pci:v00008086d0000100E\n" }, "e1000");
   addFunction("0000:00:05.0", { ...identity, resource: vgaResource });
@@ -51,7 +75,7 @@ beforeAll(() => {
 afterAll(() => rmSync(sysfs, { recursive: true, force: true }));
 
 function resolve(request: Partial<ScopeRequest>) {
-  return resolveScope({ devices: [], drivers: [], ranges: [], all: false, ...request }, sysfs);
+  return resolveScope({ devices: [], drivers: [], ranges: [], all: false, ...request }, sysfs, modulesFolder);
 }
 
 describe("resolveScope", () => {
@@ -70,6 +94,59 @@ describe("resolveScope", () => {
   test("a driver that has a device", async () => {
     const scope = await resolve({ drivers: ["e1000"], ranges: ["fee00000-fee00fff"] });
     expect(scope.ranges.map(formatRange)).toEqual(["0xfeb80000-0xfebdffff", "0xfee00000-0xfee00fff"]);
+  });
+
+  test("a driver by its module's name, and by that of a module that the driver's module uses", async () => {
+    const usb = { vendor: "0x1b36\n", device: "0x000d\n", resource: usbResource(0), modalias: xhciModalias };
+    addFunction("0000:00:06.0", usb);
+    try {
+      // nothing is loaded: modules.dep says which module uses xhci-hcd
+      const free = await resolve({ drivers: ["xhci_hcd"] });
+      expect(free.functions.map(({ address }) => address)).toEqual(["0000:00:06.0"]);
+      expect(free.remarks).toEqual([
+        "xhci_hcd has no PCI driver of its own; recording the devices of xhci_pci, which uses it",
+      ]);
+      expect((await resolve({ drivers: ["usbcore"] })).ranges.map(formatRange)).toEqual(["0xfe000000-0xfe003fff"]);
+      // loaded: module xhci_pci has the driver xhci_hcd
+      addFunction("0000:00:06.0", {}, "xhci_hcd");
+      mkdirSync(join(sysfs, "module/xhci_pci/drivers"), { recursive: true });
+      symlinkSync("../../../bus/pci/drivers/xhci_hcd", join(sysfs, "module/xhci_pci/drivers/pci:xhci_hcd"));
+      for (const name of ["xhci_pci", "xhci-pci", "xhci_hcd"]) {
+        const bound = await resolve({ drivers: [name] });
+        expect(bound.functions, name).toMatchObject([{ address: "0000:00:06.0", driver: "xhci_hcd" }]);
+        expect(bound.remarks, name).toEqual([]);
+      }
+      // a second controller: two modules use usbcore
+      addFunction("0000:00:07.0", { ...usb, resource: usbResource(1), modalias: ehciModalias });
+      await expect(resolve({ drivers: ["usbcore"] })).rejects.toThrow(
+        "usbcore isn't a PCI driver, and several modules with one use it: ehci_pci, xhci_pci",
+      );
+    } finally {
+      rmSync(join(sysfs, "bus/pci/devices/0000:00:06.0"), { recursive: true });
+      rmSync(join(sysfs, "bus/pci/devices/0000:00:07.0"), { recursive: true, force: true });
+    }
+  });
+
+  test("a name that nothing has: the names that there are, and the one that was probably meant", async () => {
+    const failure: UserError = await resolve({ drivers: ["e100"] }).catch((error) => error);
+    expect(failure.message).toBe('there is no PCI driver or module "e100" on this machine');
+    expect(failure.advice).toBe("perhaps e1000 is meant; the drivers for this machine's PCI devices are: e1000");
+  });
+
+  test("a driver of another bus: the PCI device that carries it is named", async () => {
+    const carrier = join(sysfs, "bus/pci/devices/0000:00:04.0/virtio0");
+    const folder = join(sysfs, "bus/virtio");
+    mkdirSync(carrier);
+    for (const part of ["devices", "drivers/virtio_net"]) {
+      mkdirSync(join(folder, part), { recursive: true });
+      symlinkSync(carrier, join(folder, part, "virtio0"));
+    }
+    mkdirSync(join(sysfs, "module/virtio_net/drivers"), { recursive: true });
+    symlinkSync(join(folder, "drivers/virtio_net"), join(sysfs, "module/virtio_net/drivers/virtio:virtio_net"));
+    const failure: UserError = await resolve({ drivers: ["virtio_net"] }).catch((error) => error);
+    rmSync(carrier, { recursive: true });
+    expect(failure.message).toBe("virtio_net isn't a PCI driver: it drives devices on the bus virtio");
+    expect(failure.advice).toMatch(/^its devices lie on the PCI device 0000:00:04.0 \(driver e1000\): /);
   });
 
   test("an impossible request is wrong usage; a missing device fails", async () => {

@@ -1,20 +1,9 @@
 // Turns the user's request (devices, drivers, ranges, everything) into physical address ranges. Only reads.
-import { existsSync, readlinkSync } from "node:fs";
-import { basename, join } from "node:path";
 import { type AddressRange, joinRanges } from "../base/address-range.js";
 import { InvalidValueError, UserError } from "../base/errors.js";
-import { runTool } from "../base/run-tool.js";
-import { canonicalModuleName } from "../machine/kernel-modules.js";
-import {
-  boundDriver,
-  defaultSysfs,
-  fullPciAddress,
-  listPciFunctions,
-  modaliasOf,
-  readPciFunction,
-  type SysfsRoot,
-} from "../machine/pci.js";
+import { defaultSysfs, fullPciAddress, listPciFunctions, readPciFunction, type SysfsRoot } from "../machine/pci.js";
 import { type PciFunction, resourceFlag, romIndex } from "../trace/header.js";
+import { devicesOfDriver, runningModulesFolder } from "./driver-devices.js";
 import { ScopeError } from "./scope-errors.js";
 
 /** Most ranges that the core takes (docs/control-device.md). */
@@ -43,7 +32,11 @@ export interface RecordingScope {
 }
 
 /** Finds what the request means on this machine. Throws ScopeError and InvalidValueError for what can't be meant, UserError for what isn't here. */
-export async function resolveScope(request: ScopeRequest, sysfs: SysfsRoot = defaultSysfs): Promise<RecordingScope> {
+export async function resolveScope(
+  request: ScopeRequest,
+  sysfs: SysfsRoot = defaultSysfs,
+  modulesFolder: string = runningModulesFolder(),
+): Promise<RecordingScope> {
   const asked = [
     ...request.devices.map((device) => `device ${device}`),
     ...request.drivers.map((driver) => `driver ${driver}`),
@@ -61,7 +54,7 @@ export async function resolveScope(request: ScopeRequest, sysfs: SysfsRoot = def
   const remarks: string[] = [];
   const addresses = request.devices.map((device) => knownDevice(device, sysfs));
   for (const driver of request.drivers) {
-    const found = await devicesOfDriver(driver, sysfs);
+    const found = await devicesOfDriver(driver, { sysfs, modulesFolder });
     addresses.push(...found.addresses);
     remarks.push(...found.remarks);
   }
@@ -123,67 +116,4 @@ function knownDevice(text: string, sysfs: SysfsRoot): string {
     throw new UserError(`there is no PCI device ${address}`, { advice: "`lspci -D` lists those that there are" });
   }
   return address;
-}
-
-/** Finds the devices bound to a driver, and the free ones that its module can drive. */
-async function devicesOfDriver(driver: string, sysfs: SysfsRoot): Promise<{ addresses: string[]; remarks: string[] }> {
-  if (!/^[\w.+-]+$/.test(driver)) throw new InvalidValueError(driver, `"${driver}" isn't a driver's name`);
-  const all = listPciFunctions(sysfs).map((address) => ({ address, driver: boundDriver(address, sysfs) }));
-  const registered = existsSync(join(sysfs, "bus/pci/drivers", driver));
-  const same = (name: string | null) =>
-    name !== null && (name === driver || (!registered && canonicalModuleName(name) === canonicalModuleName(driver)));
-  const addresses = all.filter((device) => same(device.driver)).map((device) => device.address);
-
-  const module = moduleOfDriver(driver, sysfs);
-  const aliases = await aliasesOfModule(module);
-  const remarks: string[] = [];
-  for (const device of all) {
-    if (same(device.driver)) continue;
-    const modalias = modaliasOf(device.address, sysfs);
-    if (modalias === undefined || !aliases.some((alias) => aliasMatches(alias, modalias))) continue;
-    if (device.driver === null) addresses.push(device.address);
-    else remarks.push(`${device.address} isn't recorded: ${device.driver} has it, though ${driver} could drive it`);
-  }
-  if (addresses.length === 0) {
-    const known = registered || aliases.length > 0;
-    throw new UserError(
-      known
-        ? `no PCI device here is bound to ${driver}, or free and of a kind that it drives`
-        : `there is no PCI driver or module "${driver}" on this machine`,
-      {
-        advice: known
-          ? (remarks[0] ?? "`lspci -Dk` lists the devices and their drivers")
-          : "where the module is called otherwise than its driver, give the module's name; or name the device itself",
-      },
-    );
-  }
-  return { addresses, remarks };
-}
-
-function moduleOfDriver(driver: string, sysfs: SysfsRoot): string {
-  try {
-    return basename(readlinkSync(join(sysfs, "bus/pci/drivers", driver, "module")));
-  } catch {
-    return driver;
-  }
-}
-
-/** Returns the `pci:` aliases in a module's own information; none if there is no such module. */
-async function aliasesOfModule(module: string): Promise<string[]> {
-  const result = await runTool("modinfo", ["-F", "alias", module]);
-  if (result.missing) {
-    throw new UserError("finding a driver's devices failed: modinfo isn't installed", {
-      advice: "on Debian: apt-get install kmod; or name the device itself",
-    });
-  }
-  return result.stdout.split("\n").filter((line) => line.startsWith("pci:"));
-}
-
-/** Returns true if a module's alias, a shell pattern as in modules.alias, covers a device's modalias. */
-export function aliasMatches(alias: string, modalias: string): boolean {
-  const pattern = alias
-    .replace(/[.+^${}()|\\]/g, "\\$&")
-    .replaceAll("*", ".*")
-    .replaceAll("?", ".");
-  return new RegExp(`^${pattern}$`).test(modalias);
 }

@@ -1,7 +1,8 @@
 // The filter language's single comparisons: makes a test of a field, an operator and a written value.
+
+import { nearest } from "../../base/nearest.js";
 import type { EventView } from "../view/event-view.js";
 import type { FilterField } from "./fields.js";
-import { nearest } from "./nearest.js";
 import type { Token } from "./tokens.js";
 
 type Test = (view: EventView) => boolean;

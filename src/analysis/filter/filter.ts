@@ -1,10 +1,11 @@
 // The filter language: compiles an expression about events into a test. docs/filter.md is its reference; fields.ts has
 // the fields.
+
+import { nearest } from "../../base/nearest.js";
 import type { EventView } from "../view/event-view.js";
 import { numberTest, textTest, timeTest } from "./comparisons.js";
 import { conditions, type FilterField, fields } from "./fields.js";
 import { FilterError } from "./filter-error.js";
-import { nearest } from "./nearest.js";
 import { type Token, tokensOf } from "./tokens.js";
 
 /** Says whether an event fits. */
