@@ -224,7 +224,10 @@ describe("a data set", () => {
     writeFileSync(join(broken, "a.mmt"), readFileSync(trace));
     writeFileSync(join(broken, "b.txt"), "VERSION 20070824\nR 4 nonsense\n");
     const { status, stderr } = mmiostrider(["convert", "--partition", "device", "broken", "set"]);
-    expect([status, stderr]).toEqual([1, "mmiostrider: broken/b.txt:2: this isn't how mmiotrace writes an access\n"]);
+    expect([status, stderr]).toEqual([
+      1,
+      "mmiostrider: broken/b.txt:2: this isn't how mmiotrace writes an access: \"nonsense\" isn't a decimal number\n",
+    ]);
     expect(readdirSync(directory).filter((name) => /^\.?set/.test(name))).toEqual([]);
   });
 });

@@ -104,7 +104,7 @@ export interface MarkEvent extends EventBase {
 /** Records were lost here. */
 export interface LostEvent extends EventBase {
   readonly kind: "lost";
-  /** Records that were dropped. */
+  /** Records that were dropped; 0 if a log doesn't say how many. */
   readonly count: number;
 }
 

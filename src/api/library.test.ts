@@ -266,7 +266,7 @@ describe("a log without times", () => {
 
   test("has null for each event's time, and NaN in columns", async () => {
     const trace = await openTrace(truth());
-    expect(trace.notes).toContain("the log has no times: all time stamps are 0");
+    expect(trace.notes).toContain("the log has no times");
     const events = await all(trace);
     expect(events.filter(isAccess).length).toBeGreaterThan(10_000);
     expect(events.filter(({ time_s }) => time_s !== null)).toEqual([]);

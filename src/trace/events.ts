@@ -69,7 +69,7 @@ export interface MarkEvent extends EventBase {
 
 export interface LostEvent extends EventBase {
   kind: "lost";
-  /** Number of records dropped here. */
+  /** Number of records lost here; 0 if a log doesn't say how many. */
   count: bigint;
 }
 

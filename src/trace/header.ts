@@ -99,6 +99,8 @@ export interface TraceSummary {
   accesses: number;
   /** Records that were lost. */
   lost: number;
+  /** Only in imported traces: places where records were lost, and the log doesn't say how many; they aren't in `lost`. */
+  lostUncounted?: number;
   /** Instructions that escaped emulation: their accesses are not in the trace. */
   escaped: number;
   /** Calls of the ioremap family that the hooks didn't see. */

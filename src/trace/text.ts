@@ -118,7 +118,7 @@ export class TextWriter {
       case "mark":
         return this.note(event, `mark: ${printable(event.text)}`);
       case "lost":
-        return this.note(event, `LOST: ${countOf(event.count, "record")}, the ring was full`, "alarm");
+        return this.note(event, this.lostWords(event.count), "alarm");
       case "escape": {
         const bytes = [...event.instruction].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
         const by = event.site === 0n ? "" : `, by ${this.site(event.site, state)}`;
@@ -184,6 +184,11 @@ export class TextWriter {
 
   private note(event: TraceEvent, text: string, part: LinePart = "note"): string {
     return `${this.paint("time", this.stamp(event))} ${this.paint(part, `-- ${text}`)}\n`;
+  }
+
+  private lostWords(count: bigint): string {
+    const why = this.header.engine === "import" ? "as the log says" : "the ring was full";
+    return `LOST: ${count === 0n ? "an unknown number of records" : countOf(count, "record")}, ${why}`;
   }
 
   /** Formats the seconds since recording began, with nanoseconds. */

@@ -15,6 +15,7 @@ export class TraceCopy {
   /** The symbols that the new trace's reader will know at this point. */
   private readonly symbols = new Map<bigint, string>();
   private readonly counts = { accesses: 0, lost: 0, escaped: 0, mappings: 0 };
+  private lostUncounted = 0;
   /** Number of events, without symbols. */
   events = 0;
 
@@ -39,7 +40,8 @@ export class TraceCopy {
 
   async close(rest: Pick<TraceSummary, "missed" | "incomplete">): Promise<void> {
     await this.flush();
-    await this.writer.close({ ...this.counts, ...rest });
+    const { lostUncounted } = this;
+    await this.writer.close({ ...this.counts, ...(lostUncounted === 0 ? {} : { lostUncounted }), ...rest });
   }
 
   /** Hands all events taken so far to the writer. */
@@ -66,6 +68,7 @@ export class TraceCopy {
         break;
       case "lost":
         counts.lost += Number(event.count);
+        if (event.count === 0n) this.lostUncounted += 1;
         break;
       case "escape":
         counts.escaped += 1;

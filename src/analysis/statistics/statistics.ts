@@ -51,6 +51,8 @@ export interface CpuStatistics extends TallyResult {
 export interface Statistics extends TallyResult {
   readonly events: number;
   readonly lost: number;
+  /** Places where a log says that records were lost, but not how many: they aren't in `lost`. */
+  readonly lostUncounted: number;
   readonly escaped: number;
   readonly devices: Rows<DeviceStatistics>;
   readonly registers: Rows<RegisterStatistics>;
@@ -109,6 +111,7 @@ export class StatisticsCollector {
   private readonly whole = new Tally();
   private events = 0;
   private lost = 0;
+  private lostUncounted = 0;
   private escaped = 0;
   private readonly devices = new Map<string | null, Tally>();
   /** Drivers by PCI address: one may be bound during the trace, and unbound before it ends. */
@@ -139,6 +142,7 @@ export class StatisticsCollector {
         break;
       case "lost":
         this.lost += Number(event.count);
+        if (event.count === 0n) this.lostUncounted += 1;
         break;
       case "escape":
         this.escaped += 1;
@@ -232,6 +236,7 @@ export class StatisticsCollector {
       ...told(this.whole),
       events: this.events,
       lost: this.lost,
+      lostUncounted: this.lostUncounted,
       escaped: this.escaped,
       devices: sorted(
         [...this.devices].map(([device, tally]) => ({ device, tally })),

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { cutTrace } from "../../analysis/cut-merge/cut-trace.js";
 import { countOf } from "../../base/units.js";
-import { UsageError } from "../shared/exit-code.js";
+import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { makeTrace, requireFileForJson, tellMade } from "../shared/new-trace.js";
 import { openReadable } from "../shared/open-input.js";
 import { Progress } from "../shared/progress.js";
@@ -15,6 +15,7 @@ import {
   type SelectionOptions,
   selectionOf,
 } from "../shared/selection-options.js";
+import { tellIncomplete } from "../shared/tell-incomplete.js";
 
 interface CutOptions extends SelectionOptions, RegisterOptions {
   output: string;
@@ -47,7 +48,7 @@ Examples:
   mmiostrider cut --filter 'device == 00:04.0' all.mmt -o nic.mmt
   mmiostrider cut --json --from @1000 e1000.mmt -o rest.mmt | jq .events
 
-Exit codes: 0 done, 1 failed (then nothing is left behind), 2 wrong usage.`,
+Exit codes: 0 done, 1 failed (then nothing is left behind), 2 wrong usage, 3 written, but the trace is incomplete.`,
     )
     .action(async (file: string, options: CutOptions) => {
       const selection = selectionOf(options);
@@ -72,6 +73,7 @@ Exit codes: 0 done, 1 failed (then nothing is left behind), 2 wrong usage.`,
         progress.end();
         if (events === undefined) return;
         await tellMade(options, { events, inputs: [reader] }, `${countOf(events, "event")}`);
+        if (tellIncomplete(reader)) process.exitCode = ExitCode.incomplete;
       } finally {
         progress.end();
         await reader.close();

@@ -3,10 +3,11 @@ import type { Command } from "commander";
 import { mergeTraces } from "../../analysis/cut-merge/merge-traces.js";
 import { countOf } from "../../base/units.js";
 import type { TraceReader } from "../../trace/file/reader.js";
-import { UsageError } from "../shared/exit-code.js";
+import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { makeTrace, requireFileForJson, tellMade } from "../shared/new-trace.js";
 import { openReadable } from "../shared/open-input.js";
 import { Progress } from "../shared/progress.js";
+import { tellIncomplete } from "../shared/tell-incomplete.js";
 
 const filesMax = 256;
 
@@ -29,7 +30,7 @@ Examples:
   mmiostrider merge nic.mmt gpu.mmt -o - | mmiostrider report -
   mmiostrider merge --json *.mmt -o /tmp/all.mmt | jq .events
 
-Exit codes: 0 done, 1 failed (then nothing is left behind), 2 wrong usage.`,
+Exit codes: 0 done, 1 failed (then nothing is left behind), 2 wrong usage, 3 written, but one of them is incomplete.`,
     )
     .action(async (files: string[], options: { output: string; json?: true }) => {
       if (files.length < 2) throw new UsageError("merge needs two traces or more");
@@ -54,6 +55,7 @@ Exit codes: 0 done, 1 failed (then nothing is left behind), 2 wrong usage.`,
           { events, inputs: readers },
           `${countOf(events, "event")} of ${countOf(files.length, "trace")}`,
         );
+        if (readers.filter(tellIncomplete).length > 0) process.exitCode = ExitCode.incomplete;
       } finally {
         progress.end();
         for (const reader of readers) await reader.close();

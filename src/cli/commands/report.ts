@@ -9,6 +9,7 @@ import { type Selection, selectedViews, type ViewBatch } from "../../analysis/vi
 import { countOf, countText, durationText } from "../../base/units.js";
 import { traceName } from "../../trace/export/event-rows.js";
 import { textExportOf } from "../../trace/export/text-formats.js";
+import { incompleteOf } from "../../trace/file/incomplete.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import { openTrace } from "../../trace/node/file-source.js";
 import { TraceState } from "../../trace/state.js";
@@ -231,7 +232,7 @@ function counts(reader: TraceReader, accesses: number): string {
   const rest =
     summary === null
       ? "cut: lost and escaped are not known"
-      : `${countText(summary.lost)} lost, ${countText(summary.escaped)} escaped, ${countOf(summary.mappings, "mapping")}`;
-  const complete = reader.complete && summary?.incomplete.length === 0;
+      : `${countText(summary.lost)}${(summary.lostUncounted ?? 0) > 0 ? " and more" : ""} lost, ${countText(summary.escaped)} escaped, ${countOf(summary.mappings, "mapping")}`;
+  const complete = incompleteOf(reader).length === 0;
   return `${countOf(accesses, "access", "accesses")}, ${rest}${complete ? ", complete" : ", INCOMPLETE"}`;
 }

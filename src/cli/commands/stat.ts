@@ -115,8 +115,9 @@ function textOf(result: Statistics, options: StatOptions): string {
     `${countOf(accesses, "access", "accesses")}${span}: ${countOf(reads, "read")} (${bytesText(read_bytes)}), ` +
       `${countOf(writes, "write")} (${bytesText(written_bytes)})`,
   ];
-  if (result.lost + result.escaped > 0) {
-    lines.push(`${countOf(result.lost, "record")} lost, ${countText(result.escaped)} escaped`);
+  if (result.lost + result.lostUncounted + result.escaped > 0) {
+    const more = result.lostUncounted > 0 ? " and more" : "";
+    lines.push(`${countOf(result.lost, "record")}${more} lost, ${countText(result.escaped)} escaped`);
   }
   for (const subject of options.by ?? subjects) lines.push("", ...tableOf(subject, result, options.top));
   return `${lines.join("\n")}\n`;

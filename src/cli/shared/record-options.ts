@@ -5,6 +5,7 @@ import { messageOf, UserError } from "../../base/errors.js";
 import type { Engine, EngineOption } from "../../capture/engine.js";
 import { findUnoffered } from "../../capture/engines.js";
 import type { EngineOptions, SigningKey } from "../../capture/recording.js";
+import { requireTraceName } from "../../trace/node/create-trace.js";
 import { UsageError } from "./exit-code.js";
 
 /** Limits of the core, docs/control-device.md. */
@@ -88,6 +89,7 @@ export function requireWritable(output: string): void {
     if (process.stdout.isTTY === true) throw new UsageError("a trace is binary: it isn't written to a terminal");
     return;
   }
+  requireTraceName(output);
   try {
     const there = statSync(output, { throwIfNoEntry: false });
     if (there?.isDirectory() === true) throw new Error("it is a folder");

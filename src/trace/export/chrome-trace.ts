@@ -54,7 +54,7 @@ export class ChromeTrace implements TextExport {
         if (!this.mappings.delete(event.mapping)) return "";
         return this.mapping("e", row, time_ns);
       case "lost":
-        return this.instant("g", `LOST: ${countOf(row.count ?? 0n, "record")}`, cpuGroup, event.cpu, time_ns, row);
+        return this.instant("g", lostLabel(row), cpuGroup, event.cpu, time_ns, row);
       case "mark":
       case "escape":
       case "module":
@@ -166,6 +166,9 @@ export class ChromeTrace implements TextExport {
     return comma + text;
   }
 }
+
+const lostLabel = ({ count }: EventRow) =>
+  `LOST: ${count === undefined ? "an unknown number of records" : countOf(count, "record")}`;
 
 /** Makes an event's label: `R CTRL = 0x40240`, `W +0xd8 = 0xffffffff`, a mark's text, … */
 function label(row: EventRow): string {

@@ -212,7 +212,7 @@ export class EventRows {
         this.site(row, event.site, state);
         break;
       case "lost":
-        row.count = event.count;
+        row.count = event.count === 0n ? undefined : event.count;
         break;
       case "module":
         row.module = event.name;

@@ -11,7 +11,7 @@ function cutSentence({ offset, what }: Damage): string {
 export function incompleteOf({ damage, summary }: TraceReader): string[] {
   const missing = summary === null ? [] : [...summary.incomplete];
   if (damage !== null) missing.unshift(cutSentence(damage));
-  if (summary !== null && missing.length === 0 && (summary.lost > 0 || summary.escaped > 0)) {
+  if (summary !== null && summary.incomplete.length === 0 && (summary.lost > 0 || summary.escaped > 0)) {
     missing.push(
       `${countOf(summary.lost, "record was", "records were")} lost and ${countOf(summary.escaped, "instruction")} escaped emulation`,
     );

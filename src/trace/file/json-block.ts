@@ -97,6 +97,7 @@ const isUpdate = objectOf({ pciFunctions: optional(listOf(isPciFunction)), modul
 const isSummary = objectOf({
   accesses: isNumber,
   lost: isNumber,
+  lostUncounted: optional(isNumber),
   escaped: isNumber,
   missed: isNumber,
   mappings: isNumber,

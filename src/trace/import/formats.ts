@@ -1,6 +1,7 @@
 // Detects formats: an input's from its content, an output's from its name.
 import { latin1 } from "../../base/bytes.js";
 import { fileMagic } from "../file/layout.js";
+import { stampPattern } from "./log-clock.js";
 
 /** The formats that are read: a trace, mmiotrace's text, QEMU's memory_region_ops and vfio_region logs, ftrace's rwmmio events. */
 export const inputFormats = ["mmt", "mmiotrace", "qemu", "vfio", "rwmmio"] as const;
@@ -18,10 +19,10 @@ export const detect_bytes = 64 << 10;
 const marks: readonly [InputFormat, RegExp][] = [
   [
     "mmiotrace",
-    /^(VERSION \d{8}|PCIDEV [0-9a-f]{4} [0-9a-f]{8} |LSPCI |[RW][ \t]+\d+[ \t]+\d+\.\d{6}|(MAP|UNMAP|UNKNOWN|MARK) \d+\.\d{6})/,
+    /^(VERSION \d{8}|PCIDEV [0-9a-f]{4} [0-9a-f]{8} |LSPCI |[RW][ \t]+\d+[ \t]+\d+\.\d+[ \t]|(MAP|UNMAP|UNKNOWN|MARK) \d+\.\d+ |# tracer: mmiotrace\r?$)/,
   ],
-  ["qemu", /^(\d+@\d+\.\d{6}:)?memory_region_(ops|ram_device)_(read|write) cpu /],
-  ["vfio", /^(\d+@\d+\.\d{6}:)?vfio_region_(read|write) /],
+  ["qemu", new RegExp(`^${stampPattern}?memory_region_(ops|ram_device)_(read|write) cpu `)],
+  ["vfio", new RegExp(`^${stampPattern}?vfio_region_(read|write) `)],
   ["rwmmio", /: rwmmio_(post_)?(read|write): /],
 ];
 /** Decides only if no line does: ftrace's output without any event. */

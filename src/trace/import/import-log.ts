@@ -1,7 +1,6 @@
 // Imports a log of any known format into a trace. Runs in pages.
 
 import { assertUnreachable } from "../../base/assert.js";
-import { countOf } from "../../base/units.js";
 import type { TraceWriter } from "../file/writer.js";
 import type { TraceHeader } from "../header.js";
 import type { VirtualRange } from "../virtual-range.js";
@@ -41,13 +40,7 @@ export async function importLog(
 ): Promise<Imported> {
   const importer = importerFor(log, options);
   await importText(importer, log.chunks, create);
-  const { lost, escaped } = importer.totals;
-  const incomplete = [...importer.incomplete];
-  if (lost > 0 || escaped > 0) {
-    const [events, instructions] = [countOf(lost, "event was", "events were"), countOf(escaped, "instruction")];
-    incomplete.push(`${events} lost and ${instructions} not understood when the log was made`);
-  }
-  return { notes: importer.notes, incomplete };
+  return { notes: importer.notes, incomplete: [...importer.summary.incomplete] };
 }
 
 function importerFor({ name, format }: Log, { ranges }: ImportOptions): TextImport {

@@ -8,6 +8,7 @@ import type { TraceEvent } from "../events.js";
 import { eventsOfOtherRecords } from "../file/block-events.js";
 import { detectInput } from "./formats.js";
 import type { ImportPiece, TextImport } from "./log-import.js";
+import { MmiotraceImport } from "./mmiotrace.js";
 import { deviceCpu, QemuImport } from "./qemu.js";
 import { RwmmioImport } from "./rwmmio.js";
 import { VfioImport } from "./vfio.js";
@@ -53,11 +54,26 @@ describe("QEMU's memory_region_ops", () => {
         "77@1700000000.000350:memory_region_ram_device_write cpu -1 mr 0x5 addr 0x10febc0008 value 0xffffffffffffffff size 8\n",
     );
     expect(accessesOf(events)).toMatchObject([
-      { kind: "read", cpu: 1, tsc: 1n, address: 0xfebc0008n, value: 0x80080783n, width_bytes: 4, mapping: 1 },
-      { kind: "write", cpu: deviceCpu, tsc: 251n, address: 0x10febc0008n, value: 0xffffffffffffffffn, width_bytes: 8 },
+      {
+        kind: "read",
+        cpu: 1,
+        tsc: 1_700_000_000_000_100n,
+        address: 0xfebc0008n,
+        value: 0x80080783n,
+        width_bytes: 4,
+        mapping: 1,
+      },
+      {
+        kind: "write",
+        cpu: deviceCpu,
+        tsc: 1_700_000_000_000_350n,
+        address: 0x10febc0008n,
+        value: 0xffffffffffffffffn,
+        width_bytes: 8,
+      },
     ]);
     expect(reader.header!.clock).toEqual({
-      tsc: "0x1",
+      tsc: `0x${1_700_000_000_000_100n.toString(16)}`,
       wall_ns: `0x${1_700_000_000_000_100_000n.toString(16)}`,
       tscFrequency_hz: 1_000_000,
     });
@@ -96,13 +112,131 @@ test("VFIO: device, BAR and offset come out, and the ids that the guest read", (
   expect(last.bars.map((bar) => bar.index)).toEqual([0, 2]);
   const start = (index: number) => BigInt(last.bars.find((bar) => bar.index === index)!.start);
   expect(accessesOf(events)).toMatchObject([
-    { kind: "write", address: start(0) + 0x28n, value: 0x21cc000n, width_bytes: 4, tsc: 1n },
-    { kind: "read", address: start(2) + 8n, value: 0xffffffffn, width_bytes: 4, tsc: 2n },
+    { kind: "write", address: start(0) + 0x28n, value: 0x21cc000n, width_bytes: 4, tsc: 1_700_000_000_000_003n },
+    { kind: "read", address: start(2) + 8n, value: 0xffffffffn, width_bytes: 4, tsc: 1_700_000_000_000_004n },
   ]);
   expect(reader.notes).toContain("1 access to no BAR is left out");
   expect(() => read(new VfioImport("log"), "vfio_region_write  (0000:01:00.0:region0+0x28, 0x21cc000)\n")).toThrow(
     "log:1: this isn't how QEMU writes a vfio_region line",
   );
+});
+
+describe("the times of newer QEMUs", () => {
+  const libvirt = [
+    "2026-07-07 03:16:20.001+0000: starting up libvirt version: 11.3.0, qemu version: 10.0.2, kernel: 6.12.30, hostname: host",
+    "LC_ALL=C \\",
+    "/usr/bin/qemu-system-x86_64 \\",
+    "-name guest=win11,debug-threads=on \\",
+    "char device redirected to /dev/pts/1 (label charserial0)",
+    "2026-07-07T03:16:21.000001Z qemu-system-x86_64: warning: vfio 0000:01:00.0: something",
+  ];
+  const start_us = BigInt(Date.UTC(2026, 6, 7, 3, 16, 22)) * 1000n;
+
+  test("VFIO's events among libvirt's start-up lines", () => {
+    const text = `${[
+      ...libvirt,
+      "2026-07-07T03:16:22.158759Z vfio_region_write  (0000:01:00.0:region0+0x28, 0x21cc000, 4)",
+      "2026-07-07T03:16:23Z vfio_region_read  (0000:01:00.0:region2+0x8, 4) = 0xffffffff",
+      "2026-07-07T03:16:22.158700Z vfio_region_read  (0000:01:00.0:region2+0x8, 4) = 0xffffffff",
+      "2026-07-07 03:20:00.000+0000: shutting down, reason=shutdown",
+    ].join("\n")}\n`;
+    expect(detectInput(Buffer.from(text))).toBe("vfio");
+    const reader = new VfioImport("log");
+    const { events } = read(reader, text);
+    expect(accessesOf(events)).toMatchObject([
+      { kind: "write", tsc: start_us + 158_759n },
+      { kind: "read", tsc: start_us + 1_000_000n },
+      // a clock that was set back stays so
+      { kind: "read", tsc: start_us + 158_700n },
+    ]);
+    expect(BigInt(reader.header!.clock.tsc)).toBe(start_us + 158_759n);
+    expect(BigInt(reader.header!.clock.wall_ns)).toBe(1000n * (start_us + 158_759n));
+    expect(reader.totals).toMatchObject({ accesses: 3, unknownLines: libvirt.length + 1 });
+    expect(reader.incomplete).toEqual([]);
+  });
+
+  test("memory_region_ops", () => {
+    const text = `${[
+      ...libvirt,
+      "2026-07-07T03:16:22.158759Z memory_region_ops_read cpu 1 mr 0x5 addr 0xfebc0008 value 0x80080783 size 4 name 'e1000-mmio'",
+    ].join("\n")}\n`;
+    expect(detectInput(Buffer.from(text))).toBe("qemu");
+    const { events } = read(new QemuImport("log"), text);
+    expect(accessesOf(events)).toMatchObject([{ kind: "read", cpu: 1, tsc: start_us + 158_759n, value: 0x80080783n }]);
+  });
+
+  test("no other text is taken for a time", () => {
+    const line = "memory_region_ops_read cpu 1 mr 0x5 addr 0xfebc0008 value 0x1 size 4";
+    for (const stamp of [
+      "2026-13-07T03:16:22.158759Z ",
+      "2026-07-07T24:16:22.158759Z ",
+      "2026-07-07T03:16:22.1587591Z ",
+      "2026-07-07T03:16:22.Z ",
+      "2026-07-07T03:16:22.158759 ",
+      "2026-07-07 03:16:22.158759Z ",
+      "2026-07-07T03:16:2 ",
+      "77@17.1:",
+      "guest: ",
+    ]) {
+      const reader = new QemuImport("log");
+      expect(accessesOf(read(reader, `${line}\n${stamp}${line}\n`).events)).toHaveLength(1);
+      expect(reader.incomplete).toEqual([
+        "1 line has a memory_region_ops event behind something else, and isn't understood; the first is line 2",
+      ]);
+    }
+  });
+
+  test("a log whose first event has no time has none", () => {
+    const line = "memory_region_ops_read cpu 1 mr 0x5 addr 0xfebc0008 value 0x1 size 4";
+    const reader = new QemuImport("log");
+    const { events } = read(reader, `${line}\n7@1700000000.000001:${line}\n`);
+    expect(accessesOf(events).map(({ tsc }) => tsc)).toEqual([0n, 0n]);
+    expect(reader.notes).toContain("the log's first event has no time: 1 later time is left out");
+  });
+});
+
+test("a log without any line of its format is refused, not an empty trace", () => {
+  const text = "nothing\nof any kind\n";
+  expect(() => read(new QemuImport("log"), text)).toThrow("log: there is no memory_region_ops event in it");
+  expect(() => read(new VfioImport("log"), text)).toThrow("log: there is no vfio_region event in it");
+  expect(() => read(new RwmmioImport("log"), text)).toThrow("log: there is no rwmmio event in it");
+  expect(() => read(new MmiotraceImport("log"), text)).toThrow("log: there is no line of mmiotrace's in it");
+  expect(() => read(new VfioImport("log"), "Jul 7 host: vfio_region_read  (0:region2+0x8, 4) = 0x1\n")).toThrow(
+    "log: there is no vfio_region event in it that can be understood: the first one, line 1, is behind something else",
+  );
+});
+
+test("the heads of an mmiotrace log without events are one", () => {
+  for (const head of [
+    "VERSION 20070824\n",
+    "# tracer: mmiotrace\n#\n# entries-in-buffer/entries-written: 0/0   #P:1\n",
+  ]) {
+    expect(detectInput(Buffer.from(head))).toBe("mmiotrace");
+    expect(read(new MmiotraceImport("log"), head).events).toEqual([]);
+  }
+});
+
+test("a line that a person wrote is refused with its reason", () => {
+  for (const [line, why] of [
+    ["R 4 1.0 1 0xfebc0008 0x1 0x0 0", 'an access: "1.0" isn\'t a time in seconds with six decimals'],
+    ["R 4 1.0000000 1 0xfebc0008 0x1 0x0 0", 'an access: "1.0000000" isn\'t a field of that form'],
+    ["R four 1.000000 1 0xfebc0008 0x1 0x0 0", 'an access: "four" isn\'t a decimal number'],
+    ["R 4 1.000000 1 febc0008 0x1 0x0 0", 'an access: "febc0008" isn\'t a hexadecimal number with 0x'],
+    ["R 4 1.000000 1 0xfebc0008", "an access: another field is missing at its end"],
+    [
+      "R 4 1.000000 1 0xfebc0008 0x12345678901234567",
+      'an access: "0x12345678901234567" isn\'t a number of at most 64 bits',
+    ],
+    ["R 4 1.000000 1 0xfebc0008 0x1 0x0 0 more", 'an access: "more" is too much at its end'],
+    ["MAP 1.000000 x 0xfebc0000 0x1 0x1000 0x0 0", 'a mapping: "x" isn\'t a decimal number'],
+    ["UNKNOWN 1.000000 1 0xfebc0020 0f,6f 0x0 0", 'an unknown instruction: "0f,6f" isn\'t ","'],
+    ["MARK now", 'a mark: "now" isn\'t a decimal number'],
+  ] as const) {
+    const text = `VERSION 20070824\n${line}\n`;
+    expect(() => read(new MmiotraceImport("log"), text)).toThrow(`log:2: this isn't how mmiotrace writes ${why}`);
+  }
+  // without a head, the format is detected all the same
+  expect(detectInput(Buffer.from("R 4 1.0 1 0xfebc0008 0x1 0x0 0\n"))).toBe("mmiotrace");
 });
 
 describe("ftrace's rwmmio", () => {

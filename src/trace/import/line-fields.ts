@@ -5,6 +5,8 @@ import { isLatin1, latin1 } from "../../base/bytes.js";
 
 const two32 = 2 ** 32;
 const notADigit = 255;
+/** Length of a word in a message. */
+const quotedMax_chars = 40;
 
 /** A hexadecimal digit's value by its byte, lower and upper case. */
 const hexDigit = new Uint8Array(256).fill(notADigit);
@@ -13,12 +15,19 @@ for (let digit = 0; digit < 16; digit += 1) {
   hexDigit[digit.toString(16).toUpperCase().charCodeAt(0)] = digit;
 }
 
+const hexWords = "a hexadecimal number with 0x";
+const timeWords = "a time in seconds with six decimals";
+
 export class LineFields {
   bytes: Uint8Array = new Uint8Array();
   at = 0;
+  /** The line's first byte. */
+  private from = 0;
   /** The first byte after the line. */
   end = 0;
   sound = true;
+  /** The first thing out of place: its byte, and the words for what belongs there. */
+  private fault: { at: number; wanted: string } | undefined;
   /** All was written as printf() does: no superfluous digit, lower-case letters. */
   canonical = true;
   /** The last number read, in halves. */
@@ -29,9 +38,40 @@ export class LineFields {
 
   begin(bytes: Uint8Array, from: number, end: number): void {
     this.bytes = bytes;
-    this.at = from;
+    this.from = this.at = from;
     this.end = end;
     this.sound = this.canonical = true;
+    this.fault = undefined;
+  }
+
+  /** Tells that `wanted` isn't at byte `at`. */
+  fail(wanted: string, at = this.at): void {
+    this.fault ??= { at, wanted };
+    this.sound = false;
+  }
+
+  /** Describes the first thing out of place, for a message. */
+  get why(): string {
+    if (this.fault === undefined) {
+      const isGap = this.bytes[this.at] === 0x20 || this.bytes[this.at] === 0x09;
+      return `${this.quoted(isGap ? this.at + 1 : this.at)} is too much at its end`;
+    }
+    const { at, wanted } = this.fault;
+    return at >= this.end ? `${wanted} is missing at its end` : `${this.quoted(at)} isn't ${wanted}`;
+  }
+
+  /** Returns the word around byte `at`, or before a blank there, in quotes. */
+  private quoted(at: number): string {
+    const { bytes, end } = this;
+    const isBlank = (place: number) => bytes[place] === 0x20 || bytes[place] === 0x09;
+    let from = isBlank(at) && at > this.from ? at - 1 : at;
+    while (from > this.from && !isBlank(from) && !isBlank(from - 1)) from -= 1;
+    let to = from;
+    while (to < end && (to === from || !isBlank(to))) to += 1;
+    const shown = latin1(bytes, from, Math.min(to, from + quotedMax_chars))
+      .trim()
+      .replaceAll(/[^\u0020-\u007e]/g, "·");
+    return `"${shown}${to - from > quotedMax_chars ? "…" : ""}"`;
   }
 
   get atEnd(): boolean {
@@ -40,7 +80,7 @@ export class LineFields {
 
   /** Skips one byte, which must be `byte`. */
   skip(byte: number): void {
-    if (this.at >= this.end || this.bytes[this.at] !== byte) this.sound = false;
+    if (this.at >= this.end || this.bytes[this.at] !== byte) this.fail(`"${String.fromCharCode(byte)}"`);
     this.at += 1;
   }
 
@@ -49,7 +89,7 @@ export class LineFields {
     const { bytes, end } = this;
     let { at } = this;
     if (at >= end || bytes[at] !== 0x20) {
-      if (at >= end || bytes[at] !== 0x09) this.sound = false;
+      if (at >= end || bytes[at] !== 0x09) this.fail(at >= end ? "another field" : "a field of that form", at);
       this.canonical = false;
     }
     at += 1;
@@ -64,9 +104,9 @@ export class LineFields {
   text(text: string): void {
     const { bytes } = this;
     let { at } = this;
-    if (at + text.length > this.end) this.sound = false;
+    if (at + text.length > this.end) this.fail(`"${text.trim()}"`, this.end);
     for (let index = 0; index < text.length; index += 1, at += 1) {
-      if (bytes[at] !== text.charCodeAt(index)) this.sound = false;
+      if (bytes[at] !== text.charCodeAt(index)) this.fail(`"${text.trim()}"`, at);
     }
     this.at = at;
   }
@@ -74,7 +114,7 @@ export class LineFields {
   /** Reads a number with 0x, of up to 64 bits, into `low` and `high`. */
   hex(): void {
     const { bytes, at } = this;
-    if (bytes[at] !== 0x30 || (bytes[at + 1]! | 0x20) !== 0x78) this.sound = false;
+    if (bytes[at] !== 0x30 || (bytes[at + 1]! | 0x20) !== 0x78) this.fail(hexWords, at);
     if (bytes[at + 1] !== 0x78) this.canonical = false;
     this.at = at + 2;
     this.bareHex();
@@ -96,7 +136,7 @@ export class LineFields {
       low = (low << 4) | digit;
     }
     const digits = at - from;
-    if (digits === 0 || digits > 16) this.sound = false;
+    if (digits === 0 || digits > 16) this.fail(digits === 0 ? hexWords : "a number of at most 64 bits", from);
     if (digits > 1 && bytes[from] === 0x30) this.canonical = false;
     this.at = at;
     this.low = low >>> 0;
@@ -115,7 +155,8 @@ export class LineFields {
       value = value * 10 + digit;
     }
     const digits = at - from;
-    if (digits === 0 || digits > 15) this.sound = false;
+    if (digits === 0 || digits > 15)
+      this.fail(digits === 0 ? "a decimal number" : "a number of at most 15 digits", from);
     if (digits > 1 && bytes[from] === 0x30) this.canonical = false;
     this.at = at;
     return value;
@@ -132,23 +173,23 @@ export class LineFields {
 
   /** Reads `SECONDS.MICROSECONDS`, with six digits after the point as from printf("%lu.%06lu"), in microseconds. */
   time_us(): number {
-    const { bytes } = this;
+    const { bytes, at: start } = this;
     const seconds = this.decimal();
-    if (bytes[this.at] !== 0x2e) this.sound = false;
+    if (bytes[this.at] !== 0x2e) this.fail(timeWords, start);
     const from = this.at + 1;
     let at = from;
     let fraction = 0;
     for (; at < from + 6; at += 1) {
       const digit = bytes[at]! - 0x30;
       if (digit < 0 || digit > 9 || at >= this.end) {
-        this.sound = false;
+        this.fail(timeWords, start);
         break;
       }
       fraction = fraction * 10 + digit;
     }
     this.at = at;
     const value = seconds * 1e6 + fraction;
-    if (value >= Number.MAX_SAFE_INTEGER) this.sound = false;
+    if (value >= Number.MAX_SAFE_INTEGER) this.fail("a time that can be", start);
     return value;
   }
 
@@ -172,7 +213,7 @@ export class LineFields {
     let found = from;
     while (found < end && bytes[found] !== byte) found += 1;
     if (found >= end) {
-      this.sound = false;
+      this.fail(`"${String.fromCharCode(byte)}"`, end);
       return "";
     }
     this.at = found;

@@ -2,8 +2,11 @@
 // a trace in their order. Bounded memory: a chunk of text and its records.
 import { latin1 } from "../../base/bytes.js";
 import { FormatError, messageOf, UserError } from "../../base/errors.js";
+import { countOf } from "../../base/units.js";
 import type { TraceWriter } from "../file/writer.js";
 import type { TraceHeader, TraceSummary, TraceUpdate } from "../header.js";
+import { RecordKind } from "../record.js";
+import type { LossReport } from "./ftrace-lines.js";
 import { LineFields } from "./line-fields.js";
 import { RecordBuffer } from "./record-buffer.js";
 
@@ -20,6 +23,8 @@ export interface ImportTotals {
   lines: number;
   accesses: number;
   lost: number;
+  /** Places where events were lost, and the log doesn't say how many. */
+  lostUncounted: number;
   escaped: number;
   mappings: number;
   /** Lines without known meaning; each format decides what to do with them. */
@@ -38,6 +43,7 @@ export abstract class TextImport {
     lines: 0,
     accesses: 0,
     lost: 0,
+    lostUncounted: 0,
     escaped: 0,
     mappings: 0,
     unknownLines: 0,
@@ -47,6 +53,10 @@ export abstract class TextImport {
   readonly incomplete: string[] = [];
   /** Remarks about the result for the user, one sentence each. */
   readonly notes: string[] = [];
+  /** Lines of this format, at least those that aren't counted elsewhere. */
+  protected ownLines = 0;
+  /** Lines with an event of this format behind something else; the first one's number. */
+  private readonly spoilt = { lines: 0, first: 0 };
   protected readonly records = new RecordBuffer();
   protected readonly fields = new LineFields();
   private readonly made: ImportPiece[] = [];
@@ -98,6 +108,31 @@ export abstract class TextImport {
     this.carried = new Uint8Array();
   }
 
+  /** Counts a line that begins like none of this format. One that has an event of the format later (`events`) isn't understood. */
+  protected takeForeignLine(bytes: Uint8Array, from: number, end: number, events: RegExp): void {
+    if (!events.test(latin1(bytes, from, end))) {
+      this.totals.unknownLines += 1;
+      return;
+    }
+    if (this.spoilt.lines === 0) this.spoilt.first = this.totals.lines;
+    this.spoilt.lines += 1;
+  }
+
+  /** Throws FormatError if the whole log had no line of this format; `what` are the words for such a line. */
+  protected requireOwnLines(what: string): void {
+    const { lines, first } = this.spoilt;
+    if (this.ownLines > 0 && lines > 0) {
+      const found = countOf(lines, "line has", "lines have");
+      const are = lines === 1 ? "isn't" : "aren't";
+      this.incomplete.push(
+        `${found} a ${what} behind something else, and ${are} understood; the first is line ${first}`,
+      );
+    }
+    if (this.ownLines > 0) return;
+    const where = lines === 0 ? "" : ` that can be understood: the first one, line ${first}, is behind something else`;
+    throw new FormatError(this.name, `there is no ${what} in it${where}`);
+  }
+
   /** Returns the pieces made since the last call, in order; valid until the next `push`. */
   pieces(): ImportPiece[] {
     this.flushRecords();
@@ -107,6 +142,13 @@ export abstract class TextImport {
   protected update(update: TraceUpdate): void {
     this.flushRecords();
     this.made.push({ update });
+  }
+
+  /** Adds a loss at this place. `flags`: verbatim if the log's line comes back in another way. */
+  protected addLoss({ count, cpu }: LossReport, flags = 0): void {
+    this.records.add({ kind: RecordKind.lost, cpu: (cpu ?? 0) & 0xffff, value: [count ?? 0n, 0n], flags });
+    if (count === undefined) this.totals.lostUncounted += 1;
+    else this.totals.lost += Number(count);
   }
 
   private flushRecords(): void {
@@ -133,8 +175,23 @@ export abstract class TextImport {
   }
 
   get summary(): TraceSummary {
-    const { accesses, lost, escaped, mappings } = this.totals;
-    return { accesses, lost, escaped, missed: 0, mappings, incomplete: [...this.incomplete] };
+    const { accesses, lost, lostUncounted, escaped, mappings } = this.totals;
+    const counts = { accesses, lost, ...(lostUncounted === 0 ? {} : { lostUncounted }), escaped, missed: 0, mappings };
+    return { ...counts, incomplete: [...this.incomplete, ...this.gaps()] };
+  }
+
+  /** Describes the gaps that the log itself reports. */
+  private gaps(): string[] {
+    const { lost, lostUncounted, escaped } = this.totals;
+    const gaps: string[] = [];
+    if (lost > 0) gaps.push(`${countOf(lost, "event was", "events were")} lost when the log was made`);
+    if (lostUncounted > 0) {
+      gaps.push(`events were lost in ${countOf(lostUncounted, "place")}, and the log doesn't say how many`);
+    }
+    if (escaped > 0) {
+      gaps.push(`${countOf(escaped, "instruction wasn't", "instructions weren't")} understood when the log was made`);
+    }
+    return gaps;
   }
 }
 

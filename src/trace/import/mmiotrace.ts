@@ -9,6 +9,7 @@ import type { PciFunction, TraceHeader } from "../header.js";
 import { mmiotraceHead, mmiotraceProducer, pciFunctionOfLine } from "../mmiotrace-head.js";
 import { RecordFlag, RecordKind } from "../record.js";
 import { TraceState } from "../state.js";
+import { EntryCount, isFtraceComment, lossOfLine, ReportedLosses } from "./ftrace-lines.js";
 import { importedHeader, livingMappingsMax, TextImport } from "./log-import.js";
 
 /** Limit of the lines before the first event, which are kept until then. */
@@ -28,6 +29,8 @@ export class MmiotraceImport extends TextImport {
   private head_bytes = 0;
   private known: TraceHeader | undefined;
   private functions = 0;
+  private readonly reported = new ReportedLosses();
+  private readonly entries = new EntryCount();
   private readonly mappings = new Map<number, { address: bigint; length: bigint; virtual: bigint }>();
 
   get header(): TraceHeader | undefined {
@@ -37,6 +40,10 @@ export class MmiotraceImport extends TextImport {
   override finish(): void {
     super.finish();
     this.endHead();
+    this.ownLines += this.totals.accesses;
+    this.requireOwnLines("line of mmiotrace's");
+    this.entries.end(this.totals.lines + 1);
+    this.incomplete.push(...this.entries.missing);
     if (this.totals.unusualLines > 0) {
       this.notes.push(
         `${countOf(this.totals.unusualLines, "line isn't", "lines aren't")} written as the kernel writes them; ` +
@@ -109,7 +116,7 @@ export class MmiotraceImport extends TextImport {
   /** Keeps a line before the first event, for the header. Returns true if it was such a line. */
   private takeHeadLine(bytes: Uint8Array, from: number, end: number): boolean {
     const text = latin1(bytes, from, end);
-    if (isEvent(text) && !isLost(text)) {
+    if (isEvent(text) && !isLost(text.replace(/\r$/, ""))) {
       this.endHead();
       return false;
     }
@@ -125,7 +132,7 @@ export class MmiotraceImport extends TextImport {
     const lines = this.headLines;
     if (lines === undefined) return;
     this.headLines = undefined;
-    const isHead = (line: string) => /^(VERSION|PCIDEV|LSPCI)( |$)/.test(line);
+    const isHead = (line: string) => /^(VERSION|PCIDEV|LSPCI)( |$)/.test(line) || isFtraceComment(line);
     const count = lines.findLastIndex(isHead) + 1;
     const head = lines.slice(0, count);
     const pciFunctions = head.filter((line) => line.startsWith("PCIDEV ")).map((line) => this.parsePciLine(line));
@@ -135,8 +142,11 @@ export class MmiotraceImport extends TextImport {
     this.known = text === canonical ? header : { ...header, importedHead: text };
     const lineNow = this.totals.lines;
     this.totals.lines -= lines.length - count;
-    for (const line of head) if (isLost(line)) this.addLost(line, RecordFlag.verbatim);
-    this.totals.unknownLines += head.filter((line) => line !== "" && !isHead(line) && !isLost(line)).length;
+    for (const [index, line] of head.entries()) {
+      this.takeNoEntry(line, index + 1);
+      if (isOwnHead.test(line)) this.ownLines += 1;
+      if (!this.takeLossIn(line) && line !== "" && !isHead(line)) this.totals.unknownLines += 1;
+    }
     for (const line of lines.slice(count)) {
       const bytes = latin1Bytes(line);
       this.takeOther(bytes, 0, bytes.length);
@@ -160,11 +170,12 @@ export class MmiotraceImport extends TextImport {
     const first = bytes[from];
     const isWord = first === M || first === U || first === R || first === W || first === letter("P");
     const text = isWord ? latin1(bytes, from, Math.min(end, from + "UNKNOWN ".length)) : "";
+    if (isEvent(text)) this.ownLines += 1;
     if (text.startsWith("MAP ")) this.takeMap(bytes, from, end);
     else if (text.startsWith("UNMAP ")) this.takeUnmap(bytes, from, end);
     else if (text.startsWith("UNKNOWN ")) this.takeUnknown(bytes, from, end);
     else if (text.startsWith("MARK ")) this.takeMark(bytes, from, end);
-    else if (text.startsWith("R ") || text.startsWith("W ")) this.takeUnusualAccess(bytes, from, end);
+    else if (/^[RW][ \t]/.test(text)) this.takeUnusualAccess(bytes, from, end);
     else this.takeUnknownLine(bytes, from, end);
   }
 
@@ -261,7 +272,7 @@ export class MmiotraceImport extends TextImport {
       const canonical = fields.canonical;
       fields.bareHex();
       fields.canonical = canonical;
-      if (fields.at !== start + 2) fields.sound = false;
+      if (fields.at !== start + 2) fields.fail("three bytes of two digits each", start);
       value |= BigInt(fields.low) << BigInt(8 * byte);
     }
     const site = this.tail();
@@ -279,25 +290,53 @@ export class MmiotraceImport extends TextImport {
   }
 
   private takeMark(bytes: Uint8Array, from: number, end: number): void {
-    const text = latin1(bytes, from, end);
+    const text = latin1(bytes, from, this.withoutReturn(bytes, from, end));
     if (isLost(text)) {
-      this.addLost(text, 0);
+      const count = this.reported.ofMark(this.countOf(text));
+      if (count === 0n) this.keep(bytes, from, end);
+      else this.addLost(count, 0);
+      if (text.length < end - from) this.totals.unusualLines += 1;
       return;
     }
     const { fields } = this;
     fields.begin(bytes, from + "MARK ".length, end);
     const time_us = BigInt(this.time_us());
     if (!fields.atEnd) fields.skip(blank);
-    if (!fields.sound) throw this.broken(`a mark without a time: ${this.shown(bytes, from, end)}`);
+    if (!fields.sound) throw this.broken(`this isn't how mmiotrace writes a mark: ${fields.why}`);
     if (!fields.canonical) this.totals.unusualLines += 1;
     this.records.addText({ kind: RecordKind.mark, tsc: time_us }, bytes.subarray(fields.at, end));
   }
 
-  private addLost(line: string, flags: number): void {
-    const count = BigInt(/(\d+) events\.$/.exec(line)![1]!);
+  /** Takes the loss that a line reports which comes back as a text; returns false if it reports none. */
+  private takeLossIn(line: string): boolean {
+    const text = line.replace(/\r$/, "");
+    if (isLost(text)) {
+      const count = this.reported.ofMark(this.countOf(text));
+      if (count > 0n) this.addLost(count, RecordFlag.verbatim);
+      return true;
+    }
+    const report = lossOfLine(text);
+    if (report === undefined) return false;
+    const { count: told, cpu } = report;
+    const count = cpu === undefined || told === undefined ? told : this.reported.ofCpu(told);
+    if (count !== 0n) this.addLoss({ count, cpu }, RecordFlag.verbatim);
+    return true;
+  }
+
+  /** Tells the count of entries of a line that is none. */
+  private takeNoEntry(line: string, lineNumber: number): void {
+    const text = line.replace(/\r$/, "");
+    if (isFtraceComment(text) || lossOfLine(text) !== undefined) this.entries.take(text, lineNumber);
+  }
+
+  private countOf(lostMark: string): bigint {
+    const count = BigInt(/(\d+) events\.$/.exec(lostMark)![1]!);
     if (count >= 2n ** 64n) throw this.broken("more events lost than can be counted");
-    this.records.add({ kind: RecordKind.lost, value: [count, 0n], flags });
-    this.totals.lost += Number(count);
+    return count;
+  }
+
+  private addLost(count: bigint, flags: number): void {
+    this.addLoss({ count, cpu: undefined }, flags);
   }
 
   /** Takes a line without known meaning, such as the kernel's own fallbacks, and devices after the first event. */
@@ -309,8 +348,10 @@ export class MmiotraceImport extends TextImport {
       this.update({ pciFunctions: [found] });
       return;
     }
-    if (text !== "" && !/^(VERSION |LSPCI )/.test(text)) this.totals.unknownLines += 1;
     this.keep(bytes, from, end);
+    this.takeNoEntry(text, this.totals.lines);
+    const known = text === "" || /^(VERSION|LSPCI)( |$)/.test(text) || isFtraceComment(text);
+    if (!this.takeLossIn(text) && !known) this.totals.unknownLines += 1;
   }
 
   private keep(bytes: Uint8Array, from: number, end: number): void {
@@ -324,8 +365,9 @@ export class MmiotraceImport extends TextImport {
   }
 
   private mappingId(): number {
+    const { at } = this.fields;
     const id = this.fields.signed();
-    if (id >= 2 ** 31 || id < -(2 ** 31)) this.fields.sound = false;
+    if (id >= 2 ** 31 || id < -(2 ** 31)) this.fields.fail("a mapping's number", at);
     return id | 0;
   }
 
@@ -350,7 +392,7 @@ export class MmiotraceImport extends TextImport {
 
   private check(what: string, end?: number): void {
     const { fields } = this;
-    if (!fields.sound || !fields.atEnd) throw this.broken(`this isn't how mmiotrace writes ${what}`);
+    if (!fields.sound || !fields.atEnd) throw this.broken(`this isn't how mmiotrace writes ${what}: ${fields.why}`);
     if (end !== undefined && (!fields.canonical || fields.end !== end)) this.totals.unusualLines += 1;
   }
 }
@@ -364,8 +406,10 @@ const wholeLines = [
   /^UNKNOWN \S+ \S+ 0x[0-9a-f]+ \S+ 0x[0-9a-f]+ 0$/,
 ];
 
-const isEvent = (line: string) => /^(R|W|MAP|UNMAP|UNKNOWN|MARK) /.test(line);
-const isLost = (line: string) => /^MARK 0\.000000 Lost (0|[1-9]\d*) events\.$/.test(line);
+/** Lines before the first event that no other log has. */
+const isOwnHead = /^(?:VERSION \d{8}|PCIDEV [0-9a-f]{4} .*|# tracer: mmiotrace)\r?$/;
+const isEvent = (line: string) => /^(?:[RW][ \t]|(?:MAP|UNMAP|UNKNOWN|MARK) )/.test(line);
+const isLost = (line: string) => /^MARK 0\.000000 Lost [1-9]\d* events\.$/.test(line);
 
 /** Result of `importMmiotrace`. */
 export interface ImportedText {

@@ -1,14 +1,14 @@
 // Reads QEMU's log of the accesses to its memory regions (`-trace 'memory_region_ops_*'`, backend log) into ring records.
 //
 // The log has the accesses that the device saw, so a wide one may be in pieces. A region becomes a mapping, announced by a
-// mark before its first access. Ports are left out: they are no memory. A device's own accesses come from CPU 65535. Without
-// `-msg timestamp` or a log made with PID@TIME there is no time: every time stamp is 0.
-
+// mark before its first access. Ports are left out: they are no memory. A device's own accesses come from CPU 65535. Without a time
+// before each line (log-clock.ts) every time stamp is 0.
 import { isLatin1, latin1, latin1Bytes, startsWithLatin1 } from "../../base/bytes.js";
 import { countOf } from "../../base/units.js";
 import type { TraceHeader } from "../header.js";
 import { RecordFlag, RecordKind } from "../record.js";
-import { importClock_hz, importedHeader, TextImport } from "./log-import.js";
+import { LogClock, takeStamp_us } from "./log-clock.js";
+import { importedHeader, TextImport } from "./log-import.js";
 
 /** A PC has RAM below this address, so accesses there are to ports. */
 const portLimit = 0x1_0000;
@@ -17,34 +17,9 @@ const regionsMax = 65_536;
 const accessWidthMax_bytes = 8;
 const two32 = 2 ** 32;
 const marker = "memory_region_";
+/** The events of accesses. */
+const events = /memory_region_(?:ops|ram_device)_(?:read|write|fetch) cpu /;
 const quote = 0x27;
-const colon = 0x3a;
-const at = 0x40;
-
-/** The clock of logs whose lines begin with PID@TIME: microseconds since the first one. */
-export class LogClock {
-  private first_us: number | undefined;
-  private timed = false;
-
-  /** Converts the wall clock's time to microseconds since the first line, counted from 1; 0 for a line without a time. */
-  sinceFirst_us(time_us: number | undefined): number {
-    this.first_us ??= time_us ?? 0;
-    if (time_us === undefined) return 0;
-    this.timed = true;
-    return Math.max(0, time_us - this.first_us) + 1;
-  }
-
-  /** The header's clock; defined after the first line. */
-  get header(): Pick<TraceHeader, "clock"> | undefined {
-    if (this.first_us === undefined) return undefined;
-    const wall_ns = BigInt(this.first_us) * 1000n;
-    return { clock: { tsc: "0x1", wall_ns: `0x${wall_ns.toString(16)}`, tscFrequency_hz: importClock_hz } };
-  }
-
-  get hasTimes(): boolean {
-    return this.timed;
-  }
-}
 
 export class QemuImport extends TextImport {
   private readonly clock = new LogClock();
@@ -74,7 +49,8 @@ export class QemuImport extends TextImport {
       this.notes.push(
         `${countOf(totals.unknownLines, "line of another kind is", "lines of other kinds are")} left out`,
       );
-    if (totals.accesses > 0 && !clock.hasTimes) this.notes.push("the log has no times: all time stamps are 0");
+    if (totals.accesses > 0) this.notes.push(...clock.notes);
+    this.requireOwnLines("memory_region_ops event");
   }
 
   protected takeLastLine(bytes: Uint8Array, from: number, end: number): void {
@@ -86,27 +62,11 @@ export class QemuImport extends TextImport {
   protected takeLine(bytes: Uint8Array, from: number, lineEnd: number): void {
     const end = this.withoutReturn(bytes, from, lineEnd);
     const { fields } = this;
-    let start = from;
-    let time_us: number | undefined;
-    if (bytes[from] !== marker.charCodeAt(0)) {
-      // PID@SECONDS.MICROSECONDS:
-      fields.begin(bytes, from, end);
-      fields.decimal();
-      fields.skip(at);
-      const time = fields.sound ? fields.time_us() : 0;
-      fields.skip(colon);
-      if (!fields.sound) {
-        this.totals.unknownLines += 1;
-        return;
-      }
-      time_us = time;
-      start = fields.at;
-    }
-    if (!startsWithLatin1(bytes, start, end, marker)) {
-      this.totals.unknownLines += 1;
-      return;
-    }
-    this.takeAccess(bytes, start + marker.length, end, time_us);
+    fields.begin(bytes, from, end);
+    const time_us = takeStamp_us(fields);
+    if (startsWithLatin1(bytes, fields.at, end, marker))
+      this.takeAccess(bytes, fields.at + marker.length, end, time_us);
+    else this.takeForeignLine(bytes, from, end, events);
   }
 
   /** Takes `ops_read cpu 0 mr 0x… addr 0x… value 0x… size 4 name '…'`; old versions have no name; `ram_device_` is like ops. */
@@ -119,6 +79,7 @@ export class QemuImport extends TextImport {
       this.totals.unknownLines += 1;
       return;
     }
+    this.ownLines += 1;
     fields.text(" cpu ");
     const cpu = fields.signed();
     fields.text(" mr ");
@@ -141,25 +102,25 @@ export class QemuImport extends TextImport {
       fields.text(" name '");
       nameFrom = fields.at;
       nameEnd = fields.at = end - 1;
-      if (nameEnd < nameFrom) fields.sound = false;
+      if (nameEnd < nameFrom) fields.fail("a name in quotes", end);
       fields.skip(quote);
     }
     if (!fields.sound || !fields.atEnd || cpu < -1 || cpu > 0xfffe) {
-      throw this.broken("this isn't how QEMU writes a memory_region line");
+      throw this.broken(`this isn't how QEMU writes a memory_region line: ${fields.why}`);
     }
     if (width < 1 || width > accessWidthMax_bytes)
       throw this.broken(`an access of ${width} bytes, which no region takes`);
-    const sinceFirst_us = this.clock.sinceFirst_us(time_us);
+    const stamp_us = this.clock.stampOf(time_us);
     if (address < portLimit) {
       this.ports += 1;
       return;
     }
-    const region = this.region(pointer, nameFrom, nameEnd, sinceFirst_us);
+    const region = this.region(pointer, nameFrom, nameEnd, stamp_us);
     if (cpu < 0) this.byDevices += 1;
     const place = this.records.next();
     const { words } = this.records;
-    words[place + 2] = sinceFirst_us >>> 0;
-    words[place + 3] = sinceFirst_us / two32;
+    words[place + 2] = stamp_us >>> 0;
+    words[place + 3] = stamp_us / two32;
     words[place + 4] = addressLow;
     words[place + 5] = addressHigh;
     words[place + 6] = valueLow;
@@ -171,7 +132,7 @@ export class QemuImport extends TextImport {
   }
 
   /** Returns the number, counted from 1, of the region with the name in the line. Announces a new one by a mark. */
-  private region(pointer: number, nameFrom: number, nameEnd: number, sinceFirst_us: number): number {
+  private region(pointer: number, nameFrom: number, nameEnd: number, stamp_us: number): number {
     const { last } = this;
     const { bytes } = this.fields;
     if (last.number > 0 && pointer === last.pointer && isLatin1(bytes, nameFrom, nameEnd, last.name))
@@ -185,7 +146,7 @@ export class QemuImport extends TextImport {
       this.regions.set(key, number);
       const text = `region ${number} is ${name === "" ? `0x${pointer.toString(16)}` : name}`;
       const flags = RecordFlag.verbatim;
-      this.records.addText({ kind: RecordKind.mark, tsc: BigInt(sinceFirst_us), flags }, latin1Bytes(text));
+      this.records.addText({ kind: RecordKind.mark, tsc: BigInt(stamp_us), flags }, latin1Bytes(text));
       this.totals.mappings += 1;
     }
     this.last = { pointer, name, number };

@@ -13,19 +13,20 @@ import { countOf } from "../../base/units.js";
 import type { TraceHeader } from "../header.js";
 import { RecordFlag, RecordKind } from "../record.js";
 import type { VirtualRange } from "../virtual-range.js";
+import { EntryCount, isFtraceComment, lossOfLine } from "./ftrace-lines.js";
 import { importedHeader, TextImport } from "./log-import.js";
 
 const sitesMax = 16_384;
 const siteNameMax_chars = 160;
 const two32 = 2 ** 32;
 const colon = 0x3a;
-const hash = 0x23;
 const eventName = ": rwmmio_";
 
 export class RwmmioImport extends TextImport {
   private readonly ranges: readonly VirtualRange[];
   private readonly sites = new Map<string, number>();
   private lastRange: VirtualRange | undefined;
+  private readonly entries = new EntryCount();
   private unmapped = 0;
   private readonly known: TraceHeader = importedHeader("ftrace rwmmio");
 
@@ -53,6 +54,9 @@ export class RwmmioImport extends TextImport {
       this.notes.push(
         `${countOf(totals.unknownLines, "line of another kind is", "lines of other kinds are")} left out`,
       );
+    this.requireOwnLines("rwmmio event");
+    this.entries.end(totals.lines + 1);
+    this.incomplete.push(...this.entries.missing);
   }
 
   /** Leaves the line out: it ends in a number, which may lack digits. */
@@ -70,6 +74,7 @@ export class RwmmioImport extends TextImport {
     const { fields } = this;
     fields.begin(bytes, nameFrom + eventName.length, end);
     const event = fields.upTo(colon);
+    this.ownLines += 1;
     if (event === "read" || event === "post_write") return;
     if (event !== "post_read" && event !== "write") throw this.wrong();
     const task = this.task(latin1(bytes, from, nameFrom));
@@ -78,13 +83,14 @@ export class RwmmioImport extends TextImport {
 
   /** Takes comments, blank lines, other events, and ftrace's lines with the number of dropped events. */
   private takeOther(bytes: Uint8Array, from: number, end: number): void {
-    if (from === end || bytes[from] === hash) return;
-    const dropped = /^CPU:(\d+) \[(?:LOST )?(\d{1,15}) EVENTS(?: DROPPED)?\]$/.exec(latin1(bytes, from, end));
-    if (dropped !== null) {
-      const count = Number(dropped[2]);
-      this.records.add({ kind: RecordKind.lost, cpu: Number(dropped[1]) & 0xffff, value: [BigInt(count), 0n] });
-      this.totals.lost += count;
-    } else this.totals.unknownLines += 1;
+    if (from === end) return;
+    const text = latin1(bytes, from, end);
+    const report = lossOfLine(text);
+    if (report !== undefined || isFtraceComment(text)) this.entries.take(text, this.totals.lines);
+    if (report !== undefined) {
+      this.ownLines += 1;
+      this.addLoss(report);
+    } else if (!isFtraceComment(text)) this.totals.unknownLines += 1;
   }
 
   /** Parses `COMMAND-PID [CPU] d.h1. SECONDS.MICROSECONDS`; the letters after the CPU may be missing (trace-cmd). */

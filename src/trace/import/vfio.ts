@@ -10,8 +10,8 @@ import { hex } from "../../base/hex.js";
 import { countOf } from "../../base/units.js";
 import type { Bar, PciFunction, TraceHeader } from "../header.js";
 import { RecordKind } from "../record.js";
+import { LogClock, takeStamp_us } from "./log-clock.js";
 import { importedHeader, TextImport } from "./log-import.js";
-import { LogClock } from "./qemu.js";
 
 const devicesMax = 256;
 const regions = 7;
@@ -22,8 +22,8 @@ const regionSpace = 2 ** 39;
 const memoryResource = "0x200";
 const two32 = 2 ** 32;
 const blank = 0x20;
-const colon = 0x3a;
-const at = 0x40;
+/** The events of accesses. */
+const events = /vfio_region_(?:read|write) {1,2}\(/;
 const accessWidthMax_bytes = 8;
 
 interface Device {
@@ -58,7 +58,8 @@ export class VfioImport extends TextImport {
         `${countOf(totals.unknownLines, "line of another kind is", "lines of other kinds are")} left out`,
       );
     if (totals.accesses > 0) this.notes.push("the physical addresses are made up: the log has none");
-    if (totals.accesses > 0 && !clock.hasTimes) this.notes.push("the log has no times: all time stamps are 0");
+    if (totals.accesses > 0) this.notes.push(...clock.notes);
+    this.requireOwnLines("vfio_region event");
   }
 
   protected takeLastLine(bytes: Uint8Array, from: number, end: number): void {
@@ -71,31 +72,20 @@ export class VfioImport extends TextImport {
   protected takeLine(bytes: Uint8Array, from: number, lineEnd: number): void {
     const end = this.withoutReturn(bytes, from, lineEnd);
     const { fields } = this;
-    let start = from;
-    let time_us: number | undefined;
-    if (bytes[from] !== 0x76) {
-      fields.begin(bytes, from, end);
-      fields.decimal();
-      fields.skip(at);
-      const time = fields.sound ? fields.time_us() : 0;
-      fields.skip(colon);
-      if (fields.sound) {
-        time_us = time;
-        start = fields.at;
-      }
-    }
-    fields.begin(bytes, start, end);
-    const event = bytes[start] === 0x76 ? fields.upTo(blank) : "";
+    fields.begin(bytes, from, end);
+    const time_us = takeStamp_us(fields);
+    const event = bytes[fields.at] === 0x76 ? fields.upTo(blank) : "";
     if (event === "vfio_region_read" || event === "vfio_region_write") {
       this.takeAccess(event === "vfio_region_read", time_us);
     } else if (event === "vfio_pci_read_config") {
       this.takeConfiguration();
-    } else this.totals.unknownLines += 1;
+    } else this.takeForeignLine(bytes, from, end, events);
   }
 
   /** Takes `  (NAME:regionN+0xOFFSET, 0xVALUE, WIDTH)` or `  (NAME:regionN+0xOFFSET, WIDTH) = 0xVALUE`. */
   private takeAccess(isRead: boolean, time_us: number | undefined): void {
     const { fields } = this;
+    this.ownLines += 1;
     const { name, region } = this.place();
     fields.text("+");
     fields.hex();
@@ -112,10 +102,11 @@ export class VfioImport extends TextImport {
       width = fields.decimal();
       fields.text(")");
     }
-    if (!fields.sound || !fields.atEnd) throw this.broken("this isn't how QEMU writes a vfio_region line");
+    if (!fields.sound || !fields.atEnd)
+      throw this.broken(`this isn't how QEMU writes a vfio_region line: ${fields.why}`);
     if (width < 1 || width > accessWidthMax_bytes)
       throw this.broken(`an access of ${width} bytes, which VFIO doesn't make`);
-    const sinceFirst_us = this.clock.sinceFirst_us(time_us);
+    const stamp_us = this.clock.stampOf(time_us);
     if (region >= regions) {
       this.otherRegions += 1;
       return;
@@ -125,8 +116,8 @@ export class VfioImport extends TextImport {
     const address = this.addressOf(name, region) + offset;
     const place = this.records.next();
     const { words } = this.records;
-    words[place + 2] = sinceFirst_us >>> 0;
-    words[place + 3] = sinceFirst_us / two32;
+    words[place + 2] = stamp_us >>> 0;
+    words[place + 3] = stamp_us / two32;
     words[place + 4] = address >>> 0;
     words[place + 5] = address / two32;
     words[place + 6] = low;

@@ -15,6 +15,7 @@ import type { TraceReader } from "../file/reader.js";
 import type { OutputFormat } from "../import/formats.js";
 import type { TellRegister } from "../text.js";
 import { gzip } from "./codec.js";
+import { requireTraceName } from "./create-trace.js";
 import { type Input, type InputOptions, importInto, openAsTrace, openInput } from "./open-log.js";
 import { Output } from "./output.js";
 import { PartitionedTrace, type PartitionKey } from "./partitions.js";
@@ -39,11 +40,16 @@ export interface Converted {
 
 /** Converts `from` to `to`; `-` is standard input or output. Throws UserError; then nothing has changed at `to`. */
 export async function convert(from: string, to: string, options: ConvertOptions): Promise<Converted> {
+  if (options.to === "parquet" && isPackedName(to)) {
+    throw new InvalidValueError(to, `Parquet is packed already: ${to} would be no gzip`, {
+      advice: "choose a name without .gz",
+    });
+  }
   const input = await openInput(from, options);
   try {
     if (options.to === "mmt") {
       if (input.format === "mmt") throw new InvalidValueError(to, `${input.name} is a trace already`);
-      if (to.endsWith(".gz")) throw new InvalidValueError(to, "a trace is packed already: .mmt.gz isn't written");
+      requireTraceName(to);
       return await finishedFile(to, (path) => importInto(input, path, { ...options, shownAs: to }));
     }
     const { reader, notes } = await openAsTrace(input, options);
@@ -57,6 +63,8 @@ export async function convert(from: string, to: string, options: ConvertOptions)
     input.close();
   }
 }
+
+const isPackedName = (path: string) => /\.gz$/i.test(path);
 
 async function exportTrace(
   reader: TraceReader,
@@ -79,7 +87,7 @@ async function exportTrace(
     const write = async (chunks: AsyncIterable<Uint8Array>) => {
       for await (const chunk of chunks) await output.append(chunk);
     };
-    if (to.shownAs.endsWith(".gz")) await pipeline(pieces, createGzip(), write);
+    if (isPackedName(to.shownAs)) await pipeline(pieces, createGzip(), write);
     else await write(pieces);
   } finally {
     output.close();
