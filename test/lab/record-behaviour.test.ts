@@ -168,6 +168,11 @@ done`,
 mmiostrider record --range fe000000-fe000fff -o /share/failed.mmt -- sh -c 'exit 7'
 echo "ended with $?"`,
 
+  // Debian's tulip uses the ports of a card that has a memory BAR, too
+  ports: `
+mmiostrider record --driver tulip -o /share/ports.mmt -- sh -ec 'modprobe tulip; sleep 1; modprobe -r tulip'
+echo "ended with $?"`,
+
   doctor: `
 mmiostrider doctor --json; echo "ended with $?" >&2`,
 
@@ -207,7 +212,7 @@ describe.each(bothKernels)("record on %s", (kernel) => {
   const caseTest = caseTests(cases, {
     kernel,
     share,
-    qemu: "-netdev user,id=n0 -device e1000,netdev=n0 -device i6300esb",
+    qemu: "-netdev user,id=n0 -device e1000,netdev=n0 -device i6300esb -netdev user,id=n1 -device tulip,netdev=n1",
     truth: truthFile,
     quick,
     timeout_s: 580,
@@ -407,6 +412,23 @@ describe.each(bothKernels)("record on %s", (kernel) => {
     expect(said(outcome).at(-1)).toBe("the command `sh -c exit N` failed with exit code N");
     expect(outcome.left).toEqual([]);
   });
+
+  caseTest(
+    "ports",
+    "a driver that uses ports instead of memory isn't an empty recording without a word",
+    async (outcome) => {
+      expect(outcome.stdout).toBe("ended with 3\n");
+      const [events, sentence, ...more] = outcome.stderr.trimEnd().split("\n");
+      expect(events).toMatch(/^0 events in .* 0 mappings: /);
+      expect(sentence).toMatch(
+        /^incomplete: no memory of 0000:00:\w\w\.0 was mapped; tulip has its I\/O ports 0x\w+-0x\w+, and accesses to ports are not recorded$/,
+      );
+      expect([more, outcome.left]).toEqual([[], []]);
+      expect((await readTrace(join(share, "ports.mmt"))).summary?.incomplete).toEqual([
+        sentence!.slice("incomplete: ".length),
+      ]);
+    },
+  );
 
   caseTest("doctor", "doctor finds everything there that recording needs", (outcome) => {
     expect(outcome.stderr).toBe("ended with 0\n");

@@ -15,6 +15,7 @@ import { openFeed, type TraceFeed } from "../feed/trace-feed.js";
 import { TraceKeeper } from "../feed/trace-keeper.js";
 import { newFenceId } from "../fence.js";
 import { MappingCheck, readKernelMappings } from "../mapping-check.js";
+import { PortWatch } from "../port-watch.js";
 import type { Recording, RecordingProgress, RecordingRequest, RecordingResult } from "../recording.js";
 import type { ControlDevice, CoreStatus } from "./control-device.js";
 import { loadCore, unloadCore } from "./core-load.js";
@@ -88,7 +89,10 @@ export class EmulateRecording implements Recording {
     this.options = options;
     this.device = device;
     this.mappingCheck = mappingCheck;
-    this.trace = new TraceKeeper(feed, header, () => this.look());
+    // A mapping that is left out on purpose, or that nobody could see, is no sign that the driver uses ports.
+    const knowsMappings = mappingCheck !== undefined && options.engineOptions.excludeWriteCombining !== true;
+    const ports = knowsMappings ? new PortWatch(options.scope.functions, mappingCheck.early) : undefined;
+    this.trace = new TraceKeeper(feed, header, { onLook: () => this.look(), ports });
   }
 
   private async begin(bindings: readonly Binding[]): Promise<void> {

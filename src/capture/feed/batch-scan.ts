@@ -1,15 +1,16 @@
 // Searches batches of ring records on their way into the trace for facts that the recorder needs: the number of accesses,
 // new mappings and new modules. One pass, two bytes a record; trace/ does the decoding.
 import { assert } from "../../base/assert.js";
-import type { KernelModule } from "../../trace/header.js";
+import { hex } from "../../base/hex.js";
+import type { Hex, KernelModule } from "../../trace/header.js";
 import { RecordFlag, RecordKind, record_bytes, recordOffset, recordTextBytes } from "../../trace/record.js";
 
 /** Longest module name accepted; longer than MODULE_NAME_LEN. */
 const nameLengthMax = 64;
 
 export interface BatchNews {
-  /** A mapping was made: a driver may just be binding. */
-  mapped: boolean;
+  /** The physical addresses of new mappings: a driver may just be binding. */
+  mapped: Hex[];
   /** Loaded modules, without their build ids. */
   modules: KernelModule[];
 }
@@ -24,12 +25,12 @@ export class BatchScan {
   scan(records: Uint8Array): BatchNews {
     assert(records.length % record_bytes === 0, "a batch is whole records");
     const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
-    const news: BatchNews = { mapped: false, modules: [] };
+    const news: BatchNews = { mapped: [], modules: [] };
     for (let at = 0; at < records.length; at += record_bytes) {
       const is = records[at + recordOffset.kind]!;
       if (is === RecordKind.read || is === RecordKind.write) {
         if ((records[at + recordOffset.flags]! & RecordFlag.more) === 0) this.accesses += 1;
-      } else if (is === RecordKind.map) news.mapped = true;
+      } else if (is === RecordKind.map) news.mapped.push(hex(view.getBigUint64(at + recordOffset.address, true)));
       else if (is === RecordKind.module) this.module(records, view, at, news);
     }
     return news;

@@ -12,7 +12,7 @@ test("its messages are understood", () => {
     { told: "counts", counts },
     { told: "end", counts },
     { told: "answer", number: 7 },
-    { told: "news", number: 0, news: { mapped: true, modules: [module] } },
+    { told: "news", number: 0, news: { mapped: ["0xfebc0000"], modules: [module] } },
     { told: "failure", message: "writing failed", advice: undefined },
     { told: "failure", message: "writing failed", advice: "make room" },
   ];
@@ -32,23 +32,24 @@ test.each([
   { told: "counts", counts: { ...counts, lost: -1 } },
   { told: "counts", counts: { ...counts, accesses: 1e300 } },
   { told: "answer", number: 1.5 },
-  { told: "news", number: 0, news: { mapped: 1, modules: [] } },
-  { told: "news", number: 0, news: { mapped: true, modules: {} } },
+  { told: "news", number: 0, news: { mapped: true, modules: [] } },
+  { told: "news", number: 0, news: { mapped: ["0x"], modules: [] } },
+  { told: "news", number: 0, news: { mapped: [], modules: {} } },
   // its name becomes a part of a path
-  { told: "news", number: 0, news: { mapped: true, modules: [{ ...module, name: "../../etc" }] } },
-  { told: "news", number: 0, news: { mapped: true, modules: [{ ...module, name: "x".repeat(65) }] } },
-  { told: "news", number: 0, news: { mapped: true, modules: [{ ...module, name: "" }] } },
-  { told: "news", number: 0, news: { mapped: true, modules: [{ ...module, textAddress: "0xg" }] } },
-  { told: "news", number: 0, news: { mapped: true, modules: [module, null] } },
+  { told: "news", number: 0, news: { mapped: [], modules: [{ ...module, name: "../../etc" }] } },
+  { told: "news", number: 0, news: { mapped: [], modules: [{ ...module, name: "x".repeat(65) }] } },
+  { told: "news", number: 0, news: { mapped: [], modules: [{ ...module, name: "" }] } },
+  { told: "news", number: 0, news: { mapped: [], modules: [{ ...module, textAddress: "0xg" }] } },
+  { told: "news", number: 0, news: { mapped: [], modules: [module, null] } },
   { told: "failure" },
 ])("%j is nothing that it says", (message) => {
   expect(parseReport(message)).toBeUndefined();
 });
 
 test("nothing but what is known is taken over, and no text without end", () => {
-  const news = { mapped: false, modules: [{ ...module, buildId: "../x", more: 1 }] };
+  const news = { mapped: [], modules: [{ ...module, buildId: "../x", more: 1 }] };
   expect(parseReport({ told: "news", number: 1, news, more: 1 })).toEqual({
-    ...{ told: "news", number: 1, news: { mapped: false, modules: [module] } },
+    ...{ told: "news", number: 1, news: { mapped: [], modules: [module] } },
   });
   const report = parseReport({ told: "failure", message: "x".repeat(1e6), advice: 5 });
   expect(report).toMatchObject({ told: "failure", advice: undefined });

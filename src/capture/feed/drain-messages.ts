@@ -1,6 +1,6 @@
 // The messages between the recorder and the process that drains for it, as JSON, one at a time. The recorder is root and the
 // other one isn't: the recorder checks its messages, and they can request nothing that a user may not have.
-import type { KernelModule, TraceHeader, TraceSummary, TraceUpdate } from "../../trace/header.js";
+import type { Hex, KernelModule, TraceHeader, TraceSummary, TraceUpdate } from "../../trace/header.js";
 import type { BatchNews } from "./batch-scan.js";
 
 /** The descriptors that the process inherits beside the usual ones and the one that messages go through. */
@@ -78,6 +78,10 @@ function isCount(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
+function isAddress(value: unknown): value is Hex {
+  return typeof value === "string" && /^0x[0-9a-f]{1,16}$/.test(value);
+}
+
 function parseCounts(value: unknown): Counts | undefined {
   const { accesses, lost, unknown, mappings, livingMappings } = (value ?? {}) as Record<string, unknown>;
   const counts = [accesses, lost, unknown, mappings, livingMappings];
@@ -87,7 +91,7 @@ function parseCounts(value: unknown): Counts | undefined {
 
 function parseNews(value: unknown): BatchNews | undefined {
   const { mapped, modules } = (value ?? {}) as Record<string, unknown>;
-  if (typeof mapped !== "boolean" || !Array.isArray(modules)) return undefined;
+  if (!Array.isArray(mapped) || !mapped.every(isAddress) || !Array.isArray(modules)) return undefined;
   const parsed = modules.map(parseModule);
   return parsed.includes(undefined) ? undefined : { mapped, modules: parsed as KernelModule[] };
 }
@@ -96,6 +100,6 @@ function parseNews(value: unknown): BatchNews | undefined {
 function parseModule(value: unknown): KernelModule | undefined {
   const { name, textAddress, text_bytes } = (value ?? {}) as Record<string, unknown>;
   if (typeof name !== "string" || !/^[\w-]{1,64}$/.test(name) || !isCount(text_bytes)) return undefined;
-  if (typeof textAddress !== "string" || !/^0x[0-9a-f]{1,16}$/.test(textAddress)) return undefined;
-  return { name, textAddress: textAddress as KernelModule["textAddress"], text_bytes, buildId: null };
+  if (!isAddress(textAddress)) return undefined;
+  return { name, textAddress, text_bytes, buildId: null };
 }

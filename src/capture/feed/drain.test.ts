@@ -14,10 +14,11 @@ const record_bytes = 64;
 function ringRecord(
   sequence: number,
   kind: number,
-  fields: { width?: number; flags?: number; text?: string; site?: bigint; mapping?: number } = {},
+  fields: { width?: number; flags?: number; text?: string; address?: bigint; site?: bigint; mapping?: number } = {},
 ): Buffer {
   const bytes = Buffer.alloc(record_bytes);
   bytes.writeBigUInt64LE(BigInt(sequence), 0);
+  bytes.writeBigUInt64LE(fields.address ?? 0n, 16);
   if (fields.text !== undefined) bytes.write(fields.text, 16, "latin1");
   bytes.writeBigUInt64LE(fields.site ?? 0n, 40);
   bytes.writeUInt32LE(fields.mapping ?? 0, 52);
@@ -92,7 +93,7 @@ describe("Drain", () => {
   test("mappings and modules are heard of, and the trace is told before their records", async () => {
     const longName = "a_module_whose_name_is_longer_than_24";
     const batches = [
-      Buffer.concat([ringRecord(1, read), ringRecord(2, map)]),
+      Buffer.concat([ringRecord(1, read), ringRecord(2, map, { address: 0xfebc0000n })]),
       ringRecord(3, module, { text: longName.slice(0, 24), flags: more, site: 0xffffffffc0000000n, mapping: 4096 }),
       ringRecord(4, module, { text: longName.slice(24), site: 0xffffffffc0000000n, mapping: 4096 }),
       ringRecord(5, module, { text: "e1000", flags: gone, site: 0xffffffffc0100000n }),
@@ -111,8 +112,8 @@ describe("Drain", () => {
     await drain.done;
     const loaded = { name: longName, textAddress: "0xffffffffc0000000", text_bytes: 4096, buildId: null };
     expect(heard).toEqual([
-      { mapped: true, modules: [] },
-      { mapped: false, modules: [loaded] },
+      { mapped: ["0xfebc0000"], modules: [] },
+      { mapped: [], modules: [loaded] },
     ]);
     expect(sink.content).toEqual([{ modules: [] }, 1, 2, 3, { modules: [loaded] }, 4, 5]);
   });

@@ -115,7 +115,7 @@ export class Drain {
   private async take(batch: Uint8Array): Promise<void> {
     const news = this.scan.scan(batch);
     const { accesses } = this.scan;
-    const update = news.mapped || news.modules.length > 0 ? await this.onNews(news) : undefined;
+    const update = news.mapped.length > 0 || news.modules.length > 0 ? await this.onNews(news) : undefined;
     await this.toSink(async () => {
       if (update !== undefined) await this.sink.note(update);
       await this.sink.append(batch);

@@ -9,7 +9,7 @@ import { openTrace } from "../../trace/node/file-source.js";
 import { RecordKind, record_bytes, recordOffset } from "../../trace/record.js";
 import type { RecordSource } from "./record-source.js";
 import { openFeed } from "./trace-feed.js";
-import { TraceKeeper } from "./trace-keeper.js";
+import { type KeeperOptions, TraceKeeper } from "./trace-keeper.js";
 
 let folder: string;
 beforeAll(() => {
@@ -59,13 +59,13 @@ class ThreeReads implements RecordSource {
   }
 }
 
-async function begin(output: string, onLook?: () => void) {
+async function begin(output: string, options: KeeperOptions = {}) {
   const source = new ThreeReads();
   const worker = { url: new URL("file:///none"), parameters: {} };
   const feed = await openFeed({
     ...{ output, header, user: undefined, source, descriptor: -1, worker, standIn: () => source },
   });
-  return { source, keeper: new TraceKeeper(feed, header, onLook) };
+  return { source, keeper: new TraceKeeper(feed, header, options) };
 }
 
 const counts = { lost: 0, escaped: 1, missed: 2, mappings: 3, incomplete: ["one escaped"] };
@@ -73,8 +73,10 @@ const counts = { lost: 0, escaped: 1, missed: 2, mappings: 3, incomplete: ["one 
 test("the trace is closed with what was counted; steps that failed are problems, and those behind them are done", async () => {
   const output = join(folder, "kept.mmt");
   let looks = 0;
-  const { source, keeper } = await begin(output, () => {
-    looks += 1;
+  const { source, keeper } = await begin(output, {
+    onLook: () => {
+      looks += 1;
+    },
   });
   await new Promise((settle) => setTimeout(settle, 1_100));
   keeper.stopLooking();

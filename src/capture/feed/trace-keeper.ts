@@ -4,22 +4,32 @@ import { messageOf } from "../../base/errors.js";
 import { MachineWatch } from "../../machine/describe-machine.js";
 import { type Binding, bind } from "../../machine/driver-binding.js";
 import type { TraceHeader, TraceSummary } from "../../trace/header.js";
+import type { PortWatch } from "../port-watch.js";
 import type { RecordingResult } from "../recording.js";
 import type { Draining, TraceFeed } from "./trace-feed.js";
 
 const lookEvery_ms = 1_000;
+/** Shorter than most drivers stay. */
+const portsEvery_ms = 200;
+
+export interface KeeperOptions {
+  onLook?: () => void;
+  ports?: PortWatch | undefined;
+}
 
 export class TraceKeeper {
   private readonly watch: MachineWatch;
   private readonly drain: Draining;
-  private readonly looker: NodeJS.Timeout;
+  private readonly timers: NodeJS.Timeout[];
+  private readonly ports: PortWatch | undefined;
   /** Problems that don't make the trace incomplete, one sentence each. */
   readonly problems: string[] = [];
   /** Settles if the trace can't be written any more. */
   readonly broken: Promise<void>;
 
-  /** Begins to move records. `onLook` is called once a second until stopping begins. */
-  constructor(feed: TraceFeed<unknown>, header: TraceHeader, onLook: () => void = () => {}) {
+  /** Begins to move records. `onLook` is called once a second until stopping begins; `ports` says what wasn't recorded. */
+  constructor(feed: TraceFeed<unknown>, header: TraceHeader, { onLook, ports }: KeeperOptions = {}) {
+    this.ports = ports;
     this.watch = new MachineWatch(header.pciFunctions);
     let tellBroken = () => {};
     this.broken = new Promise((settle) => {
@@ -27,12 +37,14 @@ export class TraceKeeper {
     });
     this.drain = feed.begin((news) => {
       this.watch.addModules(news.modules);
+      for (const address of news.mapped) ports?.addMapping(BigInt(address));
       return this.watch.update();
     }, tellBroken);
-    this.looker = setInterval(() => {
-      onLook();
+    const look = () => {
+      onLook?.();
       void this.noteChanges();
-    }, lookEvery_ms);
+    };
+    this.timers = [setInterval(look, lookEvery_ms), setInterval(() => ports?.look(), portsEvery_ms)];
   }
 
   /** READ and WRITE events in the trace so far. */
@@ -56,7 +68,8 @@ export class TraceKeeper {
 
   /** No more regular looks. */
   stopLooking(): void {
-    clearInterval(this.looker);
+    for (const timer of this.timers) clearInterval(timer);
+    this.ports?.look();
   }
 
   /** Takes the remaining records: no more are being made. */
@@ -68,7 +81,8 @@ export class TraceKeeper {
   /** Writes the machine's last changes into the trace, and closes it. */
   async close(summary: Omit<TraceSummary, "accesses">): Promise<RecordingResult> {
     await this.noteChanges();
-    const counts = { accesses: this.accesses, ...summary };
+    const incomplete = [...summary.incomplete, ...(this.ports?.sentences() ?? [])];
+    const counts = { accesses: this.accesses, ...summary, incomplete };
     await this.drain.close(counts);
     return { ...counts, failure: this.drain.failure, problems: this.problems };
   }

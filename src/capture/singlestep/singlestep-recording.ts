@@ -6,12 +6,13 @@ import { countOf } from "../../base/units.js";
 import { collectHeader, wallClock_ns } from "../../machine/describe-machine.js";
 import { bind, bindingsOf, unbind } from "../../machine/driver-binding.js";
 import type { KernelMapping } from "../../machine/vmallocinfo.js";
-import type { TraceHeader } from "../../trace/header.js";
+import type { PciFunction, TraceHeader } from "../../trace/header.js";
 import type { TextSource } from "../feed/record-source.js";
 import { openFeed, type TraceFeed } from "../feed/trace-feed.js";
 import { TraceKeeper } from "../feed/trace-keeper.js";
 import { Fence } from "../fence.js";
 import { MappingCheck, readKernelMappings } from "../mapping-check.js";
+import { PortWatch } from "../port-watch.js";
 import type { Recording, RecordingProgress, RecordingRequest, RecordingResult } from "../recording.js";
 import { type MmiotraceParameters, MmiotraceSource } from "./mmiotrace-source.js";
 import { Mmiotracer } from "./mmiotracer.js";
@@ -67,7 +68,15 @@ export class SinglestepRecording implements Recording {
       });
       // if another process reads it, close it here: mmiotrace stays on while it is open
       if (feed.source !== source) source.close();
-      recording = new SinglestepRecording({ tracer, fence, early, all: options.scope.all, header, feed });
+      recording = new SinglestepRecording({
+        tracer,
+        fence,
+        early,
+        all: options.scope.all,
+        functions: options.scope.functions,
+        header,
+        feed,
+      });
     } catch (error) {
       source?.close();
       await tracer.restore();
@@ -84,6 +93,7 @@ export class SinglestepRecording implements Recording {
     fence: Fence | undefined;
     early: readonly KernelMapping[];
     all: boolean;
+    functions: readonly PciFunction[];
     header: TraceHeader;
     feed: TraceFeed<TextSource>;
   }) {
@@ -92,7 +102,7 @@ export class SinglestepRecording implements Recording {
     this.fence = parts.fence;
     this.earlyMappings = parts.early;
     this.all = parts.all;
-    this.trace = new TraceKeeper(parts.feed, parts.header);
+    this.trace = new TraceKeeper(parts.feed, parts.header, { ports: new PortWatch(parts.functions, parts.early) });
   }
 
   get broken(): Promise<void> {

@@ -55,7 +55,7 @@ Examples:
   mmiostrider record --range 0xfebc0000-0xfebdffff -o - | gzip > part.mmt.gz
 
 Exit codes: 0 recorded; 1 failed, or COMMAND failed; 2 wrong usage; 3 recorded but incomplete (lost or escaped records,
-mappings without a decoy). 3 counts more than COMMAND's failure.`;
+mappings without a decoy, a driver that uses I/O ports instead of memory). 3 counts more than COMMAND's failure.`;
 
 export function addRecord(program: Command): void {
   program
