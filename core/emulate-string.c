@@ -157,19 +157,27 @@ static bool string_ends(const struct mms_machine *m, const struct mms_instructio
 	       equal == !!(i->prefixes & MMS_PREFIX_REPNE);
 }
 
-/* Begins a step of up to `count` elements from this side's address on. */
+/* Begins a step of up to `count` elements, with a device on one side or both. */
 static void string_begin(struct mms_machine *m, const struct mms_instruction *i,
-			 const struct side *side, uint64_t count)
+			 const struct side *to, const struct side *from,
+			 uint64_t count)
 {
+	const struct side *side = to->device ? to : from;
+	bool down = m->flags & MMS_FLAG_DF;
 	uint64_t address = side->address;
+	int stride = (int)i->memory_bytes;
 	unsigned int bytes;
 
 	if (count > MMS_STRING_ELEMENTS_MAX)
 		count = MMS_STRING_ELEMENTS_MAX;
 	bytes = (unsigned int)count * i->memory_bytes;
-	if (m->flags & MMS_FLAG_DF)
+	if (down)
 		address -= bytes - i->memory_bytes;
 	mms_machine_begin(m, address, bytes);
+	/* a comparison may end at any element, and reads from `to` */
+	if (to->device != from->device && !string_compares(i->opcode->mnemonic))
+		mms_machine_expect(m, side->address, to->device, i->memory_bytes,
+				   down ? -stride : stride, (unsigned int)count);
 }
 
 enum mms_result mms_emulate_string(struct mms_machine *m,
@@ -191,8 +199,7 @@ enum mms_result mms_emulate_string(struct mms_machine *m,
 	if ((!to.device && !from.device) || (repeated && !string_masked(i, *rcx)))
 		return MMS_NO_DEVICE;
 
-	string_begin(m, i, to.device ? &to : &from,
-		     repeated ? string_masked(i, *rcx) : 1);
+	string_begin(m, i, &to, &from, repeated ? string_masked(i, *rcx) : 1);
 	for (done = 0; done < MMS_STRING_ELEMENTS_MAX; done++) {
 		if (string_element(m, i, &to, &from)) {
 			/* those that are done stay done; the next fault is

@@ -80,6 +80,15 @@ void mms_machine_begin(struct mms_machine *machine, uint64_t address,
 		       unsigned int bytes);
 void mms_machine_end(struct mms_machine *machine);
 
+/*
+ * Tells that up to `count` accesses of `bytes` (1 to 8) follow until the end of
+ * this step, all of them loads or all stores, the first at `address`, each one
+ * `stride` bytes behind the former. They may then be recorded together.
+ */
+void mms_machine_expect(struct mms_machine *machine, uint64_t address,
+			bool store, unsigned int bytes, int stride,
+			unsigned int count);
+
 /* Make one access of 1 to 64 bytes, with one instruction, and record it. */
 void mms_machine_load(struct mms_machine *machine, uint64_t address,
 		      void *value, unsigned int bytes);

@@ -19,7 +19,7 @@
 #define __u64 uint64_t
 #endif
 
-#define MMS_ABI_VERSION 2
+#define MMS_ABI_VERSION 3
 
 enum mms_kind {
 	MMS_READ = 1,	/* a load from the device: address, width, value */
@@ -68,6 +68,7 @@ enum mms_flags {
 	MMS_F_VERBATIM = 1 << 10, /* only in imported traces. MARK: a line of
 				 * the log without other meaning; LOST: the
 				 * header keeps its line */
+	MMS_F_RUN = 1 << 11,	/* only in the ring: see struct mms_run_part */
 };
 
 enum mms_memory_type {
@@ -93,6 +94,22 @@ struct mms_record {
 	__u8 width;	/* bytes */
 	__u32 flags;	/* enum mms_flags */
 };
+
+/*
+ * A run: many elements of a string instruction in a few places of the ring. The
+ * first place has a READ or WRITE record with MMS_F_RUN: the address of the
+ * first element and the time just before it, which counts for all of them;
+ * width: bytes of an element, 1 to 8; value[0]: number of elements, may be 0;
+ * the low half of value[1]: number of places that follow, the high half: bytes
+ * from one element's address to the next one's, signed. Those places have the
+ * values, one behind the other; the last ones may be unused.
+ */
+struct mms_run_part {
+	__u64 sequence;	/* as in a record */
+	__u8 value[56];
+};
+
+#define MMS_RUN_PART_BYTES 56	/* a multiple of every element's width */
 
 /* The first page of the device's mmap(); the records follow it. */
 struct mms_ring_head {

@@ -16,6 +16,8 @@ import {
   ringHead_bytes,
   ringHeadOffset,
   ringMagic,
+  runPart_bytes,
+  runPartOffset,
   text_bytes,
   value_bytes,
 } from "../src/trace/record.js";
@@ -45,12 +47,18 @@ test("the record's layout and constants are those of core/record.h", () => {
   const expected: [expression: string, value: number][] = [
     ["sizeof(struct mms_record)", record_bytes],
     ["sizeof(struct mms_ring_head)", ringHead_bytes],
+    ["sizeof(struct mms_run_part)", record_bytes],
+    ["MMS_RUN_PART_BYTES", runPart_bytes],
     ["MMS_ABI_VERSION", abiVersion],
     ["MMS_RING_MAGIC", ringMagic],
     ["MMS_TEXT_BYTES", text_bytes],
     ["MMS_VALUE_BYTES", value_bytes],
     ...Object.entries(recordOffset).map(([name, at]): [string, number] => [
       `offsetof(struct mms_record, ${member(name)})`,
+      at,
+    ]),
+    ...Object.entries(runPartOffset).map(([name, at]): [string, number] => [
+      `offsetof(struct mms_run_part, ${member(name)})`,
       at,
     ]),
     ...Object.entries(ringHeadOffset).map(([name, at]): [string, number] => [

@@ -177,10 +177,14 @@ void mms_machine_begin(struct mms_machine *machine, uint64_t address,
 	cpu->locks = wanted;
 }
 
+static void access_end_run(struct mms_cpu *cpu);
+
 void mms_machine_end(struct mms_machine *machine)
 {
 	struct mms_cpu *cpu = mms_cpu_of(machine);
 
+	if (unlikely(cpu->run.parts))
+		access_end_run(cpu);
 	/* stores that linger would reach the device behind those of the next
 	 * holder of the lock */
 	if (cpu->drain) {
@@ -414,59 +418,179 @@ static void access_in_parts(struct mms_cpu *cpu, u64 address,
 	}
 }
 
+/* ---- Runs: a string's accesses, recorded together ---- */
+
+#define RUN_MIN 3	/* accesses: fewer take no more places as records */
+
+static_assert(sizeof(struct mms_run_part) == sizeof(struct mms_record));
+static_assert(sizeof_field(struct mms_run_part, value) == MMS_RUN_PART_BYTES);
+
+static __always_inline u8 *access_run_value(const struct mms_run *run,
+					    unsigned int at)
+{
+	struct mms_run_part *part = (struct mms_run_part *)
+		mms_ring_slot(run->place + 1 + at / MMS_RUN_PART_BYTES);
+
+	return part->value + at % MMS_RUN_PART_BYTES;
+}
+
+/*
+ * Opens a run, if the accesses lie in one mapping and the ring has room for
+ * them. Otherwise each gets a record of its own, and is counted by itself if
+ * that is lost.
+ */
+void mms_machine_expect(struct mms_machine *machine, uint64_t address,
+			bool store, unsigned int bytes, int stride,
+			unsigned int count)
+{
+	struct mms_cpu *cpu = mms_cpu_of(machine);
+	struct mms_run *run = &cpu->run;
+	const struct mms_mapping *m;
+	struct mms_record *r;
+	unsigned int parts;
+	u64 fit;
+
+	m = access_mapping_of(cpu, address, bytes);
+	if (!m || m->silent || !READ_ONCE(mms_ring.recording) ||
+	    atomic64_read(&mms_ring.lost_unsaid))
+		return;
+	fit = stride > 0 ? (m->decoy + m->bytes - address) / bytes :
+			   (address - m->decoy) / bytes + 1;
+	count = min_t(u64, count, fit);
+	parts = DIV_ROUND_UP(count * bytes, MMS_RUN_PART_BYTES);
+	if (count < RUN_MIN || !mms_ring_try_claim(1 + parts, &run->place))
+		return;
+	r = mms_ring_slot(run->place);
+	r->tsc = rdtsc();
+	r->address = address - m->decoy + m->physical;
+	r->value[1] = parts | (u64)(u32)stride << 32;
+	r->site = cpu->site;
+	r->pid = current->pid;
+	r->mapping = m->id;
+	r->cpu = raw_smp_processor_id();
+	r->kind = store ? MMS_WRITE : MMS_READ;
+	r->width = bytes;
+	run->left = count;
+	run->done = 0;
+	run->parts = parts;
+	/* until its end an NMI's records come behind all of the run */
+	if (cpu->locks)
+		this_cpu_write(stage, ACCESSING);
+}
+
+static void access_end_run(struct mms_cpu *cpu)
+{
+	struct mms_run *run = &cpu->run;
+	struct mms_record *r = mms_ring_slot(run->place);
+	u64 behind = run->place + 1 + run->parts, at;
+
+	access_made(cpu);
+	r->value[0] = run->done;
+	r->flags = cpu->record_flags | cpu->instruction_flags | MMS_F_RUN;
+	for (at = run->place; at < behind; at++)
+		mms_ring_complete(at);
+	run->parts = 0;
+	mms_ring_wake(behind);
+}
+
+/* False: it doesn't belong to a run, and is still to be made. */
+static bool access_in_run(struct mms_cpu *cpu, u64 address, enum mms_kind kind,
+			  void *value, unsigned int bytes)
+{
+	struct mms_run *run = &cpu->run;
+	u64 number = 0;
+	bool done;
+
+	if (!run->left) {
+		access_end_run(cpu);
+		return false;
+	}
+	if (unlikely(cpu->machine.access_failed ||
+		     !access_mapping_of(cpu, address, bytes))) {
+		cpu->machine.access_failed = true;
+		return true;
+	}
+	if (kind == MMS_READ) {
+		done = mms_device_load(access_real(address), &number, bytes);
+		memcpy(value, &number, bytes);
+	} else {
+		memcpy(&number, value, bytes);
+		done = mms_device_store(access_real(address), number, bytes,
+					cpu->machine.store_kind);
+		if (cpu->mapping->memory_type != MMS_UNCACHED)
+			cpu->drain = true;
+	}
+	if (unlikely(!done)) {
+		cpu->machine.access_failed = true;
+		return true;
+	}
+	memcpy(access_run_value(run, run->done * bytes), value, bytes);
+	run->done++;
+	run->left--;
+	return true;
+}
+
+/* ---- What the emulator asks for ---- */
+
 void mms_machine_load(struct mms_machine *machine, uint64_t address,
 		      void *value, unsigned int bytes)
 {
+	struct mms_cpu *cpu = mms_cpu_of(machine);
 	u64 number = 0;
 
+	if (unlikely(cpu->run.parts) &&
+	    access_in_run(cpu, address, MMS_READ, value, bytes))
+		return;
 	switch (bytes) {
 	case 1:
-		access_small(mms_cpu_of(machine), address, MMS_READ, &number, 1);
+		access_small(cpu, address, MMS_READ, &number, 1);
 		*(u8 *)value = number;
 		break;
 	case 2:
-		access_small(mms_cpu_of(machine), address, MMS_READ, &number, 2);
+		access_small(cpu, address, MMS_READ, &number, 2);
 		*(u16 *)value = number;
 		break;
 	case 4:
-		access_small(mms_cpu_of(machine), address, MMS_READ, &number, 4);
+		access_small(cpu, address, MMS_READ, &number, 4);
 		*(u32 *)value = number;
 		break;
 	case 8:
-		access_small(mms_cpu_of(machine), address, MMS_READ, &number, 8);
+		access_small(cpu, address, MMS_READ, &number, 8);
 		*(u64 *)value = number;
 		break;
 	default:
-		access_in_parts(mms_cpu_of(machine), address, MMS_READ, value,
-				bytes);
+		access_in_parts(cpu, address, MMS_READ, value, bytes);
 	}
 }
 
 void mms_machine_store(struct mms_machine *machine, uint64_t address,
 		       const void *value, unsigned int bytes)
 {
+	struct mms_cpu *cpu = mms_cpu_of(machine);
 	u64 number;
 
+	if (unlikely(cpu->run.parts) &&
+	    access_in_run(cpu, address, MMS_WRITE, (void *)value, bytes))
+		return;
 	switch (bytes) {
 	case 1:
 		number = *(const u8 *)value;
-		access_small(mms_cpu_of(machine), address, MMS_WRITE, &number, 1);
+		access_small(cpu, address, MMS_WRITE, &number, 1);
 		break;
 	case 2:
 		number = *(const u16 *)value;
-		access_small(mms_cpu_of(machine), address, MMS_WRITE, &number, 2);
+		access_small(cpu, address, MMS_WRITE, &number, 2);
 		break;
 	case 4:
 		number = *(const u32 *)value;
-		access_small(mms_cpu_of(machine), address, MMS_WRITE, &number, 4);
+		access_small(cpu, address, MMS_WRITE, &number, 4);
 		break;
 	case 8:
 		number = *(const u64 *)value;
-		access_small(mms_cpu_of(machine), address, MMS_WRITE, &number, 8);
+		access_small(cpu, address, MMS_WRITE, &number, 8);
 		break;
 	default:
-		access_in_parts(mms_cpu_of(machine), address, MMS_WRITE,
-				(void *)value, bytes);
+		access_in_parts(cpu, address, MMS_WRITE, (void *)value, bytes);
 	}
 }
 

@@ -143,6 +143,14 @@ void mms_nofault_exit(void);
 
 struct mms_site;
 
+/* A string's accesses that are recorded together, while they are being made. */
+struct mms_run {
+	unsigned int parts;	/* struct mms_run_part: 0 if there is no run */
+	unsigned int left;	/* accesses that still fit */
+	unsigned int done;
+	u64 place;		/* of the record; the parts follow it */
+};
+
 /* The interrupted CPU, as the emulator's machine. */
 struct mms_cpu {
 	struct mms_machine machine;	/* first: the two are cast */
@@ -157,6 +165,7 @@ struct mms_cpu {
 	u64 site;
 	u32 record_flags;		/* enum mms_flags for every record */
 	u32 instruction_flags;		/* those that this instruction adds */
+	struct mms_run run;
 };
 
 static inline struct mms_cpu *mms_cpu_of(struct mms_machine *machine)

@@ -67,6 +67,7 @@ void mms_cpu_enter(struct mms_cpu *cpu, struct pt_regs *regs,
 	cpu->site = mms_clean_room ? 0 : regs->ip;
 	cpu->record_flags = 0;
 	cpu->instruction_flags = 0;
+	cpu->run.parts = 0;
 	/* PREEMPT_RT counts softirqs elsewhere */
 	if (count & (NMI_MASK | HARDIRQ_MASK) || softirq_count() || nmis_of_ours)
 		cpu->record_flags = machine_context(count, nmis_of_ours,

@@ -4,7 +4,7 @@ import { assert } from "../base/assert.js";
 import { assertLayout } from "../base/struct-layout.js";
 
 /** `MMS_ABI_VERSION` */
-export const abiVersion = 2;
+export const abiVersion = 3;
 /** `MMS_RING_MAGIC` */
 export const ringMagic = 0x52534d4d;
 
@@ -35,6 +35,8 @@ export const RecordFlag = {
   gone: 1 << 8,
   stepped: 1 << 9,
   verbatim: 1 << 10,
+  /** Only in the ring: `struct mms_run_part`. */
+  run: 1 << 11,
 } as const;
 
 /** `enum mms_memory_type`, by value. */
@@ -71,6 +73,12 @@ assertLayout(
   { sequence: 8, tsc: 8, address: 8, value: 16, site: 8, pid: 4, mapping: 4, cpu: 2, kind: 1, width: 1, flags: 4 },
   record_bytes,
 );
+
+/** `struct mms_run_part`: offsets in bytes. */
+export const runPartOffset = { sequence: 0, value: 8 } as const;
+/** `MMS_RUN_PART_BYTES`: values in one place of a run. */
+export const runPart_bytes = 56;
+assertLayout("mms_run_part", runPartOffset, { sequence: 8, value: runPart_bytes }, record_bytes);
 
 /** `struct mms_ring_head`: offsets in bytes. */
 export const ringHeadOffset = {

@@ -119,6 +119,12 @@ void mms_machine_begin(struct mms_machine *machine, uint64_t address,
 	(void)bytes;
 }
 
+void mms_machine_expect(struct mms_machine *machine, uint64_t address,
+			bool store, unsigned int bytes, int stride,
+			unsigned int count)
+{
+}
+
 void mms_machine_end(struct mms_machine *machine)
 {
 	(void)machine;

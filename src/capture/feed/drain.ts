@@ -6,6 +6,7 @@ import type { TraceSummary, TraceUpdate } from "../../trace/header.js";
 import { record_bytes } from "../../trace/record.js";
 import { type BatchNews, BatchScan } from "./batch-scan.js";
 import type { RecordSource } from "./record-source.js";
+import { RunExpander } from "./run-expander.js";
 
 /** The drain's interface to a trace's writer. */
 export interface TraceSink {
@@ -23,6 +24,7 @@ const batchPause_ms = 10;
 const flushEvery_ms = 500;
 
 export class Drain {
+  private readonly expander = new RunExpander(batch_bytes / record_bytes);
   private readonly scan = new BatchScan();
   private readonly source: RecordSource;
   private readonly sink: TraceSink;
@@ -113,6 +115,16 @@ export class Drain {
   }
 
   private async take(batch: Uint8Array): Promise<void> {
+    if (this.failed !== undefined) return;
+    try {
+      for (const records of this.expander.expand(batch)) await this.takeRecords(records);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      this.fail(error);
+    }
+  }
+
+  private async takeRecords(batch: Uint8Array): Promise<void> {
     const news = this.scan.scan(batch);
     const { accesses } = this.scan;
     const update = news.mapped.length > 0 || news.modules.length > 0 ? await this.onNews(news) : undefined;
