@@ -10,8 +10,6 @@ export interface DriverCase {
   place?: string;
   /** The option of `mmiostrider record` that selects the device, if it isn't a PCI device: `--range …`. */
   record?: string;
-  /** Argument of `--ring-size`, for a driver that overflows the default ring. */
-  ring?: string;
   /** MB of the disk image `@F/disk`. */
   disk_MB?: number;
   /** Script that runs once before everything: takes the device from a driver that has had it since boot. */
@@ -67,8 +65,6 @@ const screen = (name: string, qemu: string): DriverCase => ({
   name,
   qemu,
   workload: `modprobe ${name}; picture screen@D; modprobe -r ${name}`,
-  // every pixel of the console and of the picture is an access
-  ring: "512M",
 });
 
 export const driverCases: readonly DriverCase[] = [
@@ -103,6 +99,7 @@ export const driverCases: readonly DriverCase[] = [
   usb("ohci_pci", "-device pci-ohci,id=usb@D,addr=@S"),
   screen("bochs", "-device bochs-display,id=screen@D,addr=@S"),
   screen("cirrus", "-device cirrus-vga,id=screen@D,addr=@S"),
+  screen("qxl", "-device qxl,id=screen@D,addr=@S"),
   virtio("virtio-gpu", "-device virtio-gpu-pci,id=screen@D,addr=@S,ioeventfd=off", "virtio_gpu", "picture screen@D"),
   {
     ...virtio(

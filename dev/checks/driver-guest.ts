@@ -166,7 +166,7 @@ ${text}
 
 /** Returns the recorder's options. */
 function recorded({ driver, place }: PlacedCase): string {
-  return `${driver.record ?? `--device ${place}`} --ring-size ${driver.ring ?? "16M"}`;
+  return `${driver.record ?? `--device ${place}`}`;
 }
 
 const octal = (byte: number) => `\\${byte.toString(8).padStart(3, "0")}`;

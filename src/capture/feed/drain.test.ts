@@ -90,6 +90,36 @@ describe("Drain", () => {
     expect(drain.failure).toBeUndefined();
   });
 
+  test("the source is read on while the sink is busy, as far as the backlog has room", async () => {
+    const batches = Array.from({ length: 12 }, (_, index) => ringRecord(index + 1, read));
+    const source = new Batches(batches);
+    const sink = new SlowSink();
+    const append = sink.append.bind(sink);
+    let goOn: () => void = () => {};
+    const busy = new Promise<void>((settle) => {
+      goOn = settle;
+    });
+    sink.append = async (records) => {
+      await busy;
+      await append(records);
+    };
+    const limit = 5;
+    const drain = new Drain(
+      source,
+      sink,
+      () => undefined,
+      () => {},
+      limit * 16_384 * record_bytes,
+    );
+    await expect.poll(() => source.given).toBe(limit);
+    // the next read would have come by now
+    await new Promise((done) => setTimeout(done, 50));
+    expect(source.given).toBe(limit);
+    goOn();
+    await drain.done;
+    expect(sink.content).toEqual(batches.map((_, index) => index + 1));
+  });
+
   test("mappings and modules are heard of, and the trace is told before their records", async () => {
     const longName = "a_module_whose_name_is_longer_than_24";
     const batches = [

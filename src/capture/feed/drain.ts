@@ -1,9 +1,11 @@
 // Moves records from a source into a trace until the source ends, without ever making the driver wait. The recording gives the
 // source and the trace.
-import { setTimeout as sleep } from "node:timers/promises";
+import { freemem } from "node:os";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { messageOf, UserError } from "../../base/errors.js";
 import type { TraceSummary, TraceUpdate } from "../../trace/header.js";
 import { record_bytes } from "../../trace/record.js";
+import { Backlog } from "./backlog.js";
 import { type BatchNews, BatchScan } from "./batch-scan.js";
 import type { RecordSource } from "./record-source.js";
 import { RunExpander } from "./run-expander.js";
@@ -16,21 +18,28 @@ export interface TraceSink {
   close(summary: TraceSummary): void | Promise<void>;
 }
 
-/** 16,384 records. */
+/** 16,384 places of the ring. */
 const batch_bytes = 16_384 * record_bytes;
+/** Records given to the trace at once, where runs become records. */
+const recordsAtOnce = 16_384;
 /** Pause between reads: without it a system call would read only a few records; the ring holds those that come meanwhile. */
 const batchPause_ms = 10;
 /** The most that a `kill -9` of the recorder may cost. */
 const flushEvery_ms = 500;
 
+/** An eighth of the memory that is free now, 512 MB at most. */
+function backlogDefault_bytes(): number {
+  return Math.min(freemem() / 8, 512 * 1024 ** 2);
+}
+
 export class Drain {
-  private readonly expander = new RunExpander(batch_bytes / record_bytes);
+  private readonly expander = new RunExpander(recordsAtOnce);
   private readonly scan = new BatchScan();
   private readonly source: RecordSource;
   private readonly sink: TraceSink;
   private readonly onNews: (news: BatchNews) => TraceUpdate | undefined | Promise<TraceUpdate | undefined>;
   private readonly onFailure: (failure: UserError) => void;
-  private readonly buffers: [Uint8Array, Uint8Array] = [new Uint8Array(batch_bytes), new Uint8Array(batch_bytes)];
+  private readonly backlog: Backlog;
   private readonly flusher: NodeJS.Timeout;
   /** The operations on the sink, one after the other. */
   private sinkQueue: Promise<void> = Promise.resolve();
@@ -44,13 +53,16 @@ export class Drain {
   /**
    * `onNews` gets new mappings and modules, and returns an update that goes into the trace before those records.
    * `onFailure` is called once if the trace can't be written any more; records are thrown away from then on.
+   * At most `backlog_bytes` wait in this process's memory to be written.
    */
   constructor(
     source: RecordSource,
     sink: TraceSink,
     onNews: (news: BatchNews) => TraceUpdate | undefined | Promise<TraceUpdate | undefined>,
     onFailure: (failure: UserError) => void,
+    backlog_bytes = backlogDefault_bytes(),
   ) {
+    this.backlog = new Backlog(batch_bytes, Math.max(2, Math.floor(backlog_bytes / batch_bytes)));
     this.source = source;
     this.sink = sink;
     this.onNews = onNews;
@@ -85,24 +97,26 @@ export class Drain {
   }
 
   private async run(): Promise<void> {
-    const [one, other] = this.buffers;
-    let [reading, writing] = [one, other];
-    let read = this.source.readRecords(reading);
+    const reading = this.readAll();
     for (;;) {
-      const bytes = await this.endOnError(read);
-      if (bytes === 0) return;
-      [reading, writing] = [writing, reading];
-      // While this batch is being written, the next one is being read.
-      read = this.readNext(reading, bytes);
-      // Its error is thrown when it is awaited above; until then this keeps it from being unhandled.
-      read.catch(() => {});
-      await this.take(writing.subarray(0, bytes));
+      const batch = await this.backlog.take();
+      if (batch === undefined) break;
+      await this.take(batch);
+      this.backlog.give(batch);
     }
+    await reading;
   }
 
-  private async readNext(buffer: Uint8Array, before_bytes: number): Promise<number> {
-    if (before_bytes < batch_bytes / 2 && !this.stopping) await sleep(batchPause_ms);
-    return this.source.readRecords(buffer);
+  /** Reads ahead of the writing, up to the backlog's limit: the ring has to have room at all times. */
+  private async readAll(): Promise<void> {
+    for (;;) {
+      const buffer = await this.backlog.room();
+      const bytes = await this.endOnError(this.source.readRecords(buffer));
+      if (bytes === 0) break;
+      this.backlog.put(buffer, bytes);
+      if (bytes < batch_bytes / 2 && !this.stopping) await sleep(batchPause_ms);
+    }
+    this.backlog.end();
   }
 
   private async endOnError(read: Promise<number>): Promise<number> {
@@ -117,7 +131,11 @@ export class Drain {
   private async take(batch: Uint8Array): Promise<void> {
     if (this.failed !== undefined) return;
     try {
-      for (const records of this.expander.expand(batch)) await this.takeRecords(records);
+      for (const records of this.expander.expand(batch)) {
+        await this.takeRecords(records);
+        // or no read that has ended would be heard of
+        await nextTurn();
+      }
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       this.fail(error);
