@@ -133,7 +133,7 @@ class Measurement {
   }
 
   private emulatedRows(cases: readonly DriverCase[]): Promise<Row[]> {
-    const script = (placed: readonly PlacedCase[]) => machineScript(placed, { emulate: true, mmiotrace: false });
+    const script = (placed: readonly PlacedCase[]) => machineScript(placed, ["bare", "emulate"]);
     return this.inMachine(cases, script, run_s, 2 * cases.length, async (boot, placed) => {
       const rows: Row[] = [];
       for (const { driver, slot } of placed) {
@@ -148,7 +148,7 @@ class Measurement {
   }
 
   private mmiotraceColumns(cases: readonly DriverCase[]): Promise<Map<string, Judged>> {
-    const script = (placed: readonly PlacedCase[]) => machineScript(placed, { emulate: false, mmiotrace: true });
+    const script = (placed: readonly PlacedCase[]) => machineScript(placed, ["mmiotrace"]);
     return this.inMachine(cases, script, run_s, cases.length, async (boot, placed) => {
       const found = new Map<string, Judged>();
       for (const one of placed) {

@@ -236,11 +236,14 @@ cd /
 echo "${signalPrefix}end ${name} all" > /tmp/signals`;
 }
 
-/** Makes the machine's script: every case bare and recorded; then, on request, every case under mmiotrace. */
-export function machineScript(cases: readonly PlacedCase[], phases: { emulate: boolean; mmiotrace: boolean }): string {
+/** A run of a case: without recording, recorded, under mmiotrace. */
+export type RunKind = "bare" | "emulate" | "mmiotrace";
+
+/** Makes the machine's script: each case in all these ways, one case after the other. */
+export function machineScript(cases: readonly PlacedCase[], kinds: readonly RunKind[]): string {
+  const make = { bare, emulate: emulated, mmiotrace: mmiotraced };
   const parts = [opening(cases)];
-  if (phases.emulate) for (const placed of cases) parts.push(bare(placed), emulated(placed));
-  if (phases.mmiotrace) for (const placed of cases) parts.push(mmiotraced(placed));
+  for (const placed of cases) parts.push(...kinds.map((kind) => make[kind](placed)));
   return `${parts.join("\n")}\nsleep 0.3\nexit 0\n`;
 }
 

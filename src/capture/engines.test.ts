@@ -15,6 +15,7 @@ import type { EngineOptions } from "./recording.js";
 const allOptions: Required<EngineOptions> = {
   relaxed: true,
   cleanRoom: true,
+  exclude: [{ first: 0n, last: 1n }],
   excludeWriteCombining: true,
   coreFile: "/root/mmiostrider.ko",
   sign: { key: "key.pem", certificate: "cert.pem" },

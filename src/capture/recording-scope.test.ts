@@ -75,7 +75,8 @@ beforeAll(() => {
 afterAll(() => rmSync(sysfs, { recursive: true, force: true }));
 
 function resolve(request: Partial<ScopeRequest>) {
-  return resolveScope({ devices: [], drivers: [], ranges: [], all: false, ...request }, sysfs, modulesFolder);
+  const nothing = { devices: [], drivers: [], ranges: [], all: false, excludes: [], excludeMemory: false };
+  return resolveScope({ ...nothing, ...request }, sysfs, modulesFolder);
 }
 
 describe("resolveScope", () => {
@@ -147,6 +148,20 @@ describe("resolveScope", () => {
     rmSync(carrier, { recursive: true });
     expect(failure.message).toBe("virtio_net isn't a PCI driver: it drives devices on the bus virtio");
     expect(failure.advice).toMatch(/^its devices lie on the PCI device 0000:00:04.0 \(driver e1000\): /);
+  });
+
+  test("what is left out: ranges, and BARs that are prefetchable and large", async () => {
+    const scope = await resolve({ devices: ["00:05.0"], excludes: ["fee00000-fee00fff"], excludeMemory: true });
+    expect(scope.leftOut.map(formatRange)).toEqual(["0xfd000000-0xfdffffff", "0xfee00000-0xfee00fff"]);
+    expect(scope.asked).toEqual(["device 00:05.0", "exclude fee00000-fee00fff", "exclude-memory"]);
+    expect(scope.remarks).toEqual(["left out as memory: 0000:00:05.0 BAR 0, 0xfd000000-0xfdffffff"]);
+    const everywhere = await resolve({ all: true, excludeMemory: true });
+    expect(everywhere.leftOut.map(formatRange)).toEqual(["0xfd000000-0xfdffffff"]);
+    // e1000's ROM is prefetchable, but small
+    const none = await resolve({ devices: ["00:04.0"], excludeMemory: true });
+    expect(none.leftOut).toEqual([]);
+    expect(none.remarks).toEqual(["no BAR is left out as memory: none is prefetchable and 8 MB or more"]);
+    await expect(resolve({ all: true, excludes: ["1-0"] })).rejects.toThrow(InvalidValueError);
   });
 
   test("an impossible request is wrong usage; a missing device fails", async () => {

@@ -1,7 +1,14 @@
 // Turns the user's request (devices, drivers, ranges, everything) into physical address ranges. Only reads.
-import { type AddressRange, joinRanges } from "../base/address-range.js";
+import { type AddressRange, formatRange, joinRanges } from "../base/address-range.js";
 import { InvalidValueError, UserError } from "../base/errors.js";
-import { defaultSysfs, fullPciAddress, listPciFunctions, readPciFunction, type SysfsRoot } from "../machine/pci.js";
+import {
+  defaultSysfs,
+  fullPciAddress,
+  listPciFunctions,
+  readPciFunction,
+  readPciFunctions,
+  type SysfsRoot,
+} from "../machine/pci.js";
 import { type PciFunction, resourceFlag, romIndex } from "../trace/header.js";
 import { devicesOfDriver, runningModulesFolder } from "./driver-devices.js";
 import { ScopeError } from "./scope-errors.js";
@@ -16,6 +23,10 @@ export interface ScopeRequest {
   drivers: string[];
   ranges: string[];
   all: boolean;
+  /** Ranges to leave out. */
+  excludes: string[];
+  /** Leave out the BARs that are memory. */
+  excludeMemory: boolean;
 }
 
 /** The part of the machine that a recording covers. */
@@ -25,6 +36,8 @@ export interface RecordingScope {
   ranges: AddressRange[];
   /** The requested PCI functions, by device or by driver; empty with `all`, or if only ranges were given. */
   functions: PciFunction[];
+  /** Mappings that touch these aren't recorded. */
+  leftOut: AddressRange[];
   /** The request in words, an option each, for the trace's header. */
   asked: string[];
   /** Remarks for the user that aren't errors. */
@@ -37,6 +50,25 @@ export async function resolveScope(
   sysfs: SysfsRoot = defaultSysfs,
   modulesFolder: string = runningModulesFolder(),
 ): Promise<RecordingScope> {
+  const wanted = await resolveWanted(request, sysfs, modulesFolder);
+  const left = leftOutOf(request, wanted.all ? readPciFunctions(sysfs) : wanted.functions);
+  if (left.ranges.length > rangesMax) {
+    const message = `that leaves out ${left.ranges.length} separate address ranges; at most ${rangesMax} are possible`;
+    throw new InvalidValueError(left.asked.join(", "), message, { advice: "leave out fewer" });
+  }
+  return {
+    ...wanted,
+    leftOut: left.ranges,
+    asked: [...wanted.asked, ...left.asked],
+    remarks: [...wanted.remarks, ...left.remarks],
+  };
+}
+
+async function resolveWanted(
+  request: ScopeRequest,
+  sysfs: SysfsRoot,
+  modulesFolder: string,
+): Promise<Omit<RecordingScope, "leftOut">> {
   const asked = [
     ...request.devices.map((device) => `device ${device}`),
     ...request.drivers.map((driver) => `driver ${driver}`),
@@ -75,6 +107,35 @@ export async function resolveScope(
     throw new InvalidValueError(asked.join(", "), message, { advice: "name fewer devices, or record all" });
   }
   return { all: false, ranges: joined, functions, asked, remarks };
+}
+
+/** Least size of a BAR that counts as memory, if it is prefetchable, too: doorbells and message queues are smaller. */
+const memoryMin_bytes = 8n * 1024n ** 2n;
+
+/** Finds the ranges to leave out, and says which BARs are among them. */
+function leftOutOf(
+  { excludes, excludeMemory }: ScopeRequest,
+  functions: readonly PciFunction[],
+): { ranges: AddressRange[]; asked: string[]; remarks: string[] } {
+  const ranges = excludes.map(parseRange);
+  const asked = excludes.map((range) => `exclude ${range}`);
+  if (!excludeMemory) return { ranges: joinRanges(ranges), asked, remarks: [] };
+  const remarks: string[] = [];
+  for (const { address, bars } of functions) {
+    for (const { index, start, length_bytes, flags } of bars) {
+      if (!isMemory(BigInt(flags), BigInt(length_bytes)) || BigInt(start) === 0n) continue;
+      const range = { first: BigInt(start), last: BigInt(start) + BigInt(length_bytes) - 1n };
+      ranges.push(range);
+      remarks.push(`left out as memory: ${address} BAR ${index}, ${formatRange(range)}`);
+    }
+  }
+  if (remarks.length === 0) remarks.push("no BAR is left out as memory: none is prefetchable and 8 MB or more");
+  return { ranges: joinRanges(ranges), asked: [...asked, "exclude-memory"], remarks };
+}
+
+function isMemory(flags: bigint, length_bytes: bigint): boolean {
+  const both = resourceFlag.memory | resourceFlag.prefetch;
+  return (flags & both) === both && length_bytes >= memoryMin_bytes;
 }
 
 /** `FIRST-LAST`, hexadecimal with or without 0x, both included. Throws InvalidValueError. */

@@ -1,4 +1,5 @@
 // Shared by all engines' recordings: the request, the progress, and the result.
+import type { AddressRange } from "../base/address-range.js";
 import type { UserError } from "../base/errors.js";
 import type { KernelMapping } from "../machine/vmallocinfo.js";
 import type { UnprivilegedUser } from "./feed/unprivileged-user.js";
@@ -18,6 +19,8 @@ export interface EngineOptions {
   relaxed?: boolean | undefined;
   /** No addresses of instructions and no symbols are recorded. */
   cleanRoom?: boolean | undefined;
+  /** Mappings that touch these physical addresses aren't recorded. */
+  exclude?: readonly AddressRange[] | undefined;
   excludeWriteCombining?: boolean | undefined;
   /** The core's file, instead of the one built for the kernel. */
   coreFile?: string | undefined;

@@ -5,7 +5,7 @@
 export type Hex = `0x${string}`;
 
 /** Resource flags, as the kernel has them: include/linux/ioport.h. */
-export const resourceFlag = { romShadow: 0x2n, port: 0x100n, memory: 0x200n } as const;
+export const resourceFlag = { romShadow: 0x2n, port: 0x100n, memory: 0x200n, prefetch: 0x2000n } as const;
 /** The expansion ROM's place among the BARs. */
 export const romIndex = 6;
 

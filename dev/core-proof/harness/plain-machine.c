@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A machine for the emulator outside any kernel. See plain-machine.h. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "plain-machine.h"
@@ -22,6 +24,7 @@ void mms_plain_reset(struct mms_plain_machine *p, uint64_t ip, uint64_t flags)
 		.flags = flags,
 	};
 	p->accesses = 0;
+	p->expected.announced = false;
 }
 
 /* Writes the 4 bytes of an address into the instruction, before its immediate. */
@@ -123,11 +126,29 @@ void mms_machine_expect(struct mms_machine *machine, uint64_t address,
 			bool store, unsigned int bytes, int stride,
 			unsigned int count)
 {
+	plain(machine)->expected = (struct mms_plain_expected){
+		true, { store, address, bytes }, stride, count,
+	};
 }
 
 void mms_machine_end(struct mms_machine *machine)
 {
-	(void)machine;
+	plain(machine)->expected.announced = false;
+}
+
+/* An access other than the announced one would be recorded as the latter. */
+static void check_expected(struct mms_plain_expected *e, bool write,
+			   uint64_t address, unsigned int bytes)
+{
+	if (!e->announced)
+		return;
+	if (!e->left || write != e->next.write || address != e->next.address ||
+	    bytes != e->next.bytes) {
+		fprintf(stderr, "plain-machine: an access was not announced\n");
+		abort();
+	}
+	e->left--;
+	e->next.address += (uint64_t)(int64_t)e->stride;
 }
 
 static void log_access(struct mms_machine *machine, bool write,
@@ -135,6 +156,7 @@ static void log_access(struct mms_machine *machine, bool write,
 {
 	struct mms_plain_machine *p = plain(machine);
 
+	check_expected(&p->expected, write, address, bytes);
 	if (p->accesses < MMS_PLAIN_ACCESSES_MAX)
 		p->access[p->accesses] =
 			(struct mms_plain_access){ write, address, bytes };

@@ -23,6 +23,14 @@ struct mms_plain_access {
 	unsigned int bytes;
 };
 
+/* The accesses announced by mms_machine_expect(). */
+struct mms_plain_expected {
+	bool announced;
+	struct mms_plain_access next;
+	int stride;
+	unsigned int left;
+};
+
 struct mms_plain_machine {
 	struct mms_machine machine;	/* first: the two are cast */
 	uint64_t gpr[16];
@@ -30,6 +38,7 @@ struct mms_plain_machine {
 	uint64_t device;	/* areas of MMS_PLAIN_AREA_BYTES */
 	uint64_t ordinary;
 	uint64_t fs_base;
+	struct mms_plain_expected expected;
 	unsigned int accesses;	/* made; the first ones are kept */
 	struct mms_plain_access access[MMS_PLAIN_ACCESSES_MAX];
 };

@@ -188,7 +188,7 @@ export class EmulateRecording implements Recording {
 
 /** Configures the core for the recording. */
 function configure(device: ControlDevice, options: RecordingRequest, fence: string | undefined): void {
-  const { excludeWriteCombining, relaxed, cleanRoom } = options.engineOptions;
+  const { exclude = [], excludeWriteCombining, relaxed, cleanRoom } = options.engineOptions;
   const abi = device.status().abi;
   if (abi !== abiVersion) {
     throw new UserError(`the loaded core speaks version ${abi} of its interface, this program version ${abiVersion}`, {
@@ -197,6 +197,7 @@ function configure(device: ControlDevice, options: RecordingRequest, fence: stri
   }
   if (options.scope.all) device.command("all");
   for (const range of options.scope.ranges) device.command(`range ${formatRange(range)}`);
+  for (const range of exclude) device.command(`exclude ${formatRange(range)}`);
   if (excludeWriteCombining) device.command("exclude-wc");
   device.command(`ring ${options.ring_bytes}`);
   if (relaxed) device.command("relaxed");
@@ -205,7 +206,7 @@ function configure(device: ControlDevice, options: RecordingRequest, fence: stri
 }
 
 function startCheck(device: ControlDevice, options: RecordingRequest): MappingCheck | undefined {
-  const { excludeWriteCombining } = options.engineOptions;
+  const { exclude = [], excludeWriteCombining } = options.engineOptions;
   if (excludeWriteCombining && !existsSync(memoryTypeList)) {
     options.onNotice(
       "whether every mapping gets its decoy can't be cross-checked with --exclude-wc here: " +
@@ -216,7 +217,10 @@ function startCheck(device: ControlDevice, options: RecordingRequest): MappingCh
   return new MappingCheck(options.scope.all ? "all" : options.scope.ranges, {
     mappings: readKernelMappings,
     living: () => device.status().living,
-    leftOut: () => (excludeWriteCombining ? parseWriteCombining(readFileSync(memoryTypeList, "utf8")) : []),
+    leftOut: () => [
+      ...exclude,
+      ...(excludeWriteCombining ? parseWriteCombining(readFileSync(memoryTypeList, "utf8")) : []),
+    ],
   });
 }
 

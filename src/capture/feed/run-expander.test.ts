@@ -41,7 +41,7 @@ function runPlaces(head: Partial<RingRecord>, { width, values, down, unused, add
   const value: [bigint, bigint] = [BigInt(values.length), (stride << 32n) | BigInt(parts)];
   const places = [place({ ...head, width, address, value, flags: (head.flags ?? 0) | run })];
   for (let part = 0; part < parts; part += 1) {
-    // what lies behind the values is left over from earlier records
+    // behind the values there is a rest of earlier records
     const bytes = Buffer.alloc(place_bytes, 0xee);
     data.subarray(part * part_bytes, (part + 1) * part_bytes).copy(bytes, 8);
     places.push(bytes);

@@ -1,4 +1,5 @@
 // `mmiostrider record`: records the MMIO accesses of kernel drivers into a trace.
+import { freemem } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Command, Option } from "commander";
 import { formatRange } from "../../base/address-range.js";
@@ -76,8 +77,14 @@ export function addRecord(program: Command): void {
     .option("--driver <name>", "the devices that this driver has or could take; repeatable", collect)
     .option("--range <first-last>", "these physical addresses, hexadecimal, both included; repeatable", collect)
     .option("--all", "every mapping made while recording")
-    .option("--exclude-wc", "leave out write-combining mappings (framebuffers)")
-    .option("--ring-size <bytes>", "the buffer between core and recorder: 64K to 1G (default: 16M)", parseRingSize)
+    .option("--exclude <first-last>", "leave out mappings that touch these physical addresses; repeatable", collect)
+    .option("--exclude-memory", "leave out BARs that are memory (framebuffers): prefetchable ones of 8 MB and more")
+    .option("--exclude-wc", "leave out write-combining mappings; a framebuffer may be mapped otherwise (cirrus)")
+    .option(
+      "--ring-size <bytes>",
+      "the buffer between core and recorder: 64K to 1G (default: a sixteenth of the free memory, 4M to 256M)",
+      parseRingSize,
+    )
     .option("--relaxed", "let CPUs access devices at the same time: faster, but the order between CPUs isn't kept")
     .option("--clean-room", "record no addresses of instructions and no symbols")
     .option("--rebind", "take the devices from their drivers first, and give them back once recording has begun")
@@ -105,13 +112,15 @@ async function record(command: string[], asked: RecordOptions): Promise<ExitCode
     drivers: options.driver ?? [],
     ranges: options.range ?? [],
     all: options.all === true,
+    excludes: options.exclude ?? [],
+    excludeMemory: options.excludeMemory === true,
   });
   if (options.rebind === true && scope.functions.length === 0) {
     throw new UsageError("--rebind needs --device or --driver: there is nothing else that could be unbound");
   }
   requireFileForJson(options);
   const engine = engineNamed(options.engine);
-  const engineOptions = requireOffered(engine, options);
+  const engineOptions = requireOffered(engine, options, scope);
   requireRoot(engine);
   const user = options.relinquishPrivileges === undefined ? undefined : await findUser(options.relinquishPrivileges);
   requireProgram(command);
@@ -123,7 +132,7 @@ async function record(command: string[], asked: RecordOptions): Promise<ExitCode
   try {
     recording = await engine.start({
       scope,
-      ring_bytes: options.ringSize ?? ringDefault_bytes,
+      ring_bytes: options.ringSize ?? ringDefault_bytes(freemem()),
       rebind: options.rebind === true,
       commandLine: ["mmiostrider", ...process.argv.slice(2)],
       output: options.output,

@@ -5,14 +5,15 @@ import { messageOf, UserError } from "../../base/errors.js";
 import type { Engine, EngineOption } from "../../capture/engine.js";
 import { findUnoffered } from "../../capture/engines.js";
 import type { EngineOptions, SigningKey } from "../../capture/recording.js";
+import type { RecordingScope } from "../../capture/recording-scope.js";
 import { requireTraceName } from "../../trace/node/create-trace.js";
 import { UsageError } from "./exit-code.js";
 
 /** Limits of the core, docs/control-device.md. */
 const ringMin_bytes = 65_536;
 const ringMax_bytes = 1024 ** 3;
-/** The core's default. */
-export const ringDefault_bytes = 16 * 1024 ** 2;
+/** Limits of the default, which is a part of the free memory. */
+const ringDefault = { part: 1 / 16, min_bytes: 4 * 1024 ** 2, max_bytes: 256 * 1024 ** 2 };
 /** FILE for standard output. */
 export const stdout = "-";
 
@@ -22,6 +23,8 @@ export interface RecordOptions {
   driver?: string[];
   range?: string[];
   all?: true;
+  exclude?: string[];
+  excludeMemory?: true;
   excludeWc?: true;
   ringSize?: number;
   relaxed?: true;
@@ -47,6 +50,12 @@ export function parseRingSize(text: string): number {
   return bytes;
 }
 
+/** Returns the ring's size for a machine with that much free memory: a power of two, as the core's rings are. */
+export function ringDefault_bytes(free_bytes: number): number {
+  const { part, min_bytes, max_bytes } = ringDefault;
+  return Math.min(Math.max(2 ** Math.floor(Math.log2(free_bytes * part)), min_bytes), max_bytes);
+}
+
 export function parseDuration(text: string): number {
   const seconds = /^\d+(?:\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
   // Node's timers count milliseconds in 31 bits.
@@ -58,16 +67,18 @@ export function parseDuration(text: string): number {
 const flags: Record<EngineOption, string> = {
   relaxed: "--relaxed",
   cleanRoom: "--clean-room",
+  exclude: "--exclude",
   excludeWriteCombining: "--exclude-wc",
   coreFile: "--core",
   sign: "--sign-key",
 };
 
 /** Returns the engine's own options. Throws UsageError for one that it doesn't offer. */
-export function requireOffered(engine: Engine, options: RecordOptions): EngineOptions {
+export function requireOffered(engine: Engine, options: RecordOptions, scope: RecordingScope): EngineOptions {
   const asked: EngineOptions = {
     relaxed: options.relaxed,
     cleanRoom: options.cleanRoom,
+    exclude: scope.leftOut.length > 0 || options.excludeMemory === true ? scope.leftOut : undefined,
     excludeWriteCombining: options.excludeWc,
     coreFile: options.core === undefined ? undefined : resolve(options.core),
     sign: signingKey(options),
