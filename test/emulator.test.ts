@@ -38,6 +38,7 @@ const mistakes: [what: string, file: string, from: string, to: string][] = [
   ["AH is taken for SPL", "operand.h", "number >= 4 && number < 8", "number >= 5 && number < 8"],
   ["a bit's number reaches too far", "emulate.c", "bytes == 8 ? 6 :", "bytes == 8 ? 5 :"],
   ["backward strings go forward", "emulate-string.c", "? *r - step : *r + step", "? *r + step : *r + step"],
+  ["a backward string is announced as a forward one", "emulate-string.c", "down ? -stride : stride", "stride"],
   ["a load clears less than the CPU", "emulate-vector.c", "CLEAR_TO_16 : CLEAR_ALL", "CLEAR_TO_16 : CLEAR_TO_16"],
   ["the carry is lost", "arithmetic.c", "return (flags & 0xff) << 8;", "return (flags & 0xfe) << 8;"],
   [

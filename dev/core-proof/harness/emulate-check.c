@@ -370,7 +370,7 @@ static bool accesses_fit(const struct mms_instruction *i, uint64_t target)
 	if (i->opcode->mnemonic == MMS_MN_POP && i->base == MMS_RSP)
 		target += i->memory_bytes;
 	if (is_string(i))
-		return true;	/* their registers and memory suffice */
+		return !emulated.unannounced;	/* memory tells the rest */
 	if (i->access & MMS_ACCESS_READ)
 		expected[count++] = (struct mms_plain_access){ false, target, i->memory_bytes };
 	if (i->access & MMS_ACCESS_WRITE)

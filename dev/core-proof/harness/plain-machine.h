@@ -39,6 +39,7 @@ struct mms_plain_machine {
 	uint64_t ordinary;
 	uint64_t fs_base;
 	struct mms_plain_expected expected;
+	unsigned int unannounced;	/* accesses other than expected */
 	unsigned int accesses;	/* made; the first ones are kept */
 	struct mms_plain_access access[MMS_PLAIN_ACCESSES_MAX];
 };
