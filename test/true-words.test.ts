@@ -2,12 +2,13 @@
 // The reading commands' statements about logs that say little, that contradict each other, or that options don't fit: none may say
 // more than is so. Child processes of the compiled program.
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
 import { programFile } from "../dev/test-support/program.js";
+import { rnndbDirectory, whyNoRnndb } from "../dev/test-support/rnndb.js";
 import { testData } from "../dev/test-support/test-data.js";
 
 const directory = mkdtempSync(join(tmpdir(), "mmiostrider-words-"));
@@ -140,6 +141,16 @@ describe("verify", () => {
     expect(JSON.parse(verify(recorded, truth, "--json").stdout)).toMatchObject({ identical: true, compared: 13_974 });
   });
 
+  test("reads a packed log, and says of a damaged one that it can't be unpacked", () => {
+    const packed = testData("e1000-truth.log.gz");
+    expect(lastLine(verify(recorded, packed).stdout)).toBe("identical: 13,974 accesses, in the order of all regions");
+    const cut = join(directory, "cut.log.gz");
+    writeFileSync(cut, readFileSync(packed).subarray(0, -100));
+    const { stdout, stderr, status } = verify(recorded, cut);
+    expect([stdout, status]).toEqual(["", 1]);
+    expect(stderr).toMatch(/^mmiostrider: unpacking failed: unexpected end of file\n/);
+  });
+
   test("of a part of a trace compares what the log has, and counts what the part lacks", () => {
     const [end, begin] = [join(directory, "end.mmt"), join(directory, "begin.mmt")];
     expect(mmiostrider("cut", "--from", "@100", recorded, "-o", end).status).toBe(0);
@@ -164,5 +175,136 @@ describe("verify", () => {
       "NOT identical: the trace is incomplete: only what fits the filter access was kept",
       1,
     ]);
+  });
+});
+
+describe("options without effect", () => {
+  const database = (text: string) => file("mine.xml", `<?xml version="1.0"?><database>${text}</database>`);
+  const domain = '<domain name="MINE"><reg32 offset="8" name="MY_STATUS"/></domain>';
+  const refused = (...words: string[]) => {
+    const { stderr, status } = mmiostrider(...words);
+    return [status, stderr.split("\n")[0]];
+  };
+  const commands = [["report"], ["stat"], ["grep", "x"], ["diff", trace]];
+
+  test.each(commands)("%s %s: --registers that fits no device", (...words) => {
+    expect(refused(...words, "--registers", "nonsense=e1000", trace)).toEqual([
+      2,
+      "mmiostrider: --registers nonsense=e1000 fits no device of the trace",
+    ]);
+    const { stderr } = mmiostrider(...words, "--registers", "nonsense=e1000", trace);
+    expect(stderr).toContain("0000:00:04.0 (8086:100e)");
+    // a device without the BAR
+    const elsewhere = `e1000=${database(domain)}:MINE@4`;
+    expect(refused(...words, "--registers", elsewhere, trace)[0]).toBe(2);
+  });
+
+  test("--registers for a log without devices, and in an output without names", () => {
+    const bare = log("bare.txt", "R 4 0xd0000000 0x1");
+    const { stdout, stderr, status } = mmiostrider("report", "--registers", "e1000", bare);
+    expect([stdout, status]).toEqual(["", 2]);
+    expect(stderr).toContain("the trace knows no devices");
+    expect(refused("convert", "--registers", "e1000", trace, "x.txt")[0]).toBe(2);
+    expect(refused("convert", "--registers", "nonsense=e1000", trace, "x.csv")[0]).toBe(2);
+    expect(refused("cut", "--registers", "e1000", "--from", "1", trace, "-o", "x.mmt")[0]).toBe(2);
+    expect(existsSync(join(directory, "x.csv"))).toBe(false);
+  });
+
+  test("--registers that fits a device without accesses is noted, and takes no names from others", () => {
+    const { stdout, stderr, status } = mmiostrider("report", "--registers", "ahci", trace);
+    expect([stderr, status]).toEqual(["mmiostrider: note: --registers ahci named no access\n", 0]);
+    expect(stdout).toBe(mmiostrider("report", trace).stdout);
+  });
+
+  test("a database with a fault", () => {
+    const faulty = database('<domain name="MINE"><reg32 name="NOWHERE"/><reg32 offset="8" name="MY_STATUS"/></domain>');
+    for (const words of commands) {
+      expect(refused(...words, "--registers", faulty, trace)).toEqual([
+        1,
+        `mmiostrider: ${join(directory, "mine.xml")}:1: register NOWHERE has no offset`,
+      ]);
+    }
+    // a name that doesn't resolve is met only where it is needed
+    const unresolved = (offset: number) =>
+      database(`<domain name="MINE"><reg32 offset="${offset}" name="MY_STATUS" type="NOTYPE"/></domain>`);
+    const met = mmiostrider("report", "--registers", unresolved(8), "--filter", "offset == 8", trace);
+    expect(met.status).toBe(1);
+    expect(met.stderr).toMatch(/^mmiostrider: \S+mine\.xml:1: .*NOTYPE/);
+  });
+
+  test.each([["report"], ["stat"], ["grep", "x"]])(
+    "%s %s: markers that don't occur, and ranges that end before they begin",
+    (...words) => {
+      for (const option of ["--from", "--to"]) {
+        expect(refused(...words, option, "mark:nosuch", trace)).toEqual([
+          2,
+          `mmiostrider: ${trace} has no marker with "nosuch" in the selected part`,
+        ]);
+      }
+      expect(refused(...words, "--from", "3", "--to", "2", trace)).toEqual([
+        2,
+        "mmiostrider: --from 3 is behind --to 2: nothing lies between",
+      ]);
+      expect(refused(...words, "--from", "@3", "--to", "@2", trace)[0]).toBe(2);
+      expect(refused(...words, "--from", "2ms", "--to", "1900us", trace)[0]).toBe(2);
+    },
+  );
+
+  test("a part with a marker that doesn't occur isn't cut", () => {
+    expect(refused("cut", "--from", "mark:nosuch", trace, "-o", "nosuch.mmt")[0]).toBe(2);
+    expect(existsSync(join(directory, "nosuch.mmt"))).toBe(false);
+  });
+});
+
+describe("grep", () => {
+  test("with a bad file goes on with the others, and fails", () => {
+    const bad = file("bad.txt", "no trace");
+    const good = mmiostrider("grep", "-c", "STATUS", trace).stdout.trim();
+    const { stdout, stderr, status } = mmiostrider(
+      "grep",
+      "-c",
+      "STATUS",
+      trace,
+      bad,
+      join(directory, "missing"),
+      trace,
+    );
+    expect([stdout, status]).toEqual([`${trace}:${good}\n${trace}:${good}\n`, 1]);
+    expect(stderr).toMatch(
+      /^mmiostrider: \S+bad\.txt: at byte 0: .*\n(?: {2}.*\n)?mmiostrider: opening \S+missing failed: .*\n$/,
+    );
+    expect(mmiostrider("grep", "-c", "STATUS", bad).status).toBe(1);
+  });
+});
+
+describe.skipIf(whyNoRnndb() !== undefined)(`a GPU that tells its variant late (${whyNoRnndb() ?? "there"})`, () => {
+  // 0x1540 is PGRAPH's units only on some chipsets; before the first read of PMC.ID nobody knows which this is
+  const rnndb = `${join(rnndbDirectory, "nv_mmio.xml")}:NV_MMIO`;
+  const device = `PCIDEV 0100 10de05e2 b f2000000${" 0".repeat(6)} 1000000${" 0".repeat(6)} nouveau`;
+  const read = (offset: number, value: number) => `R 4 0x${(0xf2000000 + offset).toString(16)} 0x${value.toString(16)}`;
+  const gpu = log("gpu.txt", device, read(0x100, 0x04009100), read(0, 0x0a0000a2), read(0x100, 0x04009100));
+
+  test("is named alike by every command, before and after", () => {
+    const words = ["--registers", rnndb, gpu];
+    const rows = mmiostrider("report", "--format", "jsonl", ...words);
+    const [before, id, after] = rows.stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(id.register).toBe("PMC.ID");
+    expect([before.register, before.meaning]).toEqual([after.register, after.meaning]);
+    const lines = mmiostrider("report", ...words)
+      .stdout.split("\n")
+      .filter((line) => line.includes(" R 4 "));
+    expect(lines[0]).toContain(`{ ${after.meaning} }`);
+    const { registers } = JSON.parse(mmiostrider("stat", "--json", ...words).stdout);
+    expect(registers.map(({ register, reads }: { register: string; reads: number }) => [register, reads])).toEqual([
+      [after.register, 2],
+      ["PMC.ID", 1],
+    ]);
+    const csv = mmiostrider("convert", "--to", "jsonl", "--registers", rnndb, gpu, "-").stdout;
+    expect(csv).toBe(rows.stdout);
+    const part = mmiostrider("report", "--format", "jsonl", "--to", "@0", ...words).stdout;
+    expect(JSON.parse(part).meaning).toBe(after.meaning);
   });
 });

@@ -86,6 +86,13 @@ export class RegisterDatabase {
     return new RegisterDatabase(this.name, this.schema, layout, this.variants, this.#observer);
   }
 
+  /** Returns the same database, which learns nothing more. */
+  settled(): RegisterDatabase {
+    return this.#observer === undefined
+      ? this
+      : new RegisterDatabase(this.name, this.schema, this.layout, this.variants, undefined);
+  }
+
   /** True if observe() can ever return another database. */
   get learns(): boolean {
     return this.#observer !== undefined;

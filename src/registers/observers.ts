@@ -16,6 +16,9 @@ export const observeXhci: Observer = (database, bar, offset, width_bytes, value)
   return database;
 };
 
+/** The domains that the capability registers place. */
+const xhciDomains = ["XHCI_OP", "XHCI_XECP", "XHCI_DB", "XHCI_RT"];
+
 /** Puts a domain at `start` in BAR 0. All ones or zero come from a device that is gone or was never present. */
 function place(database: RegisterDatabase, domain: string, start: number): RegisterDatabase {
   const segments = database.layout.get(0) ?? [];
@@ -23,7 +26,8 @@ function place(database: RegisterDatabase, domain: string, start: number): Regis
   if (segments.some((segment) => segment.domain === domain && segment.start === start)) return database;
   const others = segments.filter((segment: Segment) => segment.domain !== domain);
   const placed = [...others, { domain, start }].sort((a, b) => a.start - b.start);
-  return database.withLayout(new Map(database.layout).set(0, placed));
+  const next = database.withLayout(new Map(database.layout).set(0, placed));
+  return xhciDomains.every((name) => placed.some((segment) => segment.domain === name)) ? next.settled() : next;
 }
 
 /** The domain of BAR 0 in envytools' database. */
@@ -36,7 +40,7 @@ export const observeNvidia: Observer = (database, bar, offset, width_bytes, valu
   const known = database.schema.enums
     .get("chipset")
     ?.values.some((item) => item.name === variant || `0x${item.value?.toString(16)}` === variant);
-  return variant !== undefined && known === true ? database.withVariant("chipset", variant) : database;
+  return variant !== undefined && known === true ? database.withVariant("chipset", variant).settled() : database;
 };
 
 /** Returns the variant (its name, or its number) for the identification register's value. */

@@ -1,11 +1,14 @@
 // Finds the register of a trace's access, and the meaning of its value: joins a trace's PCI functions with the register
-// databases. Must get the accesses in order: a device's answers may tell the places of its registers.
+// databases. Must get the accesses in order: a device's answers may tell the places of its registers. Of a trace that is there as a
+// whole they are learned first (learn-from-block.ts), so that an access has one name, wherever it stands.
 import type { FieldValue } from "../../registers/field-values.js";
 import type { RegisterDatabase, RegisterMatch } from "../../registers/index.js";
+import type { DatabaseWarning } from "../../registers/schema.js";
 import { ByTarget } from "../../trace/by-target.js";
+import type { EventColumns } from "../../trace/event-columns.js";
 import type { AccessEvent } from "../../trace/events.js";
 import type { PciFunction } from "../../trace/header.js";
-import type { DevicePlace } from "../../trace/state.js";
+import type { DevicePlace, TraceState } from "../../trace/state.js";
 import type { RegisterWords } from "../../trace/text.js";
 
 /** An access's register; the same object for all accesses to one target, until the device tells something new. */
@@ -40,6 +43,12 @@ export class AccessRegisters {
   private readonly choose: ChooseDatabase;
   /** By PCI address. */
   private readonly databases = new Map<string, RegisterDatabase | undefined>();
+  /** Numbers of accesses named before their device told its variant, by PCI address. */
+  private readonly namedEarly = new Map<string, number>();
+  private earlyNames = 0;
+  private readonly named = new Set<RegisterDatabase>();
+  /** The faults of databases that are used no more. */
+  private readonly earlierFaults: DatabaseWarning[] = [];
   /** Answers so far, until a device tells something new. */
   private readonly seen = new ByTarget<RegisterAccess>();
 
@@ -57,10 +66,61 @@ export class AccessRegisters {
     if (database.learns && event.kind === "read") {
       database = this.observe(database, place, event.width_bytes, event.value);
     }
-    if (database === known?.database) return known;
-    const access = new RegisterAccess(database, event, place);
-    this.seen.set(event.target, access);
+    let access = known;
+    if (access === undefined || database !== access.database) {
+      access = new RegisterAccess(database, event, place);
+      this.seen.set(event.target, access);
+      if (access.name !== undefined) this.named.add(database);
+    }
+    if (database.learns && access.name !== undefined) {
+      const { address } = place.function;
+      this.namedEarly.set(address, (this.namedEarly.get(address) ?? 0) + 1);
+    }
     return access;
+  }
+
+  /** Number of accesses that got their names before their device told its variant: it may have others. */
+  get uncertainNames(): number {
+    return this.earlyNames;
+  }
+
+  /** The databases in use that have named a register. */
+  get naming(): RegisterDatabase[] {
+    return this.current.filter((database) => this.named.has(database));
+  }
+
+  /** The faults of the databases as far as names needed the faulty parts. */
+  get faults(): DatabaseWarning[] {
+    return [...this.earlierFaults, ...this.current.flatMap(({ warnings }) => warnings)];
+  }
+
+  private get current(): RegisterDatabase[] {
+    return [...new Set(this.databases.values())].filter((database) => database !== undefined);
+  }
+
+  /** Returns the PCI addresses of those functions that have accesses in a block, and whose databases may still learn. */
+  learnersIn({ addresses, address }: EventColumns, state: TraceState): Set<string> {
+    const learners = new Set<string>();
+    if (!this.learnsFrom(state.pciFunctions)) return learners;
+    for (let number = 0; number < addresses; number += 1) {
+      const found = state.placeOf(BigInt(address[number]!))?.function;
+      if (found !== undefined && this.databaseOf(found)?.learns === true) learners.add(found.address);
+    }
+    return learners;
+  }
+
+  /** Returns true if the function's database may still learn. */
+  learns(address: string): boolean {
+    return this.databases.get(address)?.learns === true;
+  }
+
+  /** The function will tell nothing more. */
+  settle(address: string): void {
+    const database = this.databases.get(address);
+    if (database === undefined) return;
+    this.earlierFaults.push(...database.warnings);
+    this.databases.set(address, database.settled());
+    this.seen.clear();
   }
 
   /** Learns from a read whose register isn't needed. */
@@ -82,7 +142,10 @@ export class AccessRegisters {
   ): RegisterDatabase {
     const next = database.observe(place.bar, place.offset, width_bytes, value);
     if (next !== database) {
-      this.databases.set(place.function.address, next);
+      const { address } = place.function;
+      if (next.variants !== database.variants) this.earlyNames += this.namedEarly.get(address) ?? 0;
+      this.earlierFaults.push(...database.warnings);
+      this.databases.set(address, next);
       this.seen.clear();
     }
     return next;

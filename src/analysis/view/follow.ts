@@ -2,7 +2,7 @@
 // trace ends.
 import type { TraceReader } from "../../trace/file/reader.js";
 import type { AccessRegisters } from "./access-registers.js";
-import { Range, type Selection, selectedViews, type ViewBatch } from "./selection.js";
+import { Range, requireMarks, type Selection, selectedViews, type ViewBatch } from "./selection.js";
 
 export interface Following {
   /** Everything that is there has been given. */
@@ -11,7 +11,10 @@ export interface Following {
   wait: () => Promise<boolean>;
 }
 
-/** As selectedViews(), up to the recorder's summary. Throws FormatError, UserError. */
+/**
+ * As selectedViews(), up to the recorder's summary; a marker must have occurred when that is there, or when no more comes. Of a trace
+ * that is still growing, accesses are named by what their devices have told so far. Throws FormatError, UserError.
+ */
 export async function* followedViews(
   reader: TraceReader,
   registers: AccessRegisters,
@@ -19,16 +22,21 @@ export async function* followedViews(
   { caughtUp, wait }: Following,
 ): AsyncGenerator<ViewBatch, void, undefined> {
   const range = new Range(reader.header, selection);
+  const marksLater = { ...selection, marksMustOccur: false };
+  const end = () => {
+    if (selection.marksMustOccur === true) requireMarks(range, reader);
+  };
   for (let fromBlock = 0; ; ) {
-    yield* selectedViews(reader, registers, selection, { fromBlock, range });
+    yield* selectedViews(reader, registers, marksLater, { fromBlock, range, growing: reader.summary === null });
     fromBlock = reader.blocks.length;
-    if (reader.summary !== null) return;
+    if (reader.summary !== null) return end();
     await caughtUp?.();
     for (;;) {
       // asked before looking: what comes afterwards is for the next look
       const { coming } = reader.source;
       if ((await reader.refresh()) > 0 || reader.summary !== null) break;
-      if (coming === false || !(await wait())) return;
+      if (coming === false) return end();
+      if (!(await wait())) return;
     }
   }
 }

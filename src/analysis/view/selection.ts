@@ -8,7 +8,7 @@ import type { TraceState } from "../../trace/state.js";
 import type { Filter } from "../filter/filter.js";
 import type { AccessRegisters } from "./access-registers.js";
 import { EventView } from "./event-view.js";
-import { learnFromBlock } from "./learn-from-block.js";
+import { learnAhead, learnFromBlock } from "./learn-from-block.js";
 
 /** A place in a trace: a time since recording began, an event's number, or the first marker that contains a text. */
 export type Bound =
@@ -99,14 +99,15 @@ function tscOf(header: TraceHeader, time_s: number): bigint {
 
 /**
  * Yields the selected events and LOST events from block `fromBlock` on, a block at a time. Leaves out symbol events, which
- * only help to read the others. `range` keeps its state between several walks. Throws InvalidValueError at the end if
- * `marksMustOccur` and one wasn't found.
+ * only help to read the others. `range` keeps its state between several walks. What devices tell about their registers is learned
+ * before their first access is named; if more of the trace may come (`growing`), as far as it is in the same block. Throws
+ * InvalidValueError at the end if `marksMustOccur` and one wasn't found.
  */
 export async function* selectedViews(
   reader: TraceReader,
   registers: AccessRegisters,
   selection: Selection,
-  walk: { fromBlock?: number; range?: Range } = {},
+  walk: { fromBlock?: number; range?: Range; growing?: boolean } = {},
 ): AsyncGenerator<ViewBatch, void, undefined> {
   const range = walk.range ?? new Range(reader.header, selection);
   const view = new EventView(reader.header, registers);
@@ -119,6 +120,7 @@ export async function* selectedViews(
       continue;
     }
     for await (const batch of reader.batches(next)) {
+      await learnAhead(reader, batch, registers, walk.growing);
       yield {
         block: batch.block,
         state: batch.state,
@@ -129,11 +131,14 @@ export async function* selectedViews(
       if (following !== undefined && !range.reaches(following)) break;
     }
   }
-  const { missingMark } = range;
-  if (selection.marksMustOccur === true && missingMark !== undefined) {
-    const shown = JSON.stringify(missingMark);
-    throw new InvalidValueError(missingMark, `${reader.source.name} has no marker with ${shown} in the selected part`);
-  }
+  if (selection.marksMustOccur === true) requireMarks(range, reader);
+}
+
+/** Throws InvalidValueError if a marker that is a bound didn't occur. */
+export function requireMarks({ missingMark }: Range, reader: TraceReader): void {
+  if (missingMark === undefined) return;
+  const shown = JSON.stringify(missingMark);
+  throw new InvalidValueError(missingMark, `${reader.source.name} has no marker with ${shown} in the selected part`);
 }
 
 function* viewsOf(

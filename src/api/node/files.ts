@@ -5,6 +5,7 @@ import { cutTrace } from "../../analysis/cut-merge/cut-trace.js";
 import { mergeTraces } from "../../analysis/cut-merge/merge-traces.js";
 import type { VerifyOptions, VerifyResult } from "../../analysis/verify/verify-result.js";
 import { AccessRegisters } from "../../analysis/view/access-registers.js";
+import { tellerOf } from "../../analysis/view/learn-from-block.js";
 import { UserError } from "../../base/errors.js";
 import { finishedFile } from "../../base/finished-output.js";
 import { producer } from "../../base/version.js";
@@ -97,16 +98,13 @@ export async function convert(from: string, to: string, options: ConvertOptions 
   }
   const { registers } = options;
   const choose = registers === undefined ? builtInFor : chooserOf(registers);
-  const makeTell = () => {
-    const access = new AccessRegisters(choose);
-    return access.see.bind(access);
-  };
-  return convertFile(from, to, { from: options.from, to: format, makeTell, producer });
+  const makeTeller = () => tellerOf(new AccessRegisters(choose));
+  return convertFile(from, to, { from: options.from, to: format, makeTeller, producer });
 }
 
 /**
  * Compares a trace, access by access, with the accesses that the devices received according to QEMU: its log of
- * `-trace memory_region_ops_*`, by its path or as bytes, not packed. All accesses of both are in memory meanwhile.
+ * `-trace memory_region_ops_*`, by its path, packed with gzip or not, or as unpacked bytes. All accesses of both are in memory meanwhile.
  * Throws UserError and FormatError if trace or log can't be read, or if the log doesn't have the trace's fence.
  */
 export async function verify(

@@ -1,9 +1,11 @@
 // `mmiostrider convert`: converts one trace format to another.
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
+import { tellerOf } from "../../analysis/view/learn-from-block.js";
 import { messageOf, UserError } from "../../base/errors.js";
 import { producer } from "../../base/version.js";
 import { virtualRanges } from "../../machine/vmallocinfo.js";
+import type { TraceReader } from "../../trace/file/reader.js";
 import {
   type InputFormat,
   inputFormats,
@@ -21,7 +23,8 @@ import {
 import { type PartitionKey, partitionKeys } from "../../trace/node/partitions.js";
 import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { Progress } from "../shared/progress.js";
-import { addRegisterOptions, type RegisterOptions, registersOf } from "../shared/selection-options.js";
+import { RegisterNames, type RegisterOptions } from "../shared/register-names.js";
+import { addRegisterOptions } from "../shared/selection-options.js";
 import { untilReaderIsGone } from "../shared/text-output.js";
 
 interface Options extends RegisterOptions {
@@ -81,15 +84,16 @@ Exit codes: 0 done, 1 failed and nothing written, 2 wrong usage, 3 written, but 
 
 async function run(from: string, out: string | undefined, options: Options): Promise<void> {
   const keys = options.partition === undefined ? undefined : partitionKeysOf(options.partition);
-  const makeRegisters = registersOf(options);
+  const names = new RegisterNames(options);
   const progress = new Progress("converting");
   const shared = {
     from: options.from,
     advice: "--from names the format if it can't be detected",
     ranges: options.vmallocinfo === undefined ? undefined : rangesOf(options.vmallocinfo),
-    makeTell: () => {
-      const registers = makeRegisters();
-      return registers.see.bind(registers);
+    makeTeller: (reader: TraceReader) => {
+      const registers = names.namerFor(reader);
+      if (keys === undefined) names.requireUse();
+      return tellerOf(registers);
     },
     producer,
     onProgress: (done_bytes: number, whole_bytes: number) => progress.update(done_bytes, whole_bytes),
@@ -103,6 +107,8 @@ async function run(from: string, out: string | undefined, options: Options): Pro
     for (const note of result.notes) process.stderr.write(`mmiostrider: note: ${note}\n`);
     for (const what of result.incomplete) process.stderr.write(`mmiostrider: incomplete: ${what}\n`);
     if (result.incomplete.length > 0) process.exitCode = ExitCode.incomplete;
+    if (names.tell()) process.exitCode = ExitCode.failed;
+    names.requireUse();
   } finally {
     progress.end();
   }
@@ -123,6 +129,9 @@ function convertOne(
     throw new UsageError(`the name of ${out === "-" ? "standard output" : out} doesn't tell a format`, {
       advice: `--to names it: ${outputFormats.join(", ")}`,
     });
+  }
+  if (options.registers !== undefined && (to === "mmt" || to === "mmiotrace")) {
+    throw new UsageError(`--registers has no effect: ${to} has no names of registers`);
   }
   return convert(from, out, { ...shared, to });
 }

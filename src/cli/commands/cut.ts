@@ -6,12 +6,11 @@ import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { makeTrace, requireFileForJson, tellMade } from "../shared/new-trace.js";
 import { openReadable } from "../shared/open-input.js";
 import { Progress } from "../shared/progress.js";
+import { RegisterNames, type RegisterOptions } from "../shared/register-names.js";
 import {
   addFilterOption,
   addRangeOptions,
   addRegisterOptions,
-  type RegisterOptions,
-  registersOf,
   type SelectionOptions,
   selectionOf,
 } from "../shared/selection-options.js";
@@ -55,15 +54,20 @@ Exit codes: 0 done, 1 failed (then nothing is left behind), 2 wrong usage, 3 wri
       if (selection.from === undefined && selection.to === undefined && selection.filter === undefined) {
         throw new UsageError("cut needs --from, --to or --filter: else it is the whole trace");
       }
+      if (options.registers !== undefined && options.filter === undefined) {
+        throw new UsageError("--registers has no effect without --filter: a trace has no names of registers");
+      }
       requireFileForJson(options);
-      const makeRegisters = registersOf(options);
+      const names = new RegisterNames(options);
       const reader = await openReadable(file);
       const progress = new Progress("cutting");
       try {
+        const registers = names.namerFor(reader);
+        names.requireUse();
         const events = await makeTrace(options.output, (create) =>
           cutTrace(reader, {
             selection,
-            registers: makeRegisters(),
+            registers,
             commandLine: ["mmiostrider", ...process.argv.slice(2)],
             leftOut: options.filter === undefined ? undefined : `only what fits the filter ${options.filter} was kept`,
             progress: (done) => progress.update(done, reader.events),
@@ -74,6 +78,7 @@ Exit codes: 0 done, 1 failed (then nothing is left behind), 2 wrong usage, 3 wri
         if (events === undefined) return;
         await tellMade(options, { events, inputs: [reader] }, `${countOf(events, "event")}`);
         if (tellIncomplete(reader)) process.exitCode = ExitCode.incomplete;
+        if (names.tell()) process.exitCode = ExitCode.failed;
       } finally {
         progress.end();
         await reader.close();

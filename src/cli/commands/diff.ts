@@ -18,11 +18,10 @@ import { openReadable } from "../shared/open-input.js";
 import { collect, wholeNumber } from "../shared/option-values.js";
 import { type ColorChoice, colorChoices, paintFor } from "../shared/paint.js";
 import { Progress } from "../shared/progress.js";
+import { RegisterNames, type RegisterOptions } from "../shared/register-names.js";
 import {
   addFilterOption,
   addRegisterOptions,
-  type RegisterOptions,
-  registersOf,
   type SelectionOptions,
   selectionOf,
 } from "../shared/selection-options.js";
@@ -89,13 +88,13 @@ export function addDiff(program: Command): void {
 async function diff(a: string, b: string, options: DiffOptions): Promise<void> {
   const masks = masksOf(options.mask ?? []);
   const selection = selectionOf(options);
-  const makeRegisters = registersOf(options);
+  const names = new RegisterNames(options);
   const incomplete: string[] = [];
   const read = async (file: string): Promise<CollectedAccesses> => {
     const reader = await openReadable(file);
     const progress = new Progress(`reading ${file}`);
     try {
-      return await collectDiffAccesses(reader, makeRegisters(), selection, (done) =>
+      return await collectDiffAccesses(reader, names.namerFor(reader), selection, (done) =>
         progress.update(done, reader.events),
       );
     } finally {
@@ -108,6 +107,7 @@ async function diff(a: string, b: string, options: DiffOptions): Promise<void> {
   const first = await read(a);
   const second = await read(b);
   for (const like of options.likeA ?? []) masks.learn(first, await read(like));
+  names.requireUse();
   const result = diffTraces(first, second, masks);
   const readsDiffer = options.reads === true && result.devices.some(({ read: count }) => count > 0);
   const same = result.same && !readsDiffer;
@@ -115,7 +115,7 @@ async function diff(a: string, b: string, options: DiffOptions): Promise<void> {
   if (options.json) await writeJson(output, { ...result, same, incomplete });
   else await output.write(textOf({ ...result, same }, incomplete.length > 0, options));
   await output.flush();
-  if (!same) process.exitCode = ExitCode.failed;
+  if (names.tell() || !same) process.exitCode = ExitCode.failed;
   else if (incomplete.length > 0) process.exitCode = ExitCode.incomplete;
 }
 

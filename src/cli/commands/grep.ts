@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import type { AccessRegisters } from "../../analysis/view/access-registers.js";
 import { type Selection, selectedViews } from "../../analysis/view/selection.js";
+import { UserError } from "../../base/errors.js";
 import type { TraceEvent } from "../../trace/events.js";
 import { EventRows, traceName } from "../../trace/export/event-rows.js";
 import { jsonLine } from "../../trace/export/row-text.js";
@@ -13,17 +14,17 @@ import { openReadable } from "../shared/open-input.js";
 import { wholeNumber } from "../shared/option-values.js";
 import { type ColorChoice, colorChoices, paintFor } from "../shared/paint.js";
 import { Progress } from "../shared/progress.js";
+import { RegisterNames, type RegisterOptions } from "../shared/register-names.js";
 import {
   addFilterOption,
   addRangeOptions,
   addRegisterOptions,
-  type RegisterOptions,
-  registersOf,
   type SelectionOptions,
   selectionOf,
 } from "../shared/selection-options.js";
+import { shownError } from "../shared/shown-error.js";
 import { tellIncomplete } from "../shared/tell-incomplete.js";
-import { TextOutput, untilReaderIsGone } from "../shared/text-output.js";
+import { OutputClosed, TextOutput, untilReaderIsGone } from "../shared/text-output.js";
 
 const contextMax = 10_000;
 
@@ -74,19 +75,28 @@ Examples:
   mmiostrider grep -C 3 'mark: cable' --filter 'access or op == mark' e1000.mmt
   mmiostrider grep --json watchdog *.mmt | jq '[.trace, .event, .register]'
 
-Exit codes: 0 found, 1 not found (or failed, with a message), 2 wrong usage, 3 not found, but a trace is incomplete.`,
+Exit codes: 0 found, 1 not found, or a file couldn't be read (a message says so, and the others are searched), 2 wrong usage,
+3 not found, but a trace is incomplete.`,
     )
     .action(async (expression: string, files: string[], options: GrepOptions) => {
       const search = searchFor(expression, files, options);
       const found = await untilReaderIsGone(async () => {
         const results: Searched[] = [];
-        for (const file of files) results.push(await searchFile(file, search));
+        for (const file of files) results.push(await searchOne(file, search, files.length > 1));
         await search.output.flush();
         return results;
       });
-      if (found === undefined || found.some(({ matches }) => matches > 0)) return;
-      process.exitCode = found.some(({ incomplete }) => incomplete) ? ExitCode.incomplete : ExitCode.failed;
+      if (found !== undefined) process.exitCode = exitCodeFor(found, search);
     });
+}
+
+function exitCodeFor(found: readonly Searched[], { names }: Search): number {
+  const failures = found.flatMap(({ failure }) => failure ?? []);
+  if (failures.length > 0) return failures.includes(ExitCode.failed) ? ExitCode.failed : ExitCode.usage;
+  names.requireUse();
+  if (names.tell()) return ExitCode.failed;
+  if (found.some(({ matches }) => matches > 0)) return ExitCode.done;
+  return found.some(({ incomplete }) => incomplete) ? ExitCode.incomplete : ExitCode.failed;
 }
 
 /** A search: its pattern, and the form of its output. */
@@ -94,7 +104,7 @@ interface Search {
   options: GrepOptions;
   pattern: RegExp;
   selection: Selection;
-  makeRegisters: () => AccessRegisters;
+  names: RegisterNames;
   output: TextOutput;
   /** Lines begin with their file's name. */
   named: boolean;
@@ -103,19 +113,37 @@ interface Search {
 /** Makes the search. Throws UsageError. */
 function searchFor(expression: string, files: readonly string[], options: GrepOptions): Search {
   const selection = selectionOf(options);
-  const makeRegisters = registersOf(options);
+  const names = new RegisterNames(options);
   const withLines = options.afterContext ?? options.beforeContext ?? options.context;
   if (options.json === true && (withLines !== undefined || options.count || options.filesWithMatches)) {
     throw new UsageError("--json prints events: it doesn't go with -c, -l, -A, -B or -C");
   }
+  if (withLines !== undefined && (options.count || options.filesWithMatches)) {
+    throw new UsageError("-c and -l print no lines: they don't go with -A, -B or -C");
+  }
   const pattern = patternOf(expression, options.ignoreCase === true);
   const named = files.length > 1 && options.json !== true;
-  return { options, pattern, selection, makeRegisters, output: new TextOutput(), named };
+  return { options, pattern, selection, names, output: new TextOutput(), named };
 }
 
 interface Searched {
   matches: number;
   incomplete: boolean;
+  /** The exit code for a file that couldn't be searched. */
+  failure?: ExitCode;
+}
+
+/** Searches a file; with several, one that can't be searched is reported, and the others are searched all the same. */
+async function searchOne(file: string, search: Search, several: boolean): Promise<Searched> {
+  try {
+    return await searchFile(file, search);
+  } catch (error) {
+    if (!several || !(error instanceof UserError) || error instanceof OutputClosed) throw error;
+    const { message, advice, exitCode } = shownError(error);
+    await search.output.flush();
+    process.stderr.write(`mmiostrider: ${message}\n${advice === undefined ? "" : `  ${advice}\n`}`);
+    return { matches: 0, incomplete: false, failure: exitCode };
+  }
 }
 
 async function searchFile(file: string, { options, output, named, ...search }: Search): Promise<Searched> {
@@ -124,7 +152,7 @@ async function searchFile(file: string, { options, output, named, ...search }: S
   try {
     const prefix = named ? `${file}:` : "";
     const matches = new Matches(output, prefix, options);
-    const registers = search.makeRegisters();
+    const registers = search.names.namerFor(reader);
     const lines = new EventLines(reader, registers, options);
     walk: for await (const { block, views } of selectedViews(reader, registers, search.selection)) {
       for (const { event, state } of views) {

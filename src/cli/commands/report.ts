@@ -19,12 +19,11 @@ import { openReadableOrLive } from "../shared/open-input.js";
 import { Pager } from "../shared/pager.js";
 import { type ColorChoice, colorChoices, paintFor } from "../shared/paint.js";
 import { Progress } from "../shared/progress.js";
+import { RegisterNames, type RegisterOptions } from "../shared/register-names.js";
 import {
   addFilterOption,
   addRangeOptions,
   addRegisterOptions,
-  type RegisterOptions,
-  registersOf,
   type SelectionOptions,
   selectionOf,
 } from "../shared/selection-options.js";
@@ -84,7 +83,7 @@ escaped records.`,
     )
     .action(async (file: string, options: ReportOptions) => {
       const selection = selectionOf(options);
-      const makeRegisters = registersOf(options);
+      const names = new RegisterNames(options);
       if (options.fold === true && options.format !== "text") {
         throw new UsageError(`--fold needs --format text, not ${options.format}`);
       }
@@ -95,7 +94,9 @@ escaped records.`,
       let printed: true | undefined;
       try {
         printed = await untilReaderIsGone(async () => {
-          const walk = new Walk(reader, makeRegisters(), selection, live ? output : undefined);
+          const registers = names.namerFor(reader);
+          if (!live) names.requireUse();
+          const walk = new Walk(reader, registers, selection, live ? output : undefined);
           await print(walk, output, options);
           await output.flush();
           return true as const;
@@ -104,7 +105,11 @@ escaped records.`,
         await pager?.end();
         await reader.close();
       }
-      if (printed && tellIncomplete(reader)) process.exitCode = ExitCode.incomplete;
+      if (!printed) return;
+      if (tellIncomplete(reader)) process.exitCode = ExitCode.incomplete;
+      if (names.tell()) process.exitCode = ExitCode.failed;
+      names.look(reader);
+      names.requireUse();
     });
 }
 

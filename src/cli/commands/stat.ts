@@ -17,12 +17,11 @@ import { writeJson } from "../shared/json-output.js";
 import { openReadable } from "../shared/open-input.js";
 import { wholeNumber } from "../shared/option-values.js";
 import { Progress } from "../shared/progress.js";
+import { RegisterNames, type RegisterOptions } from "../shared/register-names.js";
 import {
   addFilterOption,
   addRangeOptions,
   addRegisterOptions,
-  type RegisterOptions,
-  registersOf,
   type SelectionOptions,
   selectionOf,
 } from "../shared/selection-options.js";
@@ -85,13 +84,15 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the trace is incomplete.`,
     )
     .action(async (file: string, options: StatOptions) => {
       const selection = selectionOf(options);
-      const makeRegisters = registersOf(options);
+      const names = new RegisterNames(options);
       const reader = await openReadable(file);
       const progress = new Progress("counting");
       const output = new TextOutput();
       try {
+        const registers = names.namerFor(reader);
+        names.requireUse();
         const collector = new StatisticsCollector(reader.header.clock);
-        for await (const { block, views } of selectedViews(reader, makeRegisters(), selection)) {
+        for await (const { block, views } of selectedViews(reader, registers, selection)) {
           for (const view of views) collector.add(view);
           progress.update(block.firstEvent + block.events, reader.events);
         }
@@ -105,6 +106,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the trace is incomplete.`,
         await reader.close();
       }
       if (tellIncomplete(reader)) process.exitCode = ExitCode.incomplete;
+      if (names.tell()) process.exitCode = ExitCode.failed;
     });
 }
 

@@ -26,7 +26,10 @@ export function addVerify(program: Command): void {
     .command("verify")
     .description("compare a trace with the ground truth that QEMU logged, access by access")
     .argument("<file>", "the trace, or a log that convert reads; - is standard input")
-    .requiredOption("--truth <log>", "QEMU's log of `-trace memory_region_ops_*` (lab --truth keeps it)")
+    .requiredOption(
+      "--truth <log>",
+      "QEMU's log of `-trace memory_region_ops_*` (lab --truth keeps it), packed with gzip or not",
+    )
     .option(
       "--leave-out-unmapped",
       "don't count accesses that may have happened while no recorded mapping covered them",

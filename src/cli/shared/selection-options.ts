@@ -2,11 +2,7 @@
 import type { Command } from "commander";
 import { parseTime_s } from "../../analysis/filter/comparisons.js";
 import { compileFilter } from "../../analysis/filter/filter.js";
-import { AccessRegisters } from "../../analysis/view/access-registers.js";
-import { isNamed } from "../../analysis/view/device-names.js";
 import type { Bound, Selection } from "../../analysis/view/selection.js";
-import { builtInFor, chooseDatabase } from "../../registers/files/index.js";
-import type { RegisterDatabase } from "../../registers/index.js";
 import { UsageError } from "./exit-code.js";
 import { collect } from "./option-values.js";
 
@@ -14,11 +10,6 @@ export interface SelectionOptions {
   filter?: string;
   from?: string;
   to?: string;
-}
-
-export interface RegisterOptions {
-  registers?: string[];
-  variant?: string[];
 }
 
 export function addFilterOption(command: Command): Command {
@@ -56,27 +47,17 @@ export function parseBound(text: string, option: string): Bound {
 
 /** Throws UsageError, FilterError. */
 export function selectionOf(options: SelectionOptions): Selection {
-  return {
-    from: options.from === undefined ? undefined : parseBound(options.from, "--from"),
-    to: options.to === undefined ? undefined : parseBound(options.to, "--to"),
-    filter: options.filter === undefined ? undefined : compileFilter(options.filter),
-  };
+  const from = options.from === undefined ? undefined : parseBound(options.from, "--from");
+  const to = options.to === undefined ? undefined : parseBound(options.to, "--to");
+  if (from !== undefined && to !== undefined && isBehind(from, to)) {
+    throw new UsageError(`--from ${options.from} is behind --to ${options.to}: nothing lies between`);
+  }
+  const filter = options.filter === undefined ? undefined : compileFilter(options.filter);
+  return { from, to, filter, marksMustOccur: true };
 }
 
-/** Returns a function that makes the namer of a trace's registers: a new one for each trace, because it learns from the devices. */
-export function registersOf(options: RegisterOptions): () => AccessRegisters {
-  const { registers = [], variant } = options;
-  if (registers.length === 0) {
-    if (variant !== undefined) throw new UsageError("--variant needs --registers");
-    return () => new AccessRegisters(builtInFor);
-  }
-  const choices = registers.map((text) => {
-    const parts = /^([^=/]+)=(.+)$/s.exec(text);
-    return { device: parts?.[1], database: chooseDatabase(parts?.[2] ?? text, variant) };
-  });
-  return () =>
-    new AccessRegisters((found): RegisterDatabase | undefined => {
-      const named = choices.find(({ device }) => device !== undefined && isNamed(found, device));
-      return (named ?? choices.find(({ device }) => device === undefined))?.database ?? builtInFor(found);
-    });
+/** Returns true if `from` is behind `to` in any trace. */
+function isBehind(from: Bound, to: Bound): boolean {
+  if (from.kind === "time" && to.kind === "time") return from.time_s > to.time_s;
+  return from.kind === "event" && to.kind === "event" && from.number > to.number;
 }

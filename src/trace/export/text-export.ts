@@ -1,8 +1,16 @@
 // Shared by the text formats: text before, for, and after a trace's events.
 import { utf8Bytes } from "../../base/bytes.js";
 import type { TraceEvent } from "../events.js";
-import type { TraceReader } from "../file/reader.js";
+import type { EventBatch, TraceReader } from "../file/reader.js";
 import type { TraceState } from "../state.js";
+import type { TellRegister } from "../text.js";
+
+/** Names a trace's registers. */
+export interface RegisterTeller {
+  tell: TellRegister;
+  /** Called before a batch's events are asked for. */
+  prepare?: (reader: TraceReader, batch: EventBatch) => Promise<void>;
+}
 
 export interface TextExport {
   head(): string;
@@ -18,9 +26,12 @@ export async function* exportText(
   reader: TraceReader,
   format: TextExport,
   onProgress?: (events: number, all: number) => void,
+  prepare?: RegisterTeller["prepare"],
 ): AsyncGenerator<Uint8Array> {
   let text = format.head();
-  for await (const { block, events, state } of reader.batches()) {
+  for await (const batch of reader.batches()) {
+    await prepare?.(reader, batch);
+    const { block, events, state } = batch;
     for (const event of events) {
       const lines = format.event(event, state);
       if (typeof lines === "string") text += lines;

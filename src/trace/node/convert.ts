@@ -8,12 +8,11 @@ import { InvalidValueError, messageOf, UserError } from "../../base/errors.js";
 import { finishedFile, finishedFolder } from "../../base/finished-output.js";
 import { type EventRow, EventRows, traceName } from "../export/event-rows.js";
 import { ParquetFile } from "../export/parquet.js";
-import { exportText } from "../export/text-export.js";
+import { exportText, type RegisterTeller } from "../export/text-export.js";
 import { textExportOf } from "../export/text-formats.js";
 import { incompleteOf } from "../file/incomplete.js";
 import type { TraceReader } from "../file/reader.js";
 import type { OutputFormat } from "../import/formats.js";
-import type { TellRegister } from "../text.js";
 import { gzip } from "./codec.js";
 import { requireTraceName } from "./create-trace.js";
 import { type Input, type InputOptions, importInto, openAsTrace, openInput } from "./open-log.js";
@@ -25,8 +24,8 @@ const tracesMax = 100_000;
 
 export interface ConvertOptions extends InputOptions {
   to: OutputFormat;
-  /** Makes the function that names a trace's registers; called once for each trace. */
-  makeTell?: (() => TellRegister) | undefined;
+  /** Makes the namer of a trace's registers; called once for each trace. */
+  makeTeller?: ((reader: TraceReader) => RegisterTeller) | undefined;
   /** The producer in the written files. */
   producer: string;
 }
@@ -76,14 +75,15 @@ async function exportTrace(
   const output = Output.create(to.path, to.shownAs);
   try {
     if (options.to === "parquet") {
-      const rows = new EventRows(reader.header, name, options.makeTell?.());
       const file = new ParquetFile(output, gzip, options.producer);
-      await addRows(reader, rows, (row) => file.add(row), options.onProgress);
+      await addRows(reader, name, (row) => file.add(row), options);
       await file.finish();
       return;
     }
     assert(options.to !== "mmt", "a trace isn't exported");
-    const pieces = exportText(reader, textExportOf(options.to, reader, name, options.makeTell?.()), options.onProgress);
+    const teller = options.makeTeller?.(reader);
+    const format = textExportOf(options.to, reader, name, teller?.tell);
+    const pieces = exportText(reader, format, options.onProgress, teller?.prepare);
     const write = async (chunks: AsyncIterable<Uint8Array>) => {
       for await (const chunk of chunks) await output.append(chunk);
     };
@@ -96,11 +96,15 @@ async function exportTrace(
 
 async function addRows(
   reader: TraceReader,
-  rows: EventRows,
+  name: string,
   add: (row: EventRow) => Promise<void> | undefined,
-  onProgress: ConvertOptions["onProgress"],
+  { makeTeller, onProgress }: ConvertOptions,
 ): Promise<void> {
-  for await (const { block, events, state } of reader.batches()) {
+  const teller = makeTeller?.(reader);
+  const rows = new EventRows(reader.header, name, teller?.tell);
+  for await (const batch of reader.batches()) {
+    await teller?.prepare?.(reader, batch);
+    const { block, events, state } = batch;
     for (const event of events) {
       const row = rows.row(event, state);
       const written = row && add(row);
@@ -161,11 +165,10 @@ async function addPartitioned(
   set: { folder: string; to: string; keys: readonly PartitionKey[]; number: number },
   options: ConvertOptions,
 ): Promise<void> {
-  const rows = new EventRows(reader.header, label, options.makeTell?.());
   const safe = label.replaceAll(/[^\w.-]/g, "_").slice(0, 100);
   const fileName = `${set.number.toString().padStart(5, "0")}-${safe}.parquet`;
   const part = new PartitionedTrace(set.folder, set.to, set.keys, fileName, options.producer);
-  await addRows(reader, rows, (row) => part.add(row), options.onProgress);
+  await addRows(reader, label, (row) => part.add(row), options);
   await part.finish();
 }
 

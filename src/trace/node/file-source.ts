@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
+import { createGunzip } from "node:zlib";
 import { FormatError, messageOf, UserError } from "../../base/errors.js";
 import { fileHead_bytes } from "../file/layout.js";
 import { TraceReader } from "../file/reader.js";
@@ -83,17 +84,30 @@ export class FileSource implements ByteSource {
   }
 }
 
-/** Opens the file `path` for `work`, and closes it afterwards. Throws UserError. */
+/** Opens the file `path`, packed with gzip or not, for `work`, and closes it afterwards. Throws UserError. */
 export async function withFileSource<Result>(
   path: string,
   work: (source: FileSource) => Promise<Result>,
 ): Promise<Result> {
-  const source = FileSource.open(path);
+  const source = await unpacked(FileSource.open(path), path);
   try {
     return await work(source);
   } finally {
     await source.close();
   }
+}
+
+/** Returns a source of the unpacked content where `source` is a packed file; closes `source` then. */
+async function unpacked(source: FileSource, path: string): Promise<FileSource> {
+  if (source.coming !== undefined) return source;
+  const [first, second] = await source.read(0, 2);
+  if (first !== 0x1f || second !== 0x8b) return source;
+  await source.close();
+  const gunzip = createGunzip();
+  createReadStream(path)
+    .on("error", (error) => gunzip.destroy(error))
+    .pipe(gunzip);
+  return FileSource.ofStream(gunzip, path);
 }
 
 /** Copies a stream into a temporary file that vanishes with its descriptor. */
@@ -133,6 +147,13 @@ class Spool {
       this.ended = true;
     } catch (error) {
       if (this.ended) return;
+      if ((error as NodeJS.ErrnoException).code?.startsWith("Z_") === true) {
+        this.failure = new UserError(`unpacking failed: ${messageOf(error)}`, {
+          cause: error,
+          advice: "gunzip -t tests the file",
+        });
+        return;
+      }
       this.failure = new UserError(`keeping what came through the pipe in ${tmpdir()} failed: ${messageOf(error)}`, {
         cause: error,
         advice: "set TMPDIR to a folder with more room",
