@@ -68,6 +68,55 @@ describe("a log of a ring that was overwritten", () => {
   });
 });
 
+describe("a log without times", () => {
+  const line = "memory_region_ops_read cpu 0 mr 0x5 addr 0xfebc0008 value 0x1 size 4 name 'nic'";
+  beforeAll(() => writeLog("timeless.log", Array<string>(5).fill(line)));
+
+  test("is printed, counted and folded without any", () => {
+    const noTime = /\d+(?:\.\d+)? (?:ns|µs|ms|s)\b|\d\.\d{6}/;
+    for (const words of [["report"], ["report", "--fold"], ["stat"], ["report", "--format", "jsonl"], ["grep", "R"]]) {
+      const { stdout, status } = mmiostrider(...words, "timeless.log");
+      expect([status, stdout.length > 50]).toEqual([0, true]);
+      expect(stdout).not.toMatch(noTime);
+      expect(stdout).not.toContain('"time_s"');
+    }
+    expect(mmiostrider("report", "--fold", "timeless.log").stdout).toContain("×5, always the same");
+    expect(JSON.parse(mmiostrider("stat", "--json", "timeless.log").stdout)).toMatchObject({
+      first_s: null,
+      between_s: null,
+      polls: [{ reads: 5, duration_s: null }],
+    });
+  });
+
+  test("nothing that needs times is done with it", () => {
+    writeLog("timed.log", [`7@1700000000.000001:${line}`]);
+    for (const [words, code, why] of [
+      [["report", "--from", "3", "timeless.log"], 2, "timeless.log has no times to select by"],
+      [["stat", "--to", "300ms", "timeless.log"], 2, "timeless.log has no times to select by"],
+      [["cut", "--from", "1", "-o", "part.mmt", "timeless.log"], 2, "timeless.log has no times to select by"],
+      [["merge", "-o", "both.mmt", "timed.log", "timeless.log"], 1, "timeless.log failed: it has no times"],
+      [["convert", "timeless.log", "timeless.json"], 1, "timeless.log has no times"],
+    ] as const) {
+      const { stderr, status } = mmiostrider(...words);
+      expect([status, stderr]).toEqual([code, expect.stringContaining(why)]);
+    }
+    expect(readdirSync(directory)).not.toEqual(expect.arrayContaining(["part.mmt"]));
+    expect(mmiostrider("report", "--from", "@3", "timeless.log").stdout).toContain("# 3 accesses,");
+  });
+
+  test("isn't merged with one of another clock", () => {
+    writeLog("boot.txt", [access(1)]);
+    const { stderr, status } = mmiostrider("merge", "-o", "both.mmt", "timed.log", "boot.txt");
+    expect([status, stderr]).toEqual([1, expect.stringContaining("only one of them has a wall clock")]);
+  });
+
+  test("comes back from mmiotrace's form as it was", () => {
+    const { stderr } = mmiostrider("convert", "timeless.log", "timeless.txt");
+    expect(stderr).toContain("0.000000 stands for none");
+    expect(mmiostrider("stat", "timeless.txt").stdout).toMatch(/^5 accesses: /);
+  });
+});
+
 test("a log of which nothing is understood is no empty trace", () => {
   writeLog("nothing.log", ["2026-07-07 03:16:20.001+0000: starting up libvirt version: 11.3.0", "LC_ALL=C \\"]);
   const { stderr, status } = mmiostrider("convert", "--from", "vfio", "nothing.log", "nothing.mmt");

@@ -101,7 +101,7 @@ export interface MarkEvent extends EventBase {
   readonly text: string;
 }
 
-/** Records were lost here. */
+/** Records were lost here; with the flag `gone`, in a damaged part of the trace. */
 export interface LostEvent extends EventBase {
   readonly kind: "lost";
   /** Records that were dropped; 0 if a log doesn't say how many. */

@@ -94,7 +94,8 @@ let internalsOf: (trace: Trace) => Internals;
  * `follow()` give `summary`, `damage`, `incomplete`, `eventCount` and `pciFunctions` new values when more of the trace was written; the
  * other properties never change.
  *
- * Methods that read throw UserError if bytes can't be read or the trace is closed, InvalidValueError for a bound without a key or a marker that isn't found, and FormatError if they are damaged.
+ * Methods that read throw UserError if bytes can't be read or the trace is closed, InvalidValueError for a bound without a key or a marker that isn't found. What is damaged is left out: `damage` and
+ * `incomplete` tell it.
  */
 export class Trace {
   static {
@@ -126,10 +127,14 @@ export class Trace {
     return summary === null ? null : deepFrozen(structuredClone(summary));
   }
 
-  /** The reason why the trace ends before its summary; null if it doesn't. */
+  /**
+   * The reason why the trace ends before its summary, else the first damaged place; null if neither was found. Damage within a
+   * block is found when the block is read; in its place there is a LOST event with the flag `gone`.
+   */
   get damage(): Damage | null {
-    const { damage } = this.#internals.reader;
-    return damage === null ? null : Object.freeze({ ...damage });
+    const { damage, holes } = this.#internals.reader;
+    const found = damage ?? holes[0];
+    return found === undefined ? null : Object.freeze({ offset: found.offset, what: found.what });
   }
 
   /** The reasons why the trace is incomplete, one sentence each; empty if it is complete. */

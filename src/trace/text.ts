@@ -5,7 +5,7 @@ import { eightHexDigits, hex } from "../base/hex.js";
 import { printable } from "../base/printable.js";
 import { countOf, secondsText } from "../base/units.js";
 import { ByTarget } from "./by-target.js";
-import type { AccessEvent, TraceEvent } from "./events.js";
+import type { AccessEvent, LostEvent, TraceEvent } from "./events.js";
 import type { TraceHeader } from "./header.js";
 import { RecordFlag } from "./record.js";
 import type { DevicePlace, TraceState } from "./state.js";
@@ -118,7 +118,7 @@ export class TextWriter {
       case "mark":
         return this.note(event, `mark: ${printable(event.text)}`);
       case "lost":
-        return this.note(event, this.lostWords(event.count), "alarm");
+        return this.note(event, this.lostWords(event), "alarm");
       case "escape": {
         const bytes = [...event.instruction].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
         const by = event.site === 0n ? "" : `, by ${this.site(event.site, state)}`;
@@ -186,9 +186,10 @@ export class TextWriter {
     return `${this.paint("time", this.stamp(event))} ${this.paint(part, `-- ${text}`)}\n`;
   }
 
-  private lostWords(count: bigint): string {
-    const why = this.header.engine === "import" ? "as the log says" : "the ring was full";
-    return `LOST: ${count === 0n ? "an unknown number of records" : countOf(count, "record")}, ${why}`;
+  private lostWords({ count, flags }: LostEvent): string {
+    const records = count === 0n ? "an unknown number of records" : countOf(count, "record");
+    if ((flags & RecordFlag.gone) !== 0) return `LOST: ${records} in a damaged part of the trace`;
+    return `LOST: ${records}, ${this.header.engine === "import" ? "as the log says" : "the ring was full"}`;
   }
 
   /** Formats the seconds since recording began, with nanoseconds. */

@@ -1,5 +1,6 @@
 // Writes a part of a trace as a new trace. Its times still count from the beginning of the recording.
 import { letOthersRun } from "../../base/turns.js";
+import { holeSentence } from "../../trace/file/incomplete.js";
 import type { PlacedUpdate, TraceReader } from "../../trace/file/reader.js";
 import type { TraceWriter } from "../../trace/file/writer.js";
 import type { TraceHeader } from "../../trace/header.js";
@@ -60,6 +61,7 @@ export async function cutTrace(reader: TraceReader, options: CutOptions): Promis
 
 function incompleteness(reader: TraceReader, leftOut: string | undefined): string[] {
   const sentences = [...(reader.summary?.incomplete ?? [])];
+  sentences.push(...reader.holes.map((hole) => `of the trace that it was made of: ${holeSentence(hole)}`));
   if (reader.damage !== null) sentences.push(`it was made of a trace that is cut: ${reader.damage.what}`);
   if (leftOut !== undefined) sentences.push(leftOut);
   return sentences;

@@ -3,6 +3,7 @@
 import { UserError } from "../../base/errors.js";
 import { letOthersRun } from "../../base/turns.js";
 import type { TraceEvent } from "../../trace/events.js";
+import { holeSentence } from "../../trace/file/incomplete.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import type { TraceWriter } from "../../trace/file/writer.js";
 import type { PciFunction, TraceHeader } from "../../trace/header.js";
@@ -201,8 +202,8 @@ function first(sources: readonly Source[]): Source | undefined {
   return found;
 }
 
-function incompleteness({ summary, damage, source }: TraceReader): string[] {
-  const sentences = [...(summary?.incomplete ?? [])];
+function incompleteness({ summary, damage, holes, source }: TraceReader): string[] {
+  const sentences = [...(summary?.incomplete ?? []), ...holes.map(holeSentence)];
   if (damage !== null) sentences.push(`the trace is cut: ${damage.what}`);
   return sentences.map((sentence) => `${source.name}: ${sentence}`);
 }
@@ -242,11 +243,18 @@ function mergedHeader(
 /** Checks that the traces are of one machine: the same devices at the same places, comparable clocks. */
 function checkMachines(readers: readonly TraceReader[]): void {
   const [one] = readers;
+  for (const { isTimeless, source } of readers) {
+    if (isTimeless) throw new UserError(`merging ${source.name} failed: it has no times, by which traces are merged`);
+  }
   for (const other of readers.slice(1)) {
     const names = `${one!.source.name} and ${other.source.name}`;
     const [imported, otherImported] = [one, other].map((reader) => reader!.header.engine === "import");
     if (imported !== otherImported) {
       throw new UserError(`merging ${names} failed: only one of them was imported from a text, and has no wall clock`);
+    }
+    const [dated, otherDated] = [one, other].map((reader) => BigInt(reader!.header.clock.wall_ns) !== 0n);
+    if (dated !== otherDated) {
+      throw new UserError(`merging ${names} failed: only one of them has a wall clock, and the other times since boot`);
     }
     for (const found of functionsOf(other)) {
       const before = functionsOf(one!).find(({ address }) => address === found.address);

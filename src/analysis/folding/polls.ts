@@ -16,6 +16,11 @@ export interface Poll {
   register: RegisterAccess | undefined;
 }
 
+/** Returns the ticks from a poll's first read to its last; undefined if one of them has no time. */
+export function pollTicks({ first, last }: Poll): bigint | undefined {
+  return first.tsc === 0n || last.tsc === 0n ? undefined : last.tsc - first.tsc;
+}
+
 export interface Single {
   kind: "single";
   event: TraceEvent;

@@ -26,6 +26,7 @@
 
 import { joinRanges } from "../../base/address-range.js";
 import { countOf } from "../../base/units.js";
+import { holeSentence } from "../../trace/file/incomplete.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import type { ByteSource } from "../../trace/file/source.js";
 import { TraceState } from "../../trace/state.js";
@@ -297,8 +298,11 @@ class Comparison {
     const { reader, traced } = this;
     const { summary } = reader;
     if (reader.damage !== null && !this.cut) reasons.push(`the trace is cut at byte ${reader.damage.offset}`);
-    if (traced.lost > 0n || (summary?.lost ?? 0) > 0) {
-      const lost = Math.max(Number(traced.lost), summary?.lost ?? 0);
+    reasons.push(...reader.holes.map(holeSentence));
+    // what lies in a damaged place is among the trace's lost records, too
+    const unreadable = reader.holes.reduce((sum, { records }) => sum + records, 0);
+    const lost = Math.max(Number(traced.lost) - unreadable, summary?.lost ?? 0);
+    if (lost > 0) {
       reasons.push(`${countOf(lost, "record was", "records were")} lost while recording`);
     }
     if (traced.escaped > 0 || (summary?.escaped ?? 0) > 0) {

@@ -1,5 +1,5 @@
-// Selects a part of a trace: a range, and the events in it that fit a filter. Walks through the selection, and reads only
-// the blocks that can hold any of it.
+// Selects a part of a trace: a range, and the events in it that fit a filter. Walks through the selection, and decodes only
+// the blocks that can hold any of it; of the others it checks the checksums, so that no damaged trace is called complete.
 import { InvalidValueError } from "../../base/errors.js";
 import type { TraceEvent } from "../../trace/events.js";
 import type { BlockInfo, TraceReader } from "../../trace/file/reader.js";
@@ -101,7 +101,7 @@ function tscOf(header: TraceHeader, time_s: number): bigint {
  * Yields the selected events and LOST events from block `fromBlock` on, a block at a time. Leaves out symbol events, which
  * only help to read the others. `range` keeps its state between several walks. What devices tell about their registers is learned
  * before their first access is named; if more of the trace may come (`growing`), as far as it is in the same block. Throws
- * InvalidValueError at the end if `marksMustOccur` and one wasn't found.
+ * InvalidValueError for a time in a log without times, and at the end if `marksMustOccur` and one wasn't found.
  */
 export async function* selectedViews(
   reader: TraceReader,
@@ -109,6 +109,7 @@ export async function* selectedViews(
   selection: Selection,
   walk: { fromBlock?: number; range?: Range; growing?: boolean } = {},
 ): AsyncGenerator<ViewBatch, void, undefined> {
+  requireTimes(reader, selection);
   const range = walk.range ?? new Range(reader.header, selection);
   const view = new EventView(reader.header, registers);
   let next = walk.fromBlock ?? 0;
@@ -116,6 +117,7 @@ export async function* selectedViews(
     const block = reader.blocks[next]!;
     if (!range.reaches(block)) {
       if (registers.learnsFrom(reader.header.pciFunctions)) await learnFromBlock(reader, next, registers);
+      else await reader.checkBlock(next);
       next += 1;
       continue;
     }
@@ -139,6 +141,15 @@ export function requireMarks({ missingMark }: Range, reader: TraceReader): void 
   if (missingMark === undefined) return;
   const shown = JSON.stringify(missingMark);
   throw new InvalidValueError(missingMark, `${reader.source.name} has no marker with ${shown} in the selected part`);
+}
+
+/** Throws InvalidValueError for a bound that is a time in a log without times. */
+function requireTimes(reader: TraceReader, { from, to }: Selection): void {
+  const bound = [from, to].find((one) => one?.kind === "time");
+  if (bound?.kind !== "time" || !reader.isTimeless) return;
+  throw new InvalidValueError(`${bound.time_s}`, `${reader.source.name} has no times to select by`, {
+    advice: "@1234 is the place of event 1234, mark:TEXT that of a marker",
+  });
 }
 
 function* viewsOf(

@@ -1,7 +1,7 @@
 // `mmiostrider report`: prints a trace, one line an event.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Command } from "commander";
-import { endingWords, type Poll, PollFinder } from "../../analysis/folding/polls.js";
+import { endingWords, type Poll, PollFinder, pollTicks } from "../../analysis/folding/polls.js";
 import type { AccessRegisters, RegisterAccess } from "../../analysis/view/access-registers.js";
 import type { EventView } from "../../analysis/view/event-view.js";
 import { followedViews } from "../../analysis/view/follow.js";
@@ -227,8 +227,10 @@ async function printText(walk: Walk, output: TextOutput, options: ReportOptions)
 }
 
 function pollWords(poll: Poll, reader: TraceReader): string {
-  const duration_s = Number(poll.last.tsc - poll.first.tsc) / reader.header.clock.tscFrequency_hz;
-  return `×${countText(poll.count)} in ${durationText(duration_s)}, ${endingWords(poll)}`;
+  const ticks = pollTicks(poll);
+  const duration =
+    ticks === undefined ? "" : ` in ${durationText(Number(ticks) / reader.header.clock.tscFrequency_hz)}`;
+  return `×${countText(poll.count)}${duration}, ${endingWords(poll)}`;
 }
 
 /** Makes the line with the numbers of printed events, and the recorder's numbers. */
@@ -238,6 +240,8 @@ function counts(reader: TraceReader, accesses: number): string {
     summary === null
       ? "cut: lost and escaped are not known"
       : `${countText(summary.lost)}${(summary.lostUncounted ?? 0) > 0 ? " and more" : ""} lost, ${countText(summary.escaped)} escaped, ${countOf(summary.mappings, "mapping")}`;
+  const unreadable = reader.holes.reduce((sum, { records }) => sum + records, 0);
+  const damaged = reader.holes.length === 0 ? "" : `, ${countText(unreadable)} unreadable`;
   const complete = incompleteOf(reader).length === 0;
-  return `${countOf(accesses, "access", "accesses")}, ${rest}${complete ? ", complete" : ", INCOMPLETE"}`;
+  return `${countOf(accesses, "access", "accesses")}, ${rest}${damaged}${complete ? ", complete" : ", INCOMPLETE"}`;
 }

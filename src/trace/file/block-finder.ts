@@ -6,6 +6,7 @@ import { BlockError } from "./block-error.js";
 import type { Codec } from "./compression.js";
 import { inflatePayload, parseSummary, parseUpdate } from "./json-block.js";
 import {
+  type BlockHeader,
   BlockType,
   blockHeader_bytes,
   decodeBlockHeader,
@@ -21,8 +22,17 @@ import { inBlock, readBlockHeader, readPayload, type StoredBlock } from "./store
  * being read. A block once found keeps its number and its events.
  */
 export interface BlockInfo extends StoredBlock {
-  /** The block in the file that has this one's records. */
-  stored: StoredBlock;
+  /** The block in the file that has this one's records; null for records between two blocks, whose block can't be found. */
+  stored: StoredBlock | null;
+}
+
+/** A part of the file that can't be read; what is behind it can. */
+export interface Hole {
+  /** Bytes from the file's start. */
+  offset: number;
+  what: string;
+  /** The trace's records in it. */
+  records: number;
 }
 
 /** The reason why a trace can't be read to the end that its writer intended. */
@@ -49,6 +59,7 @@ export class BlockFinder {
   readonly updates: PlacedUpdate[] = [];
   summary: TraceSummary | null = null;
   damage: Damage | null = null;
+  readonly holes: Hole[] = [];
   private readonly source: ByteSource;
   private readonly codec: Codec;
   private readonly start: number;
@@ -107,6 +118,7 @@ export class BlockFinder {
     // The walk finds blocks again that were taken before the index proved wrong.
     this.blocks.length = 0;
     this.updates.length = 0;
+    this.holes.length = 0;
     this.updateOffsets.clear();
     this.summary = null;
     return false;
@@ -145,7 +157,7 @@ export class BlockFinder {
     let changed = false;
     for (let number = this.blocks.length - 1; number >= 0; number -= 1) {
       const { stored } = this.blocks[number]!;
-      if (this.blocks[number + 1]?.stored === stored) continue;
+      if (stored === null || this.blocks[number + 1]?.stored === stored) continue;
       const now = await readBlockHeader(this.source, stored.offset);
       if (typeof now !== "string" && sameBlock(now, stored)) {
         if (changed) this.end = stored.offset + blockHeader_bytes + stored.payload_bytes;
@@ -159,56 +171,74 @@ export class BlockFinder {
   /** Finds the blocks one after the other, from the end of the last walk on. */
   private async walk(): Promise<void> {
     this.damage = null;
-    let skipped: Damage | null = null;
+    // Unreadable places without missing records: a writer that died leaves one, too.
+    const torn: Hole[] = [];
     const size = await this.source.size();
     while (this.end < size && this.summary === null) {
-      let block = await readBlockHeader(this.source, this.end);
+      const start = this.end;
+      let block = await readBlockHeader(this.source, start);
+      let what = "a block is missing";
       if (typeof block === "string") {
-        skipped = { offset: this.end, what: block };
-        block = (await this.search(this.end + 1, size)) ?? block;
+        what = block;
+        block = (await this.search(start + 1, size)) ?? block;
+        if (typeof block !== "string" && block.firstRecord <= this.records)
+          torn.push({ offset: start, what, records: 0 });
       }
       const after = typeof block === "string" ? 0 : block.offset + blockHeader_bytes + block.payload_bytes;
       if (typeof block === "string" || after > size) {
-        const what = typeof block === "string" ? block : "the block's content is cut short";
-        this.damage = { offset: this.end, what };
+        this.damage = { offset: start, what: typeof block === "string" ? block : "the block's content is cut short" };
         return;
       }
+      this.skipTo(block, what);
       try {
         await this.take(block);
       } catch (error) {
         if (!(error instanceof FormatError)) throw error;
-        this.damage = { offset: this.end, what: error.message };
-        return;
+        this.holes.push({ offset: block.offset, what: error.what, records: 0 });
       }
       this.end = after;
     }
     if (this.summary === null) this.damage = { offset: this.end, what: "the trace ends without its summary" };
-    // The writer didn't die here: something else damaged the file.
-    else this.damage = skipped;
+    // The writer didn't die: something else damaged the file.
+    else this.holes.push(...torn);
   }
 
   /**
    * Finds, after an unreadable header, the block that continues those found: the writer died while it was replacing small blocks
-   * by a large one, and there is a second copy of it.
+   * by a large one, and there is a second copy of it. Without one, the next block of later records: those between are missing.
    */
   private async search(from: number, size: number): Promise<StoredBlock | undefined> {
-    const end = Math.min(size, from + searchMax_bytes);
-    for (let at = from; at < end; at += searchPiece_bytes) {
-      const bytes = await this.source.read(at, Math.min(searchPiece_bytes, end - at) + blockHeader_bytes - 1);
+    let later: StoredBlock | undefined;
+    for (let at = from; at < size; at += searchPiece_bytes) {
+      if (later !== undefined && at >= from + searchMax_bytes) break;
+      const bytes = await this.source.read(at, Math.min(searchPiece_bytes + blockHeader_bytes - 1, size - at));
       for (let place = bytes.indexOf(magicByte); place >= 0; place = bytes.indexOf(magicByte, place + 1)) {
         const header = decodeBlockHeader(bytes.subarray(place, place + blockHeader_bytes));
-        if (typeof header === "string" || header.type !== BlockType.events) continue;
-        if (header.firstRecord === this.records) return { ...header, offset: at + place };
+        if (typeof header === "string") continue;
+        const block = { ...header, offset: at + place };
+        if (header.type === BlockType.events && header.firstRecord === this.records) return block;
+        if (isLater(header, this.records, this.events)) later ??= block;
       }
     }
-    return undefined;
+    return later;
+  }
+
+  /** Fills the place of records that are missing before `block`, if any. */
+  private skipTo(block: StoredBlock, what: string): void {
+    const { records, events } = this;
+    const missing = { records: block.firstRecord - records, events: block.firstEvent - events };
+    if (block.type === BlockType.padding || missing.records <= 0 || missing.events <= 0) return;
+    const tscMax = this.blocks.at(-1)?.tscMax ?? 0n;
+    const place = { offset: this.end, firstRecord: records, firstEvent: events, tscMin: 0n, tscMax, stored: null };
+    this.blocks.push({ type: BlockType.events, payload_bytes: 0, payloadCrc: 0, ...missing, ...place });
+    this.holes.push({ offset: this.end, what, records: missing.records });
   }
 
   private async take(block: StoredBlock): Promise<void> {
     const { source, codec } = this;
     const isPadding = block.type === BlockType.padding;
     const isNext = block.firstRecord === this.records && block.firstEvent === this.events;
-    // the blocks before it are in the file twice: they were being replaced
+    // blocks that begin earlier are in the file twice: they were being replaced
     if (!isPadding && !isNext && block.firstRecord >= this.records) {
       throw new FormatError(source.name, "the block doesn't go on where the one before it ends", {
         offset: block.offset,
@@ -255,6 +285,15 @@ export class BlockFinder {
 
 /** `M`, the first byte of every block. */
 const magicByte = 0x4d;
+
+/** Returns true for a block behind a hole of whole events, which begins after so many records and events. */
+function isLater(header: BlockHeader, records: number, events: number): boolean {
+  const { type, firstRecord, firstEvent } = header;
+  if (type !== BlockType.events && type !== BlockType.update && type !== BlockType.summary) return false;
+  // one without records of its own may follow the unreadable block directly
+  if (firstRecord === records && firstEvent === events) return type !== BlockType.events;
+  return firstRecord > records && firstEvent > events && firstEvent - events <= firstRecord - records;
+}
 
 function sameBlock(a: StoredBlock, b: StoredBlock): boolean {
   return a.firstRecord === b.firstRecord && a.records === b.records && a.payloadCrc === b.payloadCrc;

@@ -1,15 +1,22 @@
 // Describes in sentences why a trace is incomplete.
 import { countOf } from "../../base/units.js";
-import type { Damage } from "./block-finder.js";
+import type { Damage, Hole } from "./block-finder.js";
 import type { TraceReader } from "./reader.js";
 
 function cutSentence({ offset, what }: Damage): string {
   return `the trace is cut at byte ${offset}: ${what}`;
 }
 
+/** Says what is missing where a trace is damaged. */
+export function holeSentence({ offset, what, records }: Hole): string {
+  const lost = records === 0 ? "" : `: ${countOf(records, "record")} can't be read`;
+  return `the trace is damaged at byte ${offset}, ${what}${lost}`;
+}
+
 /** Returns the reasons why the trace is incomplete; empty if it is complete. */
-export function incompleteOf({ damage, summary }: TraceReader): string[] {
+export function incompleteOf({ damage, holes, summary }: TraceReader): string[] {
   const missing = summary === null ? [] : [...summary.incomplete];
+  missing.unshift(...holes.map(holeSentence));
   if (damage !== null) missing.unshift(cutSentence(damage));
   if (summary !== null && summary.incomplete.length === 0 && (summary.lost > 0 || summary.escaped > 0)) {
     missing.push(

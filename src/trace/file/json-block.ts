@@ -144,6 +144,11 @@ export function encodeState(state: TraceState, sites: Iterable<bigint>): Uint8Ar
   return encoder.encode(JSON.stringify({ mappings, symbols } satisfies StateJson));
 }
 
+/** Throws BlockError if this isn't the state before a block. */
+export function checkState(raw: Uint8Array): void {
+  parseAs<StateJson>(raw, isState, "block state");
+}
+
 /** Sets `state` to the state before a block. Throws BlockError. */
 export function applyState(raw: Uint8Array, state: TraceState): void {
   const { mappings, symbols } = parseAs<StateJson>(raw, isState, "block state");

@@ -7,15 +7,16 @@ import type { TraceHeader, TraceSummary } from "../header.js";
 import { TraceState } from "../state.js";
 import { decodeEvents } from "./block-decoder.js";
 import { eventsOfBlock, eventsOfOtherRecords } from "./block-events.js";
-import { BlockFinder, type BlockInfo, type Damage, type PlacedUpdate } from "./block-finder.js";
+import { BlockFinder, type BlockInfo, type Damage, type Hole, type PlacedUpdate } from "./block-finder.js";
 import { type Codec, streamCodec } from "./compression.js";
-import { applyState, inflatePayload, parseHeader } from "./json-block.js";
+import { applyState, checkState, inflatePayload, parseHeader } from "./json-block.js";
 import { BlockType, blockHeader_bytes, fileHead_bytes, fileMagic, formatVersion } from "./layout.js";
+import { lostColumns } from "./lost-columns.js";
 import { sliceColumns } from "./slice-columns.js";
 import type { ByteSource } from "./source.js";
-import { inBlock, readBlockHeader, readPayload } from "./stored-block.js";
+import { inBlock, readBlockHeader, readPayload, type StoredBlock } from "./stored-block.js";
 
-export type { BlockInfo, Damage, PlacedUpdate } from "./block-finder.js";
+export type { BlockInfo, Damage, Hole, PlacedUpdate } from "./block-finder.js";
 
 /** Attempts to find a moved block: a writer moves a block only once. */
 const readAttempts = 3;
@@ -34,6 +35,8 @@ export class TraceReader {
   readonly header: TraceHeader;
   private readonly codec: Codec;
   private readonly finder: BlockFinder;
+  /** Numbers of blocks whose content is damaged. */
+  private readonly unreadable = new Set<number>();
   private closed = false;
 
   private constructor(source: ByteSource, codec: Codec, header: TraceHeader, end: number) {
@@ -61,6 +64,11 @@ export class TraceReader {
   /** The reason why the trace ends before its summary, or null if it doesn't. */
   get damage(): Damage | null {
     return this.finder.damage;
+  }
+
+  /** The unreadable parts that were found so far. A block is checked when it is read, or by checkBlock(). */
+  get holes(): readonly Hole[] {
+    return this.finder.holes;
   }
 
   /** Opens a trace. Throws FormatError if it is none, or is cut within its header. */
@@ -98,9 +106,15 @@ export class TraceReader {
     return reader;
   }
 
-  /** True if all blocks have been found, and the recorder ended in order. */
+  /** True if all blocks have been found, none was unreadable so far, and the recorder ended in order. */
   get complete(): boolean {
-    return this.summary !== null && this.damage === null;
+    return this.summary !== null && this.damage === null && this.holes.length === 0;
+  }
+
+  /** True for an imported log in which no event has a time: its time stamps are 0. */
+  get isTimeless(): boolean {
+    if (this.header.engine !== "import" || this.events === 0) return false;
+    return this.blocks.every((block) => block.tscMax === 0n);
   }
 
   get records(): number {
@@ -149,25 +163,45 @@ export class TraceReader {
     return Math.max(low, 0);
   }
 
-  /** Decodes block `number`. Throws FormatError. */
+  /** Decodes block `number`. A damaged block has one LOST event instead of its content, and becomes one of `holes`. */
   async readColumns(number: number): Promise<EventColumns> {
+    const columns = await this.orHole(number, (stored) => this.readStored(stored, this.blocks[number]!));
+    return columns ?? lostColumns(this.blocks[number]!);
+  }
+
+  /** Checks a block whose events nobody wants: if it is damaged, it becomes one of `holes`. */
+  async checkBlock(number: number): Promise<void> {
+    await this.orHole(number, (stored) => readPayload(this.source, stored, this.codec));
+  }
+
+  /** Has `read` read a block; returns undefined if that isn't possible. */
+  private async orHole<T>(number: number, read: (stored: StoredBlock) => Promise<T>): Promise<T | undefined> {
     for (let attempt = 1; ; attempt += 1) {
       this.throwIfClosed();
-      const block = this.blocks[number]!;
+      const { stored, records } = this.blocks[number]!;
+      if (stored === null || this.unreadable.has(number)) return undefined;
       try {
-        return await this.readStored(block);
+        return await read(stored);
       } catch (error) {
-        if (!(error instanceof FormatError) || this.summary !== null || attempt === readAttempts) throw error;
+        if (!(error instanceof FormatError)) throw error;
+        if (this.summary !== null || attempt === readAttempts) {
+          this.unreadable.add(number);
+          this.finder.holes.push({ offset: stored.offset, what: error.what, records });
+          return undefined;
+        }
         // The writer may just be moving it.
         await this.finder.refresh();
       }
     }
   }
 
-  private async readStored(block: BlockInfo): Promise<EventColumns> {
-    const { stored } = block;
+  private async readStored(stored: StoredBlock, block: BlockInfo): Promise<EventColumns> {
     const payload = await readPayload(this.source, stored, this.codec);
-    const columns = await inBlock(this.source, stored, () => decodeEvents(payload, stored.records, this.codec));
+    const columns = await inBlock(this.source, stored, async () => {
+      const decoded = await decodeEvents(payload, stored.records, this.codec);
+      checkState(decoded.state);
+      return decoded;
+    });
     if (stored.records === block.records) return columns;
     return sliceColumns(columns, block.firstRecord - stored.firstRecord, block.records);
   }
@@ -182,7 +216,8 @@ export class TraceReader {
       for (; updates < this.updates.length && this.updates[updates]!.firstRecord <= block.firstRecord; updates += 1) {
         state.update(this.updates[updates]!.update);
       }
-      await inBlock(this.source, block, async () => applyState(columns.state, state));
+      // the state behind a hole is the next block's
+      if (!this.isHole(number)) applyState(columns.state, state);
       for (const event of eventsOfOtherRecords(columns.before)) state.apply(event);
       yield { block, columns, state, events: withState(eventsOfBlock(columns, block), state) };
     }
@@ -191,6 +226,10 @@ export class TraceReader {
   /** Yields every event from block `fromBlock` on, with the state at it. */
   async *eventsWithState(fromBlock = 0): AsyncGenerator<{ event: TraceEvent; state: TraceState }, void, undefined> {
     for await (const { events, state } of this.batches(fromBlock)) for (const event of events) yield { event, state };
+  }
+
+  private isHole(number: number): boolean {
+    return this.unreadable.has(number) || this.blocks[number]!.stored === null;
   }
 
   /** Closes the source; a second time does nothing. */

@@ -53,6 +53,7 @@ export async function convert(from: string, to: string, options: ConvertOptions)
     }
     const { reader, notes } = await openAsTrace(input, options);
     try {
+      if (reader.isTimeless) takeTimeless(options.to, input.name, notes);
       await finishedFile(to, (path) => exportTrace(reader, input, { path, shownAs: to }, options));
       return { notes, incomplete: incompleteOf(reader) };
     } finally {
@@ -61,6 +62,16 @@ export async function convert(from: string, to: string, options: ConvertOptions)
   } finally {
     input.close();
   }
+}
+
+/** Says how a format shows a log without times. Throws UserError if it can't. */
+function takeTimeless(to: OutputFormat, name: string, notes: string[]): void {
+  if (to === "perfetto") {
+    throw new UserError(`${name} has no times: there is nothing to draw on a time line`, {
+      advice: "JSON Lines, CSV and Parquet leave them out",
+    });
+  }
+  if (to === "mmiotrace") notes.push("mmiotrace's lines need a time: 0.000000 stands for none");
 }
 
 const isPackedName = (path: string) => /\.gz$/i.test(path);
