@@ -87,11 +87,18 @@ describe.each(commands)("%s", (_, parametersFor) => {
     mkdirSync(place);
   });
 
-  test("a new file, its owner's alone, and nothing beside it", () => {
-    expect(run().status).toBe(0);
-    expect(readdirSync(place)).toEqual(["out"]);
-    expect(statSync(output).mode & 0o7777).toBe(0o600);
-    expect(isWhole(readFileSync(output))).toBe(true);
+  test("a new file with the mode of the umask, and nothing beside it", () => {
+    for (const [umask, mode] of [
+      ["022", 0o644],
+      ["077", 0o600],
+      ["002", 0o664],
+    ] as const) {
+      expect(run(`umask ${umask}; "$@"`).status).toBe(0);
+      expect(readdirSync(place)).toEqual(["out"]);
+      expect(statSync(output).mode & 0o7777).toBe(mode);
+      expect(isWhole(readFileSync(output))).toBe(true);
+      rmSync(output);
+    }
   });
 
   test("a FIFO stays one, and its reader gets all", () => {

@@ -256,6 +256,65 @@ describe("options without effect", () => {
   });
 });
 
+describe("stat", () => {
+  test("counts places behind its limit apart from the table of places, which has the most frequent ones first", () => {
+    const writes = Array.from({ length: 70_000 }, (_, at) => `W 4 0x${(0xd0000000 + 4 * at).toString(16)} 0x1`);
+    const many = log("many.txt", ...writes, "W 4 0xd0000004 0x2");
+    const { stdout, status } = mmiostrider("stat", "--by", "register", many);
+    expect(status).toBe(0);
+    const lines = stdout.trimEnd().split("\n");
+    expect(lines[0]).toMatch(/^70,001 accesses /);
+    expect(lines[3]).toMatch(/^ +0xd0000004 +4 +2 +0 +2 +8 B .* 2 +0x2$/);
+    expect(lines.slice(-2)).toEqual([
+      "… and 65,526 more (--top 0 shows all)",
+      "not in this table: 4,464 accesses in no BAR to places behind the limit of 65,536",
+    ]);
+    const json = JSON.parse(mmiostrider("stat", "--json", many).stdout);
+    expect([json.places, json.registers.length, json.registers.at(-1).accesses]).toEqual([65_536, 65_537, 4_464]);
+  });
+});
+
+describe("times", () => {
+  test("are the same to the nanosecond in every output", () => {
+    const rows = mmiostrider("report", "--format", "jsonl", trace).stdout.trimEnd().split("\n");
+    const times = new Map(rows.map((row) => JSON.parse(row)).map(({ event, time_s }) => [event, time_s.toFixed(9)]));
+    const printed = mmiostrider("report", trace).stdout.matchAll(/^ *(\d+\.\d{9}) /gm);
+    expect([...printed].map((found) => found[1])).toEqual([...times.values()]);
+    const { traceEvents } = JSON.parse(mmiostrider("convert", "--to", "perfetto", trace, "-").stdout);
+    const instants = traceEvents.filter(({ ph }: { ph: string }) => ph === "i");
+    expect(instants.length).toBeGreaterThan(2 * 13_889);
+    const other = instants.filter(
+      ({ ts, args }: { ts: number; args: { event: number } }) => (ts / 1e6).toFixed(9) !== times.get(args.event),
+    );
+    expect(other).toEqual([]);
+  });
+});
+
+describe("a pager that isn't there", () => {
+  const report = (pager: string) => {
+    const command = `${process.execPath} ${programFile} report --to 0.8 ${trace}`;
+    const environment = { ...process.env, TERM: "xterm", NO_COLOR: "1", PAGER: pager };
+    const options = { encoding: "utf8", timeout: 60_000, env: environment } as const;
+    const { stdout, status } = spawnSync("script", ["-qec", command, "/dev/null"], options);
+    return { lines: stdout.replaceAll("\r\n", "\n").trimEnd().split("\n"), status };
+  };
+
+  test("is said, and all is printed without it", () => {
+    const { lines, status } = report("nosuch");
+    expect(lines[0]).toBe("mmiostrider: note: PAGER is nosuch, but there is no program nosuch; printing without it");
+    expect(lines.slice(1)).toEqual(mmiostrider("report", "--to", "0.8", trace).stdout.trimEnd().split("\n"));
+    expect(status).toBe(0);
+  });
+
+  test("is an error where only the shell can tell", () => {
+    const { lines, status } = report("LESS=x nosuch");
+    expect(lines.join("\n")).toContain(
+      "mmiostrider: the shell couldn't run the pager `LESS=x nosuch`: it ended with exit code 127",
+    );
+    expect(status).toBe(1);
+  });
+});
+
 describe("grep", () => {
   test("with a bad file goes on with the others, and fails", () => {
     const bad = file("bad.txt", "no trace");

@@ -53,7 +53,10 @@ export interface Statistics extends TallyResult {
   /** Instructions that escaped emulation. */
   readonly escaped: number;
   readonly devices: readonly DeviceStatistics[];
+  /** The places first; then the sums of many places, whose offset is null. */
   readonly registers: readonly RegisterStatistics[];
+  /** Number of `registers`' first rows, which are a place each. */
+  readonly places: number;
   readonly sites: readonly SiteStatistics[];
   /** By number. */
   readonly cpus: readonly CpuStatistics[];

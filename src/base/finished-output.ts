@@ -28,7 +28,7 @@ let made = 0;
 
 /**
  * Runs `work` with the path of an empty file; after success the file gets the name `path`. A symbolic link stays, and
- * the file that it leads to is replaced; the new file inherits the owner and mode of the replaced one.
+ * the file that it leads to is replaced; the new file inherits the owner and mode of the replaced one, or has those of the umask.
  *
  * A FIFO, a device, an open descriptor (`-`, `/dev/stdout`, `/dev/fd/3`) can't be replaced: `work` gets `path` itself.
  * Throws UserError, and the errors of `work`.
@@ -41,7 +41,7 @@ export async function finishedFile<T>(path: string, work: (temporary: string) =>
   if (place.status !== undefined) attempt(`making ${path}`, () => accessSync(place.path, constants.W_OK));
   return withTemporary(place, path, (temporary) => {
     // fails if somebody else has taken the name, for example with a link that leads elsewhere
-    attempt(`making ${path}`, () => writeFileSync(temporary, "", { flag: "wx", mode: 0o600 }));
+    attempt(`making ${path}`, () => writeFileSync(temporary, "", { flag: "wx" }));
     return work(temporary);
   });
 }

@@ -149,5 +149,21 @@ test("a framebuffer's places are counted one by one up to a limit, then together
     moreValues: true,
     accesses: places + 1,
   });
-  expect(found.registers[1]).toMatchObject({ offset: null, accesses: 1_000 });
+  // a sum of many places is no place: it isn't among them, however large it is
+  expect(found.registers[1]).toMatchObject({ offset: "0xf0000001", accesses: 1 });
+  expect(found.places).toBe(registersMax);
+  expect(found.registers.at(-1)).toMatchObject({ offset: null, accesses: 1_000 });
+});
+
+test("a register with a name has a row of its own, however many places without one came before it", async () => {
+  const list = new RecordList();
+  for (let place = 0; place < registersMax + 10; place += 1) {
+    list.add({ kind: RecordKind.write, address: 0xf000_0000n + BigInt(place), width: 1, value: [0n, 0n], tsc: 1n });
+  }
+  for (let read = 0; read < 5; read += 1) {
+    list.add({ kind: RecordKind.read, address: 0xfebc_0008n, width: 4, value: [7n, 0n], tsc: 1n });
+  }
+  const found = await statisticsOf(await traceOf(list.records));
+  expect(found.registers[0]).toMatchObject({ register: "STATUS", offset: "0x8", accesses: 5, last: "0x7" });
+  expect(found.registers.at(-1)).toMatchObject({ offset: null, accesses: 10 });
 });

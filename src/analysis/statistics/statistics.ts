@@ -20,8 +20,8 @@ export interface RegisterStatistics extends TallyResult {
   readonly driver: string | null;
   readonly bar: number | null;
   /**
-   * Offset from the BAR's start, or the physical address if there is no BAR. Null for the sum of all places of a BAR that
-   * were first seen after 65,536 others.
+   * Offset from the BAR's start, or the physical address if there is no BAR. Null for the sum of all places of a BAR, or in no BAR,
+   * that were first seen after the limit: 65,536 places with a register's name, and as many without.
    */
   readonly offset: string | null;
   readonly width_bytes: number | null;
@@ -55,7 +55,10 @@ export interface Statistics extends TallyResult {
   readonly lostUncounted: number;
   readonly escaped: number;
   readonly devices: Rows<DeviceStatistics>;
+  /** The places first, the most frequent first; then the sums of many places, whose offset is null. */
   readonly registers: Rows<RegisterStatistics>;
+  /** Number of `registers`' first rows, which are a place each. */
+  readonly places: number;
   readonly sites: Rows<SiteStatistics>;
   readonly cpus: Rows<CpuStatistics>;
   readonly polls: Rows<PollStatistics>;
@@ -71,6 +74,10 @@ export class Rows<T> implements Iterable<T> {
     this.make = make;
   }
 
+  at(index: number): T {
+    return this.make(index);
+  }
+
   /** Returns the first `count` rows. */
   first(count: number): T[] {
     return Array.from({ length: Math.min(count, this.length) }, (_, index) => this.make(index));
@@ -84,7 +91,7 @@ export class Rows<T> implements Iterable<T> {
 /** Limits of different values counted for one register, and for all registers together: each is kept in memory. */
 export const valuesMax = 1024;
 const valuesOfAllMax = 131_072;
-/** Limit of places counted one by one; a framebuffer alone has millions. */
+/** Limits of places counted one by one, those with a register's name and others: a framebuffer alone has millions. */
 export const registersMax = 65_536;
 
 interface RegisterTally {
@@ -118,7 +125,8 @@ export class StatisticsCollector {
   private readonly drivers = new Map<string, string>();
   /** Registers by physical address, then by width: seldom more than one. */
   private readonly registers = new Map<bigint, RegisterTally[]>();
-  private registersCount = 0;
+  private named = 0;
+  private nameless = 0;
   private valuesCount = 0;
   /** Sums by PCI address and BAR for the places beyond `registersMax`. */
   private readonly elsewhere = new Map<string, RegisterTally>();
@@ -207,10 +215,12 @@ export class StatisticsCollector {
       const { place } = view;
       const device = place?.function.address ?? null;
       const bar = place?.bar ?? null;
-      if (this.registersCount >= registersMax) {
+      const isNamed = view.register?.name !== undefined;
+      if ((isNamed ? this.named : this.nameless) >= registersMax) {
         return obtain(this.elsewhere, `${device} ${bar}`, () => newRegister({ device, bar, offset: null }, null));
       }
-      this.registersCount += 1;
+      if (isNamed) this.named += 1;
+      else this.nameless += 1;
       register = newRegister({ device, bar, offset: hex(place?.offset ?? event.address) }, event.width_bytes);
       if (atAddress === undefined) this.registers.set(event.address, [register]);
       else atAddress.push(register);
@@ -231,6 +241,15 @@ export class StatisticsCollector {
     const polls = this.polls.result((register, site) => {
       return { ...where(register), site: site === 0n ? null : (this.sites.get(site)?.symbol ?? hex(site)) };
     });
+    const registerRow = (register: RegisterTally): RegisterStatistics => ({
+      ...where(register),
+      width_bytes: register.width_bytes,
+      ...told(register.tally),
+      values: register.values?.size ?? 1,
+      moreValues: register.moreValues,
+      last: hex(register.last),
+    });
+    const places = sorted([...this.registers.values()].flat(), registerRow);
     const cpus = [...this.cpus].sort(([a], [b]) => a - b);
     return {
       ...told(this.whole),
@@ -242,14 +261,8 @@ export class StatisticsCollector {
         [...this.devices].map(([device, tally]) => ({ device, tally })),
         ({ device, tally }) => ({ device, driver: driverOf(device), ...told(tally) }),
       ),
-      registers: sorted([...this.allRegisters()], (register) => ({
-        ...where(register),
-        width_bytes: register.width_bytes,
-        ...told(register.tally),
-        values: register.values?.size ?? 1,
-        moreValues: register.moreValues,
-        last: hex(register.last),
-      })),
+      registers: joined(places, sorted([...this.elsewhere.values()], registerRow)),
+      places: places.length,
       sites: sorted(
         [...this.sites].map(([site, found]) => ({ site, ...found })),
         ({ site, tally, symbol, module }) => ({ site: symbol ?? hex(site), module: module ?? null, ...told(tally) }),
@@ -260,11 +273,6 @@ export class StatisticsCollector {
       }),
       polls: new Rows(polls.length, (index) => polls[index]!),
     };
-  }
-
-  private *allRegisters(): Generator<RegisterTally> {
-    for (const registers of this.registers.values()) yield* registers;
-    yield* this.elsewhere.values();
   }
 }
 
@@ -277,6 +285,11 @@ function newRegister(place: RegisterTally["place"], width_bytes: number | null):
 function sorted<T extends { tally: Tally }, R>(tallies: T[], row: (tally: T) => R): Rows<R> {
   tallies.sort((a, b) => b.tally.accesses - a.tally.accesses);
   return new Rows(tallies.length, (index) => row(tallies[index]!));
+}
+
+function joined<T>(first: Rows<T>, second: Rows<T>): Rows<T> {
+  const { length } = first;
+  return new Rows(length + second.length, (index) => (index < length ? first.at(index) : second.at(index - length)));
 }
 
 function obtain<K, V>(map: Map<K, V>, key: K, make: () => V): V {

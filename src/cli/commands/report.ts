@@ -102,8 +102,8 @@ escaped records.`,
           return true as const;
         });
       } finally {
-        await pager?.end();
         await reader.close();
+        await pager?.end();
       }
       if (!printed) return;
       if (tellIncomplete(reader)) process.exitCode = ExitCode.incomplete;

@@ -3,7 +3,8 @@
 import type { Command } from "commander";
 import {
   type RegisterStatistics,
-  type Rows,
+  Rows,
+  registersMax,
   type Statistics,
   StatisticsCollector,
 } from "../../analysis/statistics/statistics.js";
@@ -143,14 +144,7 @@ function tableOf(subject: Subject, result: Statistics, top: number): string[] {
     case "device":
       return cut(top, ["device", ...tallyNames], result.devices, (row) => [deviceText(row), ...tallyCells(row)]);
     case "register":
-      return cut(top, ["register", "where", ">width", ...tallyNames, ">values", ">last"], result.registers, (row) => [
-        row.register ?? "",
-        placeText(row),
-        row.width_bytes === null ? "" : `${row.width_bytes}`,
-        ...tallyCells(row),
-        `${countText(row.values)}${row.moreValues ? "+" : ""}`,
-        row.last,
-      ]);
+      return registerTable(result, top);
     case "site":
       return cut(top, ["site", ...tallyNames], result.sites, (row) => [row.site, ...tallyCells(row)]);
     case "cpu":
@@ -176,6 +170,27 @@ function tableOf(subject: Subject, result: Statistics, top: number): string[] {
   }
 }
 
+function registerTable({ registers, places }: Statistics, top: number): string[] {
+  const names = ["register", "where", ">width", ...tallyNames, ">values", ">last"];
+  const only = new Rows(places, (index) => registers.at(index));
+  const lines = cut(top, names, only, (row) => [
+    row.register ?? "",
+    placeText(row),
+    `${row.width_bytes}`,
+    ...tallyCells(row),
+    `${countText(row.values)}${row.moreValues ? "+" : ""}`,
+    row.last,
+  ]);
+  for (let index = places; index < registers.length; index += 1) {
+    const { accesses, ...row } = registers.at(index);
+    const where = row.bar === null ? "in no BAR" : `in ${deviceText(row)} ${barName(row.bar)}`;
+    lines.push(
+      `not in this table: ${countOf(accesses, "access", "accesses")} ${where} to places behind the limit of ${countText(registersMax)}`,
+    );
+  }
+  return lines;
+}
+
 /** Makes a table of the first `top` rows, and a line with the number of the others. */
 function cut<T>(top: number, names: string[], rows: Rows<T>, cells: (row: T) => string[]): string[] {
   const shown = rows.first(top === 0 ? rows.length : top);
@@ -189,7 +204,5 @@ function deviceText({ device, driver }: { device: string | null; driver: string 
 }
 
 function placeText(row: Pick<RegisterStatistics, "device" | "driver" | "bar" | "offset">): string {
-  if (row.bar === null) return row.offset ?? "in no BAR, elsewhere";
-  const bar = `${deviceText(row)} ${barName(row.bar)}`;
-  return row.offset === null ? `${bar}, elsewhere` : `${bar}+${row.offset}`;
+  return row.bar === null ? `${row.offset}` : `${deviceText(row)} ${barName(row.bar)}+${row.offset}`;
 }

@@ -126,7 +126,6 @@ export class EventRows {
   private readonly tellRegister: TellRegister;
   private readonly start: bigint;
   private readonly tscFrequency_hz: number;
-  private readonly frequency_hz: bigint;
   private readonly wall_ns: bigint;
   private readonly places = new WeakMap<DevicePlace["function"], PlaceNames>();
   private readonly symbols = new Map<string, { symbol: string; module: string }>();
@@ -137,7 +136,6 @@ export class EventRows {
     this.tellRegister = tellRegister;
     this.start = BigInt(header.clock.tsc);
     this.tscFrequency_hz = header.clock.tscFrequency_hz;
-    this.frequency_hz = BigInt(Math.round(header.clock.tscFrequency_hz));
     this.wall_ns = BigInt(header.clock.wall_ns);
   }
 
@@ -145,14 +143,14 @@ export class EventRows {
   row(event: TraceEvent, state: TraceState): EventRow | undefined {
     if (event.kind === "symbol") return undefined;
     // In an imported log without times, time stamps are 0.
-    const time_ns = event.tsc === 0n ? undefined : ((event.tsc - this.start) * 1_000_000_000n) / this.frequency_hz;
+    const time_s = event.tsc === 0n ? undefined : Number(event.tsc - this.start) / this.tscFrequency_hz;
+    // To the same nanosecond as in `report`.
+    const time_ns = time_s === undefined ? undefined : BigInt(Math.round(time_s * 1e9));
     const row: EventRow = {
       trace: this.trace,
       event: BigInt(event.number),
       time_ns,
-      // The same as in `report`.
-      time_s:
-        time_ns === undefined ? undefined : Number(secondsText(Number(event.tsc - this.start) / this.tscFrequency_hz)),
+      time_s: time_s === undefined ? undefined : Number(secondsText(time_s)),
       wall: time_ns === undefined || this.wall_ns === 0n ? undefined : (this.wall_ns + time_ns) / 1000n,
       cpu: event.cpu,
       pid: event.pid,

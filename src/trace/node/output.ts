@@ -50,17 +50,17 @@ export class Output implements ByteSink {
   /**
    * Opens an output. `-` is standard output; names of other open descriptors (/dev/fd/3) work, too: then the trace is appended to
    * the earlier output. A file is made, or emptied, for its owner alone. Throws UserError.
-   * `shownAs`: the finished file's name; the caller deletes an unfinished one.
+   * `shownAs`: the finished file's name; the caller deletes an unfinished one, and decides who may read it.
    */
   static create(path: string, shownAs?: string): Output {
     const lent = openDescriptor(path);
     if (lent !== undefined) return new Output(path === "-" ? "standard output" : path, lent, { lent: true });
     const name = shownAs ?? path;
     try {
-      const descriptor = openSync(path, "w", 0o600);
+      const descriptor = openSync(path, "w", shownAs === undefined ? 0o600 : 0o666);
       // anybody may have been able to read the older file
       const regular = fstatSync(descriptor).isFile();
-      if (regular) fchmodSync(descriptor, 0o600);
+      if (regular && shownAs === undefined) fchmodSync(descriptor, 0o600);
       // the caller deletes its temporary file
       return new Output(name, descriptor, { regular, ours: shownAs === undefined });
     } catch (error) {
