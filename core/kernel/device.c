@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The less usual operations on the device's own address: see device.h. */
+#include <linux/types.h>
 #include <asm/cpufeature.h>
 
-#include "core.h"
 #include "device.h"
 #include "vector.h"
 

@@ -6,6 +6,8 @@
 #ifndef MMIOSTRIDER_DEVICE_H
 #define MMIOSTRIDER_DEVICE_H
 
+#include <linux/compiler.h>
+#include <linux/types.h>
 #include <asm/asm.h>
 
 #include "../emulate.h"
