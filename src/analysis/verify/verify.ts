@@ -299,7 +299,7 @@ class Comparison {
     const { summary } = reader;
     if (reader.damage !== null && !this.cut) reasons.push(`the trace is cut at byte ${reader.damage.offset}`);
     reasons.push(...reader.holes.map(holeSentence));
-    // what lies in a damaged place is among the trace's lost records, too
+    // records in a damaged place are among the trace's lost records, too
     const unreadable = reader.holes.reduce((sum, { records }) => sum + records, 0);
     const lost = Math.max(Number(traced.lost) - unreadable, summary?.lost ?? 0);
     if (lost > 0) {
