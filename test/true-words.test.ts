@@ -7,9 +7,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
+import { madeUpHeader, madeUpSummary } from "../dev/test-support/made-up-records.js";
+import { bar, Recording } from "../dev/test-support/made-up-truth.js";
 import { programFile } from "../dev/test-support/program.js";
 import { rnndbDirectory, whyNoRnndb } from "../dev/test-support/rnndb.js";
 import { testData } from "../dev/test-support/test-data.js";
+import type { TraceHeader } from "../src/trace/header.js";
+import { createTrace } from "../src/trace/node/create-trace.js";
+import { RecordKind } from "../src/trace/record.js";
 
 const directory = mkdtempSync(join(tmpdir(), "mmiostrider-words-"));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -174,6 +179,103 @@ describe("verify", () => {
     expect([lastLine(stdout), status]).toEqual([
       "NOT identical: the trace is incomplete: only what fits the filter access was kept",
       1,
+    ]);
+  });
+});
+
+describe("the numbers of the last lines", () => {
+  const bar0 = { index: 0, start: "0xfebc0000", length_bytes: "0x10000", flags: "0x200" } as const;
+  const bar1 = { index: 1, start: "0xfecc0000", length_bytes: "0x10000", flags: "0x200" } as const;
+
+  async function made(name: string, recording: Recording, header: Partial<TraceHeader> = {}, summary = madeUpSummary) {
+    const path = join(directory, name);
+    const writer = await createTrace(path, madeUpHeader(header));
+    await writer.append(recording.list.records);
+    await writer.close(summary);
+    return path;
+  }
+
+  test("of report and stat are those of the records, each its own", async () => {
+    const recording = new Recording().map().map(0xfebd0000n, 2);
+    for (let at = 0; at < 11; at += 1) recording.traced("read", 4, 8 * at, 1n);
+    for (let at = 0; at < 6; at += 1) recording.traced("write", 2, 8 * at, BigInt(at));
+    recording.list.add({ kind: RecordKind.lost, value: [5n, 0n] });
+    for (let at = 0; at < 3; at += 1) {
+      recording.list.add({ kind: RecordKind.escape, address: bar, width: 3, value: [0x0f6f00n, 0n] });
+    }
+    const summary = { ...madeUpSummary, accesses: 17, lost: 5, escaped: 3, mappings: 2 };
+    const path = await made("numbers.mmt", recording, {}, summary);
+    const whole = mmiostrider("report", path);
+    expect([lastLine(whole.stdout), whole.status]).toEqual([
+      "# 17 accesses, 5 lost, 3 escaped, 2 mappings, INCOMPLETE",
+      3,
+    ]);
+    const part = mmiostrider("report", "--filter", "write and value != 0", path).stdout;
+    expect(lastLine(part)).toBe("# 5 of 17 accesses, 5 lost, 3 escaped, 2 mappings, INCOMPLETE");
+    const [first, second] = mmiostrider("stat", path).stdout.split("\n");
+    expect(first).toBe("17 accesses: 11 reads (44 B), 6 writes (12 B)");
+    expect(second).toBe("5 records lost, 3 escaped");
+    expect(mmiostrider("grep", "-c", " W 2 ", path).stdout).toBe("6\n");
+  });
+
+  test("of verify are those of trace and log, each its own", async () => {
+    const recording = new Recording().map().map(0xfecc0000n, 2);
+    for (let at = 0; at < 2; at += 1) recording.logged("read", 4, 0, 1n);
+    recording.post(0x4d, 0x4d, 0x53, 1, 1, 2, 3, 4);
+    for (let at = 0; at < 6; at += 1) recording.both(4 * at, BigInt(at));
+    for (let at = 0; at < 3; at += 1) recording.traced("write", 4, 0x100000 + 4 * at, 7n, { mapping: 2 });
+    for (let at = 0; at < 4; at += 1) recording.traced("read", 4, 8, 3n).logged("read", 4, 8, 3n, 1);
+    for (let at = 0; at < 2; at += 1) {
+      recording.traced("read", 8, 8, 0x500000003n).logged("read", 4, 8, 3n).logged("read", 4, 12, 5n);
+    }
+    recording.traced("read", 1, 16, 0x44n).logged("read", 4, 16, 0x11223344n);
+    recording.post(0x4d, 0x4d, 0x53, 2, 1, 2, 3, 4);
+    for (let at = 0; at < 5; at += 1) recording.logged("read", 4, 0x500000, 1n);
+    const functions = madeUpHeader()
+      .pciFunctions.slice(0, 1)
+      .map((found) => ({ ...found, bars: [bar0, bar1] }));
+    const path = await made("verified.mmt", recording, { fence: "01020304", pciFunctions: functions });
+    const verified = mmiostrider("verify", path, "--truth", file("verified.log", `${recording.log.join("\n")}\n`));
+    // port 0x80 has the fence's sixteen writes
+    expect(verified.stdout.trimEnd().split("\n").slice(-5)).toEqual([
+      "left out of the log: 21 accesses at addresses that the trace never had mapped, 2 outside the fence, 0 while no recorded mapping covered them",
+      "left out of the trace: 3 accesses in BARs or mappings of which the log has nothing (--expect-all counts them)",
+      "fitted as QEMU does: 2 split, 1 by their own bytes only",
+      "4 accesses were made by another CPU than the log says",
+      "identical: 15 accesses, in the order of all regions, but for what was left out of the trace",
+    ]);
+    expect(verified.status).toBe(0);
+  });
+
+  test("of diff are those of the differences, each its own", () => {
+    const reads = (count: number, value: string) =>
+      Array.from({ length: count }, (_, at) => `R 4 0xd000${1000 + 4 * at} ${value}`);
+    const writes = (count: number, value: string, from = 0) =>
+      Array.from({ length: count }, (_, at) => `W 4 0xd000${2000 + from + 4 * at} ${value}`);
+    const one = log("counted-a.txt", ...reads(7, "0x1"), ...writes(5, "0x1"), ...writes(3, "0x1", 500));
+    const two = log("counted-b.txt", ...reads(7, "0x2"), ...writes(5, "0x2"), ...writes(2, "0x1", 700));
+    expect(mmiostrider("diff", one, two).stdout).toMatch(/^physical addresses +12 +5 +7 +3 +2$/m);
+    expect(mmiostrider("diff", "--top", "4", one, two).stdout).toContain("… and 6 more (--top 0 lists all)");
+    expect(mmiostrider("diff", "--top", "4", "--reads", one, two).stdout).toContain(
+      "… and 13 more (--top 0 lists all)",
+    );
+  });
+
+  test("a part of a trace with losses says that they are the whole's", () => {
+    const lossy = log("lossy.txt", "R 4 0xd0000000 0x1", "MARK 0.000000 Lost 9 events.", "R 4 0xd0000004 0x1");
+    const part = join(directory, "lossless-part.mmt");
+    expect(mmiostrider("cut", "--to", "@0", lossy, "-o", part).status).toBe(3);
+    const { stdout, stderr } = mmiostrider("report", part);
+    expect(lastLine(stdout)).toBe("# 1 access, 0 lost, 0 escaped, 0 mappings, INCOMPLETE");
+    expect(stderr).toMatch(/lossless-part\.mmt: incomplete: of the trace that it was made of: 9 events were lost/);
+  });
+
+  test("merging logs without a wall clock says what that means", () => {
+    const logs = ["one", "two"].map((name) => log(`merged-${name}.txt`, "R 4 0xd0000000 0x1"));
+    const { stderr, status } = mmiostrider("merge", ...logs, "-o", "merged.mmt");
+    expect([stderr.split("\n")[0], status]).toEqual([
+      "mmiostrider: note: none of them has a wall clock: their times count as of one clock, which only times of one boot are",
+      0,
     ]);
   });
 });

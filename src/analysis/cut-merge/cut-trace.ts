@@ -60,7 +60,7 @@ export async function cutTrace(reader: TraceReader, options: CutOptions): Promis
 }
 
 function incompleteness(reader: TraceReader, leftOut: string | undefined): string[] {
-  const sentences = [...(reader.summary?.incomplete ?? [])];
+  const sentences = (reader.summary?.incomplete ?? []).map((what) => `of the trace that it was made of: ${what}`);
   sentences.push(...reader.holes.map((hole) => `of the trace that it was made of: ${holeSentence(hole)}`));
   if (reader.damage !== null) sentences.push(`it was made of a trace that is cut: ${reader.damage.what}`);
   if (leftOut !== undefined) sentences.push(leftOut);

@@ -67,6 +67,8 @@ export interface TruthLog {
   lines: number;
   /** Number of lines that are accesses, kept or not. */
   accessLines: number;
+  /** Number of accesses that touch none of the ranges. */
+  outsideMappings: number;
 }
 
 /** Columns that grow. */
@@ -160,6 +162,7 @@ class TruthParser {
   private readonly moves = new DeviceMoves();
   private lines = 0;
   private accessLines = 0;
+  private outsideMappings = 0;
   /** The beginning of a line whose end hasn't come. */
   private carried: Uint8Array = new Uint8Array();
   /** The region of the access before: most accesses are to the same. */
@@ -197,6 +200,7 @@ class TruthParser {
       postWrites: this.postWrites,
       lines: this.lines,
       accessLines: this.accessLines,
+      outsideMappings: this.outsideMappings,
     };
   }
 
@@ -231,7 +235,10 @@ class TruthParser {
     const address = this.inMemory(line.high * 2 ** 32 + line.low);
     if (!line.sound) throw this.broken("this isn't how QEMU writes a memory_region_ops line");
     const isPost = write && address === postPort;
-    if (!isPost && !this.wanted(address)) return;
+    if (!this.wanted(address)) {
+      this.outsideMappings += 1;
+      if (!isPost) return;
+    }
     line.word("value");
     line.hex();
     const { low, high } = line;

@@ -76,7 +76,12 @@ export interface VerifyResult {
   /** Trace accesses that were compared only by their own bytes, because QEMU widens them for the region. */
   readonly widened: number;
   /** Accesses that the rules leave out: of the log, and (`notLogged`) of the trace. */
-  readonly leftOut: { readonly outsideFence: number; readonly noMappingAlive: number; readonly notLogged: number };
+  readonly leftOut: {
+    readonly outsideMappings: number;
+    readonly outsideFence: number;
+    readonly noMappingAlive: number;
+    readonly notLogged: number;
+  };
   /** Accesses that agree except for their CPU. */
   readonly otherCpu: number;
   /** Records that the trace lost. */

@@ -129,10 +129,12 @@ class Comparison {
     const found: { difference: Difference; first: number; second: number }[] = [];
     let more = false;
     let skipped = 0;
+    // Texts of other tools need not name a CPU.
+    const knowsCpus = this.reader.header.engine !== "import";
     for (const group of groups) {
       const alignment = this.alignGroup(group, (a, b) => {
         this.inBoth[b] = 1;
-        if (this.traced.cpu[a] !== this.truth.cpu[b]) this.otherCpu += 1;
+        if (knowsCpus && this.traced.cpu[a] !== this.truth.cpu[b]) this.otherCpu += 1;
       });
       more ||= alignment.more;
       skipped += alignment.skipped;
@@ -158,6 +160,7 @@ class Comparison {
       split: this.fitted.split,
       widened: this.fitted.widened,
       leftOut: {
+        outsideMappings: this.log.outsideMappings,
         outsideFence: this.truth.count - (this.window.to - this.window.from),
         noMappingAlive: skipped,
         notLogged: this.fitted.notLogged,

@@ -50,6 +50,11 @@ Exit codes: 0 done, 1 failed (then nothing is left behind), 2 wrong usage, 3 wri
         );
         progress.end();
         if (events === undefined) return;
+        if (readers.every(({ header }) => BigInt(header.clock.wall_ns) === 0n)) {
+          process.stderr.write(
+            "mmiostrider: note: none of them has a wall clock: their times count as of one clock, which only times of one boot are\n",
+          );
+        }
         await tellMade(
           options,
           { events, inputs: readers },

@@ -233,7 +233,7 @@ function pollWords(poll: Poll, reader: TraceReader): string {
   return `×${countText(poll.count)}${duration}, ${endingWords(poll)}`;
 }
 
-/** Makes the line with the numbers of printed events, and the recorder's numbers. */
+/** Makes the line with the number of printed accesses, of how many if not all were, and the recorder's numbers of the whole trace. */
 function counts(reader: TraceReader, accesses: number): string {
   const { summary } = reader;
   const rest =
@@ -243,5 +243,7 @@ function counts(reader: TraceReader, accesses: number): string {
   const unreadable = reader.holes.reduce((sum, { records }) => sum + records, 0);
   const damaged = reader.holes.length === 0 ? "" : `, ${countText(unreadable)} unreadable`;
   const complete = incompleteOf(reader).length === 0;
-  return `${countOf(accesses, "access", "accesses")}, ${rest}${damaged}${complete ? ", complete" : ", INCOMPLETE"}`;
+  const all = summary?.accesses ?? accesses;
+  const printed = accesses === all ? "" : `${countText(accesses)} of `;
+  return `${printed}${countOf(all, "access", "accesses")}, ${rest}${damaged}${complete ? ", complete" : ", INCOMPLETE"}`;
 }

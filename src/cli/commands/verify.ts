@@ -96,10 +96,13 @@ function print(result: VerifyResult): string {
   const hidden = result.differences.length - shownMax;
   if (hidden > 0) lines.push("", `… and ${result.moreDifferences ? "at least " : ""}${countText(hidden)} more`);
   lines.push("");
-  const { outsideFence, noMappingAlive, notLogged } = result.leftOut;
-  const fence =
-    result.fence === null ? "no fence: the whole log counts" : `${countText(outsideFence)} outside the fence`;
-  lines.push(`left out of the log: ${fence}, ${countText(noMappingAlive)} while no recorded mapping covered them`);
+  const { outsideMappings, outsideFence, noMappingAlive, notLogged } = result.leftOut;
+  const fence = result.fence === null ? "" : `, ${countText(outsideFence)} outside the fence`;
+  lines.push(
+    `left out of the log: ${countOf(outsideMappings, "access", "accesses")} at addresses that the trace never had mapped${fence}, ` +
+      `${countText(noMappingAlive)} while no recorded mapping covered them`,
+  );
+  if (result.fence === null) lines.push("the trace has no fence: the log counts from its beginning to its end");
   if (notLogged > 0) {
     lines.push(
       `left out of the trace: ${countOf(notLogged, "access", "accesses")} in BARs or mappings of which the log has nothing ` +
