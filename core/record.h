@@ -38,6 +38,13 @@ enum mms_kind {
 	MMS_MODULE = 9,	/* a module came or went: text its name, site its
 			 * first text address, mapping its text's bytes;
 			 * flags: MMS_F_GONE when it went */
+	MMS_UNRECORDED = 10, /* a mapping of wanted device memory that got no
+			 * decoy: its accesses aren't recorded. address:
+			 * physical; value[0]: bytes; value[1]: the calls that
+			 * this record stands for; width: enum mms_way; site:
+			 * the caller; pid: the process, if for user space.
+			 * With several calls, of one caller for one process,
+			 * the addresses are those from the first to the last */
 };
 
 /*
@@ -78,6 +85,18 @@ enum mms_memory_type {
 	MMS_WRITE_BACK = 3,
 	MMS_ENCRYPTED = 4,
 	MMS_OTHER_TYPE = 5,	/* ioremap_prot() */
+};
+
+/* The ways to map device memory without ioremap(). */
+enum mms_way {
+	MMS_BY_SEVERAL = 0,	/* calls without addresses: there were too many */
+	MMS_BY_VMAP_PFN = 1,
+	MMS_BY_MEMREMAP_PAGES = 2,
+	MMS_BY_FIXMAP = 3,
+	MMS_BY_REMAP_PFN_RANGE = 4,	/* this one and the rest: for user space */
+	MMS_BY_INSERT_PFN = 5,		/* vmf_insert_pfn(), page by page */
+	MMS_BY_INSERT_MIXED = 6,	/* vmf_insert_mixed() */
+	MMS_BY_INSERT_HUGE = 7,		/* vmf_insert_pfn_pmd(), _pud() */
 };
 
 struct mms_record {

@@ -21,6 +21,7 @@ import {
   text_bytes,
   value_bytes,
 } from "../src/trace/record.js";
+import { type UnrecordedWay, unrecordedWays } from "../src/trace/unrecorded.js";
 
 const directory = mkdtempSync(join(tmpdir(), "mmiostrider-layout-"));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -28,6 +29,11 @@ afterAll(() => rmSync(directory, { recursive: true }));
 /** Converts camelCase to the style of the header's constants. */
 const constant = (name: string) => name.replaceAll(/[A-Z]/g, "_$&").toUpperCase();
 const member = (name: string) => name.replaceAll(/[A-Z]/g, "_$&").toLowerCase();
+
+/** Returns a way's constant: `vmf_insert_pfn` is `MMS_BY_INSERT_PFN`. */
+function wayConstant(way: UnrecordedWay): string {
+  return way === "vmf_insert_pfn_pmd" ? "MMS_BY_INSERT_HUGE" : `MMS_BY_${way.replace(/^vmf_/, "").toUpperCase()}`;
+}
 
 /** Compiles a program that prints each of the C expressions, one a line; returns their values. */
 function askCompiler(expressions: string[]): number[] {
@@ -71,6 +77,7 @@ test("the record's layout and constants are those of core/record.h", () => {
       name === "other" ? "MMS_OTHER_TYPE" : `MMS_${name.replace("-", "_").toUpperCase()}`,
       value,
     ]),
+    ...unrecordedWays.map((way, value): [string, number] => [wayConstant(way), value]),
   ];
   const told = askCompiler(expected.map(([expression]) => expression));
   expect(expected.map(([expression], index) => [expression, told[index]])).toEqual(expected);

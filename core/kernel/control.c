@@ -22,7 +22,7 @@
 #define RING_BYTES_MIN (64ull << 10)
 #define RING_BYTES_MAX (1ull << 30)
 #define RING_BYTES_DEFAULT (16ull << 20)
-#define STATUS_BYTES_MAX (96 * MMS_MAPPINGS_MAX)
+#define STATUS_BYTES_MAX (96 * MMS_MAPPINGS_MAX + MMS_UNRECORDED_STATUS_BYTES_MAX)
 
 enum state { IDLE, RECORDING, STOPPED };
 
@@ -93,7 +93,7 @@ static void control_stop_recording(void)
 	 * period; mappings made in it would have no decoy, and their accesses
 	 * would be missing among those that are still recorded.
 	 */
-	mms_access_hold(control_end);
+	mms_unrecorded_stop(control_end);
 	mms_ring_settle();
 	missed = mms_hooks_missed();
 	state = STOPPED;
@@ -156,12 +156,14 @@ static int control_arm(void)
 		return control_fail(error, "no probe on the ioremap family: error %d",
 				    error);
 	}
+	mms_watch_arm();
 	armed = true;
 	return 0;
 }
 
 static void control_disarm(void)
 {
+	mms_watch_disarm();
 	mms_hooks_disarm();
 	mms_ring_free();
 	armed = false;
@@ -174,6 +176,7 @@ static int control_start(void)
 	if (error)
 		return error;
 	missed = 0;
+	mms_unrecorded_start();
 	mms_mapping_start_recording(control_begin);
 	state = RECORDING;
 	return 0;
@@ -211,6 +214,8 @@ static int control_set_up(const char *line)
 	if (control_has_argument(line, "exclude", &argument))
 		return control_put_range(mms_filter.exclude, &mms_filter.excludes,
 					 argument);
+	if (control_has_argument(line, "ram", &argument))
+		return control_put_range(mms_filter.ram, &mms_filter.rams, argument);
 	if (control_has_argument(line, "ring", &argument))
 		return control_set_ring(argument);
 	if (control_has_argument(line, "fence", &argument))
@@ -235,7 +240,7 @@ static int control_set_up(const char *line)
 static bool control_is_set_up(const char *line)
 {
 	static const char *const words[] = {
-		"range", "exclude", "ring", "fence", "all", "exclude-wc",
+		"range", "exclude", "ram", "ring", "fence", "all", "exclude-wc",
 		"relaxed", "clean-room", "arm", "start",
 	};
 	size_t length = strcspn(line, " ");
@@ -323,6 +328,7 @@ static char *control_describe(void)
 			   "lost %llu\n"
 			   "escaped %llu\n"
 			   "missed %llu\n"
+			   "unrecorded %llu\n"
 			   "mappings %u\n"
 			   "recorded %u\n"
 			   "tsc_khz %u\n"
@@ -332,9 +338,12 @@ static char *control_describe(void)
 			   mms_ring_written(), mms_ring_lost(),
 			   mms_ring_escaped(),
 			   state == RECORDING ? mms_hooks_missed() : missed,
+			   mms_unrecorded_calls(),
 			   mms_mapping_count(), mms_mapping_total(), tsc_khz,
 			   rdtsc(), last_error);
 	mutex_unlock(&control);
+	length += mms_unrecorded_describe(text + length,
+					  MMS_UNRECORDED_STATUS_BYTES_MAX);
 	mms_mapping_describe(text + length, STATUS_BYTES_MAX - length);
 	return text;
 }

@@ -3,6 +3,7 @@
  * Declarations shared by the parts of the kernel module.
  *
  *	hooks.c    ioremap and iounmap: hands out decoys
+ *	watch.c    mappings that get no decoy; unrecorded.c their records
  *	mapping.c  the table of decoys
  *	fault.c    a fault on a decoy: decode, emulate
  *	machine.c  the emulator's view of the kernel: registers, ports
@@ -26,6 +27,7 @@
 #include <linux/percpu.h>
 #include <linux/ptrace.h>
 #include <linux/types.h>
+#include <asm/pgtable_types.h>
 
 #include "../emulate.h"
 #include "../record.h"
@@ -96,9 +98,10 @@ struct mms_range {
 struct mms_filter {
 	bool all;
 	bool exclude_write_combining;
-	unsigned int ranges, excludes;
+	unsigned int ranges, excludes, rams;
 	struct mms_range range[MMS_RANGES_MAX];
 	struct mms_range exclude[MMS_RANGES_MAX];
+	struct mms_range ram[MMS_RANGES_MAX];	/* with `all`: no device memory */
 };
 
 extern struct mms_filter mms_filter;	/* constant while recording */
@@ -111,6 +114,26 @@ u64 mms_hooks_missed(void);
 int mms_hooks_check(void);		/* 0 or -EIO */
 /* Returns true if this recording selects such a mapping. */
 bool mms_hooks_wanted(u64 physical, u64 bytes, enum mms_memory_type type);
+/* Returns true if the recording wants this memory, which was mapped by other
+ * means than the ioremap family. For any context. */
+bool mms_hooks_wanted_beside(u64 physical, u64 bytes, pgprot_t protection);
+
+/* ---- watch.c ---- */
+
+void mms_watch_arm(void);
+void mms_watch_disarm(void);
+
+/* ---- unrecorded.c ---- */
+
+/* Counts from 0; the caller then starts recording. */
+void mms_unrecorded_start(void);
+/* Writes the last records, then calls `stop`, which stops recording. Meanwhile
+ * none is counted and no access is made. */
+void mms_unrecorded_stop(void (*stop)(void));
+u64 mms_unrecorded_calls(void);
+/* Writes the status lines; returns their length, at most this. */
+#define MMS_UNRECORDED_STATUS_BYTES_MAX (64 << 10)
+size_t mms_unrecorded_describe(char *text, size_t size);
 
 /* ---- fault.c ---- */
 

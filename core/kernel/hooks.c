@@ -29,6 +29,7 @@ struct hook {
 static atomic64_t failures;	/* mappings that got no decoy for want of memory */
 static struct task_struct *checker;	/* runs mms_hooks_check() */
 static atomic_t check_hits;
+static unsigned long write_combining;	/* as a page's protection has it */
 
 static bool hooks_touches(const struct mms_range *range, unsigned int count,
 			  u64 physical, u64 bytes)
@@ -52,6 +53,20 @@ bool mms_hooks_wanted(u64 physical, u64 bytes, enum mms_memory_type type)
 		return false;
 	return f->all || hooks_touches(f->range, f->ranges, physical, bytes);
 }
+
+bool mms_hooks_wanted_beside(u64 physical, u64 bytes, pgprot_t protection)
+{
+	bool combining = (pgprot_val(protection) & _PAGE_CACHE_MASK) ==
+			 write_combining;
+
+	if (mms_filter.all &&
+	    hooks_touches(mms_filter.ram, mms_filter.rams, physical, bytes))
+		return false;
+	return mms_hooks_wanted(physical, bytes,
+				combining ? MMS_WRITE_COMBINING : MMS_OTHER_TYPE);
+}
+NOKPROBE_SYMBOL(mms_hooks_wanted);
+NOKPROBE_SYMBOL(mms_hooks_wanted_beside);
 
 static int hooks_on_call(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
@@ -169,6 +184,7 @@ int mms_hooks_arm(void)
 	unsigned int n;
 
 	atomic64_set(&failures, 0);
+	write_combining = pgprot_val(pgprot_writecombine(__pgprot(0)));
 	for (n = 0; n < ARRAY_SIZE(hooks); n++) {
 		struct kretprobe *probe = &hooks[n].probe;
 		int error;

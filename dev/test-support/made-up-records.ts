@@ -111,6 +111,11 @@ function addMadeUp(list: RecordList, base: Partial<RingRecord>, site: bigint, ra
       list.addText({ ...base, ...module }, "e1000");
       break;
     }
+    case 10: {
+      const value: [bigint, bigint] = [0x1000n, BigInt(1 + below(9))];
+      list.add({ ...base, kind: RecordKind.unrecorded, mapping: 0, address: bar, value, width: below(8), site });
+      break;
+    }
     case 7:
       addWideWrite(list, { ...base, site }, wide);
       break;
@@ -181,6 +186,7 @@ export const madeUpSummary: TraceSummary = {
   lost: 0,
   escaped: 0,
   missed: 0,
+  unrecorded: 0,
   mappings: 0,
   incomplete: [],
 };

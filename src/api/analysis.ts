@@ -52,6 +52,8 @@ export interface Statistics extends TallyResult {
   readonly lost: number;
   /** Instructions that escaped emulation. */
   readonly escaped: number;
+  /** Mappings that got no decoy: accesses through them are not in the trace. */
+  readonly unrecorded: number;
   readonly devices: readonly DeviceStatistics[];
   /** The places first; then the sums of many places, whose offset is null. */
   readonly registers: readonly RegisterStatistics[];

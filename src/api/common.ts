@@ -6,6 +6,7 @@ export { type Context, type FlagName, flagNames } from "../trace/flags.js";
 export type { TraceUpdate } from "../trace/header.js";
 export { inputFormats } from "../trace/import/formats.js";
 export { type MemoryType, memoryTypes, RecordFlag } from "../trace/record.js";
+export { type UnrecordedWay, unrecordedWays } from "../trace/unrecorded.js";
 export {
   type AccessText,
   type CpuStatistics,
@@ -45,6 +46,7 @@ export {
   type TraceEvent,
   type UnknownEvent,
   type UnmapEvent,
+  type UnrecordedEvent,
 } from "./events.js";
 export type { InputFormat, OpenOptions, TraceBytes } from "./open.js";
 export {

@@ -9,6 +9,7 @@ import type { AccessEvent as RoomAccess } from "../trace/events.js";
 import { type Context, contextOf, type FlagName, flagNamesOf } from "../trace/flags.js";
 import type { MemoryType } from "../trace/record.js";
 import type { DevicePlace } from "../trace/state.js";
+import type { UnrecordedWay } from "../trace/unrecorded.js";
 
 /** The place of a physical address among the PCI functions' memory BARs. */
 export interface Place {
@@ -129,6 +130,25 @@ export interface ModuleEvent extends EventBase {
   readonly gone: boolean;
 }
 
+/**
+ * Device memory was mapped without a decoy, in the kernel or for a process: accesses through the mapping are not in the trace. One
+ * event may stand for several mappings by the same caller.
+ */
+export interface UnrecordedEvent extends EventBase {
+  readonly kind: "unrecorded";
+  /** Physical; with several calls the first of all. */
+  readonly address: bigint;
+  /** With several calls up to the end of the last, with gaps. */
+  readonly length_bytes: bigint;
+  /** The kernel's function. */
+  readonly way: UnrecordedWay;
+  /** Mappings that the event stands for. */
+  readonly calls: number;
+  readonly place: Place | null;
+  /** The caller of that function. */
+  readonly site: Site | null;
+}
+
 /** A record of a kind that this version doesn't know. */
 export interface UnknownEvent extends EventBase {
   readonly kind: "unknown";
@@ -146,6 +166,7 @@ export type TraceEvent =
   | LostEvent
   | EscapeEvent
   | ModuleEvent
+  | UnrecordedEvent
   | UnknownEvent;
 
 /** Formats `0000:00:04.0 e1000 BAR0+0x8`, as in `report`. */
@@ -201,6 +222,11 @@ export class EventMaker {
       case "module": {
         const { kind, name, textAddress, text_bytes, gone } = event;
         return { ...this.base(view), kind, name, textAddress, text_bytes, gone };
+      }
+      case "unrecorded": {
+        const { kind, address, length_bytes, way } = event;
+        const where = { place: this.place(view), site: this.site(view) };
+        return { ...this.base(view), kind, address, length_bytes, way, calls: Number(event.calls), ...where };
       }
       case "unknown": {
         const { kind, recordKind, record } = event;

@@ -3,11 +3,12 @@ import { assertUnreachable } from "../base/assert.js";
 import { InvalidValueError } from "../base/errors.js";
 import { type FlagName, flagNames } from "../trace/flags.js";
 import { memoryTypes } from "../trace/record.js";
+import { unrecordedWays } from "../trace/unrecorded.js";
 import type { NewEvent } from "./new-events.js";
 
 const widths_bytes: readonly number[] = [1, 2, 4, 8, 16, 32, 64];
 /** All but `unknown`, whose records can't be made of their fields. */
-const kinds: readonly string[] = ["read", "write", "map", "unmap", "mark", "lost", "escape", "module"];
+const kinds: readonly string[] = ["read", "write", "map", "unmap", "mark", "lost", "escape", "module", "unrecorded"];
 const contexts: readonly string[] = ["task", "softirq", "hardirq", "nmi"];
 const cpuMax = 2 ** 16 - 1;
 const uint32Max = 2 ** 32 - 1;
@@ -84,6 +85,13 @@ class Check {
         this.bigint("textAddress", event.textAddress, 0n, uint64Max);
         this.integer("text_bytes", event.text_bytes, 0, uint32Max);
         if (typeof event.gone !== "boolean") this.refuse("gone", event.gone, "true or false");
+        return;
+      case "unrecorded":
+        this.bigint("address", event.address, 0n, addressMax);
+        this.bigint("length_bytes", event.length_bytes, 0n, uint64Max);
+        this.oneOf("way", event.way, unrecordedWays);
+        if (event.calls !== undefined) this.integer("calls", event.calls, 1, Number.MAX_SAFE_INTEGER);
+        this.site(event.site);
         return;
       case "unknown":
         return;

@@ -1,6 +1,7 @@
 // The events that users write, with each field's limit; new-event-checks.ts checks them.
 import type { Context, FlagName } from "../trace/flags.js";
 import type { MemoryType } from "../trace/record.js";
+import type { UnrecordedWay } from "../trace/unrecorded.js";
 
 /** Fields of all events to be written. `tsc` counts if both times are given; without either the event has no time. */
 export interface NewEventBase {
@@ -98,6 +99,18 @@ export type NewEvent = NewEventBase &
         /** Below 2^32. */
         readonly text_bytes: number;
         readonly gone: boolean;
+      }
+    | {
+        readonly kind: "unrecorded";
+        /** Physical, below 2^52. */
+        readonly address: bigint;
+        /** Below 2^64. */
+        readonly length_bytes: bigint;
+        /** One of `unrecordedWays`. */
+        readonly way: UnrecordedWay;
+        /** 1 to 2^53 - 1; default: 1. */
+        readonly calls?: number | undefined;
+        readonly site?: NewSite | null | undefined;
       }
     | { readonly kind: "unknown" }
   );

@@ -99,6 +99,10 @@ export class TraceWriter {
         const { kind, name, textAddress, text_bytes, gone } = event;
         return { ...base, kind, name, textAddress, text_bytes, gone };
       }
+      case "unrecorded": {
+        const { kind, address, length_bytes, way, calls = 1 } = event;
+        return { ...base, kind, address, length_bytes, way, calls: BigInt(calls), site: this.#siteOf(event.site) };
+      }
       case "unknown":
         throw new Error("assertion failed: checkNewEvent() refuses unknown events");
       default:

@@ -57,6 +57,8 @@ export interface RecordingResult {
   lost: number;
   escaped: number;
   missed: number;
+  /** Mappings of wanted memory made in ways that give no decoy. */
+  unrecorded: number;
   /** Number of mappings recorded since the start. */
   mappings: number;
   /** The reasons why the trace is incomplete, one sentence each. */

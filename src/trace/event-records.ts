@@ -11,6 +11,7 @@ import {
   value_bytes,
   writeRecord,
 } from "./record.js";
+import { unrecordedWays } from "./unrecorded.js";
 
 const encoder = new TextEncoder();
 
@@ -80,6 +81,12 @@ export class EventRecords {
         const { name, textAddress, text_bytes: mapping, gone } = event;
         const all = flags | (gone ? RecordFlag.gone : 0);
         this.putText({ ...base, kind: RecordKind.module, site: textAddress, mapping, flags: all }, name);
+        break;
+      }
+      case "unrecorded": {
+        const { address, length_bytes, calls, site } = event;
+        const width = unrecordedWays.indexOf(event.way);
+        this.put({ ...base, kind: RecordKind.unrecorded, address, value: [length_bytes, calls], width, site });
         break;
       }
       case "unknown": {

@@ -10,6 +10,7 @@ import {
   recordTextBytes,
   value_bytes,
 } from "./record.js";
+import { type UnrecordedWay, unrecordedWays } from "./unrecorded.js";
 
 interface EventBase {
   /** Place among the trace's events, counted from 0. */
@@ -97,6 +98,20 @@ export interface ModuleEvent extends EventBase {
   gone: boolean;
 }
 
+/** Mappings of wanted device memory that got no decoy: accesses through them are not in the trace. */
+export interface UnrecordedEvent extends EventBase {
+  kind: "unrecorded";
+  /** Physical. With several calls, the first address of all of them. */
+  address: bigint;
+  /** With several calls, up to the last address of all of them. */
+  length_bytes: bigint;
+  way: UnrecordedWay;
+  /** Number of mappings that the event stands for. */
+  calls: bigint;
+  /** The caller of the function that made the mapping. */
+  site: bigint;
+}
+
 /** A record of a kind that this version doesn't know. */
 export interface UnknownEvent extends EventBase {
   kind: "unknown";
@@ -113,6 +128,7 @@ export type OtherEvent =
   | EscapeEvent
   | SymbolEvent
   | ModuleEvent
+  | UnrecordedEvent
   | UnknownEvent;
 export type TraceEvent = AccessEvent | OtherEvent;
 
@@ -164,6 +180,11 @@ export function eventOfRecords(group: Uint8Array, place: { number: number; seque
     case RecordKind.module: {
       const gone = (first.flags & RecordFlag.gone) !== 0;
       return { ...base, kind: "module", name: joinText(group), textAddress: site, text_bytes: mapping, gone };
+    }
+    case RecordKind.unrecorded: {
+      const [length_bytes, calls] = first.value;
+      const way = unrecordedWays[first.width] ?? "several";
+      return { ...base, kind: "unrecorded", address, length_bytes, way, calls, site };
     }
     default:
       return { ...base, kind: "unknown", recordKind: first.kind, record: group.slice(0, record_bytes) };

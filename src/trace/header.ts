@@ -105,6 +105,8 @@ export interface TraceSummary {
   escaped: number;
   /** Calls of the ioremap family that the hooks didn't see. */
   missed: number;
+  /** Mappings of wanted device memory that got no decoy, made in ways other than ioremap(); 0 in traces older than their records. */
+  unrecorded: number;
   /** Mappings made while recording. */
   mappings: number;
   /** The reasons why the trace is incomplete, one sentence each; empty if it is complete. */

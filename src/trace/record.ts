@@ -19,6 +19,7 @@ export const RecordKind = {
   escape: 7,
   symbol: 8,
   module: 9,
+  unrecorded: 10,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 

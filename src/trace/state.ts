@@ -93,6 +93,7 @@ export class TraceState {
       case "lost":
       case "escape":
       case "module":
+      case "unrecorded":
       case "unknown":
         break;
       default:

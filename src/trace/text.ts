@@ -5,10 +5,11 @@ import { eightHexDigits, hex } from "../base/hex.js";
 import { printable } from "../base/printable.js";
 import { countOf, secondsText } from "../base/units.js";
 import { ByTarget } from "./by-target.js";
-import type { AccessEvent, LostEvent, TraceEvent } from "./events.js";
+import type { AccessEvent, LostEvent, TraceEvent, UnrecordedEvent } from "./events.js";
 import type { TraceHeader } from "./header.js";
 import { RecordFlag } from "./record.js";
 import type { DevicePlace, TraceState } from "./state.js";
+import { unrecordedText } from "./unrecorded.js";
 
 /** A register database's words about a register. */
 export interface RegisterWords {
@@ -131,6 +132,8 @@ export class TextWriter {
             ? `module ${printable(event.name)} went`
             : `module ${printable(event.name)} came: ${event.text_bytes} bytes of text at ${hex(event.textAddress)}`,
         );
+      case "unrecorded":
+        return this.note(event, `UNRECORDED: ${this.unrecorded(event, state)}`, "alarm");
       case "unknown":
         return this.note(event, `a record of kind ${event.recordKind}, which this version doesn't know`);
       default:
@@ -204,6 +207,15 @@ export class TextWriter {
     const { driver, address: bdf } = place.function;
     const bar = place.bar === 6 ? "ROM" : `BAR${place.bar}`;
     return `${bdf} ${driver === null ? "" : `${driver} `}${bar}+0x${place.offset.toString(16).padStart(5, "0")}`;
+  }
+
+  private unrecorded(event: UnrecordedEvent, state: TraceState): string {
+    const { way, calls, pid, site } = event;
+    return unrecordedText({
+      where: `${hex(event.length_bytes)} bytes at ${this.where(event.address, state)}`,
+      ...{ way, calls: `${calls}`, once: calls === 1n, pid },
+      caller: site === 0n ? "" : this.site(site, state),
+    });
   }
 
   private site(site: bigint, state: TraceState): string {

@@ -16,6 +16,7 @@
  *	contexts.c   interrupts, timers, NMIs, all CPUs at once
  *	interrupted.c  the code that interrupts find meanwhile
  *	patching.c   code that changes while it accesses the device
+ *	mapped.c     mappings by other ways than ioremap()
  *	bugs.c       bugs that must oops as without a tracer
  */
 #ifndef MMS_ACCESS_TEST_H
@@ -115,6 +116,7 @@ void mms_contexts(void);
 void mms_nmi(void);
 void mms_interrupted(void);
 void mms_patching(void);
+void mms_mapped(void);
 void mms_bug_wild(void);
 void mms_bug_null(void);
 void mms_bug_beside(void);

@@ -79,6 +79,7 @@ static const struct group {
 	{ "oracle", mms_oracle },
 	{ "user", mms_user },
 	{ "patching", mms_patching },
+	{ "mapped", mms_mapped },
 	{ "contexts", mms_contexts },
 	{ "interrupted", mms_interrupted },
 	{ "nmi", mms_nmi },

@@ -14,7 +14,7 @@ export class TraceCopy {
   private readonly records = new EventRecords();
   /** The symbols that the new trace's reader will know at this point. */
   private readonly symbols = new Map<bigint, string>();
-  private readonly counts = { accesses: 0, lost: 0, escaped: 0, mappings: 0 };
+  private readonly counts = { accesses: 0, lost: 0, escaped: 0, unrecorded: 0, mappings: 0 };
   private lostUncounted = 0;
   /** Number of events, without symbols. */
   events = 0;
@@ -72,6 +72,9 @@ export class TraceCopy {
         break;
       case "escape":
         counts.escaped += 1;
+        break;
+      case "unrecorded":
+        counts.unrecorded += Number(event.calls);
         break;
       case "map":
         counts.mappings += 1;

@@ -20,7 +20,10 @@ const none: readonly string[] = [];
 const one = (text: string | undefined) => (text === undefined ? none : [text]);
 
 const operations = new Map(
-  ["read", "write", "map", "unmap", "mark", "lost", "escape", "module", "unknown"].map((name) => [name, name]),
+  ["read", "write", "map", "unmap", "mark", "lost", "escape", "module", "unrecorded", "unknown"].map((name) => [
+    name,
+    name,
+  ]),
 );
 operations.set("r", "read").set("w", "write");
 
@@ -40,7 +43,9 @@ function siteNames(view: EventView): readonly string[] {
 
 function textOf(view: EventView): string | undefined {
   const { event } = view;
-  return event.kind === "mark" ? event.text : event.kind === "module" ? event.name : undefined;
+  if (event.kind === "mark") return event.text;
+  if (event.kind === "unrecorded") return event.way;
+  return event.kind === "module" ? event.name : undefined;
 }
 
 export const fields: ReadonlyMap<string, FilterField> = new Map<string, FilterField>([

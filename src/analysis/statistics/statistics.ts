@@ -54,6 +54,8 @@ export interface Statistics extends TallyResult {
   /** Places where a log says that records were lost, but not how many: they aren't in `lost`. */
   readonly lostUncounted: number;
   readonly escaped: number;
+  /** Mappings that got no decoy. */
+  readonly unrecorded: number;
   readonly devices: Rows<DeviceStatistics>;
   /** The places first, the most frequent first; then the sums of many places, whose offset is null. */
   readonly registers: Rows<RegisterStatistics>;
@@ -120,6 +122,7 @@ export class StatisticsCollector {
   private lost = 0;
   private lostUncounted = 0;
   private escaped = 0;
+  private unrecorded = 0;
   private readonly devices = new Map<string | null, Tally>();
   /** Drivers by PCI address: one may be bound during the trace, and unbound before it ends. */
   private readonly drivers = new Map<string, string>();
@@ -154,6 +157,9 @@ export class StatisticsCollector {
         break;
       case "escape":
         this.escaped += 1;
+        break;
+      case "unrecorded":
+        this.unrecorded += Number(event.calls);
         break;
       case "map":
       case "unmap":
@@ -257,6 +263,7 @@ export class StatisticsCollector {
       lost: this.lost,
       lostUncounted: this.lostUncounted,
       escaped: this.escaped,
+      unrecorded: this.unrecorded,
       devices: sorted(
         [...this.devices].map(([device, tally]) => ({ device, tally })),
         ({ device, tally }) => ({ device, driver: driverOf(device), ...told(tally) }),

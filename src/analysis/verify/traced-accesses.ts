@@ -116,6 +116,7 @@ function take(accesses: TracedAccesses, living: Map<number, NumberRange>, event:
     case "mark":
     case "symbol":
     case "module":
+    case "unrecorded":
     case "unknown":
       break;
     default:

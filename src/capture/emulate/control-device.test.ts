@@ -9,16 +9,21 @@ import { projectDirectory } from "../../base/paths.js";
 import { ControlDevice, parseStatus, requirePlaceForDevice, sendMark } from "./control-device.js";
 
 const status = `state recording
-abi 2
+abi 3
 records 123
 lost 4
 escaped 5
 missed 6
+unrecorded 8
 mappings 2
 recorded 7
 tsc_khz 2000000
 tsc 0x1234567890abcdef
 error no such command: fly
+unwatched vmap_pfn vmap_pfn -2 0
+unwatched vmf_insert_pfn vmf_insert_pfn_prot 0 9
+way remap_pfn_range 0xfebc0000-0xfebc0fff 2 812 pci_mmap_resource_range+0x7b/0xa0
+way vmap_pfn 0xfebd0000-0xfebdffff 6 0 -
 mapping 1 0xfebc0000-0xfebdffff 0xbfffb8f9c0080000
 mapping 2 0xfe000000-0xfe000fff 0xbfffb8f9c00c1000 silent
 `;
@@ -27,11 +32,12 @@ describe("parseStatus", () => {
   test("reads every line", () => {
     expect(parseStatus(status)).toEqual({
       state: "recording",
-      abi: 2,
+      abi: 3,
       records: 123,
       lost: 4,
       escaped: 5,
       missed: 6,
+      unrecorded: 8,
       mappings: 2,
       recorded: 7,
       tsc_khz: 2_000_000,
@@ -40,6 +46,17 @@ describe("parseStatus", () => {
       living: [
         { id: 1, first: 0xfebc0000n, last: 0xfebdffffn, decoy: 0xbfffb8f9c0080000n, silent: false },
         { id: 2, first: 0xfe000000n, last: 0xfe000fffn, decoy: 0xbfffb8f9c00c1000n, silent: true },
+      ],
+      unrecordedGroups: [
+        {
+          ...{ way: "remap_pfn_range", first: 0xfebc0000n, last: 0xfebc0fffn, calls: 2, pid: 812 },
+          caller: "pci_mmap_resource_range+0x7b",
+        },
+        { way: "vmap_pfn", first: 0xfebd0000n, last: 0xfebdffffn, calls: 6, pid: 0, caller: "" },
+      ],
+      unwatched: [
+        { way: "vmap_pfn", name: "vmap_pfn", error: -2, missed: 0 },
+        { way: "vmf_insert_pfn", name: "vmf_insert_pfn_prot", error: 0, missed: 9 },
       ],
     });
     expect(parseStatus(status.replace(/^error .*$/m, "error -")).error).toBeUndefined();
@@ -51,7 +68,7 @@ describe("parseStatus", () => {
     const documented = block.split("\n").flatMap((line) => /^\w+/.exec(line)?.[0] ?? []);
     const ours = status.split("\n").flatMap((line) => /^\w+/.exec(line)?.[0] ?? []);
     expect(new Set(ours)).toEqual(new Set(documented));
-    for (const key of documented.filter((name) => name !== "error" && name !== "mapping")) {
+    for (const key of documented.filter((name) => !["error", "unwatched", "way", "mapping"].includes(name))) {
       const without = status.replace(new RegExp(`^${key} .*\n`, "m"), "");
       expect(() => parseStatus(without), key).toThrow(UserError);
     }

@@ -17,6 +17,8 @@ import { promisify } from "node:util";
 import type { AddressRange } from "../../base/address-range.js";
 import { isSystemError, messageOf, UserError } from "../../base/errors.js";
 import { lockdownAdvice, lockdownLevel } from "../../machine/lockdown.js";
+import { shortSymbol } from "../../trace/text.js";
+import { type UnrecordedWay, unrecordedWays } from "../../trace/unrecorded.js";
 import type { WorkerSource } from "../feed/record-source.js";
 
 export const controlDevice = "/dev/mmiostrider";
@@ -34,6 +36,26 @@ export interface LivingDecoy extends AddressRange {
   silent: boolean;
 }
 
+/** Mappings of wanted memory without a decoy, by one caller in one way for one process. */
+export interface UnrecordedGroup extends AddressRange {
+  way: UnrecordedWay;
+  calls: number;
+  /** The process's; 0 for a mapping of the kernel's own. */
+  pid: number;
+  /** The caller's symbol, or empty. */
+  caller: string;
+}
+
+/** A function of the kernel that the core can't watch, or not always. */
+export interface UnwatchedFunction {
+  way: UnrecordedWay;
+  name: string;
+  /** The kernel's error for the probe, negative; 0 if there is a probe. -2: there is no such function. */
+  error: number;
+  /** Calls that went past the probe. */
+  missed: number;
+}
+
 export interface CoreStatus {
   state: "idle" | "recording" | "stopped";
   abi: number;
@@ -41,6 +63,8 @@ export interface CoreStatus {
   lost: number;
   escaped: number;
   missed: number;
+  /** Mappings of wanted memory that got no decoy since the start. */
+  unrecorded: number;
   /** Decoys alive now. */
   mappings: number;
   /** Mappings recorded since the start, decoys of earlier recordings among them. */
@@ -51,18 +75,26 @@ export interface CoreStatus {
   /** The reason why the last command failed, or undefined. */
   error: string | undefined;
   living: LivingDecoy[];
+  unrecordedGroups: UnrecordedGroup[];
+  unwatched: UnwatchedFunction[];
 }
 
 /** Parses the status text; skips unknown keys. Throws UserError if a needed key is missing. */
 export function parseStatus(text: string): CoreStatus {
   const values = new Map<string, string>();
   const living: LivingDecoy[] = [];
+  const unrecordedGroups: UnrecordedGroup[] = [];
+  const unwatched: UnwatchedFunction[] = [];
   for (const line of text.split("\n")) {
     const space = line.indexOf(" ");
     if (space < 0) continue;
     const [key, value] = [line.slice(0, space), line.slice(space + 1)];
     const mapping = key === "mapping" ? /^(\d+) ([0-9a-fx]+)-([0-9a-fx]+) ([0-9a-fx]+)( silent)?$/i.exec(value) : null;
-    if (mapping !== null) {
+    const group = key === "way" ? parseGroup(value) : undefined;
+    const function_ = key === "unwatched" ? parseUnwatched(value) : undefined;
+    if (group !== undefined) unrecordedGroups.push(group);
+    else if (function_ !== undefined) unwatched.push(function_);
+    else if (mapping !== null) {
       living.push({
         id: Number(mapping[1]),
         first: hexadecimal(mapping[2]!),
@@ -91,13 +123,39 @@ export function parseStatus(text: string): CoreStatus {
     lost: number("lost"),
     escaped: number("escaped"),
     missed: number("missed"),
+    unrecorded: number("unrecorded"),
     mappings: number("mappings"),
     recorded: number("recorded"),
     tsc_khz: number("tsc_khz"),
     tsc: hexadecimal(tsc),
     error: error === undefined || error === "-" ? undefined : error,
     living,
+    unrecordedGroups,
+    unwatched,
   };
+}
+
+function wayNamed(name: string): UnrecordedWay {
+  return unrecordedWays.find((way) => way === name) ?? "several";
+}
+
+function parseGroup(text: string): UnrecordedGroup | undefined {
+  const match = /^(\w+) ([0-9a-fx]+)-([0-9a-fx]+) (\d+) (\d+) (.+)$/i.exec(text);
+  if (match === null) return undefined;
+  return {
+    way: wayNamed(match[1]!),
+    first: hexadecimal(match[2]!),
+    last: hexadecimal(match[3]!),
+    calls: Number(match[4]),
+    pid: Number(match[5]),
+    caller: match[6] === "-" ? "" : shortSymbol(match[6]!),
+  };
+}
+
+function parseUnwatched(text: string): UnwatchedFunction | undefined {
+  const match = /^(\w+) (\w+) (-?\d+) (\d+)$/.exec(text);
+  if (match === null) return undefined;
+  return { way: wayNamed(match[1]!), name: match[2]!, error: Number(match[3]), missed: Number(match[4]) };
 }
 
 function hexadecimal(text: string): bigint {

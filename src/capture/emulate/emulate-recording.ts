@@ -8,6 +8,7 @@ import { countOf } from "../../base/units.js";
 import { clockPair, collectHeader } from "../../machine/describe-machine.js";
 import { type Binding, bind, bindingsOf, unbind } from "../../machine/driver-binding.js";
 import { memoryTypeList, parseWriteCombining } from "../../machine/memory-types.js";
+import { readSystemRam } from "../../machine/system-ram.js";
 import type { KernelMapping } from "../../machine/vmallocinfo.js";
 import type { TraceHeader } from "../../trace/header.js";
 import { abiVersion } from "../../trace/record.js";
@@ -17,8 +18,10 @@ import { newFenceId } from "../fence.js";
 import { MappingCheck, readKernelMappings } from "../mapping-check.js";
 import { PortWatch } from "../port-watch.js";
 import type { Recording, RecordingProgress, RecordingRequest, RecordingResult } from "../recording.js";
+import { rangesMax } from "../recording-scope.js";
 import type { ControlDevice, CoreStatus } from "./control-device.js";
 import { loadCore, unloadCore } from "./core-load.js";
+import { unrecordedSentences, unwatchedRemarks } from "./unrecorded-sentences.js";
 
 const lookAgain_ms = 50;
 
@@ -97,6 +100,7 @@ export class EmulateRecording implements Recording {
 
   private async begin(bindings: readonly Binding[]): Promise<void> {
     this.checkHooks("at the start");
+    for (const remark of unwatchedRemarks(this.device.status())) this.options.onNotice(remark);
     if (!this.options.scope.all) {
       for (const mapping of this.mappingCheck?.early ?? []) this.incomplete.push(earlySentence(mapping));
     }
@@ -131,9 +135,9 @@ export class EmulateRecording implements Recording {
     this.checkHooks("at the end");
     this.trace.attempt(() => this.device.command("stop"));
     await this.trace.drainRest();
-    const { lost, escaped, missed, recorded } = this.account(this.device.status());
+    const { lost, escaped, missed, unrecorded, recorded } = this.account(this.device.status());
     const result = await this.trace.close({
-      ...{ lost, escaped, missed, mappings: recorded },
+      ...{ lost, escaped, missed, unrecorded, mappings: recorded },
       incomplete: this.incomplete,
     });
     await this.device.close();
@@ -182,6 +186,7 @@ export class EmulateRecording implements Recording {
           "mappings may have been made without a decoy",
       );
     }
+    this.incomplete.push(...unrecordedSentences(status));
     return status;
   }
 }
@@ -195,7 +200,10 @@ function configure(device: ControlDevice, options: RecordingRequest, fence: stri
       advice: "unload it (rmmod mmiostrider) so that the one that fits is loaded",
     });
   }
-  if (options.scope.all) device.command("all");
+  if (options.scope.all) {
+    device.command("all");
+    for (const range of readSystemRam(rangesMax)) device.command(`ram ${formatRange(range)}`);
+  }
   for (const range of options.scope.ranges) device.command(`range ${formatRange(range)}`);
   for (const range of exclude) device.command(`exclude ${formatRange(range)}`);
   if (excludeWriteCombining) device.command("exclude-wc");

@@ -64,7 +64,7 @@ class SlowSink implements TraceSink {
   }
 }
 
-const summary = { accesses: 0, lost: 0, escaped: 0, missed: 0, mappings: 0, incomplete: [] };
+const summary = { accesses: 0, lost: 0, escaped: 0, missed: 0, unrecorded: 0, mappings: 0, incomplete: [] };
 
 describe("Drain", () => {
   test("every record arrives once and in order; accesses of several records count once", async () => {

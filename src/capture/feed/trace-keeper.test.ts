@@ -68,7 +68,7 @@ async function begin(output: string, options: KeeperOptions = {}) {
   return { source, keeper: new TraceKeeper(feed, header, options) };
 }
 
-const counts = { lost: 0, escaped: 1, missed: 2, mappings: 3, incomplete: ["one escaped"] };
+const counts = { lost: 0, escaped: 1, missed: 2, unrecorded: 0, mappings: 3, incomplete: ["one escaped"] };
 
 test("the trace is closed with what was counted; steps that failed are problems, and those behind them are done", async () => {
   const output = join(folder, "kept.mmt");

@@ -130,7 +130,7 @@ export class SinglestepRecording implements Recording {
     const problem = await this.tracer.restore();
     if (problem !== undefined) this.trace.problems.push(problem);
     const { lost, unknown: escaped, mappings } = this.source;
-    return await this.trace.close({ lost, escaped, missed: 0, mappings, incomplete: this.incomplete() });
+    return await this.trace.close({ lost, escaped, missed: 0, unrecorded: 0, mappings, incomplete: this.incomplete() });
   }
 
   private incomplete(): string[] {

@@ -269,13 +269,13 @@ async function printJson(
   result: RecordingResult,
   end: { output: string; seconds: number; failure: string | undefined; exitCode: ExitCode },
 ): Promise<void> {
-  const { accesses, lost, escaped, missed, mappings, incomplete } = result;
+  const { accesses, lost, escaped, missed, unrecorded, mappings, incomplete } = result;
   const problems = [...result.problems, ...(end.failure === undefined ? [] : [end.failure])];
   if (result.failure !== undefined) problems.push(result.failure.message);
   const { output, exitCode } = end;
   const bytes = sizeOfFile(output);
   const duration_s = Number(end.seconds.toFixed(3));
-  const counts = { accesses, lost, escaped, missed, mappings };
+  const counts = { accesses, lost, escaped, missed, unrecorded, mappings };
   await writeJson(new TextOutput(), { output, bytes, duration_s, ...counts, incomplete, problems, exitCode });
 }
 

@@ -122,6 +122,7 @@ function textOf(result: Statistics, options: StatOptions): string {
     const more = result.lostUncounted > 0 ? " and more" : "";
     lines.push(`${countOf(result.lost, "record")}${more} lost, ${countText(result.escaped)} escaped`);
   }
+  if (result.unrecorded > 0) lines.push(`${countText(result.unrecorded)} mappings without a decoy, not recorded`);
   for (const subject of options.by ?? subjects) lines.push("", ...tableOf(subject, result, options.top));
   return `${lines.join("\n")}\n`;
 }

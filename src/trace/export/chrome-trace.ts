@@ -58,6 +58,7 @@ export class ChromeTrace implements TextExport {
       case "mark":
       case "escape":
       case "module":
+      case "unrecorded":
       case "symbol":
       case "unknown":
         return this.instant("g", label(row), cpuGroup, event.cpu, time_ns, row);

@@ -40,7 +40,7 @@ export interface EventRow {
   module: string | undefined;
   mapping: number | undefined;
   length_bytes: bigint | undefined;
-  /** Number of lost records. */
+  /** Number of lost records, or of unrecorded mappings. */
   count: bigint | undefined;
   text: string | undefined;
   flags: string | undefined;
@@ -84,7 +84,7 @@ export const columns: readonly { name: ColumnName; kind: ColumnKind }[] = [
   { name: "flags", kind: "text" },
 ];
 
-/** Returns a marker's or a module's text, or an escaped instruction's bytes. */
+/** Returns a marker's or a module's text, an escaped instruction's bytes, or an unrecorded mapping's way. */
 function textOf(event: TraceEvent): string | undefined {
   switch (event.kind) {
     case "mark":
@@ -92,6 +92,8 @@ function textOf(event: TraceEvent): string | undefined {
       return event.text;
     case "module":
       return event.gone ? `${event.name} went` : event.name;
+    case "unrecorded":
+      return event.way;
     case "escape":
       return [...event.instruction].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
     case "read":
@@ -206,6 +208,12 @@ export class EventRows {
         break;
       case "escape":
         row.mapping = event.mapping;
+        this.place(row, event.address, state.placeOf(event.address));
+        this.site(row, event.site, state);
+        break;
+      case "unrecorded":
+        row.length_bytes = event.length_bytes;
+        row.count = event.calls;
         this.place(row, event.address, state.placeOf(event.address));
         this.site(row, event.site, state);
         break;

@@ -78,6 +78,10 @@ export class MmiotraceWriter {
         );
         return `UNKNOWN ${this.time(event.tsc)} ${event.mapping | 0} ${hex(event.address)} ${bytes.join(",")} ${hex(event.site)} 0\n`;
       }
+      case "unrecorded": {
+        const { address, length_bytes, way } = event;
+        return `MARK ${this.time(event.tsc)} Unrecorded mapping of ${hex(length_bytes)} bytes at ${hex(address)} (${way})\n`;
+      }
       case "symbol":
       case "module":
       case "unknown":

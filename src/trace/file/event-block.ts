@@ -16,7 +16,9 @@ export async function encodeEvents(
 ): Promise<{ block: Uint8Array; content: { records: number; events: number }; events: TraceEvent[] }> {
   const events = [...eventsOfOtherRecords(encoder.otherRecords)];
   const sites = encoder.sites();
-  for (const event of events) if (event.kind === "escape" || event.kind === "map") sites.add(event.site);
+  for (const event of events) {
+    if (event.kind === "escape" || event.kind === "map" || event.kind === "unrecorded") sites.add(event.site);
+  }
   const { payload, ...content } = await encoder.encode(encodeState(state, sites), codec);
   return { block: encodeBlock(BlockType.events, payload, place, content, codec.crc32), content, events };
 }

@@ -23,5 +23,8 @@ export function incompleteOf({ damage, holes, summary }: TraceReader): string[] 
       `${countOf(summary.lost, "record was", "records were")} lost and ${countOf(summary.escaped, "instruction")} escaped emulation`,
     );
   }
+  if (summary !== null && missing.length === 0 && summary.unrecorded > 0) {
+    missing.push(`${summary.unrecorded} mappings got no decoy: accesses through them are not in the trace`);
+  }
   return missing;
 }

@@ -100,6 +100,7 @@ const isSummary = objectOf({
   lostUncounted: optional(isNumber),
   escaped: isNumber,
   missed: isNumber,
+  unrecorded: optional(isNumber),
   mappings: isNumber,
   incomplete: listOf(isText),
 });
@@ -119,7 +120,12 @@ function parseAs<T>(raw: Uint8Array, fits: (value: unknown) => boolean, what: st
 
 export const parseHeader = (raw: Uint8Array): TraceHeader => parseAs(raw, isHeader, "header");
 export const parseUpdate = (raw: Uint8Array): TraceUpdate => parseAs(raw, isUpdate, "update");
-export const parseSummary = (raw: Uint8Array): TraceSummary => parseAs(raw, isSummary, "summary");
+
+/** Parses a summary. Recorders that didn't look for unrecorded mappings have no number of them: it is 0. */
+export function parseSummary(raw: Uint8Array): TraceSummary {
+  const told = parseAs<Omit<TraceSummary, "unrecorded"> & Partial<TraceSummary>>(raw, isSummary, "summary");
+  return { ...told, unrecorded: told.unrecorded ?? 0 };
+}
 
 interface StateJson {
   mappings: { id: number; address: Hex; length_bytes: Hex; decoy: Hex; memoryType: number; site: Hex }[];

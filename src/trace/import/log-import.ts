@@ -176,7 +176,15 @@ export abstract class TextImport {
 
   get summary(): TraceSummary {
     const { accesses, lost, lostUncounted, escaped, mappings } = this.totals;
-    const counts = { accesses, lost, ...(lostUncounted === 0 ? {} : { lostUncounted }), escaped, missed: 0, mappings };
+    const counts = {
+      accesses,
+      lost,
+      ...(lostUncounted === 0 ? {} : { lostUncounted }),
+      escaped,
+      missed: 0,
+      unrecorded: 0,
+      mappings,
+    };
     return { ...counts, incomplete: [...this.incomplete, ...this.gaps()] };
   }
 
