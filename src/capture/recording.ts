@@ -74,6 +74,8 @@ export interface Recording {
   readonly broken: Promise<void>;
   /** The mappings made before recording began: accesses through them are not recorded. */
   readonly earlyMappings: readonly KernelMapping[];
+  /** Those made in other ways than ioremap(), for processes for example: the beginning of a sentence about each. */
+  readonly earlyOthers: readonly string[];
   progress(): RecordingProgress;
   /** Stops, reads the remaining records, and closes the trace. */
   stop(): Promise<RecordingResult>;

@@ -10,6 +10,8 @@ const lineShape = new RegExp(
   `^${hexadecimal}-${hexadecimal} +(\\d{1,20}) (.*?) ?phys=${hexadecimal} (?:.* )?ioremap\\b`,
 );
 
+const addresslessShape = new RegExp(`^${hexadecimal}-${hexadecimal} +(\\d{1,20}) (.*?)(?: pages=\\d+)? ioremap\\b`);
+
 /** A mapping of device memory in the kernel's address space, whole pages. */
 export interface KernelMapping {
   /** Text that identifies the mapping during its life, even with hashed addresses. */
@@ -44,6 +46,23 @@ export function parseVmallocinfo(text: string): KernelMapping[] {
       virtual: end - start === whole_bytes ? start : undefined,
       caller: match[4] || "unknown",
     });
+  }
+  return mappings;
+}
+
+/** A mapping of device memory whose physical addresses the kernel's list doesn't have: vmap_pfn() makes such. */
+export interface AddresslessMapping {
+  caller: string;
+  length_bytes: bigint;
+}
+
+/** Parses those in the text of /proc/vmallocinfo: lines with `ioremap`, but without `phys=`. */
+export function parseAddressless(text: string): AddresslessMapping[] {
+  const mappings: AddresslessMapping[] = [];
+  for (const line of text.split("\n")) {
+    const match = addresslessShape.exec(line);
+    if (match === null || line.includes(" phys=")) continue;
+    mappings.push({ caller: match[4]!, length_bytes: BigInt(match[3]!) - page_bytes });
   }
   return mappings;
 }

@@ -83,7 +83,7 @@ async function expectMappingsTold(path: string, output: string): Promise<void> {
     const calls = Object.values(mappedPages).reduce((sum, one) => sum + one.calls, 0);
     expect(trace.summary?.unrecorded).toBe(calls);
     // a page alone, or the mapping at once; and page by page
-    const sentences = output.match(/^incomplete: .*$/gm) ?? [];
+    const sentences = output.slice(output.indexOf("\nok mapped")).match(/^incomplete: .*$/gm) ?? [];
     expect(sentences).toEqual(trace.summary?.incomplete.map((sentence) => `incomplete: ${sentence}`));
     const outcome = "that gives no decoy, and accesses through it are not in the trace";
     const by = (name: string) => `called by ${name}\\+0x\\w+ \\[mms_access_test\\]: ${outcome}$`;

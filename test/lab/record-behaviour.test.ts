@@ -16,6 +16,7 @@ import {
   walkAlong,
 } from "../../dev/test-support/lab/trace-and-truth.js";
 import type { VerifyOptions } from "../../src/analysis/verify/verify-result.js";
+import { formatRange } from "../../src/base/address-range.js";
 import { projectDirectory } from "../../src/base/paths.js";
 import type { DoctorReport, EngineReport } from "../../src/capture/doctor.js";
 import { eventOfRecords } from "../../src/trace/events.js";
@@ -26,7 +27,7 @@ const marksInLoop = 200;
 const stops = [1, 2, 3];
 
 /** The cases of the quick tier. */
-const quick = ["marks", "ctrl-c", "killed", "rebind", "ring-overflow", "full-disk", "doctor"];
+const quick = ["marks", "ctrl-c", "killed", "rebind", "ring-overflow", "full-disk", "doctor", "user-mappings"];
 
 const cases: Record<string, string> = {
   marks: `
@@ -182,6 +183,27 @@ mmiostrider record --driver e1000 -o /share/off.mmt -- sh -ec 'modprobe e1000; s
 echo "ended with $?"
 echo 1 > /sys/kernel/debug/kprobes/enabled`,
 
+  // by sysfs, by /dev/mem; before and while the driver is recorded
+  "user-mappings": `
+card=$(dirname $(grep -l 0x100e /sys/bus/pci/devices/*/device))
+bar=$(sed -n '1s/^\\(0x[0-9a-f]*\\) .*/\\1/p' $card/resource)
+echo "bar $bar"
+echo 1 > $card/enable
+/share/device-mapper hold $card/resource0 0x1000 0x2000 > /tmp/holder & holder=$!
+/share/device-mapper hold /dev/mem $bar 0x1000 > /tmp/mem-holder & mem_holder=$!
+until_true grep -qs resource0 /proc/$holder/maps
+until_true grep -qs /dev/mem /proc/$mem_holder/maps
+echo "holders $holder $mem_holder"
+mmiostrider record --driver e1000 --json -o /share/user.mmt -- sh -c "/share/device-mapper $card/resource0 0 0x4000 3
+/share/device-mapper /dev/mem $bar 0x1000" > /tmp/user.json
+echo "ended with $?"
+cat /tmp/user.json
+kill $holder $mem_holder; wait
+mmiostrider record --range fe000000-fe000fff -o /share/elsewhere.mmt -- /share/device-mapper $card/resource0 0 0x4000 > /dev/null
+echo "ended with $?"
+mmiostrider report /share/user.mmt | grep -c UNRECORDED
+echo 0 > $card/enable`,
+
   mmap: `
 set -e
 card=$(dirname $(grep -l 0x100e /sys/bus/pci/devices/*/device))
@@ -195,6 +217,11 @@ modprobe -r e1000
 rmmod mmiostrider`,
 };
 
+interface RecordJson {
+  unrecorded: number;
+  incomplete: string[];
+}
+
 /** Returns `record`'s last lines, without numbers that differ from run to run. */
 const said = (outcome: CaseOutcome) =>
   outcome.stderr
@@ -206,8 +233,10 @@ describe.each(bothKernels)("record on %s", (kernel) => {
   const share = sharedDirectory();
   const truthFile = join(share, "truth.log");
   beforeAll(() => {
-    const source = join(projectDirectory, "test/lab/ring-reader.c");
-    execFileSync("gcc", ["-Wall", "-Wextra", "-Werror", "-O2", "-o", join(share, "ring-reader"), source]);
+    for (const program of ["ring-reader", "device-mapper"]) {
+      const source = join(projectDirectory, `test/lab/${program}.c`);
+      execFileSync("gcc", ["-Wall", "-Wextra", "-Werror", "-O2", "-o", join(share, program), source]);
+    }
   });
   const caseTest = caseTests(cases, {
     kernel,
@@ -455,6 +484,48 @@ describe.each(bothKernels)("record on %s", (kernel) => {
     );
     expect(outcome.left).toEqual([]);
   });
+
+  caseTest(
+    "user-mappings",
+    "a process maps the device's memory, before and while it is recorded: each is told, and makes it incomplete",
+    async (outcome) => {
+      const bar = BigInt(/^bar (0x\w+)$/m.exec(outcome.stdout)![1]!);
+      const [, holder, memHolder] = /^holders (\d+) (\d+)$/m.exec(outcome.stdout)!;
+      expect(outcome.stdout.match(/^ended with \d$/gm)).toEqual(["ended with 3", "ended with 0"]);
+      expect(outcome.stdout).toMatch(/^3$/m);
+      const real = "was made before recording began: it is real, not a decoy";
+      const gone = "and accesses through it are not in the trace";
+      const [resource, mem] = [
+        formatRange({ first: bar + 0x1000n, last: bar + 0x2fffn }),
+        formatRange({ first: bar, last: bar + 0xfffn }),
+      ];
+      const early = [
+        `the mapping ${resource} of /sys/devices/\\S+/resource0 by process ${holder} \\(device-mapper\\) ${real}`,
+        `the mapping ${mem} of /dev/mem by process ${memHolder} \\(device-mapper\\) ${real}`,
+      ];
+      const whole = formatRange({ first: bar, last: bar + 0x3fffn });
+      const by = "for process \\d+, called by (?:kernfs_fop_mmap|pci_mmap_resource|mmap_mem)\\S*: that gives no decoy";
+      const late = [
+        `parts of ${whole} were mapped 3 times by remap_pfn_range\\(\\) ${by}`,
+        `${mem} was mapped by remap_pfn_range\\(\\) ${by}`,
+      ];
+      for (const sentence of early) expect(outcome.stderr).toMatch(new RegExp(`^${sentence}$`, "m"));
+      const { unrecorded, incomplete } = JSON.parse(/^\{[\s\S]*?^\}$/m.exec(outcome.stdout)![0]) as RecordJson;
+      expect(unrecorded).toBe(4);
+      expect(incomplete).toHaveLength(4);
+      for (const [index, sentence] of [
+        ...early.map((text) => `${text}, ${gone}`),
+        ...late.map((text) => `${text}, ${gone}`),
+      ].entries()) {
+        expect(incomplete[index]).toMatch(new RegExp(`^${sentence}$`));
+      }
+      const { events, summary } = await readTrace(join(share, "user.mmt"));
+      expect(summary).toMatchObject({ unrecorded: 4, incomplete });
+      const calls = events.flatMap((event) => (event.kind === "unrecorded" ? [Number(event.calls)] : []));
+      expect(calls.reduce((sum, count) => sum + count, 0)).toBe(4);
+      expect(outcome.left).toEqual([]);
+    },
+  );
 
   caseTest(
     "mmap",

@@ -12,6 +12,7 @@ import { readSystemRam } from "../../machine/system-ram.js";
 import type { KernelMapping } from "../../machine/vmallocinfo.js";
 import type { TraceHeader } from "../../trace/header.js";
 import { abiVersion } from "../../trace/record.js";
+import { findEarlyMappings, type WantedMemory } from "../early-mappings.js";
 import { openFeed, type TraceFeed } from "../feed/trace-feed.js";
 import { TraceKeeper } from "../feed/trace-keeper.js";
 import { newFenceId } from "../fence.js";
@@ -30,6 +31,7 @@ export class EmulateRecording implements Recording {
   private readonly device: ControlDevice;
   private readonly mappingCheck: MappingCheck | undefined;
   private readonly trace: TraceKeeper;
+  readonly earlyOthers: readonly string[];
   private readonly incomplete: string[] = [];
 
   /**
@@ -52,6 +54,7 @@ export class EmulateRecording implements Recording {
       await unbind(bindings);
       unbound = true;
       const mappingCheck = startCheck(device, options);
+      const earlyOthers = findEarlyMappings(wantedMemory(options));
       device.command("start");
       const header = collectHeader({
         engine: "emulate",
@@ -71,7 +74,7 @@ export class EmulateRecording implements Recording {
         ...{ source: device, descriptor: device.descriptor, standIn: () => device },
         worker: { url: new URL("./emulate-worker.js", import.meta.url), parameters: {} },
       });
-      recording = new EmulateRecording(options, device, mappingCheck, feed, header);
+      recording = new EmulateRecording({ options, device, mappingCheck, earlyOthers, feed, header });
     } catch (error) {
       await device.close();
       await unloadCore();
@@ -82,13 +85,22 @@ export class EmulateRecording implements Recording {
     return recording;
   }
 
-  private constructor(
-    options: RecordingRequest,
-    device: ControlDevice,
-    mappingCheck: MappingCheck | undefined,
-    feed: TraceFeed<ControlDevice>,
-    header: TraceHeader,
-  ) {
+  private constructor({
+    options,
+    device,
+    mappingCheck,
+    earlyOthers,
+    feed,
+    header,
+  }: {
+    options: RecordingRequest;
+    device: ControlDevice;
+    mappingCheck: MappingCheck | undefined;
+    earlyOthers: readonly string[];
+    feed: TraceFeed<ControlDevice>;
+    header: TraceHeader;
+  }) {
+    this.earlyOthers = earlyOthers;
     this.options = options;
     this.device = device;
     this.mappingCheck = mappingCheck;
@@ -103,6 +115,7 @@ export class EmulateRecording implements Recording {
     for (const remark of unwatchedRemarks(this.device.status())) this.options.onNotice(remark);
     if (!this.options.scope.all) {
       for (const mapping of this.mappingCheck?.early ?? []) this.incomplete.push(earlySentence(mapping));
+      this.incomplete.push(...this.earlyOthers.map(earlyOtherSentence));
     }
     await this.trace.bindAgain(bindings);
   }
@@ -237,6 +250,15 @@ function earlySentence(mapping: KernelMapping): string {
     `the mapping ${formatRange(mapping)} by ${mapping.caller} was made before recording began: ` +
     "it is real, not a decoy, and accesses through it are not in the trace"
   );
+}
+
+function wantedMemory({ scope, engineOptions }: RecordingRequest): WantedMemory {
+  const { exclude = [], excludeWriteCombining = false } = engineOptions;
+  return { ranges: scope.all ? "all" : scope.ranges, leftOut: exclude, excludeWriteCombining };
+}
+
+function earlyOtherSentence(other: string): string {
+  return `${other}: it is real, not a decoy, and accesses through it are not in the trace`;
 }
 
 function withoutDecoySentence(mapping: KernelMapping): string {

@@ -7,6 +7,7 @@ import { collectHeader, wallClock_ns } from "../../machine/describe-machine.js";
 import { bind, bindingsOf, unbind } from "../../machine/driver-binding.js";
 import type { KernelMapping } from "../../machine/vmallocinfo.js";
 import type { PciFunction, TraceHeader } from "../../trace/header.js";
+import { findEarlyMappings } from "../early-mappings.js";
 import type { TextSource } from "../feed/record-source.js";
 import { openFeed, type TraceFeed } from "../feed/trace-feed.js";
 import { TraceKeeper } from "../feed/trace-keeper.js";
@@ -28,6 +29,7 @@ export class SinglestepRecording implements Recording {
   private readonly fence: Fence | undefined;
   private readonly trace: TraceKeeper;
   readonly earlyMappings: readonly KernelMapping[];
+  readonly earlyOthers: readonly string[];
   private readonly all: boolean;
 
   /** Switches mmiotrace on and begins to record. Throws UserError; then nothing has changed. Needs root. */
@@ -42,6 +44,7 @@ export class SinglestepRecording implements Recording {
       unbound = true;
       const ranges = options.scope.all ? "all" : options.scope.ranges;
       const early = earlyMappings(ranges);
+      const earlyOthers = findEarlyMappings({ ranges, leftOut: [], excludeWriteCombining: false });
       const fence = Fence.inLab(options.onNotice);
       tracer.start(options.ring_bytes);
       source = new MmiotraceSource(ranges);
@@ -72,6 +75,7 @@ export class SinglestepRecording implements Recording {
         tracer,
         fence,
         early,
+        earlyOthers,
         all: options.scope.all,
         functions: options.scope.functions,
         header,
@@ -92,6 +96,7 @@ export class SinglestepRecording implements Recording {
     tracer: Mmiotracer;
     fence: Fence | undefined;
     early: readonly KernelMapping[];
+    earlyOthers: readonly string[];
     all: boolean;
     functions: readonly PciFunction[];
     header: TraceHeader;
@@ -101,6 +106,7 @@ export class SinglestepRecording implements Recording {
     this.source = parts.feed.source;
     this.fence = parts.fence;
     this.earlyMappings = parts.early;
+    this.earlyOthers = parts.earlyOthers;
     this.all = parts.all;
     this.trace = new TraceKeeper(parts.feed, parts.header, { ports: new PortWatch(parts.functions, parts.early) });
   }
@@ -140,6 +146,9 @@ export class SinglestepRecording implements Recording {
         `the mapping ${formatRange(mapping)} by ${mapping.caller} was made before recording began: ` +
           "mmiotrace doesn't see it, and accesses through it are not in the trace",
       );
+    }
+    for (const other of this.all ? [] : this.earlyOthers) {
+      sentences.push(`${other}: mmiotrace doesn't see it, and accesses through it are not in the trace`);
     }
     if (this.source.lost > 0) {
       sentences.push(

@@ -231,12 +231,11 @@ async function runUntilEnd(
 
 /** Tells the user of mappings made before recording began, which are real, not decoys, and the remedy. */
 function tellEarly(recording: Recording, scope: RecordingScope, options: RecordOptions): void {
-  const early = recording.earlyMappings;
-  if (early.length === 0) return;
+  const { earlyMappings: early, earlyOthers } = recording;
+  const count = early.length + earlyOthers.length;
+  if (count === 0) return;
   if (scope.all) {
-    say(
-      `${countOf(early.length, "mapping was", "mappings were")} made before recording began, without a decoy: not recorded`,
-    );
+    say(`${countOf(count, "mapping was", "mappings were")} made before recording began, without a decoy: not recorded`);
     return;
   }
   for (const mapping of early) {
@@ -244,8 +243,9 @@ function tellEarly(recording: Recording, scope: RecordingScope, options: RecordO
       `the mapping ${formatRange(mapping)} by ${mapping.caller} was made before recording began: it is real, not a decoy`,
     );
   }
+  for (const other of earlyOthers) say(`${other}: it is real, not a decoy`);
   const bound = scope.functions.some((found) => found.driver !== null);
-  if (bound && options.rebind !== true) {
+  if (early.length > 0 && bound && options.rebind !== true) {
     say("  its accesses can't be recorded; --rebind unbinds the driver first and binds it again while recording");
   }
 }
