@@ -150,6 +150,19 @@ describe("a trace that was cut", () => {
   });
 });
 
+test("a small trace has small blocks first: cut in its second half, it has a good part of its events", async () => {
+  for (const count of [3_000, 14_000, 60_000]) {
+    const bytes = readFileSync(await write("small", madeUpRecords(count, 19), () => 5_000));
+    for (const part of [0.5, 0.75, 0.99]) {
+      const reader = await TraceReader.open(new MemorySource(bytes.subarray(0, part * bytes.length)), nodeCodec);
+      expect(reader.records).toBeGreaterThan((part / 4) * count);
+      expect(reader.complete).toBe(false);
+    }
+    const { blocks } = await TraceReader.open(new MemorySource(bytes), nodeCodec);
+    expect(blocks.length).toBeLessThan(8);
+  }
+});
+
 test("a trace is its owner's alone, in the place of a file that was anybody's, too", async () => {
   const path = join(directory, "older");
   writeFileSync(path, "anything", { mode: 0o666 });

@@ -29,6 +29,8 @@ import { WriterTail } from "./writer-tail.js";
 /** A block ends at the first event end after this many records; the rest of its room is for that event. */
 const blockRowsWanted = blockRowsMax - 1_024;
 const blockOthersWanted = blockOthersMax - 1_024;
+/** The first block's rows. Each of the next ones may have twice as many: a small trace that is cut still has most of its events. */
+const firstBlockRows = 1_024;
 /** 32-bit words of a record. */
 const stride = record_bytes / 4;
 
@@ -42,6 +44,8 @@ export class TraceWriter {
   private readonly index: Uint8Array[] = [];
   private firstRecord = 0;
   private firstEvent = 0;
+  /** Rows wanted in the next final block. */
+  private rowsWanted = firstBlockRows;
   /** The last ring sequence number seen; undefined before the first. */
   private lastSequence: number | undefined;
   /** Updates that wait for the end of an event. */
@@ -118,11 +122,11 @@ export class TraceWriter {
 
   /** Returns the number of records that the block is sure to take before the next check; at least one if it isn't full. */
   private recordsSure(): number {
-    return Math.max(1, Math.min(blockRowsWanted - this.rows, blockOthersWanted - this.others));
+    return Math.max(1, Math.min(this.rowsWanted - this.rows, blockOthersWanted - this.others));
   }
 
   private blockIsFull(): boolean {
-    if (this.rows < blockRowsWanted && this.others < blockOthersWanted) return false;
+    if (this.rows < this.rowsWanted && this.others < blockOthersWanted) return false;
     return !this.encoder.unfinished || !this.hasRoom;
   }
 
@@ -213,6 +217,7 @@ export class TraceWriter {
   private async finishBlock(): Promise<void> {
     const { encoder, tail } = this;
     if (encoder.records + tail.parts === 0) return;
+    this.rowsWanted = Math.min(2 * this.rowsWanted, blockRowsWanted);
     if (tail.worthMerging(encoder.rows) && (await this.mergeTail())) return;
     tail.seal(encoder.records > 0 ? await this.writeEvents() : []);
   }
