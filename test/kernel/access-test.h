@@ -14,6 +14,7 @@
  *	oracle.c     the pattern of the kernel's own testmmiotrace
  *	user.c       copies straight between device and user memory
  *	contexts.c   interrupts, timers, NMIs, all CPUs at once
+ *	locking.c    CPUs that wait for each other
  *	interrupted.c  the code that interrupts find meanwhile
  *	patching.c   code that changes while it accesses the device
  *	mapped.c     mappings by other ways than ioremap()
@@ -50,6 +51,7 @@ extern void __iomem *mms_edu;
 #define MMS_USER_AT 0x010000
 #define MMS_COMPARED_AT 0x020000
 #define MMS_UNCHECKED 0x600000
+#define MMS_LOCKING_AT 0x700000
 
 /*
  * Returns the same memory's real address: to prepare it and read it unseen.
@@ -115,6 +117,8 @@ void mms_user(void);
 void mms_contexts(void);
 void mms_nmi(void);
 void mms_interrupted(void);
+void mms_going_down(void);
+void mms_beside(void);
 void mms_patching(void);
 void mms_mapped(void);
 void mms_bug_wild(void);

@@ -83,6 +83,8 @@ static const struct group {
 	{ "contexts", mms_contexts },
 	{ "interrupted", mms_interrupted },
 	{ "nmi", mms_nmi },
+	{ "beside", mms_beside },
+	{ "going-down", mms_going_down, true },
 	{ "bug-wild", mms_bug_wild, true },
 	{ "bug-null", mms_bug_null, true },
 	{ "bug-beside", mms_bug_beside, true },

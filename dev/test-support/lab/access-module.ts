@@ -22,8 +22,8 @@ export interface AccessRun extends LabOutcome, AccessRecording {
 }
 
 export interface AccessOptions extends Pick<LabOptions, "kernel" | "cpus" | "truth" | "timeout_s"> {
-  /** Options of `mmiostrider record`. */
-  recordOptions?: string;
+  /** Options of `mmiostrider record`: of all recordings, or of each. */
+  recordOptions?: string | readonly string[];
 }
 
 /** Builds a module of test/ into a new folder, without any warning. */
@@ -65,8 +65,10 @@ cat expected > /share/expected.$list
 cd /
 rmmod mms_access_test
 exit $status`;
+  const { recordOptions = "--ring-size 64M" } = options;
+  const optionsOf = (list: number) => (typeof recordOptions === "string" ? recordOptions : recordOptions[list]);
   const record = (groups: readonly string[], list: number) =>
-    `mmiostrider record --all ${options.recordOptions ?? "--ring-size 64M"} -o /share/access.${list}.mmt \\
+    `mmiostrider record --all ${optionsOf(list)} -o /share/access.${list}.mmt \\
   -- sh /tmp/groups ${list} ${groups.join(" ")}; echo "record $?"`;
   const outcome = await inLab(
     `cat > /tmp/groups <<'END'\n${workload}\nEND
