@@ -32,8 +32,16 @@ export class Backlog {
     return this.free.pop()!;
   }
 
-  /** Takes a buffer of `room` whose first `bytes` are a batch. */
+  /** Takes a buffer of `room` whose first `bytes` are a batch. A batch that fits behind the last one waiting joins it. */
   put(buffer: Uint8Array, bytes: number): void {
+    const last = this.waiting.at(-1);
+    if (last !== undefined && last.length + bytes <= this.buffer_bytes) {
+      const joined = new Uint8Array(last.buffer, 0, last.length + bytes);
+      joined.set(buffer.subarray(0, bytes), last.length);
+      this.waiting[this.waiting.length - 1] = joined;
+      this.give(buffer);
+      return;
+    }
     this.waiting.push(buffer.subarray(0, bytes));
     this.onBatch?.();
   }

@@ -37,14 +37,16 @@ function tellFailure(error: unknown): void {
 class DrainWorker {
   private readonly source: WorkerSource;
   private readonly writer: TraceWriter;
+  private readonly ring_bytes: number;
   private drain: Drain | undefined;
   private teller: NodeJS.Timeout | undefined;
   private asked = 0;
   private readonly waiting = new Map<number, (update: TraceUpdate | undefined) => void>();
 
-  constructor(source: WorkerSource, writer: TraceWriter) {
+  constructor(source: WorkerSource, writer: TraceWriter, ring_bytes: number) {
     this.source = source;
     this.writer = writer;
+    this.ring_bytes = ring_bytes;
   }
 
   answer({ news, update }: NewsAnswer): void {
@@ -83,7 +85,7 @@ class DrainWorker {
   }
 
   private begin(): void {
-    this.drain = new Drain(this.source, this.writer, (news) => this.ask(news), tellFailure);
+    this.drain = new Drain(this.source, this.writer, (news) => this.ask(news), tellFailure, this.ring_bytes);
     this.teller = setInterval(() => tell({ told: "counts", counts: this.counts }), tellEvery_ms);
     void this.drain.done.then(() => {
       clearInterval(this.teller);
@@ -128,7 +130,7 @@ async function begin(
 ): Promise<DrainWorker> {
   const output = Output.inherited(inherited.trace, name, regular);
   const source = openSource(inherited.records, parameters);
-  const made = new DrainWorker(source, await TraceWriter.into(output, header, nodeCodec));
+  const made = new DrainWorker(source, await TraceWriter.into(output, header, nodeCodec), header.options.ring_bytes);
   tell({ told: "ready" });
   return made;
 }

@@ -9,6 +9,7 @@ import { Drain, type TraceSink } from "./drain.js";
 import type { RecordSource } from "./record-source.js";
 
 const record_bytes = 64;
+const ring_bytes = 2 ** 24;
 
 /** Makes a ring record with core/record.h's layout. */
 function ringRecord(
@@ -82,6 +83,7 @@ describe("Drain", () => {
       sink,
       () => undefined,
       () => {},
+      ring_bytes,
     );
     await drain.done;
     await drain.close(summary);
@@ -91,7 +93,9 @@ describe("Drain", () => {
   });
 
   test("the source is read on while the sink is busy, as far as the backlog has room", async () => {
-    const batches = Array.from({ length: 12 }, (_, index) => ringRecord(index + 1, read));
+    const batches = Array.from({ length: 40 }, (_, index) =>
+      Buffer.concat(Array.from({ length: 100 }, (_none, record) => ringRecord(100 * index + record + 1, read))),
+    );
     const source = new Batches(batches);
     const sink = new SlowSink();
     const append = sink.append.bind(sink);
@@ -103,21 +107,22 @@ describe("Drain", () => {
       await busy;
       await append(records);
     };
-    const limit = 5;
+    // four rings of 250 records: in each of four buffers two batches of 100; the first to be written is alone in its own
     const drain = new Drain(
       source,
       sink,
       () => undefined,
       () => {},
-      limit * 16_384 * record_bytes,
+      250 * record_bytes,
     );
+    const limit = 1 + 2 * 2 + 1;
     await expect.poll(() => source.given).toBe(limit);
     // the next read would have come by now
     await new Promise((done) => setTimeout(done, 50));
     expect(source.given).toBe(limit);
     goOn();
     await drain.done;
-    expect(sink.content).toEqual(batches.map((_, index) => index + 1));
+    expect(sink.content).toEqual(Array.from({ length: 4_000 }, (_, index) => index + 1));
   });
 
   test("mappings and modules are heard of, and the trace is told before their records", async () => {
@@ -138,6 +143,7 @@ describe("Drain", () => {
         return { modules: news.modules };
       },
       () => {},
+      ring_bytes,
     );
     await drain.done;
     const loaded = { name: longName, textAddress: "0xffffffffc0000000", text_bytes: 4096, buildId: null };
@@ -162,6 +168,7 @@ describe("Drain", () => {
       sink,
       () => undefined,
       (failure) => failures.push(failure.message),
+      ring_bytes,
     );
     await drain.done;
     await drain.close(summary);
@@ -179,6 +186,7 @@ describe("Drain", () => {
       new SlowSink(),
       () => undefined,
       () => {},
+      ring_bytes,
     );
     await drain.done;
     expect(drain.failure?.message).toBe("reading records from the core failed: EIO: i/o error, read");

@@ -18,19 +18,15 @@ export interface TraceSink {
   close(summary: TraceSummary): void | Promise<void>;
 }
 
-/** 16,384 places of the ring. */
-const batch_bytes = 16_384 * record_bytes;
-/** Records given to the trace at once, where runs become records. */
+/** Records given to the trace at once. */
 const recordsAtOnce = 16_384;
 /** Pause between reads: without it a system call would read only a few records; the ring holds those that come meanwhile. */
 const batchPause_ms = 10;
 /** The most that a `kill -9` of the recorder may cost. */
 const flushEvery_ms = 500;
 
-/** An eighth of the memory that is free now, 512 MB at most. */
-function backlogDefault_bytes(): number {
-  return Math.min(freemem() / 8, 512 * 1024 ** 2);
-}
+/** Most memory for what waits to be written, in sizes of the ring, and as a part of the free memory. */
+const backlogMax = { rings: 4, freePart: 1 / 4 };
 
 export class Drain {
   private readonly expander = new RunExpander(recordsAtOnce);
@@ -39,6 +35,7 @@ export class Drain {
   private readonly sink: TraceSink;
   private readonly onNews: (news: BatchNews) => TraceUpdate | undefined | Promise<TraceUpdate | undefined>;
   private readonly onFailure: (failure: UserError) => void;
+  private readonly batch_bytes: number;
   private readonly backlog: Backlog;
   private readonly flusher: NodeJS.Timeout;
   /** The operations on the sink, one after the other. */
@@ -53,16 +50,18 @@ export class Drain {
   /**
    * `onNews` gets new mappings and modules, and returns an update that goes into the trace before those records.
    * `onFailure` is called once if the trace can't be written any more; records are thrown away from then on.
-   * At most `backlog_bytes` wait in this process's memory to be written.
+   * Up to four times the ring's size waits in this process's memory to be written.
    */
   constructor(
     source: RecordSource,
     sink: TraceSink,
     onNews: (news: BatchNews) => TraceUpdate | undefined | Promise<TraceUpdate | undefined>,
     onFailure: (failure: UserError) => void,
-    backlog_bytes = backlogDefault_bytes(),
+    ring_bytes: number,
   ) {
-    this.backlog = new Backlog(batch_bytes, Math.max(2, Math.floor(backlog_bytes / batch_bytes)));
+    this.batch_bytes = Math.min(recordsAtOnce * record_bytes, ring_bytes - (ring_bytes % record_bytes));
+    const backlog_bytes = Math.min(backlogMax.rings * ring_bytes, backlogMax.freePart * freemem());
+    this.backlog = new Backlog(this.batch_bytes, Math.max(2, Math.floor(backlog_bytes / this.batch_bytes)));
     this.source = source;
     this.sink = sink;
     this.onNews = onNews;
@@ -114,7 +113,7 @@ export class Drain {
       const bytes = await this.endOnError(this.source.readRecords(buffer));
       if (bytes === 0) break;
       this.backlog.put(buffer, bytes);
-      if (bytes < batch_bytes / 2 && !this.stopping) await sleep(batchPause_ms);
+      if (bytes < this.batch_bytes / 2 && !this.stopping) await sleep(batchPause_ms);
     }
     this.backlog.end();
   }

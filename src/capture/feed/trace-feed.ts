@@ -47,7 +47,8 @@ export async function openFeed<Source>(request: FeedRequest<Source>): Promise<Tr
   try {
     if (user === undefined) {
       const writer = await createTrace(output, header);
-      return { source, begin: (onNews, onFailure) => new Drain(source, writer, onNews, onFailure) };
+      const { ring_bytes } = header.options;
+      return { source, begin: (onNews, onFailure) => new Drain(source, writer, onNews, onFailure, ring_bytes) };
     }
     // We make it: it is root's, like every trace, and the user gets only the descriptor.
     const file = Output.create(output);
