@@ -173,6 +173,8 @@ static void string_begin(struct mms_machine *m, const struct mms_instruction *i,
 	bytes = (unsigned int)count * i->memory_bytes;
 	if (down)
 		address -= bytes - i->memory_bytes;
+	if (to->device && from->device) /* wherever the two lie */
+		bytes = MMS_ANYWHERE;
 	mms_machine_begin(m, address, bytes);
 	/* a comparison may end at any element, and reads from `to` */
 	if (to->device != from->device && !string_compares(i->opcode->mnemonic))

@@ -74,8 +74,10 @@ bool mms_machine_is_device(struct mms_machine *machine, uint64_t address,
 /*
  * All accesses between begin and end are one step in the trace's order. Pairs
  * must not be nested; ordinary memory is touched in between, too. The stores,
- * and what a read-modify-write reads, lie in the `bytes` from `address` on.
+ * and what a read-modify-write reads, lie in the `bytes` from `address` on;
+ * MMS_ANYWHERE: not only there.
  */
+#define MMS_ANYWHERE (~0u)
 void mms_machine_begin(struct mms_machine *machine, uint64_t address,
 		       unsigned int bytes);
 void mms_machine_end(struct mms_machine *machine);

@@ -5,8 +5,12 @@
  */
 #include <linux/io.h>
 #include <linux/log2.h>
+#include <linux/notifier.h>
 #include <linux/sched.h>
 #include <asm/msr.h>
+#if __has_include(<linux/panic_notifier.h>) /* else kernel.h has it */
+#include <linux/panic_notifier.h>
+#endif
 
 #include "core.h"
 #include "device.h"
@@ -79,20 +83,43 @@ bool mms_machine_is_device(struct mms_machine *machine, uint64_t address,
 /* ---- The order ---- */
 
 /* The locks of these bytes, a bit each. */
-static __always_inline u64 access_locks_of(u64 address, unsigned int bytes)
+static __always_inline u64 access_locks_of(bool relaxed, u64 address,
+					   unsigned int bytes)
 {
 	u64 first = address / LOCK_COVERS_BYTES;
 	u64 count = (address + max(bytes, 1u) - 1) / LOCK_COVERS_BYTES - first + 1;
 
-	if (!mms_relaxed)
+	if (!relaxed)
 		return 1;
 	if (count >= LOCKS_MAX)
 		return U64_MAX;
 	return rol64(BIT_ULL(count) - 1, first % LOCKS_MAX);
 }
 
-/* A machine that is going down may have stopped the CPU that holds a lock. */
+/* A machine that is going down may have stopped the CPU that holds a lock. It
+ * may also live on, after an oops that took long to print. */
 #define GOING_DOWN_TRIES 1000000
+
+static bool access_panicked;
+
+static int access_on_panic(struct notifier_block *block, unsigned long event,
+			   void *data)
+{
+	WRITE_ONCE(access_panicked, true);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block panic_block = { .notifier_call = access_on_panic };
+
+void mms_access_init(void)
+{
+	atomic_notifier_chain_register(&panic_notifier_list, &panic_block);
+}
+
+void mms_access_exit(void)
+{
+	atomic_notifier_chain_unregister(&panic_notifier_list, &panic_block);
+}
 
 static bool access_lock(struct mms_spinlock *lock)
 {
@@ -101,13 +128,12 @@ static bool access_lock(struct mms_spinlock *lock)
 
 	if (likely(mms_spin_trylock(lock)))
 		return true;
-	if (READ_ONCE(holder_lost))
-		return false;
-	if (likely(!oops_in_progress)) {
+	if (likely(!oops_in_progress && !READ_ONCE(access_panicked))) {
+		WRITE_ONCE(holder_lost, false);
 		mms_spin_lock(lock);
 		return true;
 	}
-	for (tries = 0; tries < GOING_DOWN_TRIES; tries++) {
+	for (tries = 0; tries < GOING_DOWN_TRIES && !READ_ONCE(holder_lost); tries++) {
 		if (mms_spin_trylock(lock))
 			return true;
 		cpu_relax();
@@ -136,6 +162,12 @@ static __always_inline bool access_lock_all(u64 wanted)
 	return true;
 }
 
+static __always_inline bool access_is_named(const struct mms_cpu *cpu)
+{
+	return !cpu->site || (cpu->known && cpu->known->symbol_epoch ==
+					    atomic_read(&mms_ring.symbol_epoch));
+}
+
 /* The trace has the site's symbol before its first access. */
 static void access_name_site(struct mms_cpu *cpu)
 {
@@ -149,16 +181,9 @@ void mms_machine_begin(struct mms_machine *machine, uint64_t address,
 		       unsigned int bytes)
 {
 	struct mms_cpu *cpu = mms_cpu_of(machine);
+	bool relaxed;
 	u64 wanted;
 
-	if (cpu->site && !(cpu->known && cpu->known->symbol_epoch ==
-					 atomic_read(&mms_ring.symbol_epoch))) {
-		const struct mms_mapping *m = access_mapping_of(cpu, address, 1);
-
-		/* no mapping: another CPU has just unmapped it */
-		if (m && !m->silent)
-			access_name_site(cpu);
-	}
 	if (unlikely(this_cpu_read(stage) != FREE)) {
 		if (mms_relaxed || this_cpu_read(stage) != HOLDING)
 			cpu->instruction_flags |= MMS_F_UNORDERED;
@@ -167,11 +192,18 @@ void mms_machine_begin(struct mms_machine *machine, uint64_t address,
 	}
 	this_cpu_write(stage, WAITING);
 	barrier();
-	wanted = access_locks_of(address, bytes);
-	if (unlikely(!access_lock_all(wanted))) {
-		cpu->instruction_flags |= MMS_F_UNORDERED;
-		this_cpu_write(stage, FREE);
-		return;
+	for (;;) {
+		relaxed = READ_ONCE(mms_relaxed);
+		wanted = access_locks_of(relaxed, address, bytes);
+		if (unlikely(!access_lock_all(wanted))) {
+			cpu->instruction_flags |= MMS_F_UNORDERED;
+			this_cpu_write(stage, FREE);
+			return;
+		}
+		/* a recording that orders otherwise may have begun meanwhile */
+		if (likely(relaxed == READ_ONCE(mms_relaxed)))
+			break;
+		access_unlock_all(wanted);
 	}
 	this_cpu_write(stage, HOLDING);
 	cpu->locks = wanted;
@@ -251,6 +283,8 @@ static __always_inline bool access_begin(struct access *a, struct mms_cpu *cpu,
 		cpu->machine.access_failed = true;
 		return false;
 	}
+	if (likely(!a->mapping->silent) && unlikely(!access_is_named(cpu)))
+		access_name_site(cpu);
 	if (cpu->locks)
 		this_cpu_write(stage, ACCESSING);
 	barrier();
@@ -451,15 +485,25 @@ void mms_machine_expect(struct mms_machine *machine, uint64_t address,
 	u64 fit;
 
 	m = access_mapping_of(cpu, address, bytes);
-	if (!m || m->silent || !READ_ONCE(mms_ring.recording) ||
-	    atomic64_read(&mms_ring.lost_unsaid))
+	if (!m || m->silent || !smp_load_acquire(&mms_ring.recording))
 		return;
 	fit = stride > 0 ? (m->decoy + m->bytes - address) / bytes :
 			   (address - m->decoy) / bytes + 1;
 	count = min_t(u64, count, fit);
 	parts = DIV_ROUND_UP(count * bytes, MMS_RUN_PART_BYTES);
-	if (count < RUN_MIN || !mms_ring_try_claim(1 + parts, &run->place))
+	if (count < RUN_MIN)
 		return;
+	if (!access_is_named(cpu))
+		access_name_site(cpu);
+	/* until the run's end an NMI's records come behind all of it */
+	if (cpu->locks)
+		this_cpu_write(stage, ACCESSING);
+	barrier();
+	if (atomic64_read(&mms_ring.lost_unsaid) ||
+	    !mms_ring_try_claim(1 + parts, &run->place)) {
+		access_made(cpu);
+		return;
+	}
 	r = mms_ring_slot(run->place);
 	r->tsc = rdtsc();
 	r->address = address - m->decoy + m->physical;
@@ -473,9 +517,6 @@ void mms_machine_expect(struct mms_machine *machine, uint64_t address,
 	run->left = count;
 	run->done = 0;
 	run->parts = parts;
-	/* until its end an NMI's records come behind all of the run */
-	if (cpu->locks)
-		this_cpu_write(stage, ACCESSING);
 }
 
 static void access_end_run(struct mms_cpu *cpu)

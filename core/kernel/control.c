@@ -34,6 +34,7 @@ static bool armed;
 static bool fenced;
 static u32 fence;
 static u64 ring_bytes;
+static bool relaxed;
 static char last_error[96] = "-";
 static u64 missed;		/* of the recording that ended */
 static atomic_t recorders;
@@ -74,6 +75,7 @@ static void control_write_fence(enum fence_end end)
 
 static void control_begin(void)
 {
+	WRITE_ONCE(mms_relaxed, relaxed);
 	mms_ring_start();
 	control_write_fence(FENCE_BEGIN);
 }
@@ -225,7 +227,7 @@ static int control_set_up(const char *line)
 	else if (!strcmp(line, "exclude-wc"))
 		mms_filter.exclude_write_combining = true;
 	else if (!strcmp(line, "relaxed"))
-		mms_relaxed = true;
+		relaxed = true;
 	else if (!strcmp(line, "clean-room"))
 		mms_clean_room = true;
 	else if (!strcmp(line, "arm"))
@@ -357,7 +359,7 @@ static int control_open_recorder(void)
 	mutex_lock(&control);
 	state = IDLE;
 	mms_filter = (struct mms_filter){};
-	mms_relaxed = false;
+	relaxed = false;
 	mms_clean_room = false;
 	fenced = false;
 	ring_bytes = RING_BYTES_DEFAULT;

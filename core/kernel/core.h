@@ -207,7 +207,11 @@ void mms_cpu_leave(struct mms_cpu *cpu);
 
 /* ---- access.c ---- */
 
+/* The locks' way. Changes only while no access is made: mms_access_hold(). */
 extern bool mms_relaxed;
+
+void mms_access_init(void);
+void mms_access_exit(void);
 /* Calls `work` while no CPU is making an access: each access comes, with its
  * record if any, before the call or after it. Exception: an NMI on this CPU. */
 void mms_access_hold(void (*work)(void));

@@ -95,9 +95,10 @@ static int __init mms_init(void)
 	int error;
 
 	mms_mapping_init();
+	mms_access_init();
 	error = mms_fault_init();
 	if (error)
-		return error;
+		goto no_fault;
 	error = mms_hooks_init();
 	if (error)
 		goto no_hooks;
@@ -125,6 +126,8 @@ no_kasan:
 	mms_hooks_exit();
 no_hooks:
 	mms_fault_exit();
+no_fault:
+	mms_access_exit();
 	return error;
 }
 
@@ -137,6 +140,7 @@ static void __exit mms_exit(void)
 	mms_hooks_exit();
 	mms_fault_exit();
 	mms_user_exit();
+	mms_access_exit();
 }
 
 module_init(mms_init);

@@ -143,15 +143,20 @@ void mms_record_init(struct mms_record *record, enum mms_kind kind)
 /* Claims places where there is room. A LOST record that is due goes in first. */
 static bool ring_claim_if_room(unsigned int count, u64 *at)
 {
-	unsigned int extra = atomic64_read(&mms_ring.lost_unsaid) ? 1 : 0;
+	u64 due = 0;
 
-	if (!mms_ring_try_claim(count + extra, at))
+	/* whoever takes the number says it: no other writer does */
+	if (atomic64_read(&mms_ring.lost_unsaid))
+		due = atomic64_xchg(&mms_ring.lost_unsaid, 0);
+	if (!mms_ring_try_claim(count + (due ? 1 : 0), at)) {
+		atomic64_add(due, &mms_ring.lost_unsaid);
 		return false;
-	if (extra) {
+	}
+	if (due) {
 		struct mms_record lost;
 
 		mms_record_init(&lost, MMS_LOST);
-		lost.value[0] = atomic64_xchg(&mms_ring.lost_unsaid, 0);
+		lost.value[0] = due;
 		mms_ring_publish((*at)++, &lost);
 	}
 	return true;
@@ -248,26 +253,47 @@ void mms_ring_count_escape(void)
 
 /* ---- Symbols: each site's name, once, just before its first access ---- */
 
-/* An NMI may come while a symbol is being looked up: it has its own buffer. */
-static DEFINE_PER_CPU(char[2][KSYM_SYMBOL_LEN], symbol_text);
+/* An exception that counts as an NMI, or a real one, may come while a symbol is
+ * being looked up: each depth has its own buffer. */
+#define SYMBOL_DEPTHS 4
+static DEFINE_PER_CPU(char[SYMBOL_DEPTHS][KSYM_SYMBOL_LEN], symbol_text);
 
-/* Remembers the site. Returns its place if it is new, else NULL. */
+static char *ring_symbol_text(void)
+{
+	unsigned int depth = (preempt_count() & NMI_MASK) >> NMI_SHIFT;
+
+	return (*this_cpu_ptr(&symbol_text))[min(depth, SYMBOL_DEPTHS - 1u)];
+}
+
+/*
+ * While the symbol of a site is on its way into the ring, the site is remembered
+ * without this bit: another CPU that comes upon it writes the symbol, too, and
+ * no access stands before its symbol.
+ */
+#define SITE_WRITTEN BIT_ULL(62)
+
+/* Remembers the site. Returns its place if its symbol is to be written, else
+ * NULL. */
 static u64 *ring_remember_site(u64 site)
 {
 	unsigned int slot = (site * 0x9e3779b97f4a7c15ull) >> 51;
+	u64 unwritten = site & ~SITE_WRITTEN;
 	unsigned int probe;
 
 	BUILD_BUG_ON(SYMBOLS_MAX != 1 << 13);
 	for (probe = 0; probe < 16; probe++) {
 		u64 *known = &symbols[(slot + probe) % SYMBOLS_MAX];
+		u64 there = READ_ONCE(*known);
 
-		if (READ_ONCE(*known) == site)
+		if (!there)
+			there = cmpxchg64(known, 0, unwritten);
+		if (!there || there == unwritten)
+			return known;
+		if (there == site)
 			return NULL;
-		if (!READ_ONCE(*known))
-			return cmpxchg64(known, 0, site) ? NULL : known;
 	}
 	/* crowded: take another site's place; its symbol is written again */
-	WRITE_ONCE(symbols[slot], site);
+	WRITE_ONCE(symbols[slot], unwritten);
 	return &symbols[slot];
 }
 
@@ -284,37 +310,37 @@ bool mms_ring_put_symbol(u64 site)
 	if (!place)
 		return true;
 	local_irq_save(flags);
-	text = (*this_cpu_ptr(&symbol_text))[in_nmi() ? 1 : 0];
+	text = ring_symbol_text();
 	put = mms_ring_put_text(MMS_SYMBOL, site, 0, 0, text,
 				sprint_symbol(text, site));
 	local_irq_restore(flags);
 	/* lost in a full ring: the site's next access tries again */
-	if (!put) {
-		cmpxchg64(place, site, 0);
+	cmpxchg64(place, site & ~SITE_WRITTEN, put ? site : 0);
+	if (!put)
 		atomic_inc(&mms_ring.symbol_epoch);
-	}
 	return put;
 }
 
 /* The caller has interrupts off. */
 void mms_ring_put_symbol_early(u64 site)
 {
-	char *text = (*this_cpu_ptr(&symbol_text))[0];
+	char *text = ring_symbol_text();
 	u64 *place = ring_remember_site(site);
 	struct mms_record record;
 	unsigned int length;
+	bool room;
 	u64 at;
 
 	if (!place)
 		return;
 	length = sprint_symbol(text, site);
-	if (!ring_claim_if_room(DIV_ROUND_UP(length, MMS_TEXT_BYTES), &at)) {
-		WRITE_ONCE(*place, 0);
-		return;
+	room = ring_claim_if_room(DIV_ROUND_UP(length, MMS_TEXT_BYTES), &at);
+	if (room) {
+		mms_record_init(&record, MMS_SYMBOL);
+		record.site = site;
+		ring_publish_text(at, &record, 0, text, length);
 	}
-	mms_record_init(&record, MMS_SYMBOL);
-	record.site = site;
-	ring_publish_text(at, &record, 0, text, length);
+	cmpxchg64(place, site & ~SITE_WRITTEN, room ? site : 0);
 }
 
 void mms_ring_forget_symbols(u64 first, u64 bytes)
@@ -322,7 +348,7 @@ void mms_ring_forget_symbols(u64 first, u64 bytes)
 	unsigned int n;
 
 	for (n = 0; n < SYMBOLS_MAX; n++)
-		if (READ_ONCE(symbols[n]) - first < bytes)
+		if ((READ_ONCE(symbols[n]) | SITE_WRITTEN) - first < bytes)
 			WRITE_ONCE(symbols[n], 0);
 	atomic_inc(&mms_ring.symbol_epoch);
 }
@@ -374,6 +400,9 @@ static int ring_wait_for_records(bool wait)
 {
 	while (!mms_ring_has_records()) {
 		if (!mms_ring_recording()) {
+			/* a writer that has claimed a place may not have filled
+			 * it yet */
+			synchronize_rcu();
 			ring_put_last_loss();
 			return mms_ring_has_records() ? 1 : 0;
 		}

@@ -88,7 +88,7 @@ static inline bool mms_ring_try_claim(unsigned int count, u64 *at)
 
 static inline bool mms_ring_claim(unsigned int count, u64 *at)
 {
-	if (!READ_ONCE(mms_ring.recording))
+	if (!smp_load_acquire(&mms_ring.recording))
 		return false;
 	if (likely(!atomic64_read(&mms_ring.lost_unsaid) &&
 		   mms_ring_try_claim(count, at)))

@@ -129,6 +129,8 @@ static void step_put_escape(struct mms_cpu *cpu, const struct mms_instruction *i
 	const struct mms_mapping *m = mms_mapping_find(decoy, 1);
 	struct mms_record record;
 
+	if (m && m->silent)
+		return;
 	mms_record_init(&record, MMS_ESCAPE);
 	if (m) {
 		record.address = decoy - m->decoy + m->physical;
