@@ -145,7 +145,7 @@ static bool ring_claim_if_room(unsigned int count, u64 *at)
 {
 	u64 due = 0;
 
-	/* whoever takes the number says it: no other writer does */
+	/* the one writer that takes the number says it */
 	if (atomic64_read(&mms_ring.lost_unsaid))
 		due = atomic64_xchg(&mms_ring.lost_unsaid, 0);
 	if (!mms_ring_try_claim(count + (due ? 1 : 0), at)) {
