@@ -462,6 +462,11 @@ describe("written traces", () => {
       [{ kind: "escape", address: 0n, instruction: "0f0" }, /instruction is "0f0"/],
       [{ kind: "module", name: "m", textAddress: 0n, text_bytes: 2 ** 32, gone: false }, /text_bytes is 4294967296 /],
       [{ kind: "module", name: "m", textAddress: 0n, text_bytes: 1, gone: 1 }, /gone is 1 /],
+      [
+        { kind: "unrecorded", address: 0n, length_bytes: 1n, way: "mmap" },
+        /way is "mmap" .* one of several, vmap_pfn, /,
+      ],
+      [{ kind: "unrecorded", address: 0n, length_bytes: 1n, way: "fixmap", calls: 0 }, /calls is 0 /],
       [{ kind: "unknown" }, /kind is "unknown"/],
       [{}, /kind is undefined/],
     ];
@@ -478,6 +483,24 @@ describe("written traces", () => {
     await writer.close();
     const trace = await openTrace(join(folder, "refused.mmt"));
     expect((await all(trace)).length).toBe(1);
+    await trace.close();
+  });
+
+  test("with unrecorded mappings is incomplete, and reads back as it was written", async () => {
+    const path = join(folder, "unrecorded.mmt");
+    const writer = await createTrace(path);
+    const event = { kind: "unrecorded", address: 0x1000n, length_bytes: 0x2000n, way: "remap_pfn_range" } as const;
+    await writer.add({ ...event, pid: 812, site: { address: 5n, symbol: "f+0x1 [m]" } });
+    await writer.add({ ...event, calls: 4 });
+    await writer.close();
+    const trace = await openTrace(path);
+    expect(await all(trace)).toMatchObject([
+      { ...event, calls: 1, pid: 812, place: null, site: { address: 5n, symbol: "f+0x1 [m]", module: "m" } },
+      { ...event, calls: 4, pid: 0, site: null },
+    ]);
+    expect(trace.summary?.unrecorded).toBe(5);
+    expect(trace.incomplete).toEqual(["5 mappings got no decoy: accesses through them are not in the trace"]);
+    expect(await statistics(trace)).toMatchObject({ events: 2, unrecorded: 5 });
     await trace.close();
   });
 

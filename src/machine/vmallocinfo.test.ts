@@ -2,7 +2,7 @@
 // Kernels' lines of /proc/vmallocinfo: with addresses, with hashes instead, for device memory and for other kinds.
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { parseVmallocinfo, virtualRanges } from "./vmallocinfo.js";
+import { parseAddressless, parseVmallocinfo, virtualRanges } from "./vmallocinfo.js";
 
 /** Debian's 6.1 and a 6.18 kernel. */
 const lines = {
@@ -49,6 +49,13 @@ test("a caller that isn't told, words between address and kind, addresses withou
   expect(parseVmallocinfo(others.join("\n")).map(({ first, last, caller }) => [first, last, caller])).toEqual([
     [0xfebc0000n, 0xfebc0fffn, "unknown"],
     [0xfebc0000n, 0xfebc0fffn, "probe+0x1/0x2"],
+  ]);
+});
+
+test("a line of vmap_pfn()'s has no physical address, but is device memory, which lines of other kinds aren't", () => {
+  const pfn = lines.e1000.replace("phys=0x00000000febc0000 ", "").replace("e1000_probe", "map_object");
+  expect(parseAddressless([...Object.values(lines), pfn].join("\n"))).toEqual([
+    { caller: "map_object+0x1a5/0xf30 [e1000]", length_bytes: 0x20000n },
   ]);
 });
 

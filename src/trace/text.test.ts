@@ -62,6 +62,10 @@ describe("report's lines", () => {
     const at = { tsc: start + 2_000_000n, cpu: 1 };
     list.add({ ...at, kind: RecordKind.map, address: 0xfebc0000n, value: [0x20000n, 1n], mapping: 3, width: 1 });
     list.add({ ...at, kind: RecordKind.escape, address: 0xfebc0010n, value: [0x006f0fn, 0n], width: 3, site });
+    const unrecorded = { ...at, kind: RecordKind.unrecorded, address: 0xfebc0000n, pid: 812 };
+    list.add({ ...unrecorded, value: [0x1000n, 1n], width: 4, site });
+    list.add({ ...unrecorded, value: [0x8000n, 5n], width: 5 });
+    list.add({ ...unrecorded, address: 0n, value: [0n, 9n] });
     list.add({ ...at, kind: RecordKind.lost, value: [7n, 0n] });
     list.addText({ ...at, kind: RecordKind.mark }, "hello\u001b[31m");
     list.addText({ ...at, kind: RecordKind.module, site: 0xffffffffc0000000n, mapping: 4096 }, "e1000");
@@ -73,6 +77,9 @@ describe("report's lines", () => {
     expect(linesOf(list).map((line) => line.slice(" 0.001000000   1 -- ".length))).toEqual([
       "map #3: 0x20000 bytes at 0000:00:04.0 e1000 BAR0+0x00000, write-combining\n",
       "ESCAPED: 0000:00:04.0 e1000 BAR0+0x00010, instruction 0f 6f 00, by 0xffffffffc0000123\n",
+      "UNRECORDED: 0000:00:04.0 e1000 BAR0+0x00000, 0x1000 bytes, was mapped by remap_pfn_range() for process 812, called by 0xffffffffc0000123\n",
+      "UNRECORDED: parts of 0000:00:04.0 e1000 BAR0+0x00000, 0x8000 bytes, were mapped 5 times by vmf_insert_pfn() for process 812\n",
+      "UNRECORDED: 9 more mappings were made without a decoy\n",
       "LOST: 7 records, the ring was full\n",
       "mark: hello·[31m\n",
       "module e1000 came: 4096 bytes of text at 0xffffffffc0000000\n",

@@ -212,7 +212,7 @@ export class TextWriter {
   private unrecorded(event: UnrecordedEvent, state: TraceState): string {
     const { way, calls, pid, site } = event;
     return unrecordedText({
-      where: `${hex(event.length_bytes)} bytes at ${this.where(event.address, state)}`,
+      where: `${this.where(event.address, state)}, ${hex(event.length_bytes)} bytes,`,
       ...{ way, calls: `${calls}`, once: calls === 1n, pid },
       caller: site === 0n ? "" : this.site(site, state),
     });

@@ -68,7 +68,7 @@ const whatIsLeft = `
 find . -type f | sort
 lsmod | grep -o '^mmiostrider '
 [ -e /dev/mmiostrider ] && echo /dev/mmiostrider
-grep -o '\\(ioremap[a-z_]*\\|iounmap\\|memunmap\\|fixup_exception\\)+0x0 ' /sys/kernel/debug/kprobes/list
+grep -o '\\(ioremap[a-z_]*\\|iounmap\\|memunmap\\|fixup_exception\\|remap_pfn_range\\|vmf_insert_pfn\\)+0x0 ' /sys/kernel/debug/kprobes/list
 grep -o '^fixup_exception ' /sys/kernel/tracing/enabled_functions
 find /tmp/no-cache -name '.build-*'
 `;

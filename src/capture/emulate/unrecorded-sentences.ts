@@ -1,6 +1,6 @@
 // Says which mappings got no decoy, because they were made in ways that give none, and which of these ways the core can't watch.
 import { type AddressRange, formatRange, joinRanges } from "../../base/address-range.js";
-import { countText } from "../../base/units.js";
+import { countOf, countText } from "../../base/units.js";
 import { unrecordedText } from "../../trace/unrecorded.js";
 import type { CoreStatus, UnrecordedGroup } from "./control-device.js";
 
@@ -54,8 +54,11 @@ export function unrecordedSentences({ unrecorded, unrecordedGroups, unwatched }:
     );
   }
   for (const { name, error, missed } of unwatched) {
-    if (missed > 0)
-      sentences.push(`${countText(missed)} calls of ${name}() went past the core: what they mapped is unknown`);
+    if (missed > 0) {
+      sentences.push(
+        `${countOf(missed, "call")} of ${name}() went past the core: what ${missed === 1 ? "it" : "they"} mapped is unknown`,
+      );
+    }
     if (error !== 0 && error !== noSuchFunction) {
       sentences.push(`calls of ${name}() can't be watched (error ${error}): they may map the device without a decoy`);
     }

@@ -214,6 +214,16 @@ test("a hole in the ring's numbers becomes a LOST event and a sentence in the su
   await reader.close();
 });
 
+test("a summary of before unrecorded mappings were counted has none", async () => {
+  const path = join(directory, "older");
+  const writer = await createTrace(path, madeUpHeader());
+  const { unrecorded: _, ...older } = madeUpSummary;
+  await writer.close(older as typeof madeUpSummary);
+  const reader = await openTrace(path);
+  expect(reader.summary).toEqual({ ...madeUpSummary, unrecorded: 0 });
+  await reader.close();
+});
+
 test("updates lie where they were noted, and a block in the middle knows the state it begins in", async () => {
   const path = join(directory, "updates");
   const records = madeUpRecords(3_000, 21);
