@@ -12,6 +12,7 @@
 #include <linux/panic_notifier.h>
 #endif
 
+#include "clock.h"
 #include "core.h"
 #include "device.h"
 #include "lock.h"
@@ -289,7 +290,7 @@ static __always_inline bool access_begin(struct access *a, struct mms_cpu *cpu,
 		this_cpu_write(stage, ACCESSING);
 	barrier();
 	a->recorded = !a->mapping->silent && mms_ring_claim(records, &a->place);
-	a->tsc = rdtsc();
+	a->tsc = mms_clock();
 	return true;
 }
 
@@ -505,7 +506,7 @@ void mms_machine_expect(struct mms_machine *machine, uint64_t address,
 		return;
 	}
 	r = mms_ring_slot(run->place);
-	r->tsc = rdtsc();
+	r->tsc = mms_clock();
 	r->address = address - m->decoy + m->physical;
 	r->value[1] = parts | (u64)(u32)stride << 32;
 	r->site = cpu->site;

@@ -16,6 +16,7 @@
 #include <linux/uaccess.h>
 #include <asm/tsc.h>
 
+#include "clock.h"
 #include "core.h"
 
 #define COMMAND_BYTES_MAX 1024
@@ -342,7 +343,7 @@ static char *control_describe(void)
 			   state == RECORDING ? mms_hooks_missed() : missed,
 			   mms_unrecorded_calls(),
 			   mms_mapping_count(), mms_mapping_total(), tsc_khz,
-			   rdtsc(), last_error);
+			   mms_clock(), last_error);
 	mutex_unlock(&control);
 	length += mms_unrecorded_describe(text + length,
 					  MMS_UNRECORDED_STATUS_BYTES_MAX);

@@ -17,6 +17,7 @@
  *	kasan.c    kernels whose compiler checks each access
  *	user.c     user memory on an instruction's other side
  *	ring.c     records waiting for the recorder
+ *	clock.c    the records' time, across suspends
  *	control.c  /dev/mmiostrider
  */
 #ifndef MMIOSTRIDER_CORE_H

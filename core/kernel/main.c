@@ -5,6 +5,7 @@
 #include <linux/module.h>
 #include <linux/notifier.h>
 
+#include "clock.h"
 #include "core.h"
 
 struct text {
@@ -114,6 +115,7 @@ static int __init mms_init(void)
 	error = mms_control_init();
 	if (error)
 		goto no_control;
+	mms_clock_init();
 	return 0;
 
 no_control:
@@ -133,6 +135,7 @@ no_fault:
 
 static void __exit mms_exit(void)
 {
+	mms_clock_exit();
 	mms_control_exit();
 	unregister_module_notifier(&module_block);
 	mms_nofault_exit();

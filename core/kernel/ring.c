@@ -18,6 +18,7 @@
 #include <linux/vmalloc.h>
 #include <linux/wait.h>
 
+#include "clock.h"
 #include "core.h"
 #include "ring.h"
 
@@ -133,7 +134,7 @@ static void ring_count_lost(unsigned int count)
 void mms_record_init(struct mms_record *record, enum mms_kind kind)
 {
 	*record = (struct mms_record){
-		.tsc = rdtsc(),
+		.tsc = mms_clock(),
 		.kind = kind,
 		.pid = current->pid,
 		.cpu = raw_smp_processor_id(),

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The records' clock across suspends: clock.h. */
+#include <linux/ktime.h>
+#include <linux/syscore_ops.h>
+#include <linux/timekeeping.h>
+#include <asm/tsc.h>
+
+#include "clock.h"
+
+u64 mms_clock_offset;
+
+static u64 clock_before;
+static u64 clock_before_ns;
+
+/* Of the last CPU, with interrupts off: before the kernel's clock stops, and after
+ * it goes on, for the latest to be registered is the first to suspend. */
+
+static int clock_suspend(void)
+{
+	clock_before_ns = ktime_get_boottime_ns();
+	clock_before = mms_clock();
+	return 0;
+}
+
+static void clock_resume(void)
+{
+	u64 slept_ns = ktime_get_boottime_ns() - clock_before_ns;
+
+	WRITE_ONCE(mms_clock_offset,
+		   mms_clock_continue(mms_clock_offset, clock_before, slept_ns,
+				      rdtsc(), tsc_khz));
+}
+
+static struct syscore_ops clock_ops = {
+	.suspend = clock_suspend,
+	.resume = clock_resume,
+};
+
+void mms_clock_init(void)
+{
+	register_syscore_ops(&clock_ops);
+}
+
+void mms_clock_exit(void)
+{
+	unregister_syscore_ops(&clock_ops);
+}
