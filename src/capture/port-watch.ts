@@ -19,10 +19,10 @@ export class PortWatch {
   private readonly functions: WatchedFunction[];
   private readonly readPorts: () => string | undefined;
 
-  /** `early`: the mappings made before recording began; a function that has one isn't watched. */
+  /** `notHeardOf`: mappings made before recording began, and ranges left out; a function with memory there isn't watched. */
   constructor(
     functions: readonly PciFunction[],
-    early: readonly AddressRange[],
+    notHeardOf: readonly AddressRange[],
     readPorts = () => readKernelFile("/proc/ioports"),
   ) {
     this.readPorts = readPorts;
@@ -34,7 +34,8 @@ export class PortWatch {
       claim: undefined,
     }));
     this.functions = watched.filter(
-      ({ memory, ports }) => ports.length > 0 && !memory.some((range) => early.some((it) => rangesOverlap(range, it))),
+      ({ memory, ports }) =>
+        ports.length > 0 && !memory.some((range) => notHeardOf.some((it) => rangesOverlap(range, it))),
     );
     this.look();
   }

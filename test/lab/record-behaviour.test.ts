@@ -169,6 +169,32 @@ done`,
 mmiostrider record --range fe000000-fe000fff -o /share/failed.mmt -- sh -c 'exit 7'
 echo "ended with $?"`,
 
+  // the ring is full when the card's first start meets the sites, and has room at its second
+  "late-names": `
+mmiostrider record --driver e1000 --ring-size 512K -o /share/names.mmt 2> /tmp/names.err & recorder=$!
+await /tmp/names.err "Ctrl-C stops"
+kill -STOP $recorder
+modprobe e1000
+network_up; ip link set eth0 down
+size=$(/run/lab/busybox stat -c %s /share/names.mmt)
+kill -CONT $recorder
+until_true eval '[ $(/run/lab/busybox stat -c %s /share/names.mmt) -gt $size ]'
+network_up; ip link set eth0 down
+finish $recorder INT; echo "ended with $?"
+modprobe -r e1000
+rmmod mmiostrider`,
+
+  "unread-pipe": `
+mkfifo pipe
+for round in 1 2; do
+  mmiostrider record --range fe000000-fe000fff -o pipe 2> said & recorder=$!
+  await said "waiting until somebody reads pipe"
+  if [ $round = 2 ]; then cat pipe > /share/unread.mmt & await said "Ctrl-C stops"; fi
+  finish $recorder INT; echo "ended with $?"
+  wait; cat said >&2
+done
+rm pipe said`,
+
   // Debian's tulip uses the ports of a card that has a memory BAR, too
   ports: `
 mmiostrider record --driver tulip -o /share/ports.mmt -- sh -ec 'modprobe tulip; sleep 1; modprobe -r tulip'
@@ -439,6 +465,34 @@ describe.each(bothKernels)("record on %s", (kernel) => {
   caseTest("failing-command", "a command that fails", (outcome) => {
     expect(outcome.stdout).toBe("ended with 1\n");
     expect(said(outcome).at(-1)).toBe("the command `sh -c exit N` failed with exit code N");
+    expect(outcome.left).toEqual([]);
+  });
+
+  caseTest("late-names", "a site whose name met a full ring gets it later", async (outcome) => {
+    expect(outcome.stdout).toBe("ended with 3\n");
+    const { events } = await readTrace(join(share, "names.mmt"));
+    const room = events.findLastIndex((event) => event.kind === "lost");
+    expect(room).toBeGreaterThan(0);
+    const named = new Set<bigint>();
+    const nameless = new Set<string>();
+    for (const [at, event] of events.entries()) {
+      if (event.kind === "symbol") named.add(event.site);
+      if (at > room && isAccess(event) && "site" in event && !named.has(event.site))
+        nameless.add(event.site.toString(16));
+    }
+    expect([...nameless]).toEqual([]);
+    expect(events.slice(room).filter(isAccess).length).toBeGreaterThan(200);
+    expect(outcome.left).toEqual([]);
+  });
+
+  caseTest("unread-pipe", "a pipe that nobody reads is waited for, with a word, until a signal", async (outcome) => {
+    expect(outcome.stdout).toBe("ended with 1\nended with 0\n");
+    expect(said(outcome)).toEqual([
+      ...["waiting until somebody reads pipe", "mmiostrider: ended by SIGINT before recording began"],
+      ...["waiting until somebody reads pipe", "recording; Ctrl-C stops"],
+      expect.stringMatching(/^N events in N s, N lost, N escaped, N mappings: pipe/),
+    ]);
+    expect((await readTrace(join(share, "unread.mmt"))).damage).toBeUndefined();
     expect(outcome.left).toEqual([]);
   });
 

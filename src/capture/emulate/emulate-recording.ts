@@ -106,7 +106,8 @@ export class EmulateRecording implements Recording {
     this.mappingCheck = mappingCheck;
     // A mapping that is left out on purpose, or that nobody could see, is no sign that the driver uses ports.
     const knowsMappings = mappingCheck !== undefined && options.engineOptions.excludeWriteCombining !== true;
-    const ports = knowsMappings ? new PortWatch(options.scope.functions, mappingCheck.early) : undefined;
+    const notHeardOf = [...(mappingCheck?.early ?? []), ...(options.engineOptions.exclude ?? [])];
+    const ports = knowsMappings ? new PortWatch(options.scope.functions, notHeardOf) : undefined;
     this.trace = new TraceKeeper(feed, header, { onLook: () => this.look(), ports });
   }
 

@@ -15,6 +15,7 @@ import { writeJson } from "../shared/json-output.js";
 import { LiveLine } from "../shared/live-line.js";
 import { requireFileForJson, sizeOfFile } from "../shared/new-trace.js";
 import { collect } from "../shared/option-values.js";
+import { awaitReader, type HeldPipe } from "../shared/pipe-reader.js";
 import {
   parseDuration,
   parseRingSize,
@@ -129,7 +130,12 @@ async function record(command: string[], asked: RecordOptions): Promise<ExitCode
 
   const signals = new StopSignals();
   let recording: Recording;
+  let pipe: HeldPipe | undefined;
   try {
+    pipe = await awaitReader(options.output, signals.first, () =>
+      say(`waiting until somebody reads ${options.output}`),
+    );
+    if (signals.received !== undefined) throw new Error(signals.received);
     recording = await engine.start({
       scope,
       ring_bytes: options.ringSize ?? ringDefault_bytes(freemem()),
@@ -143,6 +149,8 @@ async function record(command: string[], asked: RecordOptions): Promise<ExitCode
   } catch (error) {
     signals.release();
     throw signals.received === undefined ? error : new UserError(`ended by ${signals.received} before recording began`);
+  } finally {
+    pipe?.release();
   }
   const began_ms = performance.now();
   tellEarly(recording, scope, options);
