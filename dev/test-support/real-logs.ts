@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { projectDirectory } from "../../src/base/paths.js";
 
 /** `$MMIOSTRIDER_LOGS`, else `../shared/logs` beside the checkout. */
-const logsDirectory = resolve(process.env.MMIOSTRIDER_LOGS ?? join(projectDirectory, "..", "shared", "logs"));
+export const logsDirectory = resolve(process.env.MMIOSTRIDER_LOGS ?? join(projectDirectory, "..", "shared", "logs"));
 
 /** Returns the reason why tests with these logs can't run, else undefined. In CI such a reason is an error. */
 export function whyNoRealLogs(): string | undefined {
