@@ -24,6 +24,8 @@ export interface ExplainedPart {
 
 export interface Explanation {
   name: string;
+  /** The explained access's width: the one asked for, or the register's own. */
+  width_bytes: number;
   parts: ExplainedPart[];
 }
 
@@ -68,7 +70,7 @@ export function explain(
       fields: type === undefined ? [] : fieldsOf(type),
     };
   });
-  return { name: match.name, parts };
+  return { name: match.name, width_bytes, parts };
 }
 
 function fieldsOf(type: ValueType): ExplainedField[] {

@@ -21,7 +21,7 @@ export function select(name: string, schema: Schema, variants: ReadonlyMap<strin
     }
     if (index < 0) {
       const names = definition.values.map((value) => value.name);
-      const shown = names.length > 40 ? [...names.slice(0, 40), "…"] : names;
+      const shown = names.length > 40 ? [...names.slice(0, 40), `and ${names.length - 40} more`] : names;
       throw new UnknownNameError(
         variant,
         names,

@@ -96,6 +96,11 @@ describe("lookup", () => {
     [["--registers", "nothing", "0"], /there is neither a built-in register database nor a file called nothing/],
     [["--registers", "e1000", "--bar", "2", "0"], /e1000 has nothing for BAR 2/],
     [["--registers", "e1000", "--width", "9", "0"], /the width 9 isn't 1 to 8 bytes/],
+    [["--registers", "e1000", "0x8", "0x100000000"], /the value 0x100000000 has more than the 32 bits accessed/],
+    [
+      ["--registers", "e1000", "--width", "2", "0x8", "0x10000"],
+      /the value 0x10000 has more than the 16 bits accessed/,
+    ],
     [["--registers", "e1000", "--variant", "Z", "0"], /has no variant Z of gbe-family/],
     [["--registers", "nvme", "--variant", "Z", "0"], /nothing in the register database nvme depends on a variant/],
     [["--registers", "e1000", "0xffffffffffffffff"], /is beyond any BAR/],
@@ -107,6 +112,25 @@ describe("lookup", () => {
     expect(shown.message).toMatch(message);
     expect(output).toBe("");
   });
+});
+
+it.each([["lookup", "0"], ["list"]])("%s of a database with a fault says so, and fails", async (command, ...words) => {
+  writeFiles(folder, {
+    "broken.xml": "<domain name='D'><reg8 name='A'/></domain>",
+    "lacking.xml": "<domain name='D'><reg8 name='A' offset='0' type='T'/></domain>",
+  });
+  const path = join(folder, "broken.xml");
+  const choice = (file: string) => (command === "lookup" ? ["--registers", file] : [file]);
+  const error = await registers(command, ...choice(path), ...words).catch((reason: unknown) => reason);
+  expect(shownError(error as UserError)).toMatchObject({
+    message: expect.stringMatching(/broken\.xml:\d+: register A has no offset$/),
+    exitCode: ExitCode.failed,
+  });
+  if (command !== "lookup") return;
+  // a type is looked for where a value is described
+  await registers(command, ...choice(join(folder, "lacking.xml")), ...words);
+  expect(complaints).toMatch(/^mmiostrider: \S+lacking\.xml:\d+: there is no type T\n$/);
+  expect(process.exitCode).toBe(1);
 });
 
 describe("list", () => {

@@ -13,6 +13,7 @@ import { withVariants } from "../../registers/index.js";
 import { listRegisters } from "../../registers/list.js";
 import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { collect } from "../shared/option-values.js";
+import { chooseFaultless, faultText } from "../shared/register-names.js";
 
 interface LookupOptions {
   registers?: string;
@@ -55,7 +56,7 @@ Examples:
   mmiostrider registers lookup --registers rnndb/nv_mmio.xml:NV_MMIO --variant G84 0x100 0x1100
   mmiostrider registers lookup 0xfebc0008        (a physical address on this machine)
 
-Exit codes: 0 found, 1 nothing is known of the offset, 2 wrong usage.`,
+Exit codes: 0 found, 1 nothing is known of the offset, or the database has faults, 2 wrong usage.`,
     )
     .action((offset: string, value: string | undefined, options: LookupOptions) => lookup(offset, value, options));
   registers
@@ -116,7 +117,7 @@ function lookup(offsetText: string, valueText: string | undefined, options: Look
     offset = found.offset;
     place = `${found.address} BAR ${bar} + 0x${offset.toString(16)}`;
   } else {
-    database = chooseDatabase(options.registers, options.variant);
+    database = chooseFaultless(options.registers, options.variant);
     bar = chosenBar(database, options.bar);
     place = `${database.name} BAR ${bar} + 0x${offset.toString(16)}`;
   }
@@ -124,6 +125,15 @@ function lookup(offsetText: string, valueText: string | undefined, options: Look
   const explanation = explain(database, bar, Number(offset), {
     ...{ width_bytes, value, direction: options.direction, style: options.full === true ? "full" : "brief" },
   });
+  if (explanation !== undefined && value !== undefined && value >= 1n << BigInt(8 * explanation.width_bytes)) {
+    throw new UsageError(
+      `the value ${valueText} has more than the ${countOf(8 * explanation.width_bytes, "bit")} accessed`,
+      {
+        advice: "--width says how many bytes an access has",
+      },
+    );
+  }
+  if (tellFaults(database)) process.exitCode = ExitCode.failed;
   if (explanation === undefined) process.exitCode = ExitCode.failed;
   if (options.json === true) {
     process.stdout.write(`${JSON.stringify(jsonOf(database, bar, offset, value, explanation), null, 2)}\n`);
@@ -172,6 +182,12 @@ function chosenBar(database: RegisterDatabase, text: string | undefined): number
     });
   }
   return bar;
+}
+
+/** Prints the faults that were met; returns true if there were any. */
+function tellFaults({ warnings }: RegisterDatabase): boolean {
+  for (const text of new Set(warnings.map(faultText))) process.stderr.write(`mmiostrider: ${text}\n`);
+  return warnings.length > 0;
 }
 
 function noteUndecided(database: RegisterDatabase): void {
@@ -230,10 +246,11 @@ function list(choice: string | undefined, options: { variant?: string[]; json?: 
     listBuiltIns(options.json === true);
     return;
   }
-  const database = chooseDatabase(choice, options.variant);
+  const database = chooseFaultless(choice, options.variant);
   const found = [...database.layout].flatMap(([bar, segments]) =>
     segments.flatMap(({ domain, start }) => listRegisters(database.view(domain), bar, start)),
   );
+  if (tellFaults(database)) process.exitCode = ExitCode.failed;
   if (options.json === true) {
     const rows = found.map((row) => ({ ...row, offset: `0x${row.offset.toString(16)}` }));
     process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);

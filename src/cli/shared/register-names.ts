@@ -40,8 +40,7 @@ export class RegisterNames {
     if (registers.length === 0 && variant !== undefined) throw new UsageError("--variant needs --registers");
     this.choices = registers.map((text) => {
       const parts = /^([^=/]+)=(.+)$/s.exec(text);
-      const database = chooseDatabase(parts?.[2] ?? text, variant);
-      requireFaultless(database.schema.warnings);
+      const database = chooseFaultless(parts?.[2] ?? text, variant);
       return { text, device: parts?.[1], database, fits: false };
     });
   }
@@ -110,6 +109,13 @@ function hasBarOf({ layout }: RegisterDatabase, { bars }: PciFunction): boolean 
   return bars.some(({ index, flags }) => layout.has(index) && (BigInt(flags) & resourceFlag.memory) !== 0n);
 }
 
+/** Does the same as chooseDatabase(), but throws FormatError for a database in whose files reading found faults. */
+export function chooseFaultless(choice: string, variants?: readonly string[]): RegisterDatabase {
+  const database = chooseDatabase(choice, variants);
+  requireFaultless(database.schema.warnings);
+  return database;
+}
+
 /** Throws FormatError for the first of the faults. */
 function requireFaultless(faults: readonly DatabaseWarning[]): void {
   const [first] = faults;
@@ -121,7 +127,8 @@ function requireFaultless(faults: readonly DatabaseWarning[]): void {
   });
 }
 
-function faultText({ file, line, message }: DatabaseWarning): string {
+/** Formats `FILE:LINE: MESSAGE`. */
+export function faultText({ file, line, message }: DatabaseWarning): string {
   return `${file}:${line}: ${message}`;
 }
 
