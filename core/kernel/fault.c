@@ -15,7 +15,9 @@
 #include <linux/percpu.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <asm/cpufeature.h>
 #include <asm/extable.h>
+#include <asm/msr.h>
 #include <asm/processor-flags.h>
 #include <asm/text-patching.h>
 #include <asm/trapnr.h>
@@ -66,6 +68,31 @@ static bool fault_is_string(const struct mms_instruction *i)
 	       i->opcode->operands[0] != MMS_OPERAND_SEG_RDI;
 }
 
+#define LOCK_UNIT_BYTES 64
+
+/*
+ * A locked operation that lies across two cache lines raises #AC where the kernel has
+ * told the CPU so, and the kernel dies of that at once, whatever the exception
+ * tables say. Ours would die in here, with the lock held: let the driver's do it.
+ * The decoy is as aligned as the real address, so that no other one of ours can.
+ */
+static bool fault_is_split_lock(struct mms_cpu *cpu, const struct mms_instruction *i)
+{
+	u64 address, control;
+
+	if (!boot_cpu_has(X86_FEATURE_SPLIT_LOCK_DETECT))
+		return false;
+	if (i->memory != MMS_MEMORY_MODRM ||
+	    (!(i->prefixes & MMS_PREFIX_LOCK) && i->opcode->mnemonic != MMS_MN_XCHG))
+		return false;
+	address = mms_effective_address(&cpu->machine, i);
+	if (address % LOCK_UNIT_BYTES + i->memory_bytes <= LOCK_UNIT_BYTES ||
+	    !mms_machine_is_device(&cpu->machine, address, i->memory_bytes))
+		return false;
+	rdmsrl(MSR_TEST_CTRL, control);
+	return control & MSR_TEST_CTRL_SPLIT_LOCK_DETECT;
+}
+
 /* An instruction that isn't a plain move. */
 static enum answer fault_emulate_other(struct mms_cpu *cpu,
 				       const struct mms_instruction *instruction,
@@ -74,6 +101,8 @@ static enum answer fault_emulate_other(struct mms_cpu *cpu,
 	struct pt_regs before = *cpu->regs;
 	enum mms_result result;
 
+	if (unlikely(fault_is_split_lock(cpu, instruction)))
+		return fault_undo(cpu, instruction, asker);
 	if (instruction->prefixes & MMS_PREFIX_LOCK)
 		cpu->instruction_flags |= MMS_F_LOCKED;
 	if (fault_is_string(instruction))
