@@ -30,6 +30,8 @@ test.each(casesByTier({ quick: ["debian:6.12"], rest: ["debian:6.1", "debian:6.1
     // escapes; nothing; mappings
     expect(output.match(/^record \d$/gm)).toEqual(["record 3", "record 0", "record 3"]);
     await expectMappingsTold(recordings[2]!.trace, output);
+    // without transparent huge pages
+    expect(output.includes("this kernel has no vmf_insert_pfn_pmd()")).toBe(kernel.endsWith("-rt"));
   },
 );
 
