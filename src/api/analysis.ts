@@ -85,7 +85,7 @@ function plain(result: RoomStatistics): Statistics {
   return { ...result, ...tables, cpus: [...cpus], polls: [...polls] };
 }
 
-/** The same read by the same code again and again, with nothing in between. */
+/** The same read by the same code again and again, with no other selected event in between. */
 export interface Poll {
   readonly first: AccessEvent;
   /** The read that ended it; for `same`, the last one. */

@@ -120,6 +120,9 @@ const marker = "memory_region_ops_";
 const newline = 0x0a;
 const quote = 0x27;
 const colon = 0x3a;
+const blank = 0x20;
+const letterT = 0x54;
+const letterZ = 0x5a;
 
 /**
  * Reads the log and keeps the accesses that touch one of `ranges`, and all writes to port 0x80. Accesses to the ports
@@ -146,6 +149,19 @@ export async function readTruthLog(
     progress(Math.min(1, at / (await log.size())));
     parser.push(bytes);
   }
+}
+
+/**
+ * Returns the length of the time that newer QEMUs write before the event's name, `2026-07-07T03:16:22.158759Z `, with a fraction of up to
+ * six digits or without one; 0 if there is no time.
+ */
+function dateLength(bytes: Uint8Array, from: number): number {
+  if (bytes[from + 10] !== letterT) return 0;
+  const longest = "2026-07-07T03:16:22.158759Z ".length;
+  for (let length = "2026-07-07T03:16:22Z ".length; length <= longest; length += 1) {
+    if (bytes[from + length - 2] === letterZ && bytes[from + length - 1] === blank) return length;
+  }
+  return 0;
 }
 
 class TruthParser {
@@ -206,9 +222,11 @@ class TruthParser {
 
   /** The line is `bytes[from]` to `bytes[end - 1]`. */
   private takeLine(bytes: Uint8Array, from: number, end: number): void {
-    // On request QEMU writes `PID@TIME:` before the event's name.
     let at = from;
-    if (bytes[at] !== marker.charCodeAt(0)) {
+    const date_bytes = dateLength(bytes, from);
+    if (date_bytes > 0) at += date_bytes;
+    else if (bytes[at] !== marker.charCodeAt(0)) {
+      // Older ones write `PID@TIME:`, all of them on request.
       while (at < end && bytes[at] !== colon) at += 1;
       at += 1;
     }

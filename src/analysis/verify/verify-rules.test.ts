@@ -253,6 +253,18 @@ describe("the rules", () => {
     expect(await recording.verify(header)).toMatchObject({ identical: false, leftOut: { notLogged: 0 } });
   });
 
+  test("the log's lines may have times in front, as QEMU writes them: none, older, newer", async () => {
+    const prefixes = ["", "4242@1700000000.5:", "2026-07-07T03:16:22.158759Z ", "2026-07-07T03:16:23Z "];
+    for (const prefix of prefixes) {
+      const recording = new Recording().map().both(0, 1n).both(4, 2n);
+      recording.log.forEach((line, at) => {
+        recording.log[at] = line.replace("4242@1700000000.5:", prefix);
+      });
+      recording.log.unshift(`${prefix}vfio_listener_region_add 0 - 1`);
+      expect(await recording.verify(), prefix).toMatchObject({ identical: true, compared: 2 });
+    }
+  });
+
   test("nothing compared with nothing is not identical", async () => {
     const traced = () => new Recording().map().traced("write", 4, 0, 1n);
     const empty = await traced().verify();
