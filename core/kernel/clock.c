@@ -15,14 +15,20 @@ static u64 clock_before_ns;
 /* Of the last CPU, with interrupts off: before the kernel's clock stops, and after
  * it goes on, for the latest to be registered is the first to suspend. */
 
-static int clock_suspend(void)
+#ifdef MMS_SYSCORE_HAS_DATA
+#define CLOCK_CALLBACK_ARGUMENT void *unused
+#else
+#define CLOCK_CALLBACK_ARGUMENT void
+#endif
+
+static int clock_suspend(CLOCK_CALLBACK_ARGUMENT)
 {
 	clock_before_ns = ktime_get_boottime_ns();
 	clock_before = mms_clock();
 	return 0;
 }
 
-static void clock_resume(void)
+static void clock_resume(CLOCK_CALLBACK_ARGUMENT)
 {
 	u64 slept_ns = ktime_get_boottime_ns() - clock_before_ns;
 
@@ -31,6 +37,23 @@ static void clock_resume(void)
 				      rdtsc(), tsc_khz));
 }
 
+#ifdef MMS_SYSCORE_HAS_DATA
+static const struct syscore_ops clock_ops = {
+	.suspend = clock_suspend,
+	.resume = clock_resume,
+};
+static struct syscore clock = { .ops = &clock_ops };
+
+void mms_clock_init(void)
+{
+	register_syscore(&clock);
+}
+
+void mms_clock_exit(void)
+{
+	unregister_syscore(&clock);
+}
+#else
 static struct syscore_ops clock_ops = {
 	.suspend = clock_suspend,
 	.resume = clock_resume,
@@ -45,3 +68,4 @@ void mms_clock_exit(void)
 {
 	unregister_syscore_ops(&clock_ops);
 }
+#endif
