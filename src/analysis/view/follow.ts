@@ -33,10 +33,20 @@ export async function* followedViews(
     await caughtUp?.();
     for (;;) {
       // asked before looking: what comes afterwards is for the next look
-      const { coming } = reader.source;
+      const { coming, failure } = comingOf(reader);
       if ((await reader.refresh()) > 0 || reader.summary !== null) break;
+      if (failure !== undefined) throw failure;
       if (coming === false) return end();
       if (!(await wait())) return;
     }
+  }
+}
+
+/** Asks if more comes; what came before a failure is still to be looked at. */
+function comingOf({ source }: TraceReader): { coming: boolean | undefined; failure?: unknown } {
+  try {
+    return { coming: source.coming };
+  } catch (failure) {
+    return { coming: false, failure };
   }
 }

@@ -15,7 +15,7 @@ import { openTrace } from "../../trace/node/file-source.js";
 import { TraceState } from "../../trace/state.js";
 import { TextWriter } from "../../trace/text.js";
 import { ExitCode, UsageError } from "../shared/exit-code.js";
-import { openReadableOrLive } from "../shared/open-input.js";
+import { openReadableOrLive, type ShownInput } from "../shared/open-input.js";
 import { Pager } from "../shared/pager.js";
 import { type ColorChoice, colorChoices, paintFor } from "../shared/paint.js";
 import { Progress } from "../shared/progress.js";
@@ -52,7 +52,7 @@ export function addReport(program: Command): void {
     .command("report")
     .summary("print a trace, one line an access")
     .description("Prints a trace, one line an access. On a terminal it comes through $PAGER, or less.")
-    .argument("<file>", "the trace, or a log that convert reads; - is standard input, a trace printed as it comes")
+    .argument("<file>", "the trace, or a log that convert reads; - is standard input, printed as it comes")
     .addOption(program.createOption("--format <format>", "form of the lines").choices(formats).default("text"));
   addFilterOption(command);
   addRangeOptions(command);
@@ -72,6 +72,7 @@ Examples:
   mmiostrider report --fold --from mark:ping nic.mmt
   mmiostrider report --follow nic.mmt                    (while record writes it)
   mmiostrider record --driver nvme -o - | mmiostrider report -
+  cat /sys/kernel/tracing/trace_pipe | mmiostrider report -
   mmiostrider report --registers rnndb/nv_mmio.xml:NV_MMIO mmiotrace.txt.gz
   mmiostrider report --format mmiotrace e1000.mmt > e1000.txt
   mmiostrider report --format jsonl e1000.mmt | jq 'select(.op == "write") | .register'
@@ -87,8 +88,8 @@ escaped records.`,
       if (options.fold === true && options.format !== "text") {
         throw new UsageError(`--fold needs --format text, not ${options.format}`);
       }
-      const reader = await (options.follow === true ? openTrace(file) : openReadableOrLive(file));
-      const live = options.follow === true || reader.source.coming === true;
+      const opened = options.follow === true ? followed(await openTrace(file)) : await openReadableOrLive(file);
+      const { reader, live } = opened;
       const pager = options.pager && options.follow !== true ? Pager.start() : undefined;
       const output = pager === undefined ? new TextOutput() : new TextOutput(pager.input);
       let printed: true | undefined;
@@ -106,12 +107,15 @@ escaped records.`,
         await pager?.end();
       }
       if (!printed) return;
+      opened.tellNotes();
       if (tellIncomplete(reader)) process.exitCode = ExitCode.incomplete;
       if (names.tell()) process.exitCode = ExitCode.failed;
       names.look(reader);
       names.requireUse();
     });
 }
+
+const followed = (reader: TraceReader): ShownInput => ({ reader, live: true, tellNotes: () => {} });
 
 /** Walks through the events to print, in order; waits for more if the trace is followed. */
 class Walk {

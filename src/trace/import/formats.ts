@@ -12,8 +12,8 @@ export const outputFormats = ["mmt", "mmiotrace", "jsonl", "csv", "parquet", "pe
 /** A format that is written. */
 export type OutputFormat = (typeof outputFormats)[number];
 
-/** Length of a log's beginning that is searched. */
-export const detect_bytes = 64 << 10;
+/** Length of a log's beginning that is searched: libvirt's has its start-up lines of many runs before the first event. */
+export const detect_bytes = 1 << 20;
 
 /** Pattern of a line of each format; the first line that fits one decides. */
 const marks: readonly [InputFormat, RegExp][] = [

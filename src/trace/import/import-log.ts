@@ -18,6 +18,10 @@ export interface Log {
   format: InputFormat;
   /** The whole content, unpacked. */
   chunks: AsyncIterable<Uint8Array>;
+  /** The reasons why the content isn't whole; known when all of it was read. */
+  incomplete?: readonly string[];
+  /** For readers that follow the trace: the longest time from a line's coming to its event's being readable. */
+  flushEvery_ms?: number;
 }
 
 export interface ImportOptions {
@@ -39,7 +43,11 @@ export async function importLog(
   create: (header: TraceHeader) => Promise<TraceWriter>,
 ): Promise<Imported> {
   const importer = importerFor(log, options);
-  await importText(importer, log.chunks, create);
+  const chunks = (async function* () {
+    yield* log.chunks;
+    importer.incomplete.push(...(log.incomplete ?? []));
+  })();
+  await importText(importer, chunks, create, log.flushEvery_ms);
   return { notes: importer.notes, incomplete: [...importer.summary.incomplete] };
 }
 

@@ -2,6 +2,7 @@
 // a trace in their order. Bounded memory: a chunk of text and its records.
 import { latin1 } from "../../base/bytes.js";
 import { FormatError, messageOf, UserError } from "../../base/errors.js";
+import { sleep } from "../../base/turns.js";
 import { countOf } from "../../base/units.js";
 import type { TraceWriter } from "../file/writer.js";
 import type { TraceHeader, TraceSummary, TraceUpdate } from "../header.js";
@@ -224,13 +225,14 @@ export function importedHeader(producer: string, changes: Partial<TraceHeader> =
 export const importClock_hz = 1_000_000;
 
 /**
- * Imports all of `chunks` with `reader` into the trace that `create` makes.
+ * Imports all of `chunks` with `reader` into the trace that `create` makes. With `flushEvery_ms` the trace can be read meanwhile.
  * Throws FormatError for the log's faults, UserError if reading or writing fails.
  */
 export async function importText(
   reader: TextImport,
   chunks: AsyncIterable<Uint8Array>,
   create: (header: TraceHeader) => Promise<TraceWriter>,
+  flushEvery_ms?: number,
 ): Promise<TraceWriter> {
   let writer: TraceWriter | undefined;
   const drain = async () => {
@@ -241,18 +243,53 @@ export async function importText(
       await ("records" in piece ? writer.append(piece.records) : writer.note(piece.update));
     }
   };
-  try {
-    for await (const chunk of readable(chunks, reader.name)) {
-      reader.push(chunk);
-      await drain();
+  const readAll = async () => {
+    for await (const chunk of withPauses(readable(chunks, reader.name), flushEvery_ms)) {
+      if (chunk === "pause") await writer?.flush();
+      else {
+        reader.push(chunk);
+        await drain();
+      }
     }
     reader.finish();
     await drain();
+  };
+  try {
+    await readAll();
     await writer!.close(reader.summary);
     return writer!;
   } catch (error) {
+    if (flushEvery_ms !== undefined) await drain().then(() => writer?.flush());
     await writer?.abandon();
     throw error;
+  }
+}
+
+/** Yields the chunks, and "pause" where nothing comes, or so much time has passed since the last one. */
+async function* withPauses(
+  chunks: AsyncIterable<Uint8Array>,
+  every_ms: number | undefined,
+): AsyncGenerator<Uint8Array | "pause", void, undefined> {
+  if (every_ms === undefined) {
+    yield* chunks;
+    return;
+  }
+  const iterator = chunks[Symbol.asyncIterator]();
+  let last_ms = performance.now();
+  let next = iterator.next();
+  let isNew = false;
+  for (;;) {
+    const come = isNew ? await Promise.race([next, sleep(every_ms)]) : await next;
+    if (come === undefined || (isNew && performance.now() - last_ms > every_ms)) {
+      yield "pause";
+      last_ms = performance.now();
+      isNew = false;
+    }
+    if (come === undefined) continue;
+    if (come.done === true) return;
+    yield come.value;
+    isNew = true;
+    next = iterator.next();
   }
 }
 

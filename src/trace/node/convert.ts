@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { assert } from "../../base/assert.js";
-import { InvalidValueError, messageOf, UserError } from "../../base/errors.js";
+import { FormatError, InvalidValueError, messageOf, UserError } from "../../base/errors.js";
 import { finishedFile, finishedFolder } from "../../base/finished-output.js";
 import { type EventRow, EventRows, traceName } from "../export/event-rows.js";
 import { ParquetFile } from "../export/parquet.js";
@@ -64,10 +64,10 @@ export async function convert(from: string, to: string, options: ConvertOptions)
   }
 }
 
-/** Says how a format shows a log without times. Throws UserError if it can't. */
+/** Says how a format shows a log without times. Throws FormatError if it can't. */
 function takeTimeless(to: OutputFormat, name: string, notes: string[]): void {
   if (to === "perfetto") {
-    throw new UserError(`${name} has no times: there is nothing to draw on a time line`, {
+    throw new FormatError(name, "it has no times, and a time line can't be drawn of it", {
       advice: "JSON Lines, CSV and Parquet leave them out",
     });
   }

@@ -19,10 +19,12 @@ export class FileSource implements ByteSource {
   readonly name: string;
   private readonly descriptor: number;
   private readonly spool: Spool | undefined;
+  private readonly onClose: (() => void) | undefined;
   private known_bytes = 0;
 
-  private constructor(name: string, source: number | Spool) {
+  private constructor(name: string, source: number | Spool, onClose?: () => void) {
     this.name = name;
+    this.onClose = onClose;
     this.spool = typeof source === "number" ? undefined : source;
     this.descriptor = typeof source === "number" ? source : source.descriptor;
   }
@@ -45,9 +47,9 @@ export class FileSource implements ByteSource {
     return new FileSource(name, new Spool(createReadStream("", { fd: descriptor })));
   }
 
-  /** Of a stream's bytes, which are there as they come. Throws UserError. */
-  static ofStream(stream: Readable, name: string): FileSource {
-    return new FileSource(name, new Spool(stream));
+  /** Of a stream's bytes, which are there as they come. `onClose` ends the stream's own source. Throws UserError. */
+  static ofStream(stream: Readable, name: string, onClose?: () => void): FileSource {
+    return new FileSource(name, new Spool(stream), onClose);
   }
 
   get coming(): boolean | undefined {
@@ -80,6 +82,7 @@ export class FileSource implements ByteSource {
 
   async close(): Promise<void> {
     this.spool?.end();
+    this.onClose?.();
     closeSync(this.descriptor);
   }
 }

@@ -14,6 +14,8 @@ import { openTrace } from "./file-source.js";
 import { Output } from "./output.js";
 
 const chunk_bytes = 1 << 20;
+/** Packed bytes that are unpacked at once: they may become a thousand times as many. */
+const packedPiece_bytes = 16 << 10;
 
 export interface InputOptions extends ImportOptions {
   from?: InputFormat | undefined;
@@ -30,6 +32,8 @@ export interface Input {
   format: InputFormat;
   /** The whole content, unpacked. */
   chunks: AsyncIterable<Uint8Array>;
+  /** The reasons why the content isn't whole; known when all of it was read. */
+  incomplete: readonly string[];
   /** Ends it without reading the rest. */
   close(): void;
   /** The path of an unpacked file. */
@@ -84,18 +88,21 @@ export async function inputOf(source: InputSource, options: InputOptions = {}): 
     const raw = await peek(counted, (head) => head.length >= 2);
     const packed = raw.head[0] === 0x1f && raw.head[1] === 0x8b;
     const wanted = options.from;
+    const incomplete: string[] = [];
     const plain = await peek(
-      packed ? unpacked(raw.chunks, name) : raw.chunks,
+      packed ? unpacked(raw.chunks, name, (what) => incomplete.push(what)) : raw.chunks,
       (head) => wanted !== undefined || head.length >= detect_bytes || detectInput(head) !== undefined,
     );
     const format = wanted ?? detectInput(plain.head);
     if (format === undefined) {
-      throw new FormatError(name, plain.head.length === 0 ? "the file is empty" : `this is none of ${formatNames}`, {
+      const empty = incomplete[0] ?? "the file is empty";
+      throw new FormatError(name, plain.head.length === 0 ? empty : `this is none of ${formatNames}`, {
         offset: 0,
         ...(plain.head.length === 0 || options.advice === undefined ? {} : { advice: options.advice }),
       });
     }
-    return { name, format, chunks: plain.chunks, close: source.close, path: packed ? undefined : source.path };
+    const path = packed ? undefined : source.path;
+    return { name, format, chunks: plain.chunks, incomplete, close: source.close, path };
   } catch (error) {
     source.close();
     if (error instanceof UserError) throw error;
@@ -139,24 +146,43 @@ async function peek(
   return { head, chunks };
 }
 
-async function* unpacked(chunks: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array> {
+/** Unpacks gzip. Where the packed bytes are cut, gives what was before, and tells `onCut`. Throws FormatError for other faults. */
+async function* unpacked(
+  chunks: AsyncIterable<Uint8Array>,
+  name: string,
+  onCut: (what: string) => void,
+): AsyncGenerator<Uint8Array> {
   const gunzip = createGunzip({ chunkSize: chunk_bytes });
-  const fed = (async () => {
-    for await (const chunk of chunks) {
-      if (!gunzip.write(chunk)) await new Promise<void>((resolve) => gunzip.once("drain", resolve));
-      if (gunzip.destroyed) return;
+  let made: Buffer[] = [];
+  let failure: NodeJS.ErrnoException | undefined;
+  // Not by iterating: that drops what was unpacked before an error.
+  gunzip.on("data", (chunk: Buffer) => made.push(chunk));
+  gunzip.on("error", (error) => {
+    failure ??= error;
+  });
+  const taken = () => {
+    const ready = made;
+    made = [];
+    return ready;
+  };
+  const closed = new Promise<void>((resolve) => gunzip.once("close", resolve));
+  for await (const chunk of chunks) {
+    for (let from = 0; from < chunk.length && failure === undefined; from += packedPiece_bytes) {
+      const piece = chunk.subarray(from, from + packedPiece_bytes);
+      await Promise.race([new Promise<void>((resolve) => gunzip.write(piece, () => resolve())), closed]);
+      yield* taken();
     }
-    gunzip.end();
-  })();
-  fed.catch((error: unknown) => gunzip.destroy(error instanceof Error ? error : new Error(String(error))));
-  try {
-    yield* gunzip as AsyncIterable<Buffer>;
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? "";
-    if (!code.startsWith("Z_")) throw error;
-    const what = code === "Z_BUF_ERROR" ? "the packed file is cut" : `it can't be unpacked: ${messageOf(error)}`;
-    throw new FormatError(name, what, { advice: "gunzip -t tests the file" });
+    if (failure !== undefined) break;
   }
+  gunzip.end();
+  await closed;
+  yield* taken();
+  if (failure === undefined) return;
+  const { code = "" } = failure;
+  if (!code.startsWith("Z_")) throw failure;
+  if (code === "Z_BUF_ERROR") onCut("the packed file is cut: what is behind its last whole part is missing");
+  else
+    throw new FormatError(name, `it can't be unpacked: ${messageOf(failure)}`, { advice: "gunzip -t tests the file" });
 }
 
 /** Imports a log into the trace `path`, called `shownAs` in messages. Throws UserError. */
