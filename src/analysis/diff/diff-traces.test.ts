@@ -216,6 +216,14 @@ describe("what can't be compared by BAR", () => {
     expect(await compare(run("fd0", ""), one)).toMatchObject({ same: false, devices: [{ by: "bar", extra: 1 }] });
   });
 
+  test("a place without a register's name is called by its BAR and offset", async () => {
+    const run = (value: string) => `${head}${device("fe000000", "12345678")}${write("0xfe000010", value)}`;
+    const { differences } = await compare(run("0x1"), run("0x2"));
+    expect(differences).toMatchObject([
+      { first: { register: "BAR0+0x10" }, second: { register: "BAR0+0x10", bar: 0 } },
+    ]);
+  });
+
   test("a read that other accesses part from its repetition is one entry only within its own sequence", async () => {
     const parted = `${head}${map(1, "0xd0000000")}${map(2, "0xe0000000", "0x2000")}${read("0xd0000000")}${write("0xe0000000", "0x1", 2)}`;
     const result = await compare(parted + read("0xd0000000", "0x3"), parted);

@@ -7,7 +7,7 @@ import type { DatabaseWarning } from "../../registers/schema.js";
 import { ByTarget } from "../../trace/by-target.js";
 import type { EventColumns } from "../../trace/event-columns.js";
 import type { AccessEvent } from "../../trace/events.js";
-import type { PciFunction } from "../../trace/header.js";
+import { type Bar, type PciFunction, resourceFlag } from "../../trace/header.js";
 import type { DevicePlace, TraceState } from "../../trace/state.js";
 import type { RegisterWords } from "../../trace/text.js";
 
@@ -35,6 +35,11 @@ export class RegisterAccess implements RegisterWords {
   fieldsOf(value: bigint): FieldValue[] {
     return this.match === undefined ? [] : this.database.fieldValues(this.match, value);
   }
+}
+
+function rangeOf({ start, length_bytes, flags }: Bar): { first: number; end: number } {
+  const first = Number(start);
+  return { first, end: (BigInt(flags) & resourceFlag.memory) === 0n ? first : first + Number(length_bytes) };
 }
 
 export type ChooseDatabase = (found: PciFunction) => RegisterDatabase | undefined;
@@ -101,10 +106,14 @@ export class AccessRegisters {
   /** Returns the PCI addresses of those functions that have accesses in a block, and whose databases may still learn. */
   learnersIn({ addresses, address }: EventColumns, state: TraceState): Set<string> {
     const learners = new Set<string>();
-    if (!this.learnsFrom(state.pciFunctions)) return learners;
+    const ranges = state.pciFunctions
+      .filter((found) => this.databaseOf(found)?.learns === true)
+      .flatMap(({ address: device, bars }) => bars.map((bar) => ({ device, ...rangeOf(bar) })));
+    if (ranges.length === 0) return learners;
+    // A framebuffer's block has tens of thousands of addresses.
     for (let number = 0; number < addresses; number += 1) {
-      const found = state.placeOf(BigInt(address[number]!))?.function;
-      if (found !== undefined && this.databaseOf(found)?.learns === true) learners.add(found.address);
+      const place = address[number]!;
+      for (const { device, first, end } of ranges) if (first <= place && place < end) learners.add(device);
     }
     return learners;
   }

@@ -46,7 +46,7 @@ function manualPage(tree: CommandInfo, version: string): string {
   lines.push(
     ".SH EXIT STATUS",
     ...item("0", "done"),
-    ...item("1", "failed; for those that compare or search: different, not found"),
+    ...item("1", "failed; for those that compare or search: different, nothing to compare, not found"),
     ...item("2", "wrong usage"),
     ...item(
       "3",
