@@ -108,7 +108,7 @@ describe.each(bothKernels)("engine singlestep on %s", (kernel) => {
     async (outcome) => {
       expect(outcome.stdout).toBe("0\nmmiotrace\nended with 0\nas before\n");
       expect(outcome.stderr).toMatch(/^engine singlestep: CPU 1 is off until it ends; what mmiotrace can't decode is/);
-      expect(outcome.stderr).toMatch(/ events in .* 0 lost, 0 escaped, 1 mappings: \/share\/step\.mmt/);
+      expect(outcome.stderr).toMatch(/ events in .* 0 lost, 0 escaped, 1 mapping: \/share\/step\.mmt/);
       await expectSame("step.mmt", 12_000);
       const { header, events, summary } = await readTrace(join(share, "step.mmt"));
       expect(header.engine).toBe("singlestep");
