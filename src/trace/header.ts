@@ -85,6 +85,8 @@ export interface TraceHeader {
    * not make the same lines of the rest of the header.
    */
   importedHead?: string;
+  /** Only in imported traces: the end of the log's lines, if it isn't a line feed alone. */
+  importedLineEnd?: string;
 }
 
 /** Written between events after each change of the machine: a driver was bound, a module came. */

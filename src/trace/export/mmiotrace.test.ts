@@ -52,6 +52,14 @@ test("the kernel's text of e1000 comes back byte by byte", async () => {
   expect(await throughTrace(text, 1_009)).toBe(text);
 });
 
+test("a log whose lines end in carriage returns comes back with them", async () => {
+  const lines = ["VERSION 20070824", nic, "# tracer: mmiotrace", event, "rw what?", "MARK 5.000001 \xff", event, ""];
+  const text = Buffer.from(lines.join("\r\n"), "latin1");
+  expect((await bytesThroughTrace(text)).equals(text)).toBe(true);
+  const without = Buffer.from(text.toString("latin1").replace(`${event}\r\nrw`, `${event}\nrw`), "latin1");
+  expect((await bytesThroughTrace(without)).equals(text)).toBe(true);
+});
+
 test("every kind of line comes back", async () => {
   const text = [
     "VERSION 20070824",

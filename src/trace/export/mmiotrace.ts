@@ -15,11 +15,14 @@ import { TraceState } from "../state.js";
 
 const lineValueMax_bytes = 8;
 const newline = 0x0a;
+const carriageReturn = 0x0d;
 
 export class MmiotraceWriter {
   private readonly tscFrequency_hz: bigint;
   /** The first lines of the mmiotrace log that the trace was made from, if any. */
   private readonly importedHead: string | undefined;
+  /** Its lines ended in carriage return and line feed. */
+  private readonly endsInReturns: boolean;
 
   constructor(header: TraceHeader) {
     this.tscFrequency_hz = BigInt(Math.round(header.clock.tscFrequency_hz));
@@ -27,6 +30,7 @@ export class MmiotraceWriter {
       header.producer === mmiotraceProducer
         ? (header.importedHead ?? mmiotraceHead(new TraceState(header).pciFunctions))
         : undefined;
+    this.endsInReturns = this.importedHead !== undefined && header.importedLineEnd === "\r\n";
   }
 
   /** Makes the lines before the first event: the version, and one line for each PCI function; or those of the imported log. */
@@ -39,10 +43,14 @@ export class MmiotraceWriter {
    * a mark stay as they are.
    */
   lines(event: TraceEvent): string | Uint8Array {
-    if (event.kind !== "mark" || event.raw === undefined) return this.textLines(event);
+    if (event.kind !== "mark" || event.raw === undefined) {
+      const text = this.textLines(event);
+      return this.endsInReturns ? text.replaceAll("\n", "\r\n") : text;
+    }
     const isLine = (event.flags & RecordFlag.verbatim) !== 0;
     const text = event.raw.filter((byte) => byte !== newline);
-    return concatBytes([utf8Bytes(isLine ? "" : `MARK ${this.time(event.tsc)} `), text, Uint8Array.of(newline)]);
+    const end = this.endsInReturns ? [carriageReturn, newline] : [newline];
+    return concatBytes([utf8Bytes(isLine ? "" : `MARK ${this.time(event.tsc)} `), text, Uint8Array.from(end)]);
   }
 
   private textLines(event: TraceEvent): string {

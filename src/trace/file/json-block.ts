@@ -92,6 +92,7 @@ const isHeader = objectOf({
   }),
   fence: isTextOrNull,
   importedHead: optional(isText),
+  importedLineEnd: optional(isText),
 });
 const isUpdate = objectOf({ pciFunctions: optional(listOf(isPciFunction)), modules: optional(listOf(isModule)) });
 const isSummary = objectOf({

@@ -276,6 +276,28 @@ CPU:1 [LOST 12 EVENTS]
     expect(reader.totals).toMatchObject({ accesses: 3, lost: 12, unknownLines: 1 });
   });
 
+  test("half an access is a write with its value, or a read that is missing", () => {
+    const line = (event: string, rest: string) =>
+      `x-1 [001] d.h1. 101.000001: rwmmio_${event}: f+0x8/0x10 width=32 ${rest}\n`;
+    const log =
+      line("post_write", "val=0x1 addr=0xff10") +
+      line("write", "val=0x2 addr=0xff10") +
+      line("post_write", "val=0x2 addr=0xff10") +
+      line("read", "addr=0xff14") +
+      line("read", "addr=0xff18") +
+      line("post_read", "val=0x3 addr=0xff18") +
+      line("post_read", "val=0x4 addr=0xff1c");
+    const reader = new RwmmioImport("trace");
+    const { events } = read(reader, log);
+    expect(accessesOf(events).map(({ kind, value }) => [kind, value])).toEqual([
+      ["write", 1n],
+      ["write", 2n],
+      ["read", 3n],
+      ["read", 4n],
+    ]);
+    expect(reader.incomplete).toEqual(["1 read has no value in the log: no rwmmio_post_read follows"]);
+  });
+
   test("/proc/vmallocinfo makes the addresses physical", () => {
     const info = `0xffffffc008000000-0xffffffc008011000   69632 gic_of_init+0x34/0x200 phys=0x0000000008000000 ioremap
 0xffffffc008020000-0xffffffc008022000    8192 pcpu_mem_zalloc+0x24/0x80 pages=1 vmalloc

@@ -22,6 +22,7 @@ const two32 = 2 ** 32;
 const letter = (text: string) => text.charCodeAt(0);
 const [R, W, M, U] = [letter("R"), letter("W"), letter("M"), letter("U")] as const;
 const blank = 0x20;
+const tab = 0x09;
 const zero = 0x30;
 
 export class MmiotraceImport extends TextImport {
@@ -29,6 +30,8 @@ export class MmiotraceImport extends TextImport {
   private head_bytes = 0;
   private known: TraceHeader | undefined;
   private functions = 0;
+  /** The log's first line ends in a carriage return, as those of an editor on Windows do: then all are expected to. */
+  private endsInReturns = false;
   private readonly reported = new ReportedLosses();
   private readonly entries = new EntryCount();
   private readonly mappings = new Map<number, { address: bigint; length: bigint; virtual: bigint }>();
@@ -55,7 +58,20 @@ export class MmiotraceImport extends TextImport {
     }
   }
 
-  protected takeLine(bytes: Uint8Array, from: number, end: number): void {
+  protected takeLine(bytes: Uint8Array, from: number, lineEnd: number): void {
+    if (this.totals.lines === 1) this.endsInReturns = this.withoutReturn(bytes, from, lineEnd) < lineEnd;
+    if (!this.endsInReturns) {
+      this.takeContent(bytes, from, lineEnd);
+      return;
+    }
+    const { totals } = this;
+    const { unusualLines } = totals;
+    const end = this.withoutReturn(bytes, from, lineEnd);
+    this.takeContent(bytes, from, end);
+    if (end === lineEnd) totals.unusualLines = unusualLines + 1;
+  }
+
+  private takeContent(bytes: Uint8Array, from: number, end: number): void {
     if (this.takeAccess(bytes, from, end)) return;
     if (this.headLines !== undefined && this.takeHeadLine(bytes, from, end)) return;
     this.takeOther(bytes, from, end);
@@ -137,9 +153,11 @@ export class MmiotraceImport extends TextImport {
     const head = lines.slice(0, count);
     const pciFunctions = head.filter((line) => line.startsWith("PCIDEV ")).map((line) => this.parsePciLine(line));
     const header = importedHeader(mmiotraceProducer, { pciFunctions });
-    const text = head.map((line) => `${line}\n`).join("");
+    const lineEnd = this.endsInReturns ? "\r\n" : "\n";
+    const text = head.map((line) => `${line}${lineEnd}`).join("");
     const canonical = mmiotraceHead(new TraceState(header).pciFunctions);
     this.known = text === canonical ? header : { ...header, importedHead: text };
+    if (this.endsInReturns) this.known = { ...this.known, importedLineEnd: lineEnd };
     const lineNow = this.totals.lines;
     this.totals.lines -= lines.length - count;
     for (const [index, line] of head.entries()) {
@@ -374,6 +392,11 @@ export class MmiotraceImport extends TextImport {
   /** Reads the PC and the PID, either of which may be missing. Returns the PC. */
   private tail(): bigint {
     const { fields } = this;
+    const { bytes } = fields;
+    while (fields.end > fields.at && (bytes[fields.end - 1] === blank || bytes[fields.end - 1] === tab)) {
+      fields.end -= 1;
+      fields.canonical = false;
+    }
     if (fields.atEnd) {
       fields.canonical = false;
       return 0n;

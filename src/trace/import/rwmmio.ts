@@ -2,7 +2,8 @@
 // trace-cmd's report, into ring records. Format: include/trace/events/rwmmio.h.
 //
 // A read is its `rwmmio_post_read` line, which has the value; a write its `rwmmio_write` line. `rwmmio_read` and
-// `rwmmio_post_write` are the other half of the same accesses and are left out.
+// `rwmmio_post_write` are the other half of the same accesses. Where the log lacks one half, a write is read from its other one, and a
+// read without a value is counted as missing.
 //
 // The events have the kernel's virtual address. With /proc/vmallocinfo of the same boot it becomes the physical one; else it
 // stays unchanged. They have the caller's name, not its address: each name gets a made-up site.
@@ -17,6 +18,8 @@ import { EntryCount, isFtraceComment, lossOfLine } from "./ftrace-lines.js";
 import { importedHeader, TextImport } from "./log-import.js";
 
 const sitesMax = 16_384;
+/** Accesses begun and not ended at the same time: more than any machine has, unless one half of them isn't traced. */
+const begunMax = 65_536;
 const siteNameMax_chars = 160;
 const two32 = 2 ** 32;
 const colon = 0x3a;
@@ -27,6 +30,12 @@ export class RwmmioImport extends TextImport {
   private readonly sites = new Map<string, number>();
   private lastRange: VirtualRange | undefined;
   private readonly entries = new EntryCount();
+  /** Accesses whose first half was read and whose second wasn't, by kind, task and address. */
+  private readonly begun = new Map<string, number>();
+  /** Reads that found no room there. */
+  private valueless = 0;
+  /** Writes found no room there: most have no second half. */
+  private lacksEnds = false;
   private unmapped = 0;
   private readonly known: TraceHeader = importedHeader("ftrace rwmmio");
 
@@ -57,6 +66,13 @@ export class RwmmioImport extends TextImport {
     this.requireOwnLines("rwmmio event");
     this.entries.end(totals.lines + 1);
     this.incomplete.push(...this.entries.missing);
+    let { valueless } = this;
+    for (const [key, count] of this.begun) if (key.startsWith("R")) valueless += count;
+    if (valueless > 0) {
+      this.incomplete.push(
+        `${countOf(valueless, "read has", "reads have")} no value in the log: no rwmmio_post_read follows`,
+      );
+    }
   }
 
   /** Leaves the line out: it ends in a number, which may lack digits. */
@@ -75,10 +91,42 @@ export class RwmmioImport extends TextImport {
     fields.begin(bytes, nameFrom + eventName.length, end);
     const event = fields.upTo(colon);
     this.ownLines += 1;
-    if (event === "read" || event === "post_write") return;
-    if (event !== "post_read" && event !== "write") throw this.wrong();
+    const isRead = event === "read" || event === "post_read";
+    if (!isRead && event !== "write" && event !== "post_write") throw this.wrong();
     const task = this.task(latin1(bytes, from, nameFrom));
-    this.takeAccess(event === "post_read", task, latin1(bytes, fields.at + 1, end));
+    const text = latin1(bytes, fields.at + 1, end);
+    // a process may go to another CPU meanwhile; each CPU's idle one is number 0
+    const who = task.pid === 0 ? `idle ${task.cpu}` : task.pid;
+    const key = `${isRead ? "R" : "W"} ${who} ${text.slice(text.lastIndexOf(" addr="))}`;
+    if (event === "read") {
+      if (!/ width=\d{1,3} addr=(?:0x)?[0-9a-f]{1,16}$/.test(text)) throw this.wrong();
+      this.begin(key);
+    } else if (event === "post_read") {
+      this.end(key);
+      this.takeAccess(true, task, text);
+    } else if (event === "write") {
+      this.begin(key);
+      this.takeAccess(false, task, text);
+    } else if (!this.end(key)) this.takeAccess(false, task, text);
+  }
+
+  /** Takes an access's first half. */
+  private begin(key: string): void {
+    if (!this.begun.has(key) && this.begun.size >= begunMax) {
+      if (key.startsWith("R")) this.valueless += 1;
+      else this.lacksEnds = true;
+      return;
+    }
+    this.begun.set(key, (this.begun.get(key) ?? 0) + 1);
+  }
+
+  /** Takes its second half; returns false if the first one isn't in the log. */
+  private end(key: string): boolean {
+    const count = this.begun.get(key);
+    if (count === undefined) return this.lacksEnds;
+    if (count === 1) this.begun.delete(key);
+    else this.begun.set(key, count - 1);
+    return true;
   }
 
   /** Takes comments, blank lines, other events, and ftrace's lines with the number of dropped events. */
