@@ -216,6 +216,26 @@ describe("what can't be compared by BAR", () => {
     expect(await compare(run("fd0", ""), one)).toMatchObject({ same: false, devices: [{ by: "bar", extra: 1 }] });
   });
 
+  test("as many missing as extra, or as written otherwise, are not the same", async () => {
+    const one = head + write("0xd0000000") + read("0xd0000004") + write("0xd0000008");
+    const exchanged = await compare(one, head + write("0xd0000000") + read("0xd0000014") + write("0xd0000008"));
+    expect(exchanged).toMatchObject({ same: false, devices: [{ written: 0, missing: 1, extra: 1 }] });
+    const both = await compare(one, head + write("0xd0000000", "0x2") + write("0xd0000008"));
+    expect(both).toMatchObject({ same: false, devices: [{ written: 1, missing: 1, extra: 0 }] });
+  });
+
+  test("bits that varied may vary; more than eight, and all of the register's may", async () => {
+    const lines = (value: string) => head + write("0xd7000100", value);
+    const after = async (again: string, second: string) => {
+      const masks = new Masks();
+      const first = await importedTrace(lines("0x0")).then(accessesOf);
+      masks.learn(first, await importedTrace(lines(again)).then(accessesOf));
+      return (await compare(lines("0x0"), lines(second), masks)).same;
+    };
+    expect([await after("0xff", "0x81"), await after("0xff", "0x100")]).toEqual([true, false]);
+    expect(await after("0x1ff", "0x80000000")).toBe(true);
+  });
+
   test("a place without a register's name is called by its BAR and offset", async () => {
     const run = (value: string) => `${head}${device("fe000000", "12345678")}${write("0xfe000010", value)}`;
     const { differences } = await compare(run("0x1"), run("0x2"));
