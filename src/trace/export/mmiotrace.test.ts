@@ -21,7 +21,7 @@ afterAll(() => rmSync(directory, { recursive: true }));
 
 async function exportText(reader: TraceReader): Promise<string> {
   const writer = new MmiotraceWriter(reader.header);
-  let text = writer.head(reader.header.pciFunctions);
+  let text = Buffer.from(writer.head(reader.header.pciFunctions)).toString();
   for await (const { events } of reader.batches()) for (const event of events) text += writer.lines(event);
   return text;
 }
@@ -50,6 +50,11 @@ test("the kernel's text of e1000 comes back byte by byte", async () => {
   expect(text.split("\n").filter((line) => /^[RW] /.test(line)).length).toBe(13_974);
   expect(await throughTrace(text)).toBe(text);
   expect(await throughTrace(text, 1_009)).toBe(text);
+});
+
+test("the lines before the first event come back in any encoding", async () => {
+  const text = Buffer.from(`VERSION 20070824\nLSPCI 00:03.0 "Caf\xe9 \xff"\n${nic}\xc3\xa9\n${event}\n`, "latin1");
+  expect((await bytesThroughTrace(text)).equals(text)).toBe(true);
 });
 
 test("a log whose lines end in carriage returns comes back with them", async () => {

@@ -5,7 +5,7 @@
 // of more than eight bytes becomes one line for every eight, an escape becomes UNKNOWN, lost records become its
 // "Lost N events." mark.
 import { assertUnreachable } from "../../base/assert.js";
-import { concatBytes, utf8Bytes } from "../../base/bytes.js";
+import { concatBytes, latin1Bytes, utf8Bytes } from "../../base/bytes.js";
 import { hex } from "../../base/hex.js";
 import type { TraceEvent } from "../events.js";
 import type { PciFunction, TraceHeader } from "../header.js";
@@ -34,8 +34,9 @@ export class MmiotraceWriter {
   }
 
   /** Makes the lines before the first event: the version, and one line for each PCI function; or those of the imported log. */
-  head(functions: readonly PciFunction[]): string {
-    return this.importedHead ?? mmiotraceHead(functions);
+  head(functions: readonly PciFunction[]): string | Uint8Array {
+    // an imported head has a character for each byte
+    return this.importedHead === undefined ? mmiotraceHead(functions) : latin1Bytes(this.importedHead);
   }
 
   /**

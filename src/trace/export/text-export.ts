@@ -13,7 +13,7 @@ export interface RegisterTeller {
 }
 
 export interface TextExport {
-  head(): string;
+  head(): string | Uint8Array;
   /** Makes an event's text; called for every event, in order. */
   event(event: TraceEvent, state: TraceState): string | Uint8Array;
   end(): string;
@@ -28,7 +28,9 @@ export async function* exportText(
   onProgress?: (events: number, all: number) => void,
   prepare?: RegisterTeller["prepare"],
 ): AsyncGenerator<Uint8Array> {
-  let text = format.head();
+  const head = format.head();
+  let text = typeof head === "string" ? head : "";
+  if (typeof head !== "string") yield head;
   for await (const batch of reader.batches()) {
     await prepare?.(reader, batch);
     const { block, events, state } = batch;

@@ -1,7 +1,7 @@
 // tier: quick
 // Every importer on damaged and hostile logs: it makes a trace that can be read to its end, or throws a FormatError that names
 // the line, or says that no line is of the format; never anything else. And a log gives the same records in pieces of any size.
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -165,6 +165,76 @@ describe("a damaged log makes a trace that can be read, or one clear error:", ()
     });
   }
 });
+
+test("mmiotrace: every line comes back as it was, or is counted as unusual", async () => {
+  const { lines } = logs.mmiotrace!;
+  const more = [
+    "# tracer: mmiotrace",
+    "# entries-in-buffer/entries-written: 1/9   #P:1",
+    "CPU:1 [LOST 5 EVENTS]",
+    "CPU:1 [LOST EVENTS]",
+  ];
+  const path = join(directory, "back.mmt");
+  let exact = 0;
+  const property = fc.asyncProperty(damagedLog([...lines, ...more]), fc.boolean(), async (damaged, returns) => {
+    const log = returns ? Buffer.from(damaged.toString("latin1").replaceAll("\n", "\r\n"), "latin1") : damaged;
+    const reader = new MmiotraceImport("log");
+    try {
+      await importText(reader, inPieces(log, 50), (header) => createTrace(path, header));
+    } catch (error) {
+      expect(error).toBeInstanceOf(FormatError);
+      return;
+    }
+    const out = join(directory, "back.txt");
+    await convert(path, out, { to: "mmiotrace", producer: "test" });
+    const again = readFileSync(out);
+    const isCut = reader.incomplete.some((what) => what.startsWith("the log is cut within its last line"));
+    const whole = isCut ? log.subarray(0, log.lastIndexOf(0x0a) + 1) : log;
+    const end = whole.at(-1) === 0x0a ? "" : whole.includes("\r\n") ? "\r\n" : "\n";
+    const expected = Buffer.concat([whole, Buffer.from(end)]);
+    expect(count(again)).toBe(count(expected));
+    if (reader.totals.unusualLines > 0) return;
+    exact += 1;
+    expect(again.toString("latin1")).toBe(expected.toString("latin1"));
+  });
+  await fc.assert(property, { numRuns: 200 });
+  expect(exact).toBeGreaterThan(50);
+});
+
+test.each(["qemu", "vfio", "rwmmio"])(
+  "%s: every access's line is an event, or is told among what is missing",
+  async (name) => {
+    const { make, lines } = logs[name]!;
+    const events = {
+      qemu: /memory_region_(?:ops|ram_device)_(?:read|write) cpu /,
+      vfio: /vfio_region_(?:read|write) {1,2}\(/,
+      rwmmio: /: rwmmio_(?:post_read|write): /,
+    }[name as "qemu" | "vfio" | "rwmmio"];
+    let accounted = 0;
+    const property = fc.asyncProperty(damagedLog(lines), async (log) => {
+      const reader = make();
+      try {
+        await importText(reader, inPieces(log, 50), (header) => createTrace(join(directory, "all.mmt"), header));
+      } catch (error) {
+        expect(error).toBeInstanceOf(FormatError);
+        return;
+      }
+      const told = (pattern: RegExp) =>
+        [...reader.notes, ...reader.incomplete].reduce((sum, what) => sum + Number(pattern.exec(what)?.[1] ?? 0), 0);
+      const leftOut =
+        told(/^(\d+) (?:port access|access(?:es)? to no BAR)/) + told(/^(\d+) lines? ha(?:s|ve) a .* behind/);
+      const isCut = reader.incomplete.some((what) => what.startsWith("the log is cut within its last line"));
+      const all = log.toString("latin1").split("\n");
+      if (isCut) all.pop();
+      expect(reader.totals.accesses + leftOut).toBe(all.filter((line) => events.test(line)).length);
+      accounted += 1;
+    });
+    await fc.assert(property, { numRuns: 200 });
+    expect(accounted).toBeGreaterThan(50);
+  },
+);
+
+const count = (bytes: Uint8Array) => bytes.filter((byte) => byte === 0x0a).length;
 
 test("convert leaves nothing behind of what it can't convert", async () => {
   const folder = mkdtempSync(join(directory, "convert-"));

@@ -310,10 +310,15 @@ export class MmiotraceImport extends TextImport {
   private takeMark(bytes: Uint8Array, from: number, end: number): void {
     const text = latin1(bytes, from, this.withoutReturn(bytes, from, end));
     if (isLost(text)) {
-      const count = this.reported.ofMark(this.countOf(text));
-      if (count === 0n) this.keep(bytes, from, end);
-      else this.addLost(count, 0);
-      if (text.length < end - from) this.totals.unusualLines += 1;
+      const told = this.countOf(text);
+      const count = this.reported.ofMark(told);
+      if (count === told) this.addLost(count, 0);
+      else {
+        // the line comes back as it is, though a part of it was counted before
+        this.keep(bytes, from, end);
+        if (count > 0n) this.addLost(count, RecordFlag.verbatim);
+      }
+      if (count === told && text.length < end - from) this.totals.unusualLines += 1;
       return;
     }
     const { fields } = this;
