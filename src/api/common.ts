@@ -9,6 +9,7 @@ export { type MemoryType, memoryTypes, RecordFlag } from "../trace/record.js";
 export { type UnrecordedWay, unrecordedWays } from "../trace/unrecorded.js";
 export {
   type AccessText,
+  type ComparedBy,
   type CpuStatistics,
   type DeviceComparison,
   type DeviceStatistics,
