@@ -15,8 +15,8 @@ const marks = Array.from({ length: 20_000 }, (_, n) => `m${n}`);
 const text = join(directory, "trace_pipe");
 writeFileSync(text, `VERSION 20070824\n${marks.map((mark) => `MARK 1.000001 ${mark}\n`).join("")}`);
 
-async function marksOf(use: (source: MmiotraceSource) => void): Promise<string[]> {
-  const descriptor = openSync(text, "r");
+async function marksOf(use: (source: MmiotraceSource) => void, path = text): Promise<string[]> {
+  const descriptor = openSync(path, "r");
   const source = new MmiotraceSource("all", descriptor);
   const buffer = new Uint8Array(100 * record_bytes);
   const found: string[] = [];
@@ -44,4 +44,31 @@ test("text that never stops coming is left when its time is over; what had been 
   expect(found.length).toBeGreaterThan(1_000);
   expect(found.length).toBeLessThan(marks.length);
   expect(found).toEqual(marks.slice(0, found.length));
+});
+
+test("a recording without a single event is no fault", async () => {
+  const empty = join(directory, "empty");
+  writeFileSync(empty, "");
+  const source = new MmiotraceSource("all", openSync(empty, "r"));
+  source.end();
+  expect(await source.readRecords(new Uint8Array(record_bytes))).toBe(0);
+  source.close();
+});
+
+test("losses that trace_pipe tells twice are counted once, those of unknown number as one at least", async () => {
+  const lossy = join(directory, "lossy");
+  const mark = (number: number) => `MARK 1.00000${number} m${number}`;
+  const lost = ["MARK 0.000000 Lost 5 events.", "CPU:0 [LOST 5 EVENTS]", "CPU:0 [LOST EVENTS]"];
+  writeFileSync(lossy, ["VERSION 20070824", mark(1), ...lost, mark(2), ""].join("\n"));
+  const source = new MmiotraceSource("all", openSync(lossy, "r"));
+  const buffer = new Uint8Array(100 * record_bytes);
+  const bytes = await source.readRecords(buffer);
+  const kinds = Array.from({ length: bytes / record_bytes }, (_, at) => {
+    const record = buffer.slice(at * record_bytes, (at + 1) * record_bytes);
+    const event = eventOfRecords(record, { number: at, sequence: at + 1 });
+    return event.kind === "lost" ? event.count : event.kind;
+  });
+  expect(kinds.filter((kind) => typeof kind === "bigint")).toEqual([5n, 0n]);
+  expect(source.lost).toBe(5 + 1);
+  source.close();
 });

@@ -19,7 +19,7 @@ export type MmiotraceParameters = { ranges: string[] | "all" };
 
 export class MmiotraceSource implements WorkerSource {
   private readonly ranges: readonly AddressRange[] | "all";
-  private readonly reader = new MmiotraceImport("trace_pipe");
+  private readonly reader = new MmiotraceImport("trace_pipe", { mayBeEmpty: true });
   readonly descriptor: number;
   private readonly chunk = Buffer.alloc(chunk_bytes);
   private pending: Uint8Array[] = [];
@@ -153,7 +153,9 @@ export class MmiotraceSource implements WorkerSource {
         view.setBigUint64(at + recordOffset.tsc, this.latest_us, true);
         const flags = view.getUint32(at + recordOffset.flags, true);
         view.setUint32(at + recordOffset.flags, flags & ~RecordFlag.verbatim, true);
-        this.lost += Number(view.getBigUint64(at + recordOffset.value, true));
+        const count = view.getBigUint64(at + recordOffset.value, true);
+        // trace_pipe doesn't always say how many: at least one
+        this.lost += Math.max(Number(count), 1);
         return true;
       }
       case RecordKind.mark:

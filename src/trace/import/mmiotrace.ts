@@ -32,9 +32,16 @@ export class MmiotraceImport extends TextImport {
   private functions = 0;
   /** The log's first line ends in a carriage return, as those of an editor on Windows do: then all are expected to. */
   private endsInReturns = false;
+  private readonly mayBeEmpty: boolean;
   private readonly reported = new ReportedLosses();
   private readonly entries = new EntryCount();
   private readonly mappings = new Map<number, { address: bigint; length: bigint; virtual: bigint }>();
+
+  /** `mayBeEmpty`: a text without any line of mmiotrace's is no error. */
+  constructor(name: string, { mayBeEmpty = false } = {}) {
+    super(name);
+    this.mayBeEmpty = mayBeEmpty;
+  }
 
   get header(): TraceHeader | undefined {
     return this.known;
@@ -44,7 +51,7 @@ export class MmiotraceImport extends TextImport {
     super.finish();
     this.endHead();
     this.ownLines += this.totals.accesses;
-    this.requireOwnLines("line of mmiotrace's");
+    if (!this.mayBeEmpty) this.requireOwnLines("line of mmiotrace's");
     this.entries.end(this.totals.lines + 1);
     this.incomplete.push(...this.entries.missing);
     if (this.totals.unusualLines > 0) {
