@@ -261,12 +261,21 @@ describe("a failure is one line, and nothing is left", () => {
     });
   }
 
-  test("a packed log that is cut", () => {
+  test("a packed log that is damaged", () => {
+    const damaged = join(directory, "damaged.txt.gz");
+    writeFileSync(damaged, readFileSync(packed).fill(0xff, 30_000, 30_050));
+    const { status, stderr } = mmiostrider(["convert", damaged, "o.mmt"]);
+    expect([status, stderr]).toEqual([1, expect.stringContaining("damaged.txt.gz: it can't be unpacked: ")]);
+    expect(before()).not.toContain("o.mmt");
+  });
+
+  test("a packed log that is cut is converted as far as it goes, and exits with 3", () => {
     const cut = join(directory, "cut.txt.gz");
     writeFileSync(cut, readFileSync(packed).subarray(0, 30_000));
-    const { status, stderr } = mmiostrider(["convert", cut, "o.mmt"]);
-    expect([status, stderr]).toEqual([1, expect.stringContaining("the packed file is cut\n")]);
-    expect(before()).not.toContain("o.mmt");
+    const { status, stderr, stdout } = mmiostrider(["convert", "--to", "mmiotrace", cut, "-"]);
+    expect([status, stderr]).toEqual([3, expect.stringContaining("incomplete: the packed file is cut")]);
+    expect(stdout.length).toBeGreaterThan(text.length / 3);
+    expect(text.subarray(0, stdout.length).equals(stdout)).toBe(true);
   });
 
   test("a trace that is cut is converted as far as it goes, and exits with 3", () => {

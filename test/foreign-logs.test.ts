@@ -94,6 +94,7 @@ describe("a log without times", () => {
     writeLog("timed.log", [`7@1700000000.000001:${line}`]);
     for (const [words, code, why] of [
       [["report", "--from", "3", "timeless.log"], 2, "timeless.log has no times to select by"],
+      [["report", "--filter", "write or time < 1", "timeless.log"], 2, "timeless.log has no times to select by"],
       [["stat", "--to", "300ms", "timeless.log"], 2, "timeless.log has no times to select by"],
       [["cut", "--from", "1", "-o", "part.mmt", "timeless.log"], 2, "timeless.log has no times to select by"],
       [["merge", "-o", "both.mmt", "timed.log", "timeless.log"], 1, "timeless.log failed: it has no times"],

@@ -9,7 +9,11 @@ import { FilterError } from "./filter-error.js";
 import { type Token, tokensOf } from "./tokens.js";
 
 /** Says whether an event fits. */
-export type Filter = (view: EventView) => boolean;
+export interface Filter {
+  (view: EventView): boolean;
+  /** It asks for times. */
+  usesTime?: boolean;
+}
 
 const depthMax = 100;
 
@@ -18,7 +22,10 @@ const depthMax = 100;
  * Throws FilterError, whose message and advice point at the column.
  */
 export function compileFilter(expression: string): Filter {
-  return new Parser(expression).parse();
+  const parser = new Parser(expression);
+  const filter = parser.parse();
+  if (parser.usesTime) filter.usesTime = true;
+  return filter;
 }
 
 class Parser {
@@ -26,6 +33,7 @@ class Parser {
   private readonly tokens: Token[];
   private at = 0;
   private depth = 0;
+  usesTime = false;
 
   constructor(expression: string) {
     this.expression = expression;
@@ -133,6 +141,7 @@ class Parser {
       return textTest(field, name, operator, value, fail);
     }
     if (operator === "~") fail(`${name} is a number: ~ is for texts`, sign);
+    if (field.kind === "time") this.usesTime = true;
     return field.kind === "time"
       ? timeTest(field.read, operator, value, fail)
       : numberTest(field.read, name, operator, value, mask, fail);

@@ -143,11 +143,12 @@ export function requireMarks({ missingMark }: Range, reader: TraceReader): void 
   throw new InvalidValueError(missingMark, `${reader.source.name} has no marker with ${shown} in the selected part`);
 }
 
-/** Throws InvalidValueError for a bound that is a time in a log without times. */
-function requireTimes(reader: TraceReader, { from, to }: Selection): void {
+/** Throws InvalidValueError for a bound that is a time, or a filter that asks for one, in a log without times. */
+function requireTimes(reader: TraceReader, { from, to, filter }: Selection): void {
   const bound = [from, to].find((one) => one?.kind === "time");
-  if (bound?.kind !== "time" || !reader.isTimeless) return;
-  throw new InvalidValueError(`${bound.time_s}`, `${reader.source.name} has no times to select by`, {
+  const asked = bound?.kind === "time" ? `${bound.time_s}` : filter?.usesTime === true ? "time" : undefined;
+  if (asked === undefined || !reader.isTimeless) return;
+  throw new InvalidValueError(asked, `${reader.source.name} has no times to select by`, {
     advice: "@1234 is the place of event 1234, mark:TEXT that of a marker",
   });
 }
