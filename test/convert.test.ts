@@ -263,7 +263,10 @@ describe("a failure is one line, and nothing is left", () => {
 
   test("a packed log that is damaged", () => {
     const damaged = join(directory, "damaged.txt.gz");
-    writeFileSync(damaged, readFileSync(packed).fill(0xff, 30_000, 30_050));
+    const bytes = readFileSync(packed);
+    // the checksum at its end
+    bytes.fill(0, bytes.length - 8, bytes.length - 4);
+    writeFileSync(damaged, bytes);
     const { status, stderr } = mmiostrider(["convert", damaged, "o.mmt"]);
     expect([status, stderr]).toEqual([1, expect.stringContaining("damaged.txt.gz: it can't be unpacked: ")]);
     expect(before()).not.toContain("o.mmt");
