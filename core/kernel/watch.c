@@ -5,6 +5,7 @@
  */
 #include <linux/fs.h>
 #include <linux/hash.h>
+#include <linux/jiffies.h>
 #include <linux/kprobes.h>
 #include <linux/memremap.h>
 #include <linux/mm.h>
@@ -37,6 +38,7 @@ struct outer_call {
 	const struct task_struct *task;
 	u64 virtual, physical;
 	unsigned int depth;
+	unsigned long jiffies;	/* one that failed before has no inner call */
 };
 
 static struct outer_call outer_calls[1 << OUTER_CALLS_BITS];
@@ -49,12 +51,14 @@ static bool watch_seen_outside(const struct watch *watch, u64 virtual,
 	bool seen = READ_ONCE(outer->task) == current &&
 		    READ_ONCE(outer->virtual) == virtual &&
 		    READ_ONCE(outer->physical) == physical &&
-		    READ_ONCE(outer->depth) < watch->depth;
+		    READ_ONCE(outer->depth) < watch->depth &&
+		    time_before(jiffies, READ_ONCE(outer->jiffies) + HZ);
 
 	WRITE_ONCE(outer->task, current);
 	WRITE_ONCE(outer->virtual, virtual);
 	WRITE_ONCE(outer->physical, physical);
 	WRITE_ONCE(outer->depth, watch->depth);
+	WRITE_ONCE(outer->jiffies, jiffies);
 	return seen;
 }
 

@@ -188,6 +188,10 @@ export class EmulateRecording implements Recording {
         `${countOf(status.lost, "record was", "records were")} lost because the ring was full; a larger --ring-size helps`,
       );
     }
+    const unread = this.trace.unread(status.records);
+    if (unread > 0) {
+      this.incomplete.push(`${countOf(unread, "record")} of the core's ring, the last ones, could not be read`);
+    }
     if (status.escaped > 0) {
       this.incomplete.push(
         `${countOf(status.escaped, "instruction was", "instructions were")} executed without emulation: ` +

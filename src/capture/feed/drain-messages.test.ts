@@ -3,7 +3,7 @@
 import { expect, test } from "vitest";
 import { parseReport } from "./drain-messages.js";
 
-const counts = { accesses: 1, lost: 2, unknown: 3, mappings: 4, livingMappings: 5 };
+const counts = { accesses: 1, places: 6, lost: 2, unknown: 3, mappings: 4, livingMappings: 5 };
 const module = { name: "snd_hda-intel", textAddress: "0xffffffffc0600000", text_bytes: 4096, buildId: null };
 
 test("its messages are understood", () => {

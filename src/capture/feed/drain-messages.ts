@@ -29,6 +29,7 @@ export interface NewsAnswer {
 
 export interface Counts {
   accesses: number;
+  places: number;
   lost: number;
   unknown: number;
   mappings: number;
@@ -83,10 +84,10 @@ function isAddress(value: unknown): value is Hex {
 }
 
 function parseCounts(value: unknown): Counts | undefined {
-  const { accesses, lost, unknown, mappings, livingMappings } = (value ?? {}) as Record<string, unknown>;
-  const counts = [accesses, lost, unknown, mappings, livingMappings];
+  const { accesses, places, lost, unknown, mappings, livingMappings } = (value ?? {}) as Record<string, unknown>;
+  const counts = [accesses, places, lost, unknown, mappings, livingMappings];
   if (!counts.every(isCount)) return undefined;
-  return { accesses, lost, unknown, mappings, livingMappings } as Counts;
+  return { accesses, places, lost, unknown, mappings, livingMappings } as Counts;
 }
 
 function parseNews(value: unknown): BatchNews | undefined {

@@ -32,7 +32,7 @@ export class DrainProcess {
   private readonly exited: Promise<void>;
   private readonly answers = new Map<number, () => void>();
   private orders = 0;
-  private counts: Counts = { accesses: 0, lost: 0, unknown: 0, mappings: 0, livingMappings: 0 };
+  private counts: Counts = { accesses: 0, places: 0, lost: 0, unknown: 0, mappings: 0, livingMappings: 0 };
   private failed: UserError | undefined;
   private closing = false;
   private onNews: (news: BatchNews) => TraceUpdate | undefined = () => undefined;
@@ -105,6 +105,10 @@ export class DrainProcess {
 
   get accesses(): number {
     return this.counts.accesses;
+  }
+
+  get places(): number {
+    return this.counts.places;
   }
 
   get failure(): UserError | undefined {

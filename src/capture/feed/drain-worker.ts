@@ -105,7 +105,8 @@ class DrainWorker {
 
   private get counts(): Counts {
     const { lost = 0, unknown = 0, mappings = 0, livingMappings = 0 } = this.source;
-    return { accesses: this.drain?.accesses ?? 0, lost, unknown, mappings, livingMappings };
+    const { accesses = 0, places = 0 } = this.drain ?? {};
+    return { accesses, places, lost, unknown, mappings, livingMappings };
   }
 
   /** Finishes after the recorder's end: nothing more will be recorded. */

@@ -89,6 +89,7 @@ describe("Drain", () => {
     await drain.close(summary);
     expect(sink.content).toEqual([...Array.from({ length: sequence }, (_, index) => index + 1), "closed"]);
     expect(drain.accesses).toBe(sequence - Math.ceil(sequence / 10));
+    expect(drain.places).toBe(sequence);
     expect(drain.failure).toBeUndefined();
   });
 

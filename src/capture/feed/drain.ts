@@ -75,6 +75,11 @@ export class Drain {
     return this.written;
   }
 
+  /** The ring's number of the last place that was read. */
+  get places(): number {
+    return this.expander.taken;
+  }
+
   /** The reason why the trace couldn't be written to its end, or undefined. */
   get failure(): UserError | undefined {
     return this.failed;

@@ -37,6 +37,11 @@ export class RunExpander {
   private addressLow = 0;
   private addressHigh = 0;
 
+  /** Number of the last place taken; 0 before the first. */
+  get taken(): number {
+    return this.lastPlace ?? 0;
+  }
+
   /** Gives at most this number of records at once. */
   constructor(recordsAtOnce: number) {
     this.output = new Int32Array(recordsAtOnce * stride);

@@ -12,6 +12,7 @@ import type { UnprivilegedUser } from "./unprivileged-user.js";
 /** A recording's interface to a working drain: see Drain. */
 export interface Draining {
   readonly accesses: number;
+  readonly places: number;
   readonly failure: UserError | undefined;
   readonly done: Promise<void>;
   hurry(): void;

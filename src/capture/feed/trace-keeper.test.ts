@@ -89,6 +89,8 @@ test("the trace is closed with what was counted; steps that failed are problems,
   await keeper.bindAgain([{ address: "0000:ff:1f.7", driver: "no_such_driver" }]);
   source.end();
   await keeper.drainRest();
+  // a core that has put five records into its ring
+  expect([keeper.unread(3), keeper.unread(5)]).toEqual([0, 2]);
   const result = await keeper.close(counts);
   expect(result).toEqual({
     ...{ accesses: 3, ...counts, failure: undefined },

@@ -52,6 +52,11 @@ export class TraceKeeper {
     return this.drain.accesses;
   }
 
+  /** Returns the number of places of the core's ring behind those that were read; 0 if the trace is broken anyhow. */
+  unread(written: number): number {
+    return this.drain.failure === undefined ? Math.max(0, written - this.drain.places) : 0;
+  }
+
   /** Does a step that may fail. A failure becomes a problem, and does not prevent the other steps. */
   attempt(work: () => void): void {
     try {
