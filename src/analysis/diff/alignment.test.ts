@@ -39,6 +39,15 @@ describe("skipping", () => {
     });
   });
 
+  test("leaves no rest behind the first's end where that may not be skipped", () => {
+    // a queue's notifications: all alike, and the mapping lives on
+    const notification = (length: number) => Array<number>(length).fill(7);
+    const found = align(sequences(notification(3), notification(92), [0]), 100);
+    expect(found).toEqual({ differences: [], more: false, skipped: 89 });
+    // longer than the look-ahead
+    expect(align(sequences(notification(200), notification(500), [0]), 100).skipped).toBe(300);
+  });
+
   test("is nothing where nothing may be", () => {
     const found = align(sequences(lap(1), [...lap(1), ...count(3)], []), 100);
     expect(found.differences.map(({ kind }) => kind)).toEqual(["missing", "missing", "missing"]);

@@ -99,7 +99,7 @@ export function align(sequences: Sequences, differencesMax: number): Alignment {
 
 /**
  * Chooses the number of the second's next accesses to leave out: the smallest number after which both match up to the next
- * place where anything may be left out; if a difference prevents that, the number with the longest match. Drivers do the same
+ * place where anything may be left out, or up to both ends; if a difference prevents that, the number with the longest match. Drivers do the same
  * at each start, so a short look-ahead would choose wrongly.
  */
 function chooseSkips(sequences: Sequences, first: number, second: number): number {
@@ -140,7 +140,18 @@ function goOnAlike(sequences: Sequences, first: number, second: number): { steps
     steps += 1;
     other += 1;
   }
-  return { steps, throughout: true };
+  return { steps, throughout: first + steps < sequences.firstCount || restMaySkip(sequences, other) };
+}
+
+/** Returns true if all of the second from here on may be left out behind the first's end. */
+function restMaySkip(sequences: Sequences, second: number): boolean {
+  if (sequences.firstIsCut) return true;
+  const end = sequences.firstCount;
+  const maySkip = sequences.maySkip(end);
+  for (let other = second; other < sequences.secondCount; other += 1) {
+    if (!(maySkip && sequences.skippable(end, other)) && !sequences.mustSkip(end, other)) return false;
+  }
+  return true;
 }
 
 /**
