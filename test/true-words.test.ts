@@ -156,6 +156,35 @@ describe("verify", () => {
     expect(stderr).toMatch(/^mmiostrider: unpacking failed: unexpected end of file\n/);
   });
 
+  test("of a log without a fence says which accesses may be missing at a mapping's ends", () => {
+    const lines = Array.from({ length: 8 }, (_, at) => `W 4 0xfebc0${at}00 0x${at + 1}`);
+    const logged = lines.map((line) => {
+      const [, , address, value] = line.split(" ");
+      return `memory_region_ops_write cpu 0 mr 0x1 addr ${address} value ${value} size 4 name 'nic'\n`;
+    });
+    const log8 = file("eight.log", logged.join(""));
+    const map = "MAP 1.000000 1 0xfebc0000 0xffffc90000100000 0x20000 0x0 0";
+    const of = (name: string, ...accesses: string[]) => log(name, map, ...accesses, "UNMAP 2.000000 1 0x0 0");
+    expect(verify(of("eight.txt", ...lines), log8).status).toBe(0);
+    for (const [name, part, missing] of [
+      ["last.txt", lines.slice(0, -1), "1 access of the log"],
+      ["first.txt", lines.slice(1), "1 access of the log"],
+      ["six.txt", lines.slice(1, -1), "2 accesses of the log"],
+    ] as const) {
+      const { stdout, status } = verify(of(name, ...part), log8);
+      expect([stdout.trimEnd().split("\n").at(-2), status]).toEqual([
+        `NOT identical: ${missing} may be missing: the trace has a mapping there that began or ended about then`,
+        1,
+      ]);
+      expect(JSON.parse(verify(join(directory, name), log8, "--json").stdout).identical).toBe(false);
+      const leftOut = verify(join(directory, name), log8, "--leave-out-unmapped");
+      expect([lastLine(leftOut.stdout), leftOut.status]).toEqual([
+        `identical: ${part.length} accesses, in the order of all regions, but for what was left out of the log`,
+        0,
+      ]);
+    }
+  });
+
   test("of a part of a trace compares what the log has, and counts what the part lacks", () => {
     const [end, begin] = [join(directory, "end.mmt"), join(directory, "begin.mmt")];
     expect(mmiostrider("cut", "--from", "@100", recorded, "-o", end).status).toBe(0);

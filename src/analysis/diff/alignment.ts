@@ -41,6 +41,8 @@ export interface Sequences {
   skippable(first: number, second: number): boolean;
   /** Returns true if `skippable` can be true at all at this place: it is called for every place. */
   maySkip(first: number): boolean;
+  /** Called for every access of the second that is left out before the first's place `first`, because it may be. */
+  leftOut?(first: number, second: number): void;
   /** Returns true if the second's access can't be in the first at this place: it is left out in any case. */
   mustSkip(first: number, second: number): boolean;
   /** Returns the accesses of uncertain order around the first's place. */
@@ -62,6 +64,7 @@ export function align(sequences: Sequences, differencesMax: number): Alignment {
     if (decided !== first && sequences.maySkip(first)) {
       decided = first;
       const skips = chooseSkips(sequences, first, second);
+      for (let skip = 0; skip < skips; skip += 1) sequences.leftOut?.(first, second + skip);
       second += skips;
       skipped += skips;
       continue;

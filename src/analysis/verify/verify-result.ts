@@ -6,7 +6,8 @@ import type { TruthAccesses } from "./truth-log.js";
 /** Rules of a comparison that the caller may change. */
 export interface VerifyOptions {
   /**
-   * Leave out accesses that may have happened while no mapping covered them. The default is true only without a fence.
+   * Leave out accesses that may have happened while no mapping covered them. Without a fence they are left out in any case, but
+   * those that a mapping may have covered are then a reason against sameness, unless this is true.
    */
   leaveOutUnmapped?: boolean;
   /** Also count accesses to regions that the log has nothing of. */
@@ -80,6 +81,8 @@ export interface VerifyResult {
     readonly outsideMappings: number;
     readonly outsideFence: number;
     readonly noMappingAlive: number;
+    /** Those of `noMappingAlive` that may have happened while a mapping covered them: then the trace lacks them. */
+    readonly maybeMissing: number;
     readonly notLogged: number;
   };
   /** Accesses that agree except for their CPU. */

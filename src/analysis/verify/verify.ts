@@ -8,7 +8,8 @@
 //   no mapping covers its address, the access *may* have happened then. But an access that the recorder missed just after a
 //   MAP or before an UNMAP looks the same. So within a fence such accesses count as missing, unless the caller asks to leave
 //   them out; then each region is compared separately. Without a fence (firmware!) they are left out. The result has their
-//   number.
+//   number. Some of them had a mapping at another moment of that time, and may be missing: with these the result is identical
+//   only if the caller asks to leave them out.
 // - The log shows accesses after QEMU has fitted them to the device: an access wider than a region's widest is split,
 //   ascending, into that width; one narrower than its narrowest shows that width, and then only the accessed bytes are
 //   compared. The CPU itself splits accesses wider than eight bytes.
@@ -93,11 +94,14 @@ class Comparison {
   /** 1: the access of the log, by place, has its like in the trace. */
   private readonly inBoth: Uint8Array;
   private readonly leaveOutUnmapped: boolean;
+  /** The caller asks for it: then an access that may be missing is no reason against sameness. */
+  private readonly mayLack: boolean;
   private readonly cut: boolean;
 
   constructor(reader: TraceReader, traced: TracedAccesses, log: TruthLog, logName: string, options: VerifyOptions) {
     this.reader = reader;
     this.leaveOutUnmapped = options.leaveOutUnmapped ?? reader.header.fence === null;
+    this.mayLack = options.leaveOutUnmapped === true;
     this.cut = options.cut ?? false;
     this.log = log;
     this.logName = logName;
@@ -129,6 +133,7 @@ class Comparison {
     const found: { difference: Difference; first: number; second: number }[] = [];
     let more = false;
     let skipped = 0;
+    let maybeMissing = 0;
     // Texts of other tools need not name a CPU.
     const knowsCpus = this.reader.header.engine !== "import";
     for (const group of groups) {
@@ -138,6 +143,7 @@ class Comparison {
       });
       more ||= alignment.more;
       skipped += alignment.skipped;
+      maybeMissing += alignment.maybeMissing;
       for (const difference of alignment.differences) {
         found.push({
           difference,
@@ -147,7 +153,7 @@ class Comparison {
       }
     }
     const regions = this.regionTable(found);
-    const reasons = this.reasons(found.length, more, relaxed);
+    const reasons = this.reasons(found.length, more, relaxed, maybeMissing);
     const differences = found.map(({ difference, first, second }) => this.tell(difference.kind, first, second));
     return {
       identical: reasons.length === 0,
@@ -163,6 +169,7 @@ class Comparison {
         outsideMappings: this.log.outsideMappings,
         outsideFence: this.truth.count - (this.window.to - this.window.from),
         noMappingAlive: skipped,
+        maybeMissing,
         notLogged: this.fitted.notLogged,
       },
       otherCpu: this.otherCpu,
@@ -194,7 +201,10 @@ class Comparison {
     return [...groups.values()];
   }
 
-  private alignGroup({ first, second, extent }: Group, matched = (_a: number, _b: number) => {}): Alignment {
+  private alignGroup(
+    { first, second, extent }: Group,
+    matched = (_a: number, _b: number) => {},
+  ): Alignment & { maybeMissing: number } {
     // For a region only changes of the mappings that cover it matter.
     const covers = (living: readonly NumberRange[]) =>
       extent === undefined || living.some((range) => range.first <= extent.last && extent.first <= range.last);
@@ -219,7 +229,8 @@ class Comparison {
       const address = truth.address[second[b]!]!;
       return ranges.some((range) => range.first <= address && address <= range.last);
     };
-    return align(
+    let maybeMissing = 0;
+    const alignment = align(
       {
         firstCount: first.length,
         secondCount: second.length,
@@ -227,12 +238,16 @@ class Comparison {
         matched: (a, b) => matched(first[a]!, second[b]!),
         maySkip: (a) => this.leaveOutUnmapped && changes.has(a),
         skippable: (a, b) => changes.get(a)?.some((living) => !addressIn(living, b)) ?? false,
+        leftOut: (a, b) => {
+          if (changes.get(a)!.some((living) => addressIn(living, b))) maybeMissing += 1;
+        },
         mustSkip: (a, b) => this.leaveOutUnmapped && !changes.has(a) && !addressIn(livingAt[a]!, b),
         mayBeLater: (a) => this.mayBeLater(first, a),
         firstIsCut: this.cut,
       },
       differencesMax,
     );
+    return { ...alignment, maybeMissing };
   }
 
   /** Returns an access around place `a` of `first`, and those of the NMIs that interrupted it. */
@@ -296,7 +311,7 @@ class Comparison {
     return [...table.values()];
   }
 
-  private reasons(differences: number, more: boolean, relaxed: boolean): string[] {
+  private reasons(differences: number, more: boolean, relaxed: boolean, maybeMissing: number): string[] {
     const reasons: string[] = [];
     const { reader, traced } = this;
     const { summary } = reader;
@@ -316,6 +331,7 @@ class Comparison {
     }
     if (traced.mapped.length === 0) reasons.push("the trace has no mapping, so that nothing can be compared");
     else if (differences === 0 && !this.inBoth.includes(1)) reasons.push(this.nothingCompared());
+    else if (maybeMissing > 0 && !this.mayLack) reasons.push(maybeMissingSentence(maybeMissing));
     if (differences === 0) return reasons;
     const onlyOrder = !relaxed && !more && this.regionsAgree();
     reasons.push(
@@ -372,6 +388,12 @@ class Comparison {
       before,
     };
   }
+}
+
+/** The reason against sameness without a fence: at these accesses' place in the order a mapping of their address began or ended. */
+function maybeMissingSentence(count: number): string {
+  const accesses = countOf(count, "access of the log", "accesses of the log");
+  return `${accesses} may be missing: the trace has a mapping there that began or ended about then`;
 }
 
 function all(from: number, to: number): number[] {

@@ -49,6 +49,9 @@ Examples:
 
 Every access of trace and log is kept in memory.
 
+Without a fence in trace and log, which the lab makes, an access that only the log has and that lies where a mapping began or
+ended may be missing in the trace, or be from before or after the mapping: such traces are identical only with --leave-out-unmapped.
+
 Exit codes: 0 only if trace and truth are identical (count, order, width, address, value), else 1: also if they have no access
 in common, or the trace is incomplete.`,
     )
@@ -67,7 +70,7 @@ in common, or the trace is incomplete.`,
         progress.end();
         const output = new TextOutput();
         if (options.json) await writeJson(output, result);
-        else await output.write(print(result));
+        else await output.write(print(result, options));
         await output.flush();
         if (!result.identical) process.exitCode = ExitCode.failed;
       } finally {
@@ -77,7 +80,7 @@ in common, or the trace is incomplete.`,
     });
 }
 
-function print(result: VerifyResult): string {
+function print(result: VerifyResult, options: VerifyCommandOptions): string {
   const lines: string[] = [];
   const rows = result.regions.map((region) => [
     region.device,
@@ -96,11 +99,11 @@ function print(result: VerifyResult): string {
   const hidden = result.differences.length - shownMax;
   if (hidden > 0) lines.push("", `… and ${result.moreDifferences ? "at least " : ""}${countText(hidden)} more`);
   lines.push("");
-  const { outsideMappings, outsideFence, noMappingAlive, notLogged } = result.leftOut;
+  const { outsideMappings, outsideFence, noMappingAlive, maybeMissing, notLogged } = result.leftOut;
   const fence = result.fence === null ? "" : `, ${countText(outsideFence)} outside the fence`;
   lines.push(
     `left out of the log: ${countOf(outsideMappings, "access", "accesses")} at addresses that the trace never had mapped${fence}, ` +
-      `${countText(noMappingAlive)} while no recorded mapping covered them`,
+      `${countText(noMappingAlive)} while ${maybeMissing > 0 ? "perhaps " : ""}no recorded mapping covered them`,
   );
   if (result.fence === null) lines.push("the trace has no fence: the log counts from its beginning to its end");
   if (notLogged > 0) {
@@ -118,11 +121,19 @@ function print(result: VerifyResult): string {
     lines.push(`${countOf(result.otherCpu, "access was", "accesses were")} made by another CPU than the log says`);
   lines.push(
     result.identical
-      ? `identical: ${countOf(result.compared, "access", "accesses")}, in the order of ${result.order}${notLogged > 0 ? ", but for what was left out of the trace" : ""}`
+      ? `identical: ${countOf(result.compared, "access", "accesses")}, in the order of ${result.order}${exceptions(result)}`
       : `NOT identical: ${result.reasons.join("; ")}`,
   );
+  if (maybeMissing > 0 && result.compared > 0 && options.leaveOutUnmapped !== true)
+    lines.push("  --leave-out-unmapped takes them for accesses from before the mapping or after it");
   for (const hint of result.hints) lines.push(`  ${hint}`);
   return `${lines.join("\n")}\n`;
+}
+
+/** Says of an identical trace what the comparison left out on suspicion. */
+function exceptions({ leftOut: { notLogged, maybeMissing } }: VerifyResult): string {
+  const sides = [...(notLogged > 0 ? ["the trace"] : []), ...(maybeMissing > 0 ? ["the log"] : [])];
+  return sides.length === 0 ? "" : `, but for what was left out of ${sides.join(" and ")}`;
 }
 
 function verdict({ differences, trace, truth }: RegionResult): string {
