@@ -446,6 +446,46 @@ describe("a pager that isn't there", () => {
   });
 });
 
+describe("bytes behind a trace's end", () => {
+  const bytes = readFileSync(trace);
+  const two = join(directory, "two.mmt");
+  writeFileSync(two, Buffer.concat([bytes, bytes]));
+  const behind = join(directory, "behind.mmt");
+  writeFileSync(behind, Buffer.concat([bytes, Buffer.from("garbage")]));
+
+  test("make it incomplete, and are said", () => {
+    for (const [name, what] of [
+      [two, "another trace begins behind its end, and isn't read: merge joins traces"],
+      [behind, "something unknown follows its end, and isn't read"],
+    ] as const) {
+      const sentence = `incomplete: the trace is damaged at byte ${bytes.length}, ${what}\n`;
+      for (const words of [
+        ["report", name],
+        ["stat", name],
+        ["convert", "--to", "csv", name, "-"],
+      ]) {
+        const { stderr, status } = mmiostrider(...words);
+        expect([stderr.endsWith(sentence), status], words.join(" ")).toEqual([true, 3]);
+      }
+      expect(lastLine(mmiostrider("report", name).stdout)).toContain("INCOMPLETE");
+      // through a pipe, in which the rest comes later than the summary
+      const piped = spawnSync(
+        "sh",
+        ["-c", '(cat "$1"; sleep 0.5; tail -c +"$2" "$3") | "$4" "$5" report -', "-"].concat([
+          trace,
+          `${bytes.length + 1}`,
+          name,
+          process.execPath,
+          programFile,
+        ]),
+        { encoding: "utf8", timeout: 60_000, maxBuffer: 64 << 20 },
+      );
+      expect([piped.stderr.endsWith(sentence), piped.status]).toEqual([true, 3]);
+    }
+    expect(mmiostrider("report", trace).status).toBe(0);
+  });
+});
+
 describe("grep", () => {
   test("with a bad file goes on with the others, and fails", () => {
     const bad = file("bad.txt", "no trace");

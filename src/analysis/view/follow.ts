@@ -29,8 +29,11 @@ export async function* followedViews(
   for (let fromBlock = 0; ; ) {
     yield* selectedViews(reader, registers, marksLater, { fromBlock, range, growing: reader.summary === null });
     fromBlock = reader.blocks.length;
-    if (reader.summary !== null) return end();
     await caughtUp?.();
+    if (reader.summary !== null) {
+      await lookBehindEnd(reader, wait);
+      return end();
+    }
     for (;;) {
       // asked before looking: what comes afterwards is for the next look
       const { coming, failure } = comingOf(reader);
@@ -39,6 +42,16 @@ export async function* followedViews(
       if (coming === false) return end();
       if (!(await wait())) return;
     }
+  }
+}
+
+/** Waits for the end of a pipe that brought a whole trace: what else it brings makes the trace incomplete. */
+async function lookBehindEnd(reader: TraceReader, wait: () => Promise<boolean>): Promise<void> {
+  for (;;) {
+    const { coming, failure } = comingOf(reader);
+    await reader.refresh();
+    if (failure !== undefined) throw failure;
+    if (coming !== true || !reader.complete || !(await wait())) return;
   }
 }
 

@@ -11,6 +11,7 @@ import {
   blockHeader_bytes,
   decodeBlockHeader,
   fileHead_bytes,
+  fileMagic,
   trailer_bytes,
   trailerMagic,
 } from "./layout.js";
@@ -66,6 +67,8 @@ export class BlockFinder {
   /** The place of the next block; all blocks before it are known. */
   private end: number;
   private readonly updateOffsets = new Set<number>();
+  /** There is something behind the trace's end. */
+  private foundMore = false;
 
   /** `start`: the place of the first block after the header. */
   constructor(source: ByteSource, codec: Codec, start: number) {
@@ -89,24 +92,54 @@ export class BlockFinder {
   /** Finds all current blocks. */
   async find(): Promise<void> {
     if (!(await this.readIndex())) await this.walk();
+    await this.lookBehindEnd();
   }
 
   /** Finds blocks written since: new ones, and those that replaced others. */
   async refresh(): Promise<void> {
-    if (this.summary !== null) return;
-    await this.goBack();
-    await this.walk();
+    if (this.summary === null) {
+      await this.goBack();
+      await this.walk();
+    }
+    await this.lookBehindEnd();
+  }
+
+  /** Looks for bytes behind a whole trace's index and trailer: they aren't read, and there is a hole in their place. */
+  private async lookBehindEnd(): Promise<void> {
+    if (this.summary === null || this.foundMore) return;
+    const { source } = this;
+    const size = await source.size();
+    const left_bytes = size - this.end;
+    // a file may end anywhere behind its summary
+    if (left_bytes < blockHeader_bytes) return;
+    const index = await readBlockHeader(source, this.end);
+    const isIndex = typeof index !== "string" && index.type === BlockType.index;
+    if (!isIndex && (await this.trailerOffset(size)) === this.end) return;
+    const end = isIndex ? this.end + blockHeader_bytes + index.payload_bytes + trailer_bytes : this.end;
+    if (size <= end) return;
+    this.foundMore = true;
+    const next = await source.read(end, fileMagic.length);
+    const isTrace = next.length === fileMagic.length && fileMagic.every((byte, at) => next[at] === byte);
+    const what = isTrace
+      ? "another trace begins behind its end, and isn't read: merge joins traces"
+      : "something unknown follows its end, and isn't read";
+    this.holes.push({ offset: end, what, records: 0 });
+  }
+
+  /** Returns the index's offset, as a trailer at the file's end gives it; undefined without a trailer. */
+  private async trailerOffset(size: number): Promise<number | undefined> {
+    const trailer = await this.source.read(Math.max(0, size - trailer_bytes), trailer_bytes);
+    if (trailer.length < trailer_bytes || !trailerMagic.every((byte, index) => trailer[8 + index] === byte))
+      return undefined;
+    return Number(new DataView(trailer.buffer, trailer.byteOffset).getBigUint64(0, true));
   }
 
   /** Finds the blocks by the index at the file's end; returns false if there is no usable one. */
   private async readIndex(): Promise<boolean> {
     const { source, codec } = this;
     const size = await source.size();
-    const trailer = await source.read(Math.max(0, size - trailer_bytes), trailer_bytes);
-    if (trailer.length < trailer_bytes || !trailerMagic.every((byte, index) => trailer[8 + index] === byte))
-      return false;
-    const offset = Number(new DataView(trailer.buffer, trailer.byteOffset).getBigUint64(0, true));
-    if (offset < this.end || offset > size - trailer_bytes - blockHeader_bytes) return false;
+    const offset = await this.trailerOffset(size);
+    if (offset === undefined || offset < this.end || offset > size - trailer_bytes - blockHeader_bytes) return false;
     const block = await readBlockHeader(source, offset);
     if (typeof block === "string" || block.type !== BlockType.index) return false;
     try {
@@ -135,6 +168,7 @@ export class BlockFinder {
     }
     if (!this.areWholeFile(found, indexOffset)) return false;
     for (const block of found) await this.take(block);
+    if (this.summary !== null) this.end = indexOffset;
     return true;
   }
 
