@@ -185,6 +185,22 @@ describe("verify", () => {
     }
   });
 
+  test("against a log that can't be read whole is never identical, and says why", () => {
+    const lines = readFileSync(truth, "latin1").trimEnd().split("\n");
+    const torn = file("torn.log", `${lines.join("\n")}\n${lines[0]!.slice(0, 40)}`);
+    const cut = verify(recorded, torn);
+    expect([lastLine(cut.stdout), cut.status]).toEqual([
+      `NOT identical: ${torn} is cut within its last line, ${lines.length + 1}`,
+      1,
+    ]);
+    const noisy = file("noisy.log", `${lines.join("\n")}\nvirsh: ${lines[0]}\n`);
+    const unclear = verify(recorded, noisy);
+    expect([lastLine(unclear.stdout), unclear.status]).toEqual([
+      `NOT identical: 1 line of ${noisy} has an access behind something else, and isn't understood; the first is line ${lines.length + 1}`,
+      1,
+    ]);
+  });
+
   test("of a part of a trace compares what the log has, and counts what the part lacks", () => {
     const [end, begin] = [join(directory, "end.mmt"), join(directory, "begin.mmt")];
     expect(mmiostrider("cut", "--from", "@100", recorded, "-o", end).status).toBe(0);

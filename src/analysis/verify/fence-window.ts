@@ -15,6 +15,10 @@ export interface Window {
   from: number;
   /** One past its last. */
   to: number;
+  /** Line of the log where the recording begins; 0 without a fence. */
+  fromLine: number;
+  /** Line where it ends; infinite without the fence's end. */
+  toLine: number;
 }
 
 /** Finds `bytes` in `writes` from place `from` on, with foreign bytes in between. Returns the places of the first and last. */
@@ -56,9 +60,11 @@ export function fenceWindow(writes: readonly PostWrite[], id: string, log: strin
     });
   }
   const end = find(writes, fenceBytes(2, id), begin.last + 1);
-  if (end === undefined && count !== undefined) return { from: writes[begin.last]!.at, to: count };
+  const { at: from, line: fromLine } = writes[begin.last]!;
+  if (end === undefined && count !== undefined) return { from, to: count, fromLine, toLine: Infinity };
   if (end === undefined) {
     throw new UnfinishedFenceError(log, id);
   }
-  return { from: writes[begin.last]!.at, to: writes[end.first]!.at };
+  const { at: to, line: toLine } = writes[end.first]!;
+  return { from, to, fromLine, toLine };
 }

@@ -2,7 +2,7 @@
 // trace. A log can have millions of lines for devices that weren't traced, so lines are read as bytes, and only those
 // with wanted addresses are kept.
 import type { AddressRange } from "../../base/address-range.js";
-import { concatBytes, isLatin1, latin1, startsWithLatin1 } from "../../base/bytes.js";
+import { concatBytes, findLatin1, isLatin1, latin1, startsWithLatin1 } from "../../base/bytes.js";
 import { FormatError } from "../../base/errors.js";
 import { sleep } from "../../base/turns.js";
 import type { ByteSource } from "../../trace/file/source.js";
@@ -59,6 +59,8 @@ export interface PostWrite {
   byte: number;
   /** Number of kept accesses before it. */
   at: number;
+  /** Line in the log, counted from 1. */
+  line: number;
 }
 
 export interface TruthLog {
@@ -67,6 +69,10 @@ export interface TruthLog {
   lines: number;
   /** Number of lines that are accesses, kept or not. */
   accessLines: number;
+  /** The lines, counted from 1, that have an access behind something else: they aren't understood. */
+  unclearLines: number[];
+  /** The log ends within its last line, which is left out. */
+  isCut: boolean;
   /** Number of accesses that touch none of the ranges. */
   outsideMappings: number;
 }
@@ -117,6 +123,7 @@ class AccessList {
 }
 
 const marker = "memory_region_ops_";
+const markers = [`${marker}read cpu `, `${marker}write cpu `];
 const newline = 0x0a;
 const quote = 0x27;
 const colon = 0x3a;
@@ -178,6 +185,7 @@ class TruthParser {
   private readonly moves = new DeviceMoves();
   private lines = 0;
   private accessLines = 0;
+  private readonly unclearLines: number[] = [];
   private outsideMappings = 0;
   /** The beginning of a line whose end hasn't come. */
   private carried: Uint8Array = new Uint8Array();
@@ -216,6 +224,8 @@ class TruthParser {
       postWrites: this.postWrites,
       lines: this.lines,
       accessLines: this.accessLines,
+      unclearLines: this.unclearLines,
+      isCut: this.carried.length > 0,
       outsideMappings: this.outsideMappings,
     };
   }
@@ -231,7 +241,8 @@ class TruthParser {
       at += 1;
     }
     if (!startsWithLatin1(bytes, at, end, marker)) {
-      this.moves.hear(bytes, from, end);
+      if (markers.some((words) => findLatin1(bytes, from, end, words) >= 0)) this.unclearLines.push(this.lines);
+      else this.moves.hear(bytes, from, end);
       return;
     }
     at += marker.length;
@@ -270,7 +281,7 @@ class TruthParser {
     const nameFrom = line.at + 1;
     const nameEnd = end - 1;
     if (isPost && isLatin1(bytes, nameFrom, nameEnd, postRegion)) {
-      this.postWrites.push({ byte: low & 0xff, at: this.list.columns.count });
+      this.postWrites.push({ byte: low & 0xff, at: this.list.columns.count, line: this.lines });
       return;
     }
     if (!this.wanted(address) || this.moves.made(write, address, width_bytes)) return;

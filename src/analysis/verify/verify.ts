@@ -23,6 +23,7 @@
 // - A trace with lost or escaped records is never identical, nor one with other gaps. Nor is one that was cut, unless the caller
 //   knows that the recorder was killed: then it is compared up to its end.
 // - A part that was cut out of a trace has mappings that lived before its first event; the log's accesses before it are missing.
+// - A log that is cut within a line, or has lines with an access that aren't understood, proves no sameness.
 // - Nothing compared with nothing isn't identical: the log must have accesses, and some of them in the trace's mappings.
 
 import { joinRanges } from "../../base/address-range.js";
@@ -111,7 +112,7 @@ class Comparison {
     const { count } = this.truth;
     this.window =
       fence === null
-        ? { from: 0, to: count }
+        ? { from: 0, to: count, fromLine: 0, toLine: Infinity }
         : fenceWindow(log.postWrites, fence, logName, this.cut ? count : undefined);
     this.state = new TraceState(reader.header);
     // A driver that is unbound before the end has still made the accesses.
@@ -329,6 +330,7 @@ class Comparison {
     if (reasons.length === 0) {
       reasons.push(...(summary?.incomplete ?? []).map((what) => `the trace is incomplete: ${what}`));
     }
+    reasons.push(...this.logFaults());
     if (traced.mapped.length === 0) reasons.push("the trace has no mapping, so that nothing can be compared");
     else if (differences === 0 && !this.inBoth.includes(1)) reasons.push(this.nothingCompared());
     else if (maybeMissing > 0 && !this.mayLack) reasons.push(maybeMissingSentence(maybeMissing));
@@ -340,6 +342,25 @@ class Comparison {
         : `${more ? "at least " : ""}${countOf(differences, "access differs", "accesses differ")}`,
     );
     return reasons;
+  }
+
+  /** Says what of the log's part for the recording couldn't be read. */
+  private logFaults(): string[] {
+    const { log, logName, window } = this;
+    const faults: string[] = [];
+    const unclear = log.unclearLines.filter((line) => window.fromLine <= line && line <= window.toLine);
+    if (unclear.length > 0) {
+      const lines = countOf(unclear.length, "line");
+      const are =
+        unclear.length === 1
+          ? "has an access behind something else, and isn't"
+          : "have an access behind something else, and aren't";
+      faults.push(`${lines} of ${logName} ${are} understood; the first is line ${unclear[0]}`);
+    }
+    // behind the fence's end, or where the recorder or QEMU was killed, half a line is no loss
+    if (log.isCut && window.toLine === Infinity && !this.cut)
+      faults.push(`${logName} is cut within its last line, ${log.lines + 1}`);
+    return faults;
   }
 
   /** Says why no access of the trace could be compared with one of the log. */
