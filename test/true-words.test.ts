@@ -325,6 +325,36 @@ describe("the numbers of the last lines", () => {
   });
 });
 
+describe("a reader that leaves at once", () => {
+  /** Runs a command whose output nobody reads; returns its standard error and its exit code. */
+  function unread(...parameters: string[]) {
+    const words = [process.execPath, programFile, ...parameters].map((word) => `'${word}'`).join(" ");
+    const options = { encoding: "utf8", timeout: 60_000, cwd: directory } as const;
+    // the descriptor is a pipe whose other end is closed before the command begins
+    const script = `exec 3> >(exec true); wait $!; ${words} >&3`;
+    const { stderr, status } = spawnSync("bash", ["-c", script], options);
+    return [stderr, status];
+  }
+  const one = log("unread-a.txt", "W 4 0xd0000000 0x1");
+  const two = log("unread-b.txt", "W 4 0xd0000000 0x2");
+  const cut = file("unread-cut.txt", "VERSION 20070824\nR 4 1.000000 1 0xd0000000 0x1 0x0 0\nW 4 1.00");
+
+  test("changes no exit code, and is no fault", () => {
+    for (const json of [[], ["--json"]]) {
+      expect(unread("diff", ...json, one, two)).toEqual(["", 1]);
+      expect(unread("diff", ...json, one, one)).toEqual(["", 0]);
+      expect(unread("stat", ...json, one)).toEqual(["", 0]);
+      expect(unread("stat", ...json, cut)).toEqual([expect.stringMatching(/^mmiostrider: .*: incomplete: .*\n$/), 3]);
+    }
+    const truth = testData("e1000-truth.log.gz");
+    expect(unread("verify", testData("e1000-mmiotrace.txt.gz"), "--truth", truth)).toEqual(["", 0]);
+    expect(unread("verify", one, "--truth", truth)).toEqual(["", 1]);
+    expect(unread("report", one)).toEqual(["", 0]);
+    expect(unread("report", cut)).toEqual([expect.stringMatching(/^mmiostrider: .*: incomplete: .*\n$/), 3]);
+    expect(unread("registers", "list", "e1000")).toEqual(["", 0]);
+  });
+});
+
 describe("options without effect", () => {
   const database = (text: string) => file("mine.xml", `<?xml version="1.0"?><database>${text}</database>`);
   const domain = '<domain name="MINE"><reg32 offset="8" name="MY_STATUS"/></domain>';

@@ -4,6 +4,7 @@ import { messageOf, UserError } from "../base/errors.js";
 import { version } from "../base/version.js";
 import { ExitCode } from "./shared/exit-code.js";
 import { shownError } from "./shared/shown-error.js";
+import { OutputClosed } from "./shared/text-output.js";
 
 /** The commands, each with the function that adds it to the program, in the order of --help. */
 const commands: Record<string, () => Promise<(program: Command) => void>> = {
@@ -64,6 +65,8 @@ function wanted(): (() => Promise<(program: Command) => void>)[] {
 /** Prints an error for the user; returns the exit code. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.done : ExitCode.usage;
+  // the reader of the output may leave early, which is no fault
+  if (error instanceof OutputClosed) return ExitCode.done;
   if (error instanceof UserError) {
     const { message, advice, exitCode } = shownError(error);
     process.stderr.write(`mmiostrider: ${message}\n`);

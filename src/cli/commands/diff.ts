@@ -27,7 +27,7 @@ import {
 } from "../shared/selection-options.js";
 import { tableLines } from "../shared/table.js";
 import { tellIncomplete } from "../shared/tell-incomplete.js";
-import { TextOutput } from "../shared/text-output.js";
+import { TextOutput, untilReaderIsGone } from "../shared/text-output.js";
 
 const topDefault = 50;
 
@@ -112,9 +112,11 @@ async function diff(a: string, b: string, options: DiffOptions): Promise<void> {
   const readsDiffer = options.reads === true && result.devices.some(({ read: count }) => count > 0);
   const same = result.same && !readsDiffer;
   const output = new TextOutput();
-  if (options.json) await writeJson(output, { ...result, same, incomplete });
-  else await output.write(textOf({ ...result, same }, incomplete.length > 0, options));
-  await output.flush();
+  await untilReaderIsGone(async () => {
+    if (options.json) await writeJson(output, { ...result, same, incomplete });
+    else await output.write(textOf({ ...result, same }, incomplete.length > 0, options));
+    await output.flush();
+  });
   if (names.tell() || !same) process.exitCode = ExitCode.failed;
   else if (incomplete.length > 0) process.exitCode = ExitCode.incomplete;
 }

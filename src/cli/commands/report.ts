@@ -106,7 +106,10 @@ escaped records.`,
         await reader.close();
         await pager?.end();
       }
-      if (!printed) return;
+      if (!printed) {
+        if (tellIncomplete(reader)) process.exitCode = ExitCode.incomplete;
+        return;
+      }
       opened.tellNotes();
       if (tellIncomplete(reader)) process.exitCode = ExitCode.incomplete;
       if (names.tell()) process.exitCode = ExitCode.failed;

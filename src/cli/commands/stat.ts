@@ -28,7 +28,7 @@ import {
 } from "../shared/selection-options.js";
 import { tableLines } from "../shared/table.js";
 import { tellIncomplete } from "../shared/tell-incomplete.js";
-import { TextOutput } from "../shared/text-output.js";
+import { TextOutput, untilReaderIsGone } from "../shared/text-output.js";
 
 const subjects = ["device", "register", "site", "cpu", "poll"] as const;
 type Subject = (typeof subjects)[number];
@@ -99,9 +99,11 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the trace is incomplete.`,
         }
         progress.end();
         const result = collector.result();
-        if (options.json) await writeJson(output, result);
-        else await output.write(textOf(result, options));
-        await output.flush();
+        await untilReaderIsGone(async () => {
+          if (options.json) await writeJson(output, result);
+          else await output.write(textOf(result, options));
+          await output.flush();
+        });
       } finally {
         progress.end();
         await reader.close();

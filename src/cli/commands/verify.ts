@@ -9,7 +9,7 @@ import { writeJson } from "../shared/json-output.js";
 import { openReadable } from "../shared/open-input.js";
 import { Progress } from "../shared/progress.js";
 import { tableLines } from "../shared/table.js";
-import { TextOutput } from "../shared/text-output.js";
+import { TextOutput, untilReaderIsGone } from "../shared/text-output.js";
 
 const shownMax = 10;
 
@@ -69,9 +69,11 @@ in common, or the trace is incomplete.`,
         );
         progress.end();
         const output = new TextOutput();
-        if (options.json) await writeJson(output, result);
-        else await output.write(print(result, options));
-        await output.flush();
+        await untilReaderIsGone(async () => {
+          if (options.json) await writeJson(output, result);
+          else await output.write(print(result, options));
+          await output.flush();
+        });
         if (!result.identical) process.exitCode = ExitCode.failed;
       } finally {
         progress.end();

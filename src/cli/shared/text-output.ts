@@ -15,7 +15,7 @@ export class OutputClosed extends UserError {
 
 /**
  * Runs `work` to its end, or until the reader of its output is gone (`| head`): that is no failure, and then the result is
- * undefined.
+ * undefined. A command whose exit code is known by then keeps it.
  */
 export async function untilReaderIsGone<T>(work: () => Promise<T>): Promise<T | undefined> {
   try {
