@@ -113,6 +113,45 @@ describe("diff", () => {
     );
   });
 
+  test("takes a mask as the list names the place, where no device is known", () => {
+    const map = "MAP 1.000000 1 0xd0000000 0xffffc90000100000 0x1000 0x0 0";
+    const [one, two] = ["0x1", "0x2"].map((value) => log(`masked-${value}.txt`, map, `W 4 0xd0000008 ${value}`));
+    const { stdout } = mmiostrider("diff", one!, two!);
+    const place = /^- @\d+ \S+ W 4 (mapping \S+ \S+) +0x00000001$/m.exec(stdout)![1]!;
+    expect(place).toBe("mapping 0xd0000000+0x1000 +0x8");
+    for (const mask of [place, "+0x8", `${place}=0x3`]) {
+      expect(mmiostrider("diff", "--mask", mask, one!, two!).status, mask).toBe(0);
+    }
+    expect(mmiostrider("diff", "--mask", `${place}=0x1`, one!, two!).status).toBe(1);
+    expect(mmiostrider("diff", "--mask", "mapping 0xd0000000+0x1000 +0x4", one!, two!).status).toBe(2);
+    const address = "physical addresses 0xd0000004";
+    const [bare, other] = ["0x1", "0x2"].map((value) => log(`bare-${value}.txt`, `W 4 0xd0000004 ${value}`));
+    expect(mmiostrider("diff", "--mask", address, bare!, other!).status).toBe(0);
+  });
+
+  test("compares no made-up addresses", () => {
+    const vfio = (name: string, device: string, value: string) =>
+      file(name, `vfio_region_write  (${device}:region0+0x10, ${value}, 4)\n`);
+    const one = vfio("vfio-a.log", "0000:02:00.0", "0x1");
+    const { stdout, status } = mmiostrider("diff", first, one);
+    expect([lastLine(stdout), status]).toEqual(["DIFFERENT", 1]);
+    expect(stdout).toMatch(/^physical addresses +0 +0 +0 +3 +0 +only A accesses it$/m);
+    expect(stdout).toMatch(/^0000:02:00\.0 +0 +0 +0 +0 +1 +only B accesses it$/m);
+    expect(stdout).toMatch(/^\+ @0 W 4 0000:02:00\.0 BAR0\+0x10 +0x00000001$/m);
+    expect(mmiostrider("diff", one, vfio("vfio-b.log", "0000:02:00.0", "0x1")).status).toBe(0);
+    const json = JSON.parse(mmiostrider("diff", "--json", one, first).stdout);
+    expect(json.devices.map(({ by, missing, extra }: Record<string, unknown>) => [by, missing, extra])).toEqual([
+      ["bar", 1, 0],
+      ["address", 0, 3],
+    ]);
+  });
+
+  test("says in its help how many differences it lists at most", () => {
+    expect(mmiostrider("diff", "--help").stdout.replaceAll(/\s+/g, " ")).toContain(
+      "0 is all, but at most 10,000 of reads and as many others",
+    );
+  });
+
   test("of an incomplete trace says so in its last line", () => {
     const cut = file("diff-cut.txt", "VERSION 20070824\nR 4 1.000000 1 0xd0000000 0x1 0x0 0\nW 4 1.00");
     const { stdout, status } = mmiostrider("diff", cut, cut);

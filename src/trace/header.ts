@@ -114,3 +114,11 @@ export interface TraceSummary {
   /** The reasons why the trace is incomplete, one sentence each; empty if it is complete. */
   readonly incomplete: readonly string[];
 }
+
+/** The producer in the header of a trace of QEMU's log of VFIO accesses. */
+export const vfioProducer = "QEMU vfio_region";
+
+/** Returns true for a trace of a log that has devices and offsets, but no physical addresses. */
+export function hasMadeUpAddresses({ engine, producer }: TraceHeader): boolean {
+  return engine === "import" && producer === vfioProducer;
+}

@@ -1,7 +1,7 @@
 // Collects a trace's accesses, to compare traces: place, direction, value, in order. An immediately repeated read is one entry,
 // since the number of a driver's polls is chance. sequence-pairs.ts decides how the accesses of two traces are compared.
 import type { TraceReader } from "../../trace/file/reader.js";
-import { type PciFunction, resourceFlag } from "../../trace/header.js";
+import { hasMadeUpAddresses, type PciFunction, resourceFlag } from "../../trace/header.js";
 import type { TraceState } from "../../trace/state.js";
 import type { AccessRegisters } from "../view/access-registers.js";
 import { type Selection, selectedViews } from "../view/selection.js";
@@ -68,6 +68,8 @@ export interface CollectedAccesses {
   readonly accessed: ReadonlySet<string>;
   /** In the order of their mapping, as far as that is known. */
   readonly areas: readonly MappedArea[];
+  /** The physical addresses have no meaning: the trace comes from a log without them. */
+  readonly madeUpAddresses: boolean;
 }
 
 /** Collects all selected accesses. Throws FormatError. */
@@ -116,7 +118,8 @@ export async function collectDiffAccesses(
   for (const found of [...reader.header.pciFunctions, ...updates]) learnDevice(devices, found);
   const known = areas.joined();
   for (const access of accesses) access.area = areaOf(known, access.address);
-  return { name: reader.source.name, accesses, devices, accessed, areas: known.inOrder };
+  const madeUpAddresses = hasMadeUpAddresses(reader.header);
+  return { name: reader.source.name, accesses, devices, accessed, areas: known.inOrder, madeUpAddresses };
 }
 
 function learnDevice(devices: Map<string, KnownDevice>, found: PciFunction): void {

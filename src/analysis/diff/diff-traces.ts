@@ -76,7 +76,7 @@ export const differencesMax = 10_000;
 
 /** Bits of registers that are not compared. */
 export interface ValueMask {
-  /** The register's name or `BAR0+0x10`; `*` and `?` as in filters. */
+  /** The register's name, `BAR0+0x10`, or one of these behind the device's name and a blank; `*` and `?` as in filters. */
   readonly register: string;
   /** Bits that may differ. */
   readonly bits: bigint;
@@ -89,7 +89,7 @@ const variedBitsMax = 8;
 export class Masks {
   private readonly masks: { mask: ValueMask; fits: (text: string) => boolean }[] = [];
   private readonly used = new Set<ValueMask>();
-  /** The bits of masks by register. */
+  /** The bits of masks by device and register. */
   private readonly bitsByName = new Map<string, bigint>();
   /** By kind of device, register's place and direction. */
   private readonly learned = new Map<string, bigint>();
@@ -123,20 +123,22 @@ export class Masks {
 
   /** Returns the bits of two aligned entries that are not compared. */
   bitsOf(pair: SequencePair, entry: SequenceEntry, other: SequenceEntry): bigint {
-    return (this.learned.get(keyOf(pair, entry)) ?? 0n) | this.see(entry) | this.see(other);
+    return (this.learned.get(keyOf(pair, entry)) ?? 0n) | this.see(pair, entry) | this.see(pair, other);
   }
 
   /** Returns the bits of the masks that fit the entry's register, and remembers that they fit one. */
-  see({ register }: SequenceEntry): bigint {
-    let bits = this.bitsByName.get(register);
+  see({ device }: SequencePair, { register }: SequenceEntry): bigint {
+    if (this.masks.length === 0) return 0n;
+    const listed = `${device} ${register}`;
+    let bits = this.bitsByName.get(listed);
     if (bits !== undefined) return bits;
     bits = 0n;
     for (const { mask, fits } of this.masks) {
-      if (!fits(register)) continue;
+      if (!fits(register) && !fits(listed)) continue;
       bits |= mask.bits;
       this.used.add(mask);
     }
-    this.bitsByName.set(register, bits);
+    this.bitsByName.set(listed, bits);
     return bits;
   }
 
@@ -174,7 +176,8 @@ export function diffTraces(
   if (compared > 0 && unused !== undefined) {
     const { register } = unused;
     throw new InvalidValueError(register, `neither trace has a compared access to a register called ${register}`, {
-      advice: "masks name registers as the list of differences does: TDBAL, 'RD*', BAR0+0x10",
+      advice:
+        "masks name registers as the list of differences does: TDBAL, 'RD*', BAR0+0x10, 'mapping 0xfebc0000+0x20000 +0x10'",
     });
   }
   const isSame = ({ written, missing, extra }: DeviceComparison) => written + missing + extra === 0;
@@ -207,8 +210,8 @@ function comparePair(pair: SequencePair, masks: Masks, result: PartialResult): v
     else result.more = true;
     result.room[list] -= 1;
   };
-  for (const entry of first) masks.see(entry);
-  for (const entry of second) masks.see(entry);
+  for (const entry of first) masks.see(pair, entry);
+  for (const entry of second) masks.see(pair, entry);
   let at = 0;
   let otherAt = 0;
   for (const { first: next, second: otherNext } of [

@@ -5,6 +5,8 @@
 //   else, both have mapped this range, or one of      by offset in the range; ranges of one size are paired in the order in
 //   this size, at any time                            which they were mapped; mappings that overlap are one range
 //   else                                              by physical address
+//
+// Made-up addresses are compared with nothing: an access to a device that only one of the traces knows is then only in that one.
 import { barName } from "../view/device-names.js";
 import type { CollectedAccess, CollectedAccesses, KnownDevice, MappedArea } from "./access-sequence.js";
 
@@ -73,12 +75,30 @@ export function pairSequences(first: CollectedAccesses, second: CollectedAccesse
       second: byBar(inSecond.get(pair) ?? []),
     };
   });
-  const restOf = (all: CollectedAccesses, groups: Map<DevicePair | undefined, CollectedAccess[]>) => ({
-    ...all,
-    accesses: groups.get(undefined) ?? [],
-  });
+  const restOf = (all: CollectedAccesses, groups: Map<DevicePair | undefined, CollectedAccess[]>) => {
+    const rest = groups.get(undefined) ?? [];
+    const accesses = all.madeUpAddresses ? rest.filter(({ place }) => place === undefined) : rest;
+    return { ...all, accesses };
+  };
+  made.push(...unpairedDevices(first, inFirst.get(undefined) ?? [], "first"));
+  made.push(...unpairedDevices(second, inSecond.get(undefined) ?? [], "second"));
   made.push(...pairRest(restOf(first, inFirst), restOf(second, inSecond)));
   return made.filter((pair) => pair.first.length + pair.second.length > 0);
+}
+
+/** Makes the pairs of devices that only one trace knows, for a trace whose addresses are made up. */
+function unpairedDevices(
+  { devices, madeUpAddresses }: CollectedAccesses,
+  rest: readonly CollectedAccess[],
+  side: "first" | "second",
+): SequencePair[] {
+  if (!madeUpAddresses) return [];
+  const known = rest.filter(({ place }) => place !== undefined);
+  return [...groupBy(known, ({ place }) => place!.device)].map(([name, accesses]): SequencePair => {
+    const { device, driver, vendor, deviceId } = devices.get(name)!;
+    const kind = `${vendor} ${deviceId}`;
+    return { by: "bar", device, otherDevice: null, driver, kind, first: [], second: [], [side]: byBar(accesses) };
+  });
 }
 
 function groupBy<T, Key>(all: readonly T[], keyOf: (one: T) => Key): Map<Key, T[]> {

@@ -67,7 +67,7 @@ export function addDiff(program: Command): void {
     .argument("<b>", "the second trace")
     .option(
       "--mask <register[=bits]>",
-      "values that may differ: TDBAL, 'RD*', STATUS=0x80000, BAR0+0x10; repeatable",
+      "values that may differ: TDBAL, 'RD*', STATUS=0x80000, BAR0+0x10, or as listed with the device before it; repeatable",
       collect,
     )
     .option(
@@ -76,7 +76,12 @@ export function addDiff(program: Command): void {
       collect,
     )
     .option("--reads", "also list reads with another value, and count them as differences")
-    .option("--top <number>", "differences to list; 0 is all", (text) => wholeNumber("--top", text, 0), topDefault);
+    .option(
+      "--top <number>",
+      `differences to list; 0 is all, but at most ${countText(differencesMax)} of reads and as many others`,
+      (text) => wholeNumber("--top", text, 0),
+      topDefault,
+    );
   addFilterOption(command);
   addRegisterOptions(command)
     .addOption(program.createOption("--color <when>", "colours").choices(colorChoices).default("auto"))

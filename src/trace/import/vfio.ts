@@ -8,7 +8,7 @@
 import { latin1 } from "../../base/bytes.js";
 import { hex } from "../../base/hex.js";
 import { countOf } from "../../base/units.js";
-import type { Bar, PciFunction, TraceHeader } from "../header.js";
+import { type Bar, type PciFunction, type TraceHeader, vfioProducer } from "../header.js";
 import { RecordKind } from "../record.js";
 import { LogClock, takeStamp_us } from "./log-clock.js";
 import { importedHeader, TextImport } from "./log-import.js";
@@ -44,7 +44,7 @@ export class VfioImport extends TextImport {
   get header(): TraceHeader | undefined {
     const clock = this.clock.header;
     if (clock === undefined && !this.ended) return undefined;
-    return importedHeader("QEMU vfio_region", clock ?? {});
+    return importedHeader(vfioProducer, clock ?? {});
   }
 
   override finish(): void {
