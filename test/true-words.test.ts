@@ -531,6 +531,42 @@ describe("a pager that isn't there", () => {
   });
 });
 
+describe("a log that lacks something", () => {
+  const midst = log(
+    "midst.txt",
+    "R 4 0xd0000000 0x1",
+    "MAP 1.000001 2 0xd0000000 0xffffc90000000000 0x1000 0x0 0",
+    "R 4 0xd0000000 0x1",
+  );
+  const through = file(
+    "through.log",
+    "vfio_region_read  (0000:00:04.0:region0+0x8, 4) = 0x1\nvfio_region_write  (0000:00:04.0:region0+0x8, 0x1, 4)\n",
+  );
+  const notes = {
+    [midst]: ["2 accesses use mappings that the log doesn't show being made: it may have begun later"],
+    [through]: ["the physical addresses are made up: the log has none", "the log has no times"],
+  };
+
+  test.each([midst, through])("is never called complete, and its trace and parts of it keep the notes: %s", (path) => {
+    const [converted, part] = [`${path}.mmt`, `${path}-part.mmt`];
+    expect(mmiostrider("convert", path, converted).status).toBe(0);
+    expect(mmiostrider("cut", "--from", "@0", "-o", part, converted).status).toBe(0);
+    for (const name of [path, converted, part]) {
+      const { stdout, stderr, status } = mmiostrider("report", name);
+      expect(lastLine(stdout)).toMatch(/^# 2 accesses, 0 lost, .*, nothing known to be missing$/);
+      expect([stderr, status]).toEqual([
+        notes[path]!.map((note) => `mmiostrider: ${name}: note: ${note}\n`).join(""),
+        0,
+      ]);
+    }
+    const piped = spawnSync(process.execPath, [programFile, "report", "-"], {
+      input: readFileSync(converted),
+      encoding: "utf8",
+    });
+    expect(piped.stderr).toContain(notes[path]![0]);
+  });
+});
+
 describe("bytes behind a trace's end", () => {
   const bytes = readFileSync(trace);
   const two = join(directory, "two.mmt");

@@ -49,7 +49,8 @@ export async function openBytes(
   }
   if (format === "mmt") {
     const source = bytes instanceof Blob ? new BlobSource(bytes, shown) : new MemorySource(bytes, shown);
-    return { reader: await TraceReader.open(source, codec), notes: [] };
+    const reader = await TraceReader.open(source, codec);
+    return { reader, notes: [...(reader.summary?.notes ?? [])] };
   }
   const sink = new MemorySink();
   const log = { name: shown, format, chunks: chunksOf(blobOf(bytes).stream()) };

@@ -105,7 +105,7 @@ export class Trace {
 
   /** The facts about the recording and its machine; 64-bit numbers in it are `0x…` strings. Frozen. */
   readonly header: TraceHeader;
-  /** Remarks about the import of a log of another format, one sentence each. */
+  /** Remarks about the import of a log of another format, one sentence each; of a trace that was imported before, those that it keeps. */
   readonly notes: readonly string[];
   readonly #internals: Internals;
   #closing: Promise<void> | undefined;

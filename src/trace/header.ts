@@ -103,6 +103,8 @@ export interface TraceSummary {
   lost: number;
   /** Only in imported traces: places where records were lost, and the log doesn't say how many; they aren't in `lost`. */
   lostUncounted?: number;
+  /** Only in imported traces: remarks about what the log lacked, one sentence each. */
+  readonly notes?: readonly string[];
   /** Instructions that escaped emulation: their accesses are not in the trace. */
   escaped: number;
   /** Calls of the ioremap family that the hooks didn't see. */

@@ -55,7 +55,9 @@ export async function cutTrace(reader: TraceReader, options: CutOptions): Promis
     await letOthersRun();
   }
   const made = copy ?? (await start()).copy;
-  await made.close({ missed: reader.summary?.missed ?? 0, incomplete: incompleteness(reader, options.leftOut) });
+  const { missed = 0, notes } = reader.summary ?? {};
+  const incomplete = incompleteness(reader, options.leftOut);
+  await made.close({ missed, incomplete, ...(notes === undefined ? {} : { notes }) });
   return made.events;
 }
 

@@ -174,7 +174,8 @@ export async function mergeTraces(readers: readonly TraceReader[], options: Merg
     if (more !== undefined) await more;
   }
   const missed = readers.reduce((sum, { summary }) => sum + (summary?.missed ?? 0), 0);
-  await copy.close({ missed, incomplete: readers.flatMap(incompleteness) });
+  const notes = [...new Set(readers.flatMap(({ summary }) => summary?.notes ?? []))];
+  await copy.close({ missed, incomplete: readers.flatMap(incompleteness), ...(notes.length === 0 ? {} : { notes }) });
   return copy.events;
 }
 

@@ -11,6 +11,7 @@ import { traceName } from "../../trace/export/event-rows.js";
 import { textExportOf } from "../../trace/export/text-formats.js";
 import { incompleteOf } from "../../trace/file/incomplete.js";
 import type { TraceReader } from "../../trace/file/reader.js";
+import { mmiotraceProducer } from "../../trace/mmiotrace-head.js";
 import { openTrace } from "../../trace/node/file-source.js";
 import { TraceState } from "../../trace/state.js";
 import { TextWriter } from "../../trace/text.js";
@@ -250,7 +251,10 @@ function counts(reader: TraceReader, accesses: number): string {
   const unreadable = reader.holes.reduce((sum, { records }) => sum + records, 0);
   const damaged = reader.holes.length === 0 ? "" : `, ${countText(unreadable)} unreadable`;
   const complete = incompleteOf(reader).length === 0;
+  // mmiotrace's log may begin after its first mappings; those of other programs don't tell what they lack
+  const mayLack = reader.header.producer === mmiotraceProducer ? (summary?.notes ?? []).length > 0 : true;
+  const whole = reader.header.engine === "import" && mayLack ? ", nothing known to be missing" : ", complete";
   const all = summary?.accesses ?? accesses;
   const printed = accesses === all ? "" : `${countText(accesses)} of `;
-  return `${printed}${countOf(all, "access", "accesses")}, ${rest}${damaged}${complete ? ", complete" : ", INCOMPLETE"}`;
+  return `${printed}${countOf(all, "access", "accesses")}, ${rest}${damaged}${complete ? whole : ", INCOMPLETE"}`;
 }

@@ -41,8 +41,8 @@ export async function openReadableOrLive(file: string): Promise<ShownInput> {
   if (!isStream) return { reader: await openReadable(file), live: false, tellNotes: () => {} };
   const input = await (file === "-" ? openStandardInput() : openInput(file));
   try {
-    const { reader, notes } = await openAsItComes(input);
-    return { reader, live: true, tellNotes: () => tellNotes(input.name, notes) };
+    const trace = await openAsItComes(input);
+    return { reader: trace.reader, live: true, tellNotes: () => tellNotes(input.name, trace.notes) };
   } catch (error) {
     input.close();
     throw error;

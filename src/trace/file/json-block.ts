@@ -99,6 +99,7 @@ const isSummary = objectOf({
   accesses: isNumber,
   lost: isNumber,
   lostUncounted: optional(isNumber),
+  notes: optional(listOf(isText)),
   escaped: isNumber,
   missed: isNumber,
   unrecorded: optional(isNumber),

@@ -54,6 +54,8 @@ export abstract class TextImport {
   readonly incomplete: string[] = [];
   /** Remarks about the result for the user, one sentence each. */
   readonly notes: string[] = [];
+  /** Those that are true of the trace for good, and stay in it. */
+  private readonly lasting: string[] = [];
   /** Lines of this format, at least those that aren't counted elsewhere. */
   protected ownLines = 0;
   /** Lines with an event of this format behind something else; the first one's number. */
@@ -119,6 +121,12 @@ export abstract class TextImport {
     this.spoilt.lines += 1;
   }
 
+  /** Remarks upon what the log lacks; the trace keeps it. */
+  protected noteForGood(...sentences: string[]): void {
+    this.notes.push(...sentences);
+    this.lasting.push(...sentences);
+  }
+
   /** Throws FormatError if the whole log had no line of this format; `what` are the words for such a line. */
   protected requireOwnLines(what: string): void {
     const { lines, first } = this.spoilt;
@@ -181,6 +189,7 @@ export abstract class TextImport {
       accesses,
       lost,
       ...(lostUncounted === 0 ? {} : { lostUncounted }),
+      ...(this.lasting.length === 0 ? {} : { notes: [...this.lasting] }),
       escaped,
       missed: 0,
       unrecorded: 0,

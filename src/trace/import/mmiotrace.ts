@@ -36,6 +36,10 @@ export class MmiotraceImport extends TextImport {
   private readonly reported = new ReportedLosses();
   private readonly entries = new EntryCount();
   private readonly mappings = new Map<number, { address: bigint; length: bigint; virtual: bigint }>();
+  /** The least and the greatest number of a mapping made in the log: the kernel counts them up. */
+  private readonly madeIds = { least: Number.POSITIVE_INFINITY, greatest: Number.NEGATIVE_INFINITY };
+  /** Accesses through mappings of other numbers. */
+  private unseen = 0;
 
   /** `mayBeEmpty`: a text without any line of mmiotrace's is no error. */
   constructor(name: string, { mayBeEmpty = false } = {}) {
@@ -54,6 +58,11 @@ export class MmiotraceImport extends TextImport {
     if (!this.mayBeEmpty) this.requireOwnLines("line of mmiotrace's");
     this.entries.end(this.totals.lines + 1);
     this.incomplete.push(...this.entries.missing);
+    if (this.unseen > 0) {
+      this.noteForGood(
+        `${countOf(this.unseen, "access uses a mapping", "accesses use mappings")} that the log doesn't show being made: it may have begun later`,
+      );
+    }
     if (this.totals.unusualLines > 0) {
       this.notes.push(
         `${countOf(this.totals.unusualLines, "line isn't", "lines aren't")} written as the kernel writes them; ` +
@@ -133,7 +142,13 @@ export class MmiotraceImport extends TextImport {
     words[at + 13] = mapping;
     words[at + 14] = ((first === R ? RecordKind.read : RecordKind.write) << 16) | (width << 24);
     this.totals.accesses += 1;
+    this.countUnseen(mapping);
     return true;
+  }
+
+  /** Counts an access through a mapping that was made before the log began; a negative number stands for none. */
+  private countUnseen(mapping: number): void {
+    if (mapping >= 0 && (mapping < this.madeIds.least || mapping > this.madeIds.greatest)) this.unseen += 1;
   }
 
   /** Keeps a line before the first event, for the header. Returns true if it was such a line. */
@@ -225,6 +240,7 @@ export class MmiotraceImport extends TextImport {
     if (width > lineWidthMax_bytes) throw this.broken(`an access of ${width} bytes, which mmiotrace can't record`);
     const kind = bytes[from] === R ? RecordKind.read : RecordKind.write;
     this.records.add({ kind, tsc: time_us, mapping: mapping >>> 0, address, value: [value, 0n], width, site });
+    this.countUnseen(mapping);
     this.totals.accesses += 1;
     this.totals.unusualLines += 1;
   }
@@ -252,6 +268,8 @@ export class MmiotraceImport extends TextImport {
       throw this.broken(`more than ${livingMappingsMax} mappings at the same time`);
     }
     this.mappings.set(id, { address, length, virtual });
+    this.madeIds.least = Math.min(this.madeIds.least, id);
+    this.madeIds.greatest = Math.max(this.madeIds.greatest, id);
     this.records.add({
       kind: RecordKind.map,
       tsc: time_us,

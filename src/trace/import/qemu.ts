@@ -49,7 +49,7 @@ export class QemuImport extends TextImport {
       this.notes.push(
         `${countOf(totals.unknownLines, "line of another kind is", "lines of other kinds are")} left out`,
       );
-    if (totals.accesses > 0) this.notes.push(...clock.notes);
+    if (totals.accesses > 0) this.noteForGood(...clock.notes);
     this.requireOwnLines("memory_region_ops event");
   }
 

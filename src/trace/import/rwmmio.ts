@@ -53,9 +53,9 @@ export class RwmmioImport extends TextImport {
     super.finish();
     const { totals, unmapped, ranges } = this;
     if (totals.accesses > 0 && ranges.length === 0) {
-      this.notes.push("the addresses are the kernel's virtual ones; --vmallocinfo makes physical ones of them");
+      this.noteForGood("the addresses are the kernel's virtual ones; --vmallocinfo makes physical ones of them");
     } else if (unmapped > 0) {
-      this.notes.push(
+      this.noteForGood(
         `${countOf(unmapped, "access lies", "accesses lie")} in no mapping of --vmallocinfo's, with a virtual address`,
       );
     }

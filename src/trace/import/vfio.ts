@@ -57,8 +57,8 @@ export class VfioImport extends TextImport {
       this.notes.push(
         `${countOf(totals.unknownLines, "line of another kind is", "lines of other kinds are")} left out`,
       );
-    if (totals.accesses > 0) this.notes.push("the physical addresses are made up: the log has none");
-    if (totals.accesses > 0) this.notes.push(...clock.notes);
+    if (totals.accesses > 0) this.noteForGood("the physical addresses are made up: the log has none");
+    if (totals.accesses > 0) this.noteForGood(...clock.notes);
     this.requireOwnLines("vfio_region event");
   }
 

@@ -26,7 +26,13 @@ export async function openAsItComes(input: Input): Promise<LiveTrace> {
   if (input.format === "mmt") {
     // A generator that waits for its next chunk doesn't end before that has come: the input itself must be closed.
     const source = FileSource.ofStream(Readable.from(input.chunks), input.name, () => input.close());
-    return { reader: await openSource(source), notes: [] };
+    const reader = await openSource(source);
+    return {
+      reader,
+      get notes() {
+        return reader.summary?.notes ?? [];
+      },
+    };
   }
   const source = await LiveImport.start(input);
   return { reader: await openSource(source), notes: source.notes };

@@ -204,18 +204,23 @@ export interface OpenedTrace {
 export async function openAsTrace(input: Input, options: InputOptions = {}): Promise<OpenedTrace> {
   if (input.format === "mmt" && input.path !== undefined) {
     input.close();
-    return { reader: await openTrace(input.path), notes: [] };
+    const reader = await openTrace(input.path);
+    return { reader, notes: notesOf(reader) };
   }
   const shownAs = `the temporary trace in ${tmpdir()}`;
   return temporaryFolder(async (folder) => {
     const path = join(folder, "imported.mmt");
-    let notes: string[] = [];
+    let notes: string[] | undefined;
     if (input.format === "mmt") await copy(input, path, shownAs);
     else notes = (await importInto(input, path, { ...options, shownAs })).notes;
     // The reader keeps its descriptor.
-    return { reader: await openTrace(path, { name: input.name }), notes };
+    const reader = await openTrace(path, { name: input.name });
+    return { reader, notes: notes ?? notesOf(reader) };
   });
 }
+
+/** Returns the remarks of the import that made the trace, as far as it keeps them. */
+const notesOf = ({ summary }: TraceReader) => [...(summary?.notes ?? [])];
 
 async function copy(input: Input, path: string, shownAs: string): Promise<void> {
   const output = Output.create(path, shownAs);
