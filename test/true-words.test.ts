@@ -355,7 +355,8 @@ describe("the numbers of the last lines", () => {
   });
 
   test("merging logs without a wall clock says what that means", () => {
-    const logs = ["one", "two"].map((name) => log(`merged-${name}.txt`, "R 4 0xd0000000 0x1"));
+    const map = "MAP 0.999999 1 0xd0000000 0xffffc90000000000 0x1000 0x0 0";
+    const logs = ["one", "two"].map((name) => log(`merged-${name}.txt`, map, "R 4 0xd0000000 0x1"));
     const { stderr, status } = mmiostrider("merge", ...logs, "-o", "merged.mmt");
     expect([stderr.split("\n")[0], status]).toEqual([
       "mmiostrider: note: none of them has a wall clock: their times count as of one clock, which only times of one boot are",
@@ -564,6 +565,32 @@ describe("a log that lacks something", () => {
       encoding: "utf8",
     });
     expect(piped.stderr).toContain(notes[path]![0]);
+  });
+});
+
+describe("convert to mmiotrace's text", () => {
+  test("says what it leaves out, a line a kind", () => {
+    const { stderr, status } = mmiostrider("convert", trace, "left-out.txt");
+    expect([stderr.split("\n"), status]).toEqual([
+      [
+        expect.stringMatching(/^mmiostrider: note: \d+ events? of modules left out: mmiotrace has no lines for them$/),
+        "mmiostrider: note: left out, because mmiotrace's lines have no place for them: CPUs, contexts, processes, symbols of sites, the wall clock",
+        "",
+      ],
+      0,
+    ]);
+  });
+
+  test("gives no made-up address for an instruction's, and says which device is unknown", () => {
+    const line =
+      " cat-1 [001] ..s1. 1.000001: rwmmio_write: foo+0x8/0x10 [foo] width=32 val=0x1 addr=0xffffffc008100018";
+    const events = file("sites.log", `# tracer: nop\n${line}\n`);
+    expect(mmiostrider("convert", events, "sites.txt").stderr).toContain("CPUs, contexts, processes, symbols of sites");
+    expect(readFileSync(join(directory, "sites.txt"), "utf8")).toContain("W 4 1.000001 0 0xffffffc008100018 0x1 0x0 0");
+    const vfio = file("nobody.log", "vfio_region_read  (0000:00:04.0:region0+0x8, 4) = 0x1\n");
+    expect(mmiostrider("convert", vfio, "nobody.txt").stderr).toContain(
+      "note: 1 device of unknown vendor: 0000:0000 in PCIDEV stands for none",
+    );
   });
 });
 

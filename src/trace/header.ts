@@ -9,6 +9,9 @@ export const resourceFlag = { romShadow: 0x2n, port: 0x100n, memory: 0x200n, pre
 /** The expansion ROM's place among the BARs. */
 export const romIndex = 6;
 
+/** The producer in the header of an imported rwmmio log, whose sites have made-up addresses. */
+export const rwmmioProducer = "ftrace rwmmio";
+
 /** A base address register: a PCI function's range of memory or ports. */
 export interface Bar {
   /** 0 to 5, or 6 for the expansion ROM. */

@@ -7,13 +7,15 @@
 import { assertUnreachable } from "../../base/assert.js";
 import { concatBytes, latin1Bytes, utf8Bytes } from "../../base/bytes.js";
 import { hex } from "../../base/hex.js";
+import { countOf } from "../../base/units.js";
 import type { TraceEvent } from "../events.js";
-import type { PciFunction, TraceHeader } from "../header.js";
+import { type PciFunction, rwmmioProducer, type TraceHeader } from "../header.js";
 import { mmiotraceHead, mmiotraceProducer } from "../mmiotrace-head.js";
 import { RecordFlag } from "../record.js";
 import { TraceState } from "../state.js";
 
-const lineValueMax_bytes = 8;
+const lineWidths_bytes = [8, 4, 2, 1];
+const contextFlags = RecordFlag.hardirq | RecordFlag.softirq | RecordFlag.nmi;
 const newline = 0x0a;
 const carriageReturn = 0x0d;
 
@@ -24,7 +26,17 @@ export class MmiotraceWriter {
   /** Its lines ended in carriage return and line feed. */
   private readonly endsInReturns: boolean;
 
+  /** Sites are addresses of instructions. */
+  private readonly hasSites: boolean;
+  /** Events without a line. */
+  private modules = 0;
+  /** Facts of events that have no place in their lines. */
+  private readonly leftOut = new Set<string>();
+  private nameless = 0;
+
   constructor(header: TraceHeader) {
+    this.hasSites = header.producer !== rwmmioProducer;
+    if (BigInt(header.clock.wall_ns) !== 0n) this.leftOut.add("the wall clock");
     this.tscFrequency_hz = BigInt(Math.round(header.clock.tscFrequency_hz));
     this.importedHead =
       header.producer === mmiotraceProducer
@@ -35,6 +47,7 @@ export class MmiotraceWriter {
 
   /** Makes the lines before the first event: the version, and one line for each PCI function; or those of the imported log. */
   head(functions: readonly PciFunction[]): string | Uint8Array {
+    this.nameless = functions.filter(({ vendor }) => BigInt(vendor) === 0n).length;
     // an imported head has a character for each byte
     return this.importedHead === undefined ? mmiotraceHead(functions) : latin1Bytes(this.importedHead);
   }
@@ -44,6 +57,7 @@ export class MmiotraceWriter {
    * a mark stay as they are.
    */
   lines(event: TraceEvent): string | Uint8Array {
+    this.count(event);
     if (event.kind !== "mark" || event.raw === undefined) {
       const text = this.textLines(event);
       return this.endsInReturns ? text.replaceAll("\n", "\r\n") : text;
@@ -65,7 +79,7 @@ export class MmiotraceWriter {
           // Some kernels log more than the access's own bytes: a value is masked only if it is split.
           const value = BigInt.asUintN(64, event.value >> BigInt(8 * part.offset));
           const address = event.address + BigInt(part.offset);
-          lines += `${letter} ${part.width_bytes} ${time} ${event.mapping | 0} ${hex(address)} ${hex(value)} ${hex(event.site)} 0\n`;
+          lines += `${letter} ${part.width_bytes} ${time} ${event.mapping | 0} ${hex(address)} ${hex(value)} ${hex(this.siteOf(event))} 0\n`;
         }
         return lines;
       }
@@ -85,7 +99,7 @@ export class MmiotraceWriter {
         const bytes = Array.from({ length: 3 }, (_, index) =>
           (event.instruction[index] ?? 0).toString(16).padStart(2, "0"),
         );
-        return `UNKNOWN ${this.time(event.tsc)} ${event.mapping | 0} ${hex(event.address)} ${bytes.join(",")} ${hex(event.site)} 0\n`;
+        return `UNKNOWN ${this.time(event.tsc)} ${event.mapping | 0} ${hex(event.address)} ${bytes.join(",")} ${hex(this.siteOf(event))} 0\n`;
       }
       case "unrecorded": {
         const { address, length_bytes, way } = event;
@@ -100,6 +114,33 @@ export class MmiotraceWriter {
     }
   }
 
+  /** Returns an access's PC; 0, as for the kernel, where the trace's addresses of sites are made up. */
+  private siteOf({ site }: { site: bigint }): bigint {
+    return this.hasSites ? site : 0n;
+  }
+
+  private count(event: TraceEvent): void {
+    const { leftOut } = this;
+    if (event.kind === "module") this.modules += 1;
+    else if (event.kind === "symbol") leftOut.add("symbols of sites");
+    if (event.cpu !== 0) leftOut.add("CPUs");
+    if (event.pid !== 0) leftOut.add("processes");
+    if ((event.flags & contextFlags) !== 0) leftOut.add("contexts");
+  }
+
+  /** Describes what of the trace isn't in the text, one sentence a kind; known after the last event. */
+  notes(): string[] {
+    const notes: string[] = [];
+    if (this.modules > 0)
+      notes.push(`${countOf(this.modules, "event")} of modules left out: mmiotrace has no lines for them`);
+    if (this.leftOut.size > 0)
+      notes.push(`left out, because mmiotrace's lines have no place for them: ${[...this.leftOut].sort().join(", ")}`);
+    if (this.nameless > 0) {
+      notes.push(`${countOf(this.nameless, "device")} of unknown vendor: 0000:0000 in PCIDEV stands for none`);
+    }
+    return notes;
+  }
+
   /** Formats the seconds since the TSC was 0, about the boot, with six decimals, as the kernel does. */
   private time(tsc: bigint): string {
     const time_us = (tsc * 1_000_000n) / this.tscFrequency_hz;
@@ -107,12 +148,15 @@ export class MmiotraceWriter {
   }
 }
 
-/** Splits a width into pieces of at most eight bytes, each a width that a line can have. */
+/** Splits a width into pieces of eight, four, two bytes and one: those that a line can have. */
 function partsOf(width_bytes: number): { offset: number; width_bytes: number }[] {
-  if (width_bytes <= lineValueMax_bytes) return [{ offset: 0, width_bytes }];
+  if (width_bytes === 0) return [{ offset: 0, width_bytes }];
   const parts = [];
-  for (let offset = 0; offset < width_bytes; offset += lineValueMax_bytes) {
-    parts.push({ offset, width_bytes: Math.min(lineValueMax_bytes, width_bytes - offset) });
+  for (let offset = 0; offset < width_bytes; ) {
+    const left_bytes = width_bytes - offset;
+    const part_bytes = lineWidths_bytes.find((width) => width <= left_bytes)!;
+    parts.push({ offset, width_bytes: part_bytes });
+    offset += part_bytes;
   }
   return parts;
 }

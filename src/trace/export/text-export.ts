@@ -17,6 +17,8 @@ export interface TextExport {
   /** Makes an event's text; called for every event, in order. */
   event(event: TraceEvent, state: TraceState): string | Uint8Array;
   end(): string;
+  /** Describes what the text leaves out, one sentence a kind; known at its end. */
+  notes?(): string[];
 }
 
 const piece_bytes = 256 << 10;

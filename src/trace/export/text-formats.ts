@@ -30,7 +30,12 @@ export function textExportOf(
       const state = new TraceState(header);
       for (const { update } of updates) state.update(update);
       const writer = new MmiotraceWriter(header);
-      return { head: () => writer.head(state.pciFunctions), event: (event) => writer.lines(event), end: () => "" };
+      return {
+        head: () => writer.head(state.pciFunctions),
+        event: (event) => writer.lines(event),
+        end: () => "",
+        notes: () => writer.notes(),
+      };
     }
     default:
       return assertUnreachable(format);

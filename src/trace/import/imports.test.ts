@@ -235,6 +235,13 @@ test("a line that a person wrote is refused with its reason", () => {
     const text = `VERSION 20070824\n${line}\n`;
     expect(() => read(new MmiotraceImport("log"), text)).toThrow(`log:2: this isn't how mmiotrace writes ${why}`);
   }
+  for (const width of [3, 5, 6, 7, 9, 16]) {
+    for (const pid of [" 0", ""]) {
+      const text = `VERSION 20070824\nR ${width} 1.000000 1 0xfebc0008 0x1 0x0${pid}\n`;
+      const why = `log:2: an access of ${width} bytes, which mmiotrace can't record`;
+      expect(() => read(new MmiotraceImport("log"), text)).toThrow(why);
+    }
+  }
   // without a head, the format is detected all the same
   expect(detectInput(Buffer.from("R 4 1.0 1 0xfebc0008 0x1 0x0 0\n"))).toBe("mmiotrace");
 });

@@ -16,7 +16,8 @@ import { importedHeader, livingMappingsMax, TextImport } from "./log-import.js";
 const headMax_bytes = 8 << 20;
 /** PCI functions of one machine. */
 const functionsMax = 16_384;
-const lineWidthMax_bytes = 8;
+/** The kernel writes 0 for an instruction whose width it doesn't know. */
+const lineWidths_bytes: ReadonlySet<number> = new Set([0, 1, 2, 4, 8]);
 const two32 = 2 ** 32;
 
 const letter = (text: string) => text.charCodeAt(0);
@@ -126,7 +127,7 @@ export class MmiotraceImport extends TextImport {
     fields.gap();
     fields.hex();
     fields.gap();
-    if (!fields.sound || !fields.canonical || fields.at !== end - 1 || width > lineWidthMax_bytes) return false;
+    if (!fields.sound || !fields.canonical || fields.at !== end - 1 || !lineWidths_bytes.has(width)) return false;
     if (mapping >= 2 ** 31 || mapping < -(2 ** 31)) return false;
     if (this.headLines !== undefined) this.endHead();
     const at = this.records.next();
@@ -237,7 +238,7 @@ export class MmiotraceImport extends TextImport {
     const value = fields.big;
     const site = this.tail();
     this.check("an access");
-    if (width > lineWidthMax_bytes) throw this.broken(`an access of ${width} bytes, which mmiotrace can't record`);
+    if (!lineWidths_bytes.has(width)) throw this.broken(`an access of ${width} bytes, which mmiotrace can't record`);
     const kind = bytes[from] === R ? RecordKind.read : RecordKind.write;
     this.records.add({ kind, tsc: time_us, mapping: mapping >>> 0, address, value: [value, 0n], width, site });
     this.countUnseen(mapping);

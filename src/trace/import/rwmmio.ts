@@ -11,7 +11,7 @@
 import { findLatin1, latin1 } from "../../base/bytes.js";
 import type { FormatError } from "../../base/errors.js";
 import { countOf } from "../../base/units.js";
-import type { TraceHeader } from "../header.js";
+import { rwmmioProducer, type TraceHeader } from "../header.js";
 import { RecordFlag, RecordKind } from "../record.js";
 import type { VirtualRange } from "../virtual-range.js";
 import { EntryCount, isFtraceComment, lossOfLine } from "./ftrace-lines.js";
@@ -37,7 +37,7 @@ export class RwmmioImport extends TextImport {
   /** Writes found no room there: most have no second half. */
   private lacksEnds = false;
   private unmapped = 0;
-  private readonly known: TraceHeader = importedHeader("ftrace rwmmio");
+  private readonly known: TraceHeader = importedHeader(rwmmioProducer);
 
   /** `ranges`: sorted, or none. */
   constructor(name: string, ranges: readonly VirtualRange[] = []) {

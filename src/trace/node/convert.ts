@@ -54,7 +54,7 @@ export async function convert(from: string, to: string, options: ConvertOptions)
     const { reader, notes } = await openAsTrace(input, options);
     try {
       if (reader.isTimeless) takeTimeless(options.to, input.name, notes);
-      await finishedFile(to, (path) => exportTrace(reader, input, { path, shownAs: to }, options));
+      notes.push(...(await finishedFile(to, (path) => exportTrace(reader, input, { path, shownAs: to }, options))));
       return { notes, incomplete: incompleteOf(reader) };
     } finally {
       await reader.close();
@@ -76,12 +76,13 @@ function takeTimeless(to: OutputFormat, name: string, notes: string[]): void {
 
 const isPackedName = (path: string) => /\.gz$/i.test(path);
 
+/** Exports the trace; returns remarks upon what is left out. */
 async function exportTrace(
   reader: TraceReader,
   input: Input,
   to: { path: string; shownAs: string },
   options: ConvertOptions,
-): Promise<void> {
+): Promise<string[]> {
   const name = traceName(input.name);
   const output = Output.create(to.path, to.shownAs);
   try {
@@ -89,7 +90,7 @@ async function exportTrace(
       const file = new ParquetFile(output, gzip, options.producer);
       await addRows(reader, name, (row) => file.add(row), options);
       await file.finish();
-      return;
+      return [];
     }
     assert(options.to !== "mmt", "a trace isn't exported");
     const teller = options.makeTeller?.(reader);
@@ -100,6 +101,7 @@ async function exportTrace(
     };
     if (isPackedName(to.shownAs)) await pipeline(pieces, createGzip(), write);
     else await write(pieces);
+    return format.notes?.() ?? [];
   } finally {
     output.close();
   }
