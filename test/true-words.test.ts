@@ -224,6 +224,14 @@ describe("verify", () => {
     }
   });
 
+  test("of a log without mappings says so", () => {
+    const { stdout, status } = verify(truth, truth);
+    expect([lastLine(stdout), status]).toEqual([
+      "NOT identical: the log that the trace comes from (QEMU memory_region_ops) tells no mappings, so that nothing can be compared",
+      1,
+    ]);
+  });
+
   test("against a log that can't be read whole is never identical, and says why", () => {
     const lines = readFileSync(truth, "latin1").trimEnd().split("\n");
     const torn = file("torn.log", `${lines.join("\n")}\n${lines[0]!.slice(0, 40)}`);
@@ -251,6 +259,7 @@ describe("verify", () => {
     expect(lastLine(lacking.stdout)).toBe(`NOT identical: ${row?.[1]} accesses differ`);
     expect(mmiostrider("cut", "--to", "@9000", recorded, "-o", begin).status).toBe(0);
     expect(verify(begin, truth).status).toBe(1);
+    expect(verify(begin, truth, "--cut").stdout).toMatch(/^left out of the log: .*, 4,975 behind the trace's end$/m);
     expect(lastLine(verify(begin, truth, "--cut").stdout)).toBe(
       "identical: 8,999 accesses, in the order of all regions",
     );
@@ -425,6 +434,16 @@ describe("options without effect", () => {
     expect(refused("convert", "--registers", "nonsense=e1000", trace, "x.csv")[0]).toBe(2);
     expect(refused("cut", "--registers", "e1000", "--from", "1", trace, "-o", "x.mmt")[0]).toBe(2);
     expect(existsSync(join(directory, "x.csv"))).toBe(false);
+  });
+
+  test("--top and --by with --json, which has all", () => {
+    for (const words of [
+      ["stat", "--top", "2"],
+      ["stat", "--by", "poll"],
+      ["diff", "--top", "10", trace],
+    ]) {
+      expect(refused(...words, "--json", trace)).toEqual([2, expect.stringMatching(/ no effect with --json/)]);
+    }
   });
 
   test("--registers that fits a device without accesses is noted, and takes no names from others", () => {

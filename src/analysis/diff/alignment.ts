@@ -49,6 +49,8 @@ export interface Sequences {
   mayBeLater?(first: number): Movable | undefined;
   /** The first may end early: then the rest of the second is no difference. */
   firstIsCut?: boolean;
+  /** Called with the number of the second's accesses behind the end of a first that is cut. */
+  behindEnd?(count: number): void;
 }
 
 /** Compares the sequences; stops after `differencesMax` differences. */
@@ -97,6 +99,7 @@ export function align(sequences: Sequences, differencesMax: number): Alignment {
     first += stepsFirst;
     second += stepsSecond;
   }
+  sequences.behindEnd?.(secondCount - second);
   return { differences, more: false, skipped };
 }
 

@@ -83,6 +83,8 @@ export interface VerifyResult {
     readonly noMappingAlive: number;
     /** Those of `noMappingAlive` that may have happened while a mapping covered them: then the trace lacks them. */
     readonly maybeMissing: number;
+    /** Accesses of the log behind the end of a trace whose recorder was killed (`cut`). */
+    readonly behindEnd: number;
     readonly notLogged: number;
   };
   /** Accesses that agree except for their CPU. */

@@ -135,6 +135,7 @@ class Comparison {
     let more = false;
     let skipped = 0;
     let maybeMissing = 0;
+    let behindEnd = 0;
     // Texts of other tools need not name a CPU.
     const knowsCpus = this.reader.header.engine !== "import";
     for (const group of groups) {
@@ -145,6 +146,7 @@ class Comparison {
       more ||= alignment.more;
       skipped += alignment.skipped;
       maybeMissing += alignment.maybeMissing;
+      behindEnd += alignment.behindEnd;
       for (const difference of alignment.differences) {
         found.push({
           difference,
@@ -171,6 +173,7 @@ class Comparison {
         outsideFence: this.truth.count - (this.window.to - this.window.from),
         noMappingAlive: skipped,
         maybeMissing,
+        behindEnd,
         notLogged: this.fitted.notLogged,
       },
       otherCpu: this.otherCpu,
@@ -205,7 +208,7 @@ class Comparison {
   private alignGroup(
     { first, second, extent }: Group,
     matched = (_a: number, _b: number) => {},
-  ): Alignment & { maybeMissing: number } {
+  ): Alignment & { maybeMissing: number; behindEnd: number } {
     // For a region only changes of the mappings that cover it matter.
     const covers = (living: readonly NumberRange[]) =>
       extent === undefined || living.some((range) => range.first <= extent.last && extent.first <= range.last);
@@ -231,6 +234,8 @@ class Comparison {
       return ranges.some((range) => range.first <= address && address <= range.last);
     };
     let maybeMissing = 0;
+    let skippedBehindEnd = 0;
+    let behindEnd = 0;
     const alignment = align(
       {
         firstCount: first.length,
@@ -240,15 +245,24 @@ class Comparison {
         maySkip: (a) => this.leaveOutUnmapped && changes.has(a),
         skippable: (a, b) => changes.get(a)?.some((living) => !addressIn(living, b)) ?? false,
         leftOut: (a, b) => {
-          if (changes.get(a)!.some((living) => addressIn(living, b))) maybeMissing += 1;
+          if (this.cut && a === first.length) skippedBehindEnd += 1;
+          else if (changes.get(a)!.some((living) => addressIn(living, b))) maybeMissing += 1;
         },
         mustSkip: (a, b) => this.leaveOutUnmapped && !changes.has(a) && !addressIn(livingAt[a]!, b),
         mayBeLater: (a) => this.mayBeLater(first, a),
         firstIsCut: this.cut,
+        behindEnd: (count) => {
+          behindEnd += count;
+        },
       },
       differencesMax,
     );
-    return { ...alignment, maybeMissing };
+    return {
+      ...alignment,
+      skipped: alignment.skipped - skippedBehindEnd,
+      maybeMissing,
+      behindEnd: behindEnd + skippedBehindEnd,
+    };
   }
 
   /** Returns an access around place `a` of `first`, and those of the NMIs that interrupted it. */
@@ -331,7 +345,7 @@ class Comparison {
       reasons.push(...(summary?.incomplete ?? []).map((what) => `the trace is incomplete: ${what}`));
     }
     reasons.push(...this.logFaults());
-    if (traced.mapped.length === 0) reasons.push("the trace has no mapping, so that nothing can be compared");
+    if (traced.mapped.length === 0) reasons.push(this.noMapping());
     else if (differences === 0 && !this.inBoth.includes(1)) reasons.push(this.nothingCompared());
     else if (maybeMissing > 0 && !this.mayLack) reasons.push(maybeMissingSentence(maybeMissing));
     if (differences === 0) return reasons;
@@ -342,6 +356,16 @@ class Comparison {
         : `${more ? "at least " : ""}${countOf(differences, "access differs", "accesses differ")}`,
     );
     return reasons;
+  }
+
+  /** Says why the trace has nothing to compare. */
+  private noMapping(): string {
+    const { engine, producer } = this.reader.header;
+    const what =
+      engine === "import"
+        ? `the log that the trace comes from (${producer}) tells no mappings`
+        : "the trace has no mapping";
+    return `${what}, so that nothing can be compared`;
   }
 
   /** Says what of the log's part for the recording couldn't be read. */

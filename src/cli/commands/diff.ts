@@ -90,7 +90,10 @@ export function addDiff(program: Command): void {
     .action(diff);
 }
 
-async function diff(a: string, b: string, options: DiffOptions): Promise<void> {
+async function diff(a: string, b: string, options: DiffOptions, self: Command): Promise<void> {
+  if (options.json === true && options.top !== 0 && self.getOptionValueSource("top") === "cli") {
+    throw new UsageError("--top has no effect with --json, which prints all differences that are listed at all");
+  }
   const masks = masksOf(options.mask ?? []);
   const selection = selectionOf(options);
   const names = new RegisterNames(options);

@@ -83,7 +83,11 @@ Examples:
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the trace is incomplete.`,
     )
-    .action(async (file: string, options: StatOptions) => {
+    .action(async (file: string, options: StatOptions, self: Command) => {
+      const limitsRows = options.top !== 0 && self.getOptionValueSource("top") === "cli";
+      if (options.json === true && (options.by !== undefined || limitsRows)) {
+        throw new UsageError("--by and --top have no effect with --json, which prints all rows of all tables");
+      }
       const selection = selectionOf(options);
       const names = new RegisterNames(options);
       const reader = await openReadable(file);

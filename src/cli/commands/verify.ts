@@ -25,7 +25,7 @@ export function addVerify(program: Command): void {
   program
     .command("verify")
     .description("compare a trace with the ground truth that QEMU logged, access by access")
-    .argument("<file>", "the trace, or a log that convert reads; - is standard input")
+    .argument("<file>", "the trace, or a log of mmiotrace's (other logs tell no mappings); - is standard input")
     .requiredOption(
       "--truth <log>",
       "QEMU's log of `-trace memory_region_ops_*` (lab --truth keeps it), packed with gzip or not",
@@ -101,11 +101,11 @@ function print(result: VerifyResult, options: VerifyCommandOptions): string {
   const hidden = result.differences.length - shownMax;
   if (hidden > 0) lines.push("", `… and ${result.moreDifferences ? "at least " : ""}${countText(hidden)} more`);
   lines.push("");
-  const { outsideMappings, outsideFence, noMappingAlive, maybeMissing, notLogged } = result.leftOut;
+  const { outsideMappings, outsideFence, noMappingAlive, maybeMissing, behindEnd, notLogged } = result.leftOut;
   const fence = result.fence === null ? "" : `, ${countText(outsideFence)} outside the fence`;
   lines.push(
     `left out of the log: ${countOf(outsideMappings, "access", "accesses")} at addresses that the trace never had mapped${fence}, ` +
-      `${countText(noMappingAlive)} while ${maybeMissing > 0 ? "perhaps " : ""}no recorded mapping covered them`,
+      `${countText(noMappingAlive)} while ${maybeMissing > 0 ? "perhaps " : ""}no recorded mapping covered them${options.cut === true ? `, ${countText(behindEnd)} behind the trace's end` : ""}`,
   );
   if (result.fence === null) lines.push("the trace has no fence: the log counts from its beginning to its end");
   if (notLogged > 0) {
