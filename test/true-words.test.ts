@@ -587,6 +587,24 @@ describe("a log that lacks something", () => {
   });
 });
 
+describe("facts that a log doesn't have", () => {
+  const map = "MAP 0.999999 1 0xd0000000 0xffffc90000000000 0x1000 0x0 0";
+  const bare = log("bare.txt", map, "R 4 0xd0000000 0x1");
+
+  test("are no words of report's and stat's", () => {
+    expect(mmiostrider("report", bare).stdout).toMatch(/-- map #1: 0x1000 bytes at 0xd0000000$/m);
+    expect(mmiostrider("stat", "--by", "device", bare).stdout).toMatch(/^no device known +1 /m);
+    const known = log(
+      "known.txt",
+      "PCIDEV 0018 8086100e b febc0000 0 0 0 0 0 0 20000 0 0 0 0 0 0 e1000",
+      map,
+      "R 4 0xd0000000 0x1",
+    );
+    expect(mmiostrider("stat", "--by", "device", known).stdout).toMatch(/^in no BAR +1 /m);
+    expect(mmiostrider("report", trace).stdout).toMatch(/-- map #\d+: .*, uncached/);
+  });
+});
+
 describe("convert to mmiotrace's text", () => {
   test("says what it leaves out, a line a kind", () => {
     const { stderr, status } = mmiostrider("convert", trace, "left-out.txt");

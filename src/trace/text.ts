@@ -111,7 +111,9 @@ export class TextWriter {
         return "";
       case "map": {
         const by = event.site === 0n ? "" : `, by ${this.site(event.site, state)}`;
-        const what = `${hex(event.length_bytes)} bytes at ${this.where(event.address, state)}, ${event.memoryType}${by}`;
+        // no log of another program tells it
+        const type = this.header.engine === "import" ? "" : `, ${event.memoryType}`;
+        const what = `${hex(event.length_bytes)} bytes at ${this.where(event.address, state)}${type}${by}`;
         return this.note(event, `map #${event.mapping}: ${what}`);
       }
       case "unmap":

@@ -13,6 +13,7 @@ import { barName } from "../../analysis/view/device-names.js";
 import { selectedViews } from "../../analysis/view/selection.js";
 import { assertUnreachable } from "../../base/assert.js";
 import { bytesText, countOf, countText, durationText } from "../../base/units.js";
+import type { TraceReader } from "../../trace/file/reader.js";
 import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { writeJson } from "../shared/json-output.js";
 import { openReadable } from "../shared/open-input.js";
@@ -105,7 +106,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the trace is incomplete.`,
         const result = collector.result();
         await untilReaderIsGone(async () => {
           if (options.json) await writeJson(output, result);
-          else await output.write(textOf(result, options));
+          else await output.write(textOf(result, options, elsewhereOf(reader)));
           await output.flush();
         });
       } finally {
@@ -117,7 +118,15 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the trace is incomplete.`,
     });
 }
 
-function textOf(result: Statistics, options: StatOptions): string {
+/** Names the place of accesses to no device. */
+function elsewhereOf({ header, updates }: TraceReader): string {
+  const isKnown = [header, ...updates.map(({ update }) => update)].some(
+    ({ pciFunctions = [] }) => pciFunctions.length > 0,
+  );
+  return isKnown ? "in no BAR" : "no device known";
+}
+
+function textOf(result: Statistics, options: StatOptions, elsewhere: string): string {
   const { accesses, reads, writes, read_bytes, written_bytes, first_s, last_s } = result;
   const span = first_s === null || last_s === null ? "" : ` in ${durationText(last_s - first_s)}`;
   const lines = [
@@ -129,7 +138,7 @@ function textOf(result: Statistics, options: StatOptions): string {
     lines.push(`${countOf(result.lost, "record")}${more} lost, ${countText(result.escaped)} escaped`);
   }
   if (result.unrecorded > 0) lines.push(`${countText(result.unrecorded)} mappings without a decoy, not recorded`);
-  for (const subject of options.by ?? subjects) lines.push("", ...tableOf(subject, result, options.top));
+  for (const subject of options.by ?? subjects) lines.push("", ...tableOf(subject, result, options.top, elsewhere));
   return `${lines.join("\n")}\n`;
 }
 
@@ -146,10 +155,13 @@ function tallyCells(tally: TallyResult): string[] {
   ];
 }
 
-function tableOf(subject: Subject, result: Statistics, top: number): string[] {
+function tableOf(subject: Subject, result: Statistics, top: number, elsewhere: string): string[] {
   switch (subject) {
     case "device":
-      return cut(top, ["device", ...tallyNames], result.devices, (row) => [deviceText(row), ...tallyCells(row)]);
+      return cut(top, ["device", ...tallyNames], result.devices, (row) => [
+        row.device === null ? elsewhere : deviceText(row),
+        ...tallyCells(row),
+      ]);
     case "register":
       return registerTable(result, top);
     case "site":
