@@ -363,6 +363,14 @@ describe("the numbers of the last lines", () => {
     expect(stderr).toMatch(/lossless-part\.mmt: incomplete: of the trace that it was made of: 9 events were lost/);
   });
 
+  test("cut's JSON says that the filter left things out, as the new trace does", () => {
+    const { stdout, status } = mmiostrider("cut", "--json", "--filter", "write", trace, "-o", "writes.mmt");
+    const { incomplete } = JSON.parse(stdout);
+    expect([incomplete, status]).toEqual([["only what fits the filter write was kept"], 0]);
+    const { stderr } = mmiostrider("stat", "writes.mmt");
+    expect(stderr).toBe(`mmiostrider: writes.mmt: incomplete: ${incomplete[0]}\n`);
+  });
+
   test("merging logs without a wall clock says what that means", () => {
     const map = "MAP 0.999999 1 0xd0000000 0xffffc90000000000 0x1000 0x0 0";
     const logs = ["one", "two"].map((name) => log(`merged-${name}.txt`, map, "R 4 0xd0000000 0x1"));

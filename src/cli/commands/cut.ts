@@ -47,7 +47,8 @@ Examples:
   mmiostrider cut --filter 'device == 00:04.0' all.mmt -o nic.mmt
   mmiostrider cut --json --from @1000 e1000.mmt -o rest.mmt | jq .events
 
-Exit codes: 0 done, 1 failed (then nothing is left behind), 2 wrong usage, 3 written, but the trace is incomplete.`,
+Exit codes: 0 done, 1 failed (then nothing is left behind), 2 wrong usage, 3 written, but the whole trace is incomplete,
+too. A part that lacks only what the filter left out is no failure: 0.`,
     )
     .action(async (file: string, options: CutOptions) => {
       const selection = selectionOf(options);
@@ -58,6 +59,7 @@ Exit codes: 0 done, 1 failed (then nothing is left behind), 2 wrong usage, 3 wri
         throw new UsageError("--registers has no effect without --filter: a trace has no names of registers");
       }
       requireFileForJson(options);
+      const leftOut = options.filter === undefined ? undefined : `only what fits the filter ${options.filter} was kept`;
       const names = new RegisterNames(options);
       const reader = await openReadable(file);
       const progress = new Progress("cutting");
@@ -69,14 +71,14 @@ Exit codes: 0 done, 1 failed (then nothing is left behind), 2 wrong usage, 3 wri
             selection,
             registers,
             commandLine: ["mmiostrider", ...process.argv.slice(2)],
-            leftOut: options.filter === undefined ? undefined : `only what fits the filter ${options.filter} was kept`,
+            leftOut,
             progress: (done) => progress.update(done, reader.events),
             create,
           }),
         );
         progress.end();
         if (events === undefined) return;
-        await tellMade(options, { events, inputs: [reader] }, `${countOf(events, "event")}`);
+        await tellMade(options, { events, inputs: [reader], leftOut }, `${countOf(events, "event")}`);
         if (tellIncomplete(reader)) process.exitCode = ExitCode.incomplete;
         if (names.tell()) process.exitCode = ExitCode.failed;
       } finally {

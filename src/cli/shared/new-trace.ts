@@ -42,7 +42,7 @@ export function requireFileForJson({ output, json }: MadeOptions): void {
 /** Prints the result: as a line on standard error, or as JSON on standard output. */
 export async function tellMade(
   { output, json }: MadeOptions,
-  { events, inputs }: { events: number; inputs: readonly TraceReader[] },
+  { events, inputs, leftOut }: { events: number; inputs: readonly TraceReader[]; leftOut?: string | undefined },
   line: string,
 ): Promise<void> {
   if (json !== true) {
@@ -50,6 +50,7 @@ export async function tellMade(
     return;
   }
   const incomplete = inputs.flatMap((input) => incompleteOf(input).map((what) => `${input.source.name}: ${what}`));
+  if (leftOut !== undefined) incomplete.push(leftOut);
   await writeJson(new TextOutput(), {
     output,
     events,
