@@ -111,8 +111,8 @@ export class TextWriter {
         return "";
       case "map": {
         const by = event.site === 0n ? "" : `, by ${this.site(event.site, state)}`;
-        // no log of another program tells it
-        const type = this.header.engine === "import" ? "" : `, ${event.memoryType}`;
+        // no log of another program tells it: this one stands for unknown there
+        const type = this.header.engine === "import" && event.memoryType === "uncached" ? "" : `, ${event.memoryType}`;
         const what = `${hex(event.length_bytes)} bytes at ${this.where(event.address, state)}${type}${by}`;
         return this.note(event, `map #${event.mapping}: ${what}`);
       }
