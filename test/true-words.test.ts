@@ -392,9 +392,13 @@ describe("a reader that leaves at once", () => {
     const { stderr, status } = spawnSync("bash", ["-c", script], options);
     return [stderr, status];
   }
-  const one = log("unread-a.txt", "W 4 0xd0000000 0x1");
-  const two = log("unread-b.txt", "W 4 0xd0000000 0x2");
-  const cut = file("unread-cut.txt", "VERSION 20070824\nR 4 1.000000 1 0xd0000000 0x1 0x0 0\nW 4 1.00");
+  const mapped = "MAP 1.000000 1 0xd0000000 0xffffc90000100000 0x1000 0x0 0";
+  const one = log("unread-a.txt", mapped, "W 4 0xd0000000 0x1");
+  const two = log("unread-b.txt", mapped, "W 4 0xd0000000 0x2");
+  const cut = file(
+    "unread-cut.txt",
+    "VERSION 20070824\nMAP 1.000000 1 0xd0000000 0xffffc90000100000 0x1000 0x0 0\nR 4 1.000000 1 0xd0000000 0x1 0x0 0\nW 4 1.00",
+  );
 
   test("changes no exit code, and is no fault", () => {
     for (const json of [[], ["--json"]]) {
@@ -597,7 +601,7 @@ describe("a log that lacks something", () => {
 
 describe("facts that a log doesn't have", () => {
   const map = "MAP 0.999999 1 0xd0000000 0xffffc90000000000 0x1000 0x0 0";
-  const bare = log("bare.txt", map, "R 4 0xd0000000 0x1");
+  const bare = log("deviceless.txt", map, "R 4 0xd0000000 0x1");
 
   test("are no words of report's and stat's", () => {
     expect(mmiostrider("report", bare).stdout).toMatch(/-- map #1: 0x1000 bytes at 0xd0000000$/m);
