@@ -53,8 +53,9 @@ export class EmulateRecording implements Recording {
       device.command("arm");
       await unbind(bindings);
       unbound = true;
-      const mappingCheck = startCheck(device, options);
       const earlyOthers = findEarlyMappings(wantedMemory(options));
+      // Nothing that takes time stands between this look and the start: a mapping made in between would seem to be made after it.
+      const mappingCheck = startCheck(device, options);
       device.command("start");
       const header = collectHeader({
         engine: "emulate",
