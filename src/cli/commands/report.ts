@@ -108,7 +108,8 @@ escaped records.`,
         await pager?.end();
       }
       if (!printed) {
-        if (tellIncomplete(reader)) process.exitCode = ExitCode.incomplete;
+        // the rest of a live trace may still come
+        if (!live && tellIncomplete(reader)) process.exitCode = ExitCode.incomplete;
         return;
       }
       opened.tellNotes();
