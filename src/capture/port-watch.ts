@@ -3,7 +3,7 @@ import { type AddressRange, rangesOverlap } from "../base/address-range.js";
 import { type PortClaim, parseIoports } from "../machine/ioports.js";
 import { readKernelFile } from "../machine/kernel-files.js";
 import { fullPciAddress } from "../machine/pci.js";
-import { type PciFunction, resourceFlag } from "../trace/header.js";
+import { barRange, type PciFunction, resourceFlag } from "../trace/header.js";
 import { memoryRanges } from "./recording-scope.js";
 
 interface WatchedFunction {
@@ -76,7 +76,7 @@ export class PortWatch {
 function portRanges({ bars }: PciFunction): AddressRange[] {
   return bars
     .filter(({ flags, start }) => (BigInt(flags) & resourceFlag.port) !== 0n && BigInt(start) !== 0n)
-    .map(({ start, length_bytes }) => ({ first: BigInt(start), last: BigInt(start) + BigInt(length_bytes) - 1n }));
+    .map(barRange);
 }
 
 function isWithin(inner: AddressRange, outer: AddressRange): boolean {

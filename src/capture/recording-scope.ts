@@ -9,7 +9,7 @@ import {
   readPciFunctions,
   type SysfsRoot,
 } from "../machine/pci.js";
-import { type PciFunction, resourceFlag, romIndex } from "../trace/header.js";
+import { type Bar, barRange, type PciFunction, resourceFlag, romIndex } from "../trace/header.js";
 import { devicesOfDriver, runningModulesFolder } from "./driver-devices.js";
 import { ScopeError } from "./scope-errors.js";
 
@@ -51,7 +51,7 @@ export async function resolveScope(
   modulesFolder: string = runningModulesFolder(),
 ): Promise<RecordingScope> {
   const wanted = await resolveWanted(request, sysfs, modulesFolder);
-  const left = leftOutOf(request, wanted.all ? readPciFunctions(sysfs) : wanted.functions);
+  const left = leftOutOf(request, () => (wanted.all ? readPciFunctions(sysfs) : wanted.functions));
   if (left.ranges.length > rangesMax) {
     const message = `that leaves out ${left.ranges.length} separate address ranges; at most ${rangesMax} are possible`;
     throw new InvalidValueError(left.asked.join(", "), message, { advice: "leave out fewer" });
@@ -115,27 +115,27 @@ const memoryMin_bytes = 8n * 1024n ** 2n;
 /** Finds the ranges to leave out, and says which BARs are among them. */
 function leftOutOf(
   { excludes, excludeMemory }: ScopeRequest,
-  functions: readonly PciFunction[],
+  functions: () => readonly PciFunction[],
 ): { ranges: AddressRange[]; asked: string[]; remarks: string[] } {
   const ranges = excludes.map(parseRange);
   const asked = excludes.map((range) => `exclude ${range}`);
   if (!excludeMemory) return { ranges: joinRanges(ranges), asked, remarks: [] };
   const remarks: string[] = [];
-  for (const { address, bars } of functions) {
-    for (const { index, start, length_bytes, flags } of bars) {
-      if (!isMemory(BigInt(flags), BigInt(length_bytes)) || BigInt(start) === 0n) continue;
-      const range = { first: BigInt(start), last: BigInt(start) + BigInt(length_bytes) - 1n };
+  for (const { address, bars } of functions()) {
+    for (const bar of bars) {
+      const range = barRange(bar);
+      if (!isMemory(bar) || range.first === 0n) continue;
       ranges.push(range);
-      remarks.push(`left out as memory: ${address} BAR ${index}, ${formatRange(range)}`);
+      remarks.push(`left out as memory: ${address} BAR ${bar.index}, ${formatRange(range)}`);
     }
   }
   if (remarks.length === 0) remarks.push("no BAR is left out as memory: none is prefetchable and 8 MB or more");
   return { ranges: joinRanges(ranges), asked: [...asked, "exclude-memory"], remarks };
 }
 
-function isMemory(flags: bigint, length_bytes: bigint): boolean {
+function isMemory({ flags, length_bytes }: Bar): boolean {
   const both = resourceFlag.memory | resourceFlag.prefetch;
-  return (flags & both) === both && length_bytes >= memoryMin_bytes;
+  return (BigInt(flags) & both) === both && BigInt(length_bytes) >= memoryMin_bytes;
 }
 
 /** `FIRST-LAST`, hexadecimal with or without 0x, both included. Throws InvalidValueError. */
@@ -158,10 +158,11 @@ export function parseRange(text: string): AddressRange {
 export function memoryRanges(pciFunction: PciFunction): AddressRange[] {
   const ranges: AddressRange[] = [];
   for (const bar of pciFunction.bars) {
-    const [start, length, flags] = [BigInt(bar.start), BigInt(bar.length_bytes), BigInt(bar.flags)];
+    const flags = BigInt(bar.flags);
+    const range = barRange(bar);
     const shadow = bar.index === romIndex && (flags & resourceFlag.romShadow) !== 0n;
-    if ((flags & resourceFlag.memory) === 0n || shadow || start === 0n) continue;
-    ranges.push({ first: start, last: start + length - 1n });
+    if ((flags & resourceFlag.memory) === 0n || shadow || range.first === 0n) continue;
+    ranges.push(range);
   }
   return ranges;
 }

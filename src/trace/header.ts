@@ -1,5 +1,6 @@
 // A trace's data beside its events: the header, later updates of it, and the closing summary. All three are stored as JSON;
 // 64-bit numbers are "0x…" strings there and stay strings here.
+import type { AddressRange } from "../base/address-range.js";
 
 /** A number of up to 64 bits as lower-case hexadecimal with 0x in front. */
 export type Hex = `0x${string}`;
@@ -21,6 +22,12 @@ export interface Bar {
   length_bytes: Hex;
   /** The resource flags of sysfs's `resource` file. */
   flags: Hex;
+}
+
+/** Returns a BAR's physical addresses, or its ports. */
+export function barRange({ start, length_bytes }: Bar): AddressRange {
+  const first = BigInt(start);
+  return { first, last: first + BigInt(length_bytes) - 1n };
 }
 
 /** A PCI function, and what its configuration space says. */

@@ -3,7 +3,7 @@
 import { assertUnreachable } from "../base/assert.js";
 import { ByTarget } from "./by-target.js";
 import type { AccessEvent, TraceEvent } from "./events.js";
-import { type PciFunction, resourceFlag, type TraceHeader, type TraceUpdate } from "./header.js";
+import { barRange, type PciFunction, resourceFlag, type TraceHeader, type TraceUpdate } from "./header.js";
 import type { MemoryType } from "./record.js";
 
 export interface LivingMapping {
@@ -59,10 +59,7 @@ export class TraceState {
     this.ranges = this.functions.flatMap((found) =>
       found.bars
         .filter((bar) => (BigInt(bar.flags) & resourceFlag.memory) !== 0n && BigInt(bar.length_bytes) > 0n)
-        .map((bar) => {
-          const first = BigInt(bar.start);
-          return { first, last: first + BigInt(bar.length_bytes) - 1n, bar: bar.index, function: found };
-        }),
+        .map((bar) => ({ ...barRange(bar), bar: bar.index, function: found })),
     );
     this.lastRange = undefined;
     this.places.clear();
