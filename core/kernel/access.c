@@ -301,6 +301,23 @@ static __always_inline void access_made(struct mms_cpu *cpu)
 		this_cpu_write(stage, HOLDING);
 }
 
+/* All but value, flags and sequence. */
+static __always_inline void access_fill_head(struct mms_record *r,
+					     const struct mms_cpu *cpu,
+					     const struct mms_mapping *m,
+					     enum mms_kind kind, u64 tsc,
+					     u64 address, unsigned int bytes)
+{
+	r->tsc = tsc;
+	r->address = address - m->decoy + m->physical;
+	r->site = cpu->site;
+	r->pid = current->pid;
+	r->mapping = m->id;
+	r->cpu = raw_smp_processor_id();
+	r->kind = kind;
+	r->width = bytes;
+}
+
 /* Turns the next claimed place into the record of up to 16 bytes. */
 static __always_inline void access_fill(struct access *a, const struct mms_cpu *cpu,
 					enum mms_kind kind, unsigned int at,
@@ -309,16 +326,9 @@ static __always_inline void access_fill(struct access *a, const struct mms_cpu *
 {
 	struct mms_record *r = mms_ring_slot(a->place);
 
-	r->tsc = a->tsc;
-	r->address = a->address + at - a->mapping->decoy + a->mapping->physical;
+	access_fill_head(r, cpu, a->mapping, kind, a->tsc, a->address + at, bytes);
 	r->value[0] = low;
 	r->value[1] = high;
-	r->site = cpu->site;
-	r->pid = current->pid;
-	r->mapping = a->mapping->id;
-	r->cpu = raw_smp_processor_id();
-	r->kind = kind;
-	r->width = bytes;
 	r->flags = cpu->record_flags | cpu->instruction_flags | more_flags;
 	mms_ring_complete(a->place++);
 }
@@ -363,10 +373,10 @@ static __always_inline void *access_real(u64 address)
 	return (void *)(address ^ MMS_DECOY_BIT);
 }
 
-static void access_note_store(struct mms_cpu *cpu, const struct access *a)
+static void access_note_store(struct mms_cpu *cpu, const struct mms_mapping *m)
 {
 	if (cpu->machine.store_kind != MMS_STORE_PLAIN ||
-	    a->mapping->memory_type != MMS_UNCACHED)
+	    m->memory_type != MMS_UNCACHED)
 		cpu->drain = true;
 }
 
@@ -384,7 +394,7 @@ static __always_inline void access_small(struct mms_cpu *cpu, u64 address,
 	} else {
 		done = mms_device_store(access_real(address), *value, bytes,
 					  cpu->machine.store_kind);
-		access_note_store(cpu, &a);
+		access_note_store(cpu, a.mapping);
 	}
 	access_made(cpu);
 	if (unlikely(!done)) {
@@ -412,7 +422,7 @@ static void access_wide(struct mms_cpu *cpu, u64 address, enum mms_kind kind,
 	} else {
 		done = mms_device_copy_wide(access_real(address), value, bytes,
 					cpu->machine.store_kind);
-		access_note_store(cpu, &a);
+		access_note_store(cpu, a.mapping);
 	}
 	access_made(cpu);
 	if (!done)
@@ -506,15 +516,9 @@ void mms_machine_expect(struct mms_machine *machine, uint64_t address,
 		return;
 	}
 	r = mms_ring_slot(run->place);
-	r->tsc = mms_clock();
-	r->address = address - m->decoy + m->physical;
+	access_fill_head(r, cpu, m, store ? MMS_WRITE : MMS_READ, mms_clock(),
+			 address, bytes);
 	r->value[1] = parts | (u64)(u32)stride << 32;
-	r->site = cpu->site;
-	r->pid = current->pid;
-	r->mapping = m->id;
-	r->cpu = raw_smp_processor_id();
-	r->kind = store ? MMS_WRITE : MMS_READ;
-	r->width = bytes;
 	run->left = count;
 	run->done = 0;
 	run->parts = parts;
@@ -559,8 +563,7 @@ static bool access_in_run(struct mms_cpu *cpu, u64 address, enum mms_kind kind,
 		memcpy(&number, value, bytes);
 		done = mms_device_store(access_real(address), number, bytes,
 					cpu->machine.store_kind);
-		if (cpu->mapping->memory_type != MMS_UNCACHED)
-			cpu->drain = true;
+		access_note_store(cpu, cpu->mapping);
 	}
 	if (unlikely(!done)) {
 		cpu->machine.access_failed = true;

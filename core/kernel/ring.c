@@ -226,11 +226,7 @@ bool mms_ring_put_text(enum mms_kind kind, u64 site, u32 mapping, u32 flags,
 	u64 at;
 
 	local_irq_save(irq_flags);
-	/* a symbol that doesn't fit isn't lost: it is written later */
-	if (kind == MMS_SYMBOL)
-		claimed = mms_ring_recording() && ring_claim_if_room(count, &at);
-	else
-		claimed = mms_ring_claim(count, &at);
+	claimed = mms_ring_claim(count, &at);
 	if (claimed) {
 		mms_record_init(&record, kind);
 		record.site = site;
@@ -298,32 +294,8 @@ static u64 *ring_remember_site(u64 site)
 	return &symbols[slot];
 }
 
-bool mms_ring_put_symbol(u64 site)
-{
-	unsigned long flags;
-	bool put;
-	char *text;
-	u64 *place;
-
-	if (!mms_ring_recording() || mms_clean_room)
-		return false;
-	place = ring_remember_site(site);
-	if (!place)
-		return true;
-	local_irq_save(flags);
-	text = ring_symbol_text();
-	put = mms_ring_put_text(MMS_SYMBOL, site, 0, 0, text,
-				sprint_symbol(text, site));
-	local_irq_restore(flags);
-	/* lost in a full ring: the site's next access tries again */
-	cmpxchg64(place, site & ~SITE_WRITTEN, put ? site : 0);
-	if (!put)
-		atomic_inc(&mms_ring.symbol_epoch);
-	return put;
-}
-
-/* The caller has interrupts off. */
-void mms_ring_put_symbol_early(u64 site)
+/* The caller has interrupts off. Returns true if the trace has it now. */
+static bool ring_write_symbol(u64 site)
 {
 	char *text = ring_symbol_text();
 	u64 *place = ring_remember_site(site);
@@ -333,8 +305,9 @@ void mms_ring_put_symbol_early(u64 site)
 	u64 at;
 
 	if (!place)
-		return;
+		return true;
 	length = sprint_symbol(text, site);
+	/* one that doesn't fit isn't lost: the site's next access tries again */
 	room = ring_claim_if_room(DIV_ROUND_UP(length, MMS_TEXT_BYTES), &at);
 	if (room) {
 		mms_record_init(&record, MMS_SYMBOL);
@@ -342,6 +315,28 @@ void mms_ring_put_symbol_early(u64 site)
 		ring_publish_text(at, &record, 0, text, length);
 	}
 	cmpxchg64(place, site & ~SITE_WRITTEN, room ? site : 0);
+	if (!room)
+		atomic_inc(&mms_ring.symbol_epoch);
+	return room;
+}
+
+bool mms_ring_put_symbol(u64 site)
+{
+	unsigned long flags;
+	bool put;
+
+	if (mms_clean_room)
+		return false;
+	local_irq_save(flags);
+	put = mms_ring_recording() && ring_write_symbol(site);
+	local_irq_restore(flags);
+	return put;
+}
+
+/* The caller has interrupts off. */
+void mms_ring_put_symbol_early(u64 site)
+{
+	ring_write_symbol(site);
 }
 
 void mms_ring_forget_symbols(u64 first, u64 bytes)
