@@ -137,7 +137,7 @@ describe("tables", () => {
     const sum = (name: string) => counted.reduce((total, { args }) => total + args[name]!, 0);
     expect([sum("reads"), sum("writes")]).toEqual([7_425, 6_549]);
     const named = events.filter(({ ph, name }) => ph === "M" && name === "thread_name");
-    expect(named.map(({ args }) => args.name)).toEqual(["CPU 0", "0000:00:03.0 8086:100e BAR0"]);
+    expect(named.map(({ args }) => args.name)).toEqual(["CPU not known", "0000:00:03.0 8086:100e BAR0"]);
     const slices = events.filter(({ ph }) => ph === "b" || ph === "e").map(({ ph, name }) => [ph, name]);
     expect(slices).toEqual([
       ["b", "mapping 1: 0000:00:03.0 BAR0"],

@@ -617,6 +617,126 @@ describe("facts that a log doesn't have", () => {
   });
 });
 
+describe("CPUs, processes and contexts", () => {
+  const map = "MAP 0.999999 1 0xd0000000 0xffffc90000000000 0x1000 0x0 0";
+  const bare = log("cpuless.txt", map, "R 4 0xd0000000 0x1", "W 4 0xd0000000 0x2");
+  const guest = file(
+    "guest.log",
+    "memory_region_ops_read cpu 1 mr 0x1 addr 0xd0000000 value 0x0 size 4 name 'nic'\n".repeat(2),
+  );
+  const through = file("cpuless-vfio.log", "vfio_region_read  (0000:00:04.0:region0+0x8, 4) = 0x1\n");
+  const event = (letters: string) =>
+    ` cat-7 [001] ${letters}1.000001: rwmmio_write: foo+0x8/0x10 [foo] width=32 val=0x1 addr=0xffffffc008100018\n`;
+  const events = file("events.log", `# tracer: nop\n${event("..s1. ")}`);
+  const fewer = file("fewer.log", `cpus=2\n${event("")}`);
+  const rowOf = (path: string) =>
+    JSON.parse(
+      mmiostrider("report", "--format", "jsonl", "--filter", "access", path).stdout.split("\n")[0] || "{}",
+    ) as Record<string, unknown>;
+
+  test("are in a row only where the log has them", () => {
+    const facts = ({ cpu, pid, context, mapping, address, pci_id }: Record<string, unknown>) => {
+      return { cpu, pid, context, mapping, address, pci_id };
+    };
+    expect(facts(rowOf(bare))).toEqual({ mapping: 1, address: "0xd0000000" });
+    expect(facts(rowOf(guest))).toEqual({ cpu: 1, mapping: 1, address: "0xd0000000" });
+    expect(facts(rowOf(through))).toEqual({});
+    const address = "0xffffffc008100018";
+    expect(facts(rowOf(events))).toEqual({ cpu: 1, pid: 7, context: "softirq", address });
+    expect(facts(rowOf(fewer))).toEqual({ cpu: 1, pid: 7, address });
+    const csv = mmiostrider("convert", "--to", "csv", bare, "-").stdout.split("\n");
+    const names = csv[0]!.split(",");
+    const cells = csv[2]!.split(",");
+    expect(["op", "cpu", "pid", "context"].map((name) => cells[names.indexOf(name)])).toEqual(["read", "", "", ""]);
+  });
+
+  test("are in no line of report's that lacks them, and no timeline's name", () => {
+    expect(mmiostrider("report", bare).stdout).toMatch(/^ 1\.000001000 {5}R 4 {3}0xd0000000 /m);
+    expect(mmiostrider("report", guest).stdout).toMatch(/^ +1 R 4 {3}0xd0000000 /m);
+    const timeline = mmiostrider("convert", "--to", "perfetto", bare, "-").stdout;
+    expect(timeline).toContain('"CPU not known"');
+    expect(timeline).not.toMatch(/"CPU 0"|"context"|"args":\{"event":1,"pid"/);
+  });
+
+  test("have no row of stat's where the log has none", () => {
+    expect(mmiostrider("stat", "--by", "cpu", bare).stdout.split("\n").slice(2)).toEqual([
+      "the log doesn't tell the CPUs",
+      "",
+    ]);
+    expect(JSON.parse(mmiostrider("stat", "--json", bare).stdout).cpus).toEqual([]);
+    expect(mmiostrider("stat", "--by", "cpu", guest).stdout).toMatch(/^1 +2 +2 +0 +8 B$/m);
+    expect(JSON.parse(mmiostrider("stat", "--json", guest).stdout).cpus).toMatchObject([
+      { cpu: 1, accesses: 2, hardirq: null, softirq: null },
+    ]);
+    expect(JSON.parse(mmiostrider("stat", "--json", events).stdout).cpus).toMatchObject([
+      { cpu: 1, accesses: 1, hardirq: 0, softirq: 1 },
+    ]);
+  });
+
+  test.each([
+    [bare, "cpu == 0", "CPUs"],
+    [bare, "not pid == 5", "processes"],
+    [bare, "write or context != task", "contexts"],
+    [bare, "locked", "ways of accesses, such as locked,"],
+    [guest, "pid == 0", "processes"],
+    [guest, "site ~ foo", "sites"],
+    [guest, "module == foo", "sites"],
+    [through, "address > 5", "physical addresses"],
+    [through, "mapping == 0", "mappings"],
+    [fewer, "context == task", "contexts"],
+    [bare, "register == CTRL", "devices"],
+    [bare, "device == e1000", "devices"],
+  ])("a filter that asks for what the log doesn't have fails: %s %s", (path, filter, what) => {
+    const { stdout, stderr, status } = mmiostrider("stat", "--filter", filter, path);
+    expect([stdout, status]).toEqual(["", 2]);
+    expect(stderr).toMatch(` has no ${what} to select by: `);
+  });
+
+  test.each([["report"], ["grep", "x"], ["diff", bare], ["cut", "-o", "asked.mmt"]])(
+    "a filter that asks for what the log doesn't have fails %s, too",
+    (...words) => {
+      const { stderr, status } = mmiostrider(...words, "--filter", "cpu == 0", bare);
+      expect([stderr, status]).toEqual([`mmiostrider: ${bare} has no CPUs to select by: cpu\n`, 2]);
+      expect(existsSync(join(directory, "asked.mmt"))).toBe(false);
+    },
+  );
+
+  test("a filter that asks for what the log has is taken", () => {
+    expect(
+      mmiostrider("grep", "-c", "foo", "--filter", "cpu == 1 and pid == 7 and context == softirq", events),
+    ).toMatchObject({ stdout: "1\n", status: 0 });
+    expect(mmiostrider("grep", "-c", ".", "--filter", "cpu == 1 and access", guest).stdout).toBe("2\n");
+    expect(mmiostrider("grep", "-c", ".", "--filter", "context == task and pid != 0", trace).status).toBe(0);
+  });
+
+  test("are kept as unknown in parts, in merged traces, and in what is made of them", () => {
+    const [part, both] = [join(directory, "cpuless-part.mmt"), join(directory, "cpuless-both.mmt")];
+    expect(mmiostrider("cut", "--from", "@1", bare, "-o", part).status).toBe(0);
+    expect(rowOf(part).cpu).toBeUndefined();
+    expect(mmiostrider("merge", bare, events, "-o", both).status).toBe(0);
+    expect(rowOf(both)).not.toHaveProperty("cpu");
+    expect(mmiostrider("stat", "--filter", "cpu == 0", both).status).toBe(2);
+  });
+
+  test("are no words of verify's where the trace has none, nor counted", () => {
+    const truth = file(
+      "cpuless-truth.log",
+      ["0x1", "0x3"]
+        .map((value, at) => {
+          const op = at === 0 ? "read" : "write";
+          return `memory_region_ops_${op} cpu 1 mr 0x1 addr 0xd0000000 value ${value} size 4 name 'nic'\n`;
+        })
+        .join(""),
+    );
+    const { stdout } = mmiostrider("verify", bare, "--truth", truth);
+    expect(stdout).toMatch(/^ {4}trace {2}W 4 0xd0000000 0x2 \(event 2\)$/m);
+    expect(stdout).toMatch(/^ {4}truth {2}W 4 0xd0000000 0x3 CPU 1 \(line 2\)$/m);
+    expect(stdout).not.toContain("another CPU");
+    const json = JSON.parse(mmiostrider("verify", "--json", bare, "--truth", truth).stdout);
+    expect([json.otherCpu, json.differences[0].trace.cpu, json.differences[0].truth.cpu]).toEqual([null, null, 1]);
+  });
+});
+
 describe("convert to mmiotrace's text", () => {
   test("says what it leaves out, a line a kind", () => {
     const { stderr, status } = mmiostrider("convert", trace, "left-out.txt");

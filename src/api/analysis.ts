@@ -72,7 +72,7 @@ export interface Statistics extends TallyResult {
  */
 export async function statistics(trace: Trace, selection: Selection = {}): Promise<Statistics> {
   const { reader, makeRegisters } = internalsOf(trace);
-  const collector = new StatisticsCollector(reader.header.clock);
+  const collector = new StatisticsCollector(reader.header);
   for await (const { views } of selectedViews(reader, makeRegisters(), roomSelection(selection))) {
     for (const view of views) collector.add(view);
   }

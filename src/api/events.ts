@@ -6,7 +6,7 @@ import type { EventView } from "../analysis/view/event-view.js";
 import { assertUnreachable } from "../base/assert.js";
 import type { FieldValue } from "../registers/field-values.js";
 import type { AccessEvent as RoomAccess } from "../trace/events.js";
-import { type Context, contextOf, type FlagName, flagNamesOf } from "../trace/flags.js";
+import { type Context, type FlagName, flagNamesOf } from "../trace/flags.js";
 import type { MemoryType } from "../trace/record.js";
 import type { DevicePlace } from "../trace/state.js";
 import type { UnrecordedWay } from "../trace/unrecorded.js";
@@ -42,10 +42,11 @@ export interface EventBase {
   readonly time_s: number | null;
   /** The CPU's time stamp counter; `header.clock` ties it to the wall clock. 0 if `time_s` is null. */
   readonly tsc: bigint;
-  readonly cpu: number;
-  /** The process that ran on the CPU; 0 if unknown. */
-  readonly pid: number;
-  readonly context: Context;
+  /** Null, as `pid` and `context`, if the log has none: `header.lacks`. */
+  readonly cpu: number | null;
+  /** The process that ran on the CPU. */
+  readonly pid: number | null;
+  readonly context: Context | null;
   readonly flags: readonly FlagName[];
 }
 
@@ -246,9 +247,9 @@ export class EventMaker {
       number: event.number,
       time_s: timeOf(view),
       tsc: event.tsc,
-      cpu: event.cpu,
-      pid: event.pid,
-      context: contextOf(event.flags),
+      cpu: view.cpu,
+      pid: view.pid,
+      context: view.context,
       flags: this.flagNames(event.flags),
       address: event.address,
       width_bytes: event.width_bytes,
@@ -263,8 +264,9 @@ export class EventMaker {
   }
 
   private base(view: EventView): EventBase {
-    const { number, tsc, cpu, pid, flags } = view.event;
-    return { number, time_s: timeOf(view), tsc, cpu, pid, context: contextOf(flags), flags: this.flagNames(flags) };
+    const { number, tsc, flags } = view.event;
+    const { cpu, pid, context } = view;
+    return { number, time_s: timeOf(view), tsc, cpu, pid, context, flags: this.flagNames(flags) };
   }
 
   private flagNames(flags: number): readonly FlagName[] {

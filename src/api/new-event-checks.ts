@@ -39,9 +39,9 @@ class Check {
     this.oneOf("kind", event.kind, kinds);
     this.times(event);
     const { cpu, pid, context, flags } = event;
-    if (cpu !== undefined) this.integer("cpu", cpu, 0, cpuMax);
-    if (pid !== undefined) this.integer("pid", pid, 0, uint32Max);
-    if (context !== undefined) this.oneOf("context", context, contexts);
+    if (cpu !== undefined && cpu !== null) this.integer("cpu", cpu, 0, cpuMax);
+    if (pid !== undefined && pid !== null) this.integer("pid", pid, 0, uint32Max);
+    if (context !== undefined && context !== null) this.oneOf("context", context, contexts);
     if (flags !== undefined) this.flags(flags);
     switch (event.kind) {
       case "read":

@@ -9,12 +9,12 @@ export interface NewEventBase {
   readonly tsc?: bigint | undefined;
   /** Seconds since recording began, from 0 on; null is no time. */
   readonly time_s?: number | null | undefined;
-  /** 0 to 65,535; default: 0. */
-  readonly cpu?: number | undefined;
-  /** 0 to 2^32 - 1; default: 0. */
-  readonly pid?: number | undefined;
-  /** Default: `task`. */
-  readonly context?: Context | undefined;
+  /** 0 to 65,535; default, also for null: 0. */
+  readonly cpu?: number | null | undefined;
+  /** 0 to 2^32 - 1; default, also for null: 0. */
+  readonly pid?: number | null | undefined;
+  /** Default, also for null: `task`. */
+  readonly context?: Context | null | undefined;
   /** Any of `flagNames`; default: none. */
   readonly flags?: readonly FlagName[] | undefined;
 }

@@ -69,7 +69,8 @@ export class TraceWriter {
   }
 
   #eventOf(event: NewEvent): RoomEvent {
-    const { cpu = 0, pid = 0, context = "task", flags = [] } = event;
+    const { flags = [] } = event;
+    const [cpu, pid, context] = [event.cpu ?? 0, event.pid ?? 0, event.context ?? "task"];
     const tsc = event.tsc ?? this.#tscOf(event.time_s ?? null);
     const base = { number: this.#number, sequence: 0, tsc, cpu, pid, flags: flagsOf(context, flags) };
     switch (event.kind) {

@@ -2,7 +2,7 @@
 import { machine as architecture, cpus, hostname, release, version } from "node:os";
 import { hex } from "../base/hex.js";
 import { producer } from "../base/version.js";
-import type { KernelModule, PciFunction, TraceHeader, TraceUpdate } from "../trace/header.js";
+import type { KernelModule, LackableFact, PciFunction, TraceHeader, TraceUpdate } from "../trace/header.js";
 import { isModuleLoaded, loadedBuildId, readModules } from "./kernel-modules.js";
 import {
   boundDriver,
@@ -19,11 +19,14 @@ export interface HeaderFacts {
   options: TraceHeader["options"];
   commandLine: string[];
   fence: string | null;
+  /** The facts that the engine doesn't tell. */
+  lacks?: readonly LackableFact[];
 }
 
 /** Makes the header of a trace that is being recorded now. */
 export function collectHeader(facts: HeaderFacts, sysfs: SysfsRoot = defaultSysfs): TraceHeader {
   const processors = cpus();
+  const lacks = [...(facts.lacks ?? []), ...(facts.options.cleanRoom ? (["site"] as const) : [])];
   return {
     engine: facts.engine,
     producer,
@@ -35,6 +38,7 @@ export function collectHeader(facts: HeaderFacts, sysfs: SysfsRoot = defaultSysf
     modules: facts.options.cleanRoom ? [] : readModules(sysfs),
     commandLine: facts.commandLine,
     options: facts.options,
+    ...(lacks.length === 0 ? {} : { lacks }),
     fence: facts.fence,
   };
 }

@@ -60,6 +60,11 @@ export interface KernelModule {
   buildId: string | null;
 }
 
+/** Facts of events that a log may not have; `flags` are the ways in which an access was made (locked, string, …). */
+export const lackableFacts = ["cpu", "pid", "context", "flags", "mapping", "address", "site"] as const;
+/** A fact that a log may not have. */
+export type LackableFact = (typeof lackableFacts)[number];
+
 /** Written once, when recording starts. */
 export interface TraceHeader {
   /** The way in which accesses were caught; `import` for a log of another format. */
@@ -88,6 +93,8 @@ export interface TraceHeader {
     /** Size of the buffer between the core and the recorder. */
     ring_bytes: number;
   };
+  /** The facts that its events don't have, whatever stands in their records: the engine or the log doesn't tell them. */
+  lacks?: readonly LackableFact[];
   /** Eight hexadecimal digits written to port 0x80 around the recording in the lab (see analysis/verify/), or null. */
   fence: string | null;
   /**
@@ -127,10 +134,7 @@ export interface TraceSummary {
   readonly incomplete: readonly string[];
 }
 
-/** The producer in the header of a trace of QEMU's log of VFIO accesses. */
-export const vfioProducer = "QEMU vfio_region";
-
-/** Returns true for a trace of a log that has devices and offsets, but no physical addresses. */
-export function hasMadeUpAddresses({ engine, producer }: TraceHeader): boolean {
-  return engine === "import" && producer === vfioProducer;
+/** Returns true if the events' records have no such fact. */
+export function isLacking({ lacks }: Pick<TraceHeader, "lacks">, fact: LackableFact): boolean {
+  return lacks?.includes(fact) === true;
 }

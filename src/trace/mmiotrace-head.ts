@@ -1,10 +1,13 @@
 // Writes and reads the lines before the first event of mmiotrace's text: the version, then for each PCI function
 // `PCIDEV BBDD VVVVDDDD IRQ b0 … b6 l0 … l6 DRIVER`, all hexadecimal without 0x. They lack the PCI domain.
 import { hex } from "../base/hex.js";
-import { type PciFunction, resourceFlag } from "./header.js";
+import { type LackableFact, type PciFunction, resourceFlag } from "./header.js";
 
 /** The producer in an imported trace's header. */
 export const mmiotraceProducer = "mmiotrace";
+
+/** The facts that have no place in mmiotrace's lines; its PID is always 0. */
+export const mmiotraceLacks: readonly LackableFact[] = ["cpu", "pid", "context", "flags"];
 
 const version = "VERSION 20070824";
 

@@ -6,7 +6,7 @@ import { printable } from "../base/printable.js";
 import { countOf, secondsText } from "../base/units.js";
 import { ByTarget } from "./by-target.js";
 import type { AccessEvent, LostEvent, TraceEvent, UnrecordedEvent } from "./events.js";
-import type { TraceHeader } from "./header.js";
+import { isLacking, type TraceHeader } from "./header.js";
 import { RecordFlag } from "./record.js";
 import type { DevicePlace, TraceState } from "./state.js";
 import { unrecordedText } from "./unrecorded.js";
@@ -76,6 +76,7 @@ export class TextWriter {
   private readonly tellRegister: TellRegister;
   private readonly cells = new ByTarget<AccessCells>();
   private readonly start: bigint;
+  private readonly hasCpus: boolean;
   private readonly paint: Paint;
 
   constructor(header: TraceHeader, tellRegister: TellRegister = () => undefined, paint: Paint = plain) {
@@ -83,6 +84,7 @@ export class TextWriter {
     this.paint = paint;
     this.tellRegister = tellRegister;
     this.start = BigInt(header.clock.tsc);
+    this.hasCpus = !isLacking(header, "cpu");
   }
 
   /** Makes the lines about the recording, and the columns' names. */
@@ -184,7 +186,8 @@ export class TextWriter {
   }
 
   private stamp({ tsc, cpu }: TraceEvent): string {
-    return `${this.seconds(tsc).padStart(width.time)} ${cpu.toString().padStart(width.cpu)}`;
+    const cpuCell = this.hasCpus ? cpu.toString() : "";
+    return `${this.seconds(tsc).padStart(width.time)} ${cpuCell.padStart(width.cpu)}`;
   }
 
   private note(event: TraceEvent, text: string, part: LinePart = "note"): string {

@@ -6,7 +6,7 @@ import type { TraceEvent } from "../../trace/events.js";
 import { holeSentence } from "../../trace/file/incomplete.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import type { TraceWriter } from "../../trace/file/writer.js";
-import type { PciFunction, TraceHeader } from "../../trace/header.js";
+import { isLacking, lackableFacts, type PciFunction, type TraceHeader } from "../../trace/header.js";
 import type { LivingMapping, TraceState } from "../../trace/state.js";
 import { TraceCopy, updatedHeader } from "./trace-copy.js";
 
@@ -228,9 +228,13 @@ function mergedHeader(
   const headers = readers.map(({ header }) => header);
   const { pciFunctions, modules } = updatedHeader(headers[base]!, [...headers, ...early]);
   const options = headers.map((header) => header.options);
+  const { lacks: _, ...header } = headers[base]!;
+  // a fact that one of them lacks isn't known of every event
+  const lacks = lackableFacts.filter((fact) => headers.some((one) => isLacking(one, fact)));
   return {
-    ...headers[base]!,
+    ...header,
     ...{ pciFunctions, modules, fence: null },
+    ...(lacks.length === 0 ? {} : { lacks }),
     options: {
       filter: [...new Set(options.flatMap(({ filter }) => filter))],
       relaxed: options.some(({ relaxed }) => relaxed),

@@ -1,7 +1,7 @@
 // Collects a trace's accesses, to compare traces: place, direction, value, in order. An immediately repeated read is one entry,
 // since the number of a driver's polls is chance. sequence-pairs.ts decides how the accesses of two traces are compared.
 import type { TraceReader } from "../../trace/file/reader.js";
-import { hasMadeUpAddresses, type PciFunction, resourceFlag } from "../../trace/header.js";
+import { isLacking, type PciFunction, resourceFlag } from "../../trace/header.js";
 import type { TraceState } from "../../trace/state.js";
 import type { AccessRegisters } from "../view/access-registers.js";
 import { type Selection, selectedViews } from "../view/selection.js";
@@ -118,7 +118,7 @@ export async function collectDiffAccesses(
   for (const found of [...reader.header.pciFunctions, ...updates]) learnDevice(devices, found);
   const known = areas.joined();
   for (const access of accesses) access.area = areaOf(known, access.address);
-  const madeUpAddresses = hasMadeUpAddresses(reader.header);
+  const madeUpAddresses = isLacking(reader.header, "address");
   return { name: reader.source.name, accesses, devices, accessed, areas: known.inOrder, madeUpAddresses };
 }
 

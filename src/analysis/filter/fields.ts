@@ -1,5 +1,5 @@
 // The fields of events in filters: each field's name, kind and reading function. docs/filter.md describes them.
-import { contextOf } from "../../trace/flags.js";
+import type { LackableFact } from "../../trace/header.js";
 import { RecordFlag } from "../../trace/record.js";
 import { namesOf } from "../view/device-names.js";
 import type { EventView } from "../view/event-view.js";
@@ -17,7 +17,8 @@ export type FilterField =
     };
 
 const none: readonly string[] = [];
-const one = (text: string | undefined) => (text === undefined ? none : [text]);
+const number = (value: number | null) => (value === null ? undefined : BigInt(value));
+const one = (text: string | undefined | null) => (text === undefined || text === null ? none : [text]);
 
 const operations = new Map(
   ["read", "write", "map", "unmap", "mark", "lost", "escape", "module", "unrecorded", "unknown"].map((name) => [
@@ -51,10 +52,10 @@ function textOf(view: EventView): string | undefined {
 export const fields: ReadonlyMap<string, FilterField> = new Map<string, FilterField>([
   ["time", { kind: "time", read: (view) => view.time_s }],
   ["event", { kind: "number", read: (view) => BigInt(view.event.number) }],
-  ["cpu", { kind: "number", read: (view) => BigInt(view.event.cpu) }],
-  ["pid", { kind: "number", read: (view) => BigInt(view.event.pid) }],
+  ["cpu", { kind: "number", read: (view) => number(view.cpu) }],
+  ["pid", { kind: "number", read: (view) => number(view.pid) }],
   ["op", { kind: "text", read: (view) => [view.event.kind], known: operations }],
-  ["context", { kind: "text", read: (view) => [contextOf(view.event.flags)], known: contexts }],
+  ["context", { kind: "text", read: (view) => one(view.context), known: contexts }],
   ["width", { kind: "number", read: ({ access }) => (access === undefined ? undefined : BigInt(access.width_bytes)) }],
   ["address", { kind: "number", read: (view) => view.address }],
   ["device", { kind: "text", read: ({ place }) => (place === undefined ? none : namesOf(place.function)) }],
@@ -83,3 +84,13 @@ export const conditions: ReadonlyMap<string, (view: EventView) => boolean> = new
   ["user", ({ event }) => (event.flags & RecordFlag.user) !== 0],
   ["unordered", ({ event }) => (event.flags & RecordFlag.unordered) !== 0],
 ]);
+
+/** The facts that fields and conditions read, of those that a log may lack. */
+export const factsOfFields: ReadonlyMap<string, LackableFact> = new Map<string, LackableFact>([
+  ...(["cpu", "pid", "context", "mapping", "address", "site"] as const).map((fact) => [fact, fact] as const),
+  ["module", "site"],
+  ...["locked", "string", "user", "unordered"].map((condition) => [condition, "flags"] as const),
+]);
+
+/** Fields that only accesses to known devices have. */
+export const deviceFields: readonly string[] = ["device", "driver", "bar", "offset", "register", "meaning"];

@@ -11,8 +11,8 @@ import { type Token, tokensOf } from "./tokens.js";
 /** Says whether an event fits. */
 export interface Filter {
   (view: EventView): boolean;
-  /** It asks for times. */
-  usesTime?: boolean;
+  /** The names of the fields and conditions in it. */
+  uses?: ReadonlySet<string>;
 }
 
 const depthMax = 100;
@@ -24,7 +24,7 @@ const depthMax = 100;
 export function compileFilter(expression: string): Filter {
   const parser = new Parser(expression);
   const filter = parser.parse();
-  if (parser.usesTime) filter.usesTime = true;
+  filter.uses = parser.uses;
   return filter;
 }
 
@@ -33,7 +33,7 @@ class Parser {
   private readonly tokens: Token[];
   private at = 0;
   private depth = 0;
-  usesTime = false;
+  readonly uses = new Set<string>();
 
   constructor(expression: string) {
     this.expression = expression;
@@ -88,10 +88,12 @@ class Parser {
     if (token.kind !== "word") this.fail(`a field such as register was expected, not ${shown(token)}`);
     this.at += 1;
     const name = token.text.toLowerCase();
+    this.uses.add(name);
     const field = fields.get(name);
     if (field !== undefined) return this.comparison(field, name);
     const condition = conditions.get(name);
-    if (condition !== undefined) return condition;
+    // a function of its own: compileFilter adds to what it returns
+    if (condition !== undefined) return (view) => condition(view);
     const near = nearest(name, [...fields.keys(), ...conditions.keys()]);
     return this.fail(`there is no field "${token.text}"${near === undefined ? "" : `; did you mean ${near}?`}`, token);
   }
@@ -141,7 +143,6 @@ class Parser {
       return textTest(field, name, operator, value, fail);
     }
     if (operator === "~") fail(`${name} is a number: ~ is for texts`, sign);
-    if (field.kind === "time") this.usesTime = true;
     return field.kind === "time"
       ? timeTest(field.read, operator, value, fail)
       : numberTest(field.read, name, operator, value, mask, fail);

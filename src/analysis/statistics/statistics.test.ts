@@ -17,7 +17,7 @@ import { Rows, registersMax, type Statistics, StatisticsCollector, valuesMax } f
 type Told = { [K in keyof Statistics]: Statistics[K] extends Rows<infer R> ? R[] : Statistics[K] };
 
 async function statisticsOf(reader: TraceReader): Promise<Told> {
-  const collector = new StatisticsCollector(reader.header.clock);
+  const collector = new StatisticsCollector(reader.header);
   for await (const { views } of selectedViews(reader, new AccessRegisters(builtInFor), {})) {
     for (const view of views) collector.add(view);
   }

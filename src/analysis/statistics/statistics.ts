@@ -2,6 +2,7 @@
 import { assertUnreachable } from "../../base/assert.js";
 import { hex } from "../../base/hex.js";
 import type { AccessEvent } from "../../trace/events.js";
+import { isLacking, type TraceHeader } from "../../trace/header.js";
 import { RecordFlag } from "../../trace/record.js";
 import type { EventView } from "../view/event-view.js";
 import { type PollStatistics, PollTally } from "./poll-tally.js";
@@ -43,9 +44,9 @@ export interface SiteStatistics extends TallyResult {
 /** The accesses of one CPU. */
 export interface CpuStatistics extends TallyResult {
   readonly cpu: number;
-  /** Accesses made in an interrupt handler, and in a softirq. */
-  readonly hardirq: number;
-  readonly softirq: number;
+  /** Accesses made in an interrupt handler, and in a softirq; null where the log has no contexts. */
+  readonly hardirq: number | null;
+  readonly softirq: number | null;
 }
 
 export interface Statistics extends TallyResult {
@@ -62,6 +63,7 @@ export interface Statistics extends TallyResult {
   /** Number of `registers`' first rows, which are a place each. */
   readonly places: number;
   readonly sites: Rows<SiteStatistics>;
+  /** Empty where the log has no CPUs. */
   readonly cpus: Rows<CpuStatistics>;
   readonly polls: Rows<PollStatistics>;
 }
@@ -117,6 +119,8 @@ interface CpuTally {
 export class StatisticsCollector {
   private readonly tscFrequency_hz: number;
   private readonly start: bigint;
+  private readonly lacksCpus: boolean;
+  private readonly lacksContexts: boolean;
   private readonly whole = new Tally();
   private events = 0;
   private lost = 0;
@@ -137,7 +141,10 @@ export class StatisticsCollector {
   private readonly cpus = new Map<number, CpuTally>();
   private readonly polls: PollTally<RegisterTally>;
 
-  constructor(clock: { tsc: string; tscFrequency_hz: number }) {
+  constructor(header: Pick<TraceHeader, "clock" | "lacks">) {
+    const { clock } = header;
+    this.lacksCpus = isLacking(header, "cpu");
+    this.lacksContexts = isLacking(header, "context");
     this.tscFrequency_hz = clock.tscFrequency_hz;
     this.start = BigInt(clock.tsc);
     this.polls = new PollTally(clock.tscFrequency_hz);
@@ -193,11 +200,15 @@ export class StatisticsCollector {
       });
       site.tally.add(event, ticks);
     }
+    if (!this.lacksCpus) this.addToCpu(event, ticks);
+    this.polls.add(event, register);
+  }
+
+  private addToCpu(event: AccessEvent, ticks: number): void {
     const cpu = obtain(this.cpus, event.cpu, () => ({ tally: new Tally(), hardirq: 0, softirq: 0 }));
     cpu.tally.add(event, ticks);
     if (event.flags & RecordFlag.hardirq) cpu.hardirq += 1;
     else if (event.flags & RecordFlag.softirq) cpu.softirq += 1;
-    this.polls.add(event, register);
   }
 
   /** Counts a value that differs from the one before. */
@@ -256,6 +267,7 @@ export class StatisticsCollector {
       last: hex(register.last),
     });
     const places = sorted([...this.registers.values()].flat(), registerRow);
+    const { lacksContexts } = this;
     const cpus = [...this.cpus].sort(([a], [b]) => a - b);
     return {
       ...told(this.whole),
@@ -276,7 +288,7 @@ export class StatisticsCollector {
       ),
       cpus: new Rows(cpus.length, (index) => {
         const [cpu, { tally, hardirq, softirq }] = cpus[index]!;
-        return { cpu, ...told(tally), hardirq, softirq };
+        return { cpu, ...told(tally), ...(lacksContexts ? { hardirq: null, softirq: null } : { hardirq, softirq }) };
       }),
       polls: new Rows(polls.length, (index) => polls[index]!),
     };

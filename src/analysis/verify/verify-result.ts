@@ -40,7 +40,8 @@ export interface AccessText {
   readonly address: string;
   /** Hexadecimal. */
   readonly value: string;
-  readonly cpu: number;
+  /** Null where a trace's log doesn't tell it. */
+  readonly cpu: number | null;
   /** Event number in the trace, or line in the log. */
   readonly place: number;
 }
@@ -87,8 +88,8 @@ export interface VerifyResult {
     readonly behindEnd: number;
     readonly notLogged: number;
   };
-  /** Accesses that agree except for their CPU. */
-  readonly otherCpu: number;
+  /** Accesses that agree except for their CPU; null where the trace's log doesn't tell the CPUs. */
+  readonly otherCpu: number | null;
   /** Records that the trace lost. */
   readonly lost: number;
   /** Instructions that escaped emulation: their accesses are not in the trace. */

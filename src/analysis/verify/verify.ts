@@ -31,6 +31,7 @@ import { countOf } from "../../base/units.js";
 import { holeSentence } from "../../trace/file/incomplete.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import type { ByteSource } from "../../trace/file/source.js";
+import { isLacking } from "../../trace/header.js";
 import { TraceState } from "../../trace/state.js";
 import { type Alignment, align, type Difference, type Movable } from "../diff/alignment.js";
 import { fenceWindow, type Window } from "./fence-window.js";
@@ -40,6 +41,7 @@ import { findPortAliases } from "./port-aliases.js";
 import { collectAccesses, type TracedAccesses } from "./traced-accesses.js";
 import { type NumberRange, readTruthLog, type TruthAccesses, type TruthLog } from "./truth-log.js";
 import {
+  type AccessText,
   type RegionResult,
   type ReportedDifference,
   tracedText,
@@ -90,6 +92,7 @@ class Comparison {
   private readonly extents: Extent[];
   private readonly fitted: FittedAccesses;
   private otherCpu = 0;
+  private readonly lacksCpus: boolean;
   private readonly log: TruthLog;
   private readonly logName: string;
   /** 1: the access of the log, by place, has its like in the trace. */
@@ -101,6 +104,7 @@ class Comparison {
 
   constructor(reader: TraceReader, traced: TracedAccesses, log: TruthLog, logName: string, options: VerifyOptions) {
     this.reader = reader;
+    this.lacksCpus = isLacking(reader.header, "cpu");
     this.leaveOutUnmapped = options.leaveOutUnmapped ?? reader.header.fence === null;
     this.mayLack = options.leaveOutUnmapped === true;
     this.cut = options.cut ?? false;
@@ -136,12 +140,10 @@ class Comparison {
     let skipped = 0;
     let maybeMissing = 0;
     let behindEnd = 0;
-    // Texts of other tools need not name a CPU.
-    const knowsCpus = this.reader.header.engine !== "import";
     for (const group of groups) {
       const alignment = this.alignGroup(group, (a, b) => {
         this.inBoth[b] = 1;
-        if (knowsCpus && this.traced.cpu[a] !== this.truth.cpu[b]) this.otherCpu += 1;
+        if (this.traced.cpu[a] !== this.truth.cpu[b]) this.otherCpu += 1;
       });
       more ||= alignment.more;
       skipped += alignment.skipped;
@@ -176,7 +178,7 @@ class Comparison {
         behindEnd,
         notLogged: this.fitted.notLogged,
       },
-      otherCpu: this.otherCpu,
+      otherCpu: this.lacksCpus ? null : this.otherCpu,
       lost: Number(this.traced.lost),
       escaped: this.traced.escaped,
       fence: this.reader.header.fence,
@@ -414,6 +416,11 @@ class Comparison {
       : `0x${range.first.toString(16)}-0x${range.last.toString(16)}`;
   }
 
+  private tracedText(at: number): AccessText {
+    const text = tracedText(this.traced, at);
+    return this.lacksCpus ? { ...text, cpu: null } : text;
+  }
+
   private tell(kind: Difference["kind"], first: number, second: number): ReportedDifference {
     const { traced, truth, window } = this;
     const hasTrace = kind !== "missing";
@@ -428,7 +435,7 @@ class Comparison {
       kind,
       region: truth.regions[region]?.name ?? "",
       device: this.device(address),
-      trace: hasTrace ? tracedText(traced, first) : null,
+      trace: hasTrace ? this.tracedText(first) : null,
       truth: hasTruth ? truthText(truth, second) : null,
       before,
     };

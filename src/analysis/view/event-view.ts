@@ -1,7 +1,8 @@
 // One event of a trace with everything known about it, computed on demand. One object walks through a whole trace: its
 // answers are valid until it gets the next event.
 import type { AccessEvent, TraceEvent } from "../../trace/events.js";
-import type { TraceHeader } from "../../trace/header.js";
+import { type Context, contextOf } from "../../trace/flags.js";
+import { isLacking, type TraceHeader } from "../../trace/header.js";
 import type { DevicePlace, TraceState } from "../../trace/state.js";
 import { shortSymbol } from "../../trace/text.js";
 import type { AccessRegisters, RegisterAccess } from "./access-registers.js";
@@ -27,6 +28,9 @@ export class EventView {
   private readonly registers: AccessRegisters;
   private readonly start: bigint;
   private readonly tscFrequency_hz: number;
+  private readonly hasCpus: boolean;
+  private readonly hasPids: boolean;
+  private readonly hasContexts: boolean;
   private knownPlace: DevicePlace | undefined;
   private placeKnown = false;
   /** Symbols by site, until a site's symbol changes. */
@@ -34,6 +38,9 @@ export class EventView {
 
   constructor(header: TraceHeader, registers: AccessRegisters) {
     this.registers = registers;
+    this.hasCpus = !isLacking(header, "cpu");
+    this.hasPids = !isLacking(header, "pid");
+    this.hasContexts = !isLacking(header, "context");
     this.start = BigInt(header.clock.tsc);
     this.tscFrequency_hz = header.clock.tscFrequency_hz;
   }
@@ -64,6 +71,19 @@ export class EventView {
   get time_s(): number {
     if (this.event.tsc === 0n) return Number.NaN;
     return Number(this.event.tsc - this.start) / this.tscFrequency_hz;
+  }
+
+  /** Null, as with the next two, where the log has none. */
+  get cpu(): number | null {
+    return this.hasCpus ? this.event.cpu : null;
+  }
+
+  get pid(): number | null {
+    return this.hasPids ? this.event.pid : null;
+  }
+
+  get context(): Context | null {
+    return this.hasContexts ? contextOf(this.event.flags) : null;
   }
 
   /** Physical address of an access, a mapping or an escape. */

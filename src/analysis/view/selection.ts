@@ -3,8 +3,9 @@
 import { InvalidValueError } from "../../base/errors.js";
 import type { TraceEvent } from "../../trace/events.js";
 import type { BlockInfo, TraceReader } from "../../trace/file/reader.js";
-import type { TraceHeader } from "../../trace/header.js";
+import { isLacking, type LackableFact, type TraceHeader } from "../../trace/header.js";
 import type { TraceState } from "../../trace/state.js";
+import { deviceFields, factsOfFields } from "../filter/fields.js";
 import type { Filter } from "../filter/filter.js";
 import type { AccessRegisters } from "./access-registers.js";
 import { EventView } from "./event-view.js";
@@ -101,7 +102,7 @@ function tscOf(header: TraceHeader, time_s: number): bigint {
  * Yields the selected events and LOST events from block `fromBlock` on, a block at a time. Leaves out symbol events, which
  * only help to read the others. `range` keeps its state between several walks. What devices tell about their registers is learned
  * before their first access is named; if more of the trace may come (`growing`), as far as it is in the same block. Throws
- * InvalidValueError for a time in a log without times, and at the end if `marksMustOccur` and one wasn't found.
+ * InvalidValueError for what the log doesn't have, such as a time, and at the end if `marksMustOccur` and one wasn't found.
  */
 export async function* selectedViews(
   reader: TraceReader,
@@ -109,7 +110,7 @@ export async function* selectedViews(
   selection: Selection,
   walk: { fromBlock?: number; range?: Range; growing?: boolean } = {},
 ): AsyncGenerator<ViewBatch, void, undefined> {
-  requireTimes(reader, selection);
+  requireFacts(reader, selection, walk.growing === true);
   const range = walk.range ?? new Range(reader.header, selection);
   const view = new EventView(reader.header, registers);
   let next = walk.fromBlock ?? 0;
@@ -143,14 +144,40 @@ export function requireMarks({ missingMark }: Range, reader: TraceReader): void 
   throw new InvalidValueError(missingMark, `${reader.source.name} has no marker with ${shown} in the selected part`);
 }
 
-/** Throws InvalidValueError for a bound that is a time, or a filter that asks for one, in a log without times. */
-function requireTimes(reader: TraceReader, { from, to, filter }: Selection): void {
+const factNames: Record<LackableFact, string> = {
+  cpu: "CPUs",
+  pid: "processes",
+  context: "contexts",
+  flags: "ways of accesses, such as locked,",
+  mapping: "mappings",
+  address: "physical addresses",
+  site: "sites",
+};
+
+/** Throws InvalidValueError for a bound or a filter that asks for something that no event of the trace has. */
+function requireFacts(reader: TraceReader, { from, to, filter }: Selection, growing: boolean): void {
+  const { header, source } = reader;
   const bound = [from, to].find((one) => one?.kind === "time");
-  const asked = bound?.kind === "time" ? `${bound.time_s}` : filter?.usesTime === true ? "time" : undefined;
-  if (asked === undefined || !reader.isTimeless) return;
-  throw new InvalidValueError(asked, `${reader.source.name} has no times to select by`, {
-    advice: "@1234 is the place of event 1234, mark:TEXT that of a marker",
-  });
+  const asked = bound?.kind === "time" ? `${bound.time_s}` : filter?.uses?.has("time") === true ? "time" : undefined;
+  if (asked !== undefined && reader.isTimeless) {
+    throw new InvalidValueError(asked, `${source.name} has no times to select by`, {
+      advice: "@1234 is the place of event 1234, mark:TEXT that of a marker",
+    });
+  }
+  for (const field of filter?.uses ?? []) {
+    const fact = factsOfFields.get(field);
+    if (fact !== undefined && isLacking(header, fact)) {
+      throw new InvalidValueError(field, `${source.name} has no ${factNames[fact]} to select by: ${field}`);
+    }
+    // a growing trace may still learn of a device
+    if (deviceFields.includes(field) && !growing && !knowsDevices(reader)) {
+      throw new InvalidValueError(field, `${source.name} has no devices to select by: ${field}`);
+    }
+  }
+}
+
+function knowsDevices({ header, updates }: TraceReader): boolean {
+  return header.pciFunctions.length > 0 || updates.some(({ update }) => (update.pciFunctions ?? []).length > 0);
 }
 
 function* viewsOf(

@@ -7,6 +7,7 @@ import { collectHeader, wallClock_ns } from "../../machine/describe-machine.js";
 import { bind, bindingsOf, unbind } from "../../machine/driver-binding.js";
 import type { KernelMapping } from "../../machine/vmallocinfo.js";
 import type { PciFunction, TraceHeader } from "../../trace/header.js";
+import { mmiotraceLacks } from "../../trace/mmiotrace-head.js";
 import { findEarlyMappings } from "../early-mappings.js";
 import type { TextSource } from "../feed/record-source.js";
 import { openFeed, type TraceFeed } from "../feed/trace-feed.js";
@@ -62,6 +63,8 @@ export class SinglestepRecording implements Recording {
         },
         commandLine: options.commandLine,
         fence: fence?.id ?? null,
+        // of the CPUs only the first is on
+        lacks: mmiotraceLacks.filter((fact) => fact !== "cpu"),
       });
       const parameters: MmiotraceParameters = { ranges: ranges === "all" ? ranges : ranges.map(formatRange) };
       const feed = await openFeed<TextSource>({

@@ -97,7 +97,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the trace is incomplete.`,
       try {
         const registers = names.namerFor(reader);
         names.requireUse();
-        const collector = new StatisticsCollector(reader.header.clock);
+        const collector = new StatisticsCollector(reader.header);
         for await (const { block, views } of selectedViews(reader, registers, selection)) {
           for (const view of views) collector.add(view);
           progress.update(block.firstEvent + block.events, reader.events);
@@ -167,11 +167,12 @@ function tableOf(subject: Subject, result: Statistics, top: number, elsewhere: s
     case "site":
       return cut(top, ["site", ...tallyNames], result.sites, (row) => [row.site, ...tallyCells(row)]);
     case "cpu":
+      if (result.cpus.length === 0 && result.accesses > 0) return ["the log doesn't tell the CPUs"];
       return cut(top, ["CPU", ...tallyNames, ">hardirq", ">softirq"], result.cpus, (row) => [
         `${row.cpu}`,
         ...tallyCells(row),
-        countText(row.hardirq),
-        countText(row.softirq),
+        row.hardirq === null ? "" : countText(row.hardirq),
+        row.softirq === null ? "" : countText(row.softirq),
       ]);
     case "poll":
       if (result.polls.length === 0) return ["nothing was polled"];

@@ -119,7 +119,7 @@ function print(result: VerifyResult, options: VerifyCommandOptions): string {
       `fitted as QEMU does: ${countText(result.split)} split, ${countText(result.widened)} by their own bytes only`,
     );
   }
-  if (result.otherCpu > 0)
+  if (result.otherCpu !== null && result.otherCpu > 0)
     lines.push(`${countOf(result.otherCpu, "access was", "accesses were")} made by another CPU than the log says`);
   lines.push(
     result.identical
@@ -145,5 +145,6 @@ function verdict({ differences, trace, truth }: RegionResult): string {
 
 function accessLine(access: AccessText, place: string): string {
   const letter = access.kind === "read" ? "R" : "W";
-  return `${letter} ${access.width_bytes} ${access.address} ${access.value} CPU ${access.cpu} (${place} ${access.place})`;
+  const cpu = access.cpu === null ? "" : ` CPU ${access.cpu}`;
+  return `${letter} ${access.width_bytes} ${access.address} ${access.value}${cpu} (${place} ${access.place})`;
 }

@@ -4,7 +4,7 @@
 import { assertUnreachable } from "../../base/assert.js";
 import { countOf } from "../../base/units.js";
 import type { AccessEvent, TraceEvent } from "../events.js";
-import type { TraceHeader } from "../header.js";
+import { isLacking, type TraceHeader } from "../header.js";
 import type { TraceState } from "../state.js";
 import type { TellRegister } from "../text.js";
 import { type EventRow, EventRows } from "./event-rows.js";
@@ -21,6 +21,7 @@ const elsewhere = "other addresses";
 export class ChromeTrace implements TextExport {
   private readonly rows: EventRows;
   private readonly name: string;
+  private readonly hasCpus: boolean;
   private readonly cpus = new Set<number>();
   private readonly devices = new Map<string, { track: number; reads: number; writes: number }>();
   private readonly mappings = new Map<number, EventRow>();
@@ -31,6 +32,7 @@ export class ChromeTrace implements TextExport {
   constructor(header: TraceHeader, name: string, tellRegister?: TellRegister) {
     this.rows = new EventRows(header, name, tellRegister);
     this.name = name;
+    this.hasCpus = !isLacking(header, "cpu");
   }
 
   head(): string {
@@ -75,13 +77,16 @@ export class ChromeTrace implements TextExport {
   }
 
   private access(event: AccessEvent, row: EventRow, time_ns: bigint): string {
-    let deviceName = row.device === undefined ? elsewhere : `${row.device} ${row.driver ?? row.pci_id} BAR${row.bar}`;
+    let deviceName =
+      row.device === undefined
+        ? elsewhere
+        : [row.device, row.driver ?? row.pci_id, `BAR${row.bar}`].filter((word) => word !== undefined).join(" ");
     // A hostile trace may have any number of devices.
     if (!this.devices.has(deviceName) && this.devices.size >= devicesMax) deviceName = elsewhere;
     let text = "";
     if (!this.cpus.has(event.cpu)) {
       this.cpus.add(event.cpu);
-      text += this.threadName(cpuGroup, event.cpu, `CPU ${event.cpu}`);
+      text += this.threadName(cpuGroup, event.cpu, this.hasCpus ? `CPU ${event.cpu}` : "CPU not known");
     }
     let device = this.devices.get(deviceName);
     if (device === undefined) {

@@ -4,7 +4,7 @@ import { assertUnreachable } from "../../base/assert.js";
 import { secondsText } from "../../base/units.js";
 import type { TraceEvent } from "../events.js";
 import { contextOf, flagNamesOf } from "../flags.js";
-import type { TraceHeader } from "../header.js";
+import { isLacking, type LackableFact, type TraceHeader } from "../header.js";
 import type { DevicePlace, TraceState } from "../state.js";
 import { shortSymbol, type TellRegister } from "../text.js";
 
@@ -18,9 +18,9 @@ export interface EventRow {
   time_s: number | undefined;
   /** The wall clock: microseconds since 1970, UTC. */
   wall: bigint | undefined;
-  cpu: number;
-  pid: number;
-  context: string;
+  cpu: number | undefined;
+  pid: number | undefined;
+  context: string | undefined;
   op: TraceEvent["kind"];
   /** `0000:00:04.0` */
   device: string | undefined;
@@ -118,7 +118,7 @@ export function traceName(path: string): string {
 
 interface PlaceNames {
   device: string;
-  pci_id: string;
+  pci_id: string | undefined;
   driver: string | undefined;
 }
 
@@ -129,6 +129,7 @@ export class EventRows {
   private readonly start: bigint;
   private readonly tscFrequency_hz: number;
   private readonly wall_ns: bigint;
+  private readonly has: Record<LackableFact, boolean>;
   private readonly places = new WeakMap<DevicePlace["function"], PlaceNames>();
   private readonly symbols = new Map<string, { symbol: string; module: string }>();
 
@@ -139,6 +140,11 @@ export class EventRows {
     this.start = BigInt(header.clock.tsc);
     this.tscFrequency_hz = header.clock.tscFrequency_hz;
     this.wall_ns = BigInt(header.clock.wall_ns);
+    const has = (fact: LackableFact) => !isLacking(header, fact);
+    this.has = {
+      ...{ cpu: has("cpu"), pid: has("pid"), context: has("context"), flags: has("flags") },
+      ...{ mapping: has("mapping"), address: has("address"), site: has("site") },
+    };
   }
 
   /** Makes the event's row, a new object; undefined for events that only help to read the others. */
@@ -148,15 +154,16 @@ export class EventRows {
     const time_s = event.tsc === 0n ? undefined : Number(event.tsc - this.start) / this.tscFrequency_hz;
     // To the same nanosecond as in `report`.
     const time_ns = time_s === undefined ? undefined : BigInt(Math.round(time_s * 1e9));
+    const { has } = this;
     const row: EventRow = {
       trace: this.trace,
       event: BigInt(event.number),
       time_ns,
       time_s: time_s === undefined ? undefined : Number(secondsText(time_s)),
       wall: time_ns === undefined || this.wall_ns === 0n ? undefined : (this.wall_ns + time_ns) / 1000n,
-      cpu: event.cpu,
-      pid: event.pid,
-      context: contextOf(event.flags),
+      cpu: has.cpu ? event.cpu : undefined,
+      pid: has.pid ? event.pid : undefined,
+      context: has.context ? contextOf(event.flags) : undefined,
       op: event.kind,
       device: undefined,
       pci_id: undefined,
@@ -187,7 +194,7 @@ export class EventRows {
       case "write": {
         row.width_bytes = event.width_bytes;
         row.value = event.value;
-        row.mapping = event.mapping;
+        row.mapping = this.has.mapping ? event.mapping : undefined;
         const place = this.place(row, event.address, state.placeOfAccess(event));
         this.site(row, event.site, state);
         const register = place && this.tellRegister(event, place);
@@ -234,7 +241,7 @@ export class EventRows {
   }
 
   private place(row: EventRow, address: bigint, place: DevicePlace | undefined): DevicePlace | undefined {
-    row.address = address;
+    row.address = this.has.address ? address : undefined;
     if (place === undefined) return undefined;
     const names = this.namesOf(place.function);
     row.device = names.device;
@@ -249,7 +256,7 @@ export class EventRows {
     let names = this.places.get(found);
     if (names === undefined) {
       const id = (text: string) => text.slice(2).padStart(4, "0");
-      const pci_id = `${id(found.vendor)}:${id(found.device)}`;
+      const pci_id = BigInt(found.vendor) === 0n ? undefined : `${id(found.vendor)}:${id(found.device)}`;
       names = { device: found.address, pci_id, driver: found.driver ?? undefined };
       this.places.set(found, names);
     }

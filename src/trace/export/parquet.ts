@@ -14,7 +14,7 @@ import { type ColumnKind, columns, type EventRow } from "./event-rows.js";
 export const rowGroupRows = 65_536;
 /** Limit of a dictionary; beyond it a row group's column is written value by value: a longer list needs memory, and saves nothing. */
 const dictionary_bytes = 65_536;
-const always = new Set<string>(["trace", "event", "cpu", "pid", "op", "context"]);
+const always = new Set<string>(["trace", "event", "op"]);
 
 interface ParquetColumn {
   name: string;

@@ -90,6 +90,7 @@ const isHeader = objectOf({
     excludeWriteCombining: isBoolean,
     ring_bytes: isNumber,
   }),
+  lacks: optional(listOf(isText)),
   fence: isTextOrNull,
   importedHead: optional(isText),
   importedLineEnd: optional(isText),

@@ -6,7 +6,7 @@
 import { concatBytes, latin1, latin1Bytes, utf8Bytes } from "../../base/bytes.js";
 import { countOf } from "../../base/units.js";
 import type { PciFunction, TraceHeader } from "../header.js";
-import { mmiotraceHead, mmiotraceProducer, pciFunctionOfLine } from "../mmiotrace-head.js";
+import { mmiotraceHead, mmiotraceLacks, mmiotraceProducer, pciFunctionOfLine } from "../mmiotrace-head.js";
 import { RecordFlag, RecordKind } from "../record.js";
 import { TraceState } from "../state.js";
 import { EntryCount, isFtraceComment, lossOfLine, ReportedLosses } from "./ftrace-lines.js";
@@ -175,7 +175,7 @@ export class MmiotraceImport extends TextImport {
     const count = lines.findLastIndex(isHead) + 1;
     const head = lines.slice(0, count);
     const pciFunctions = head.filter((line) => line.startsWith("PCIDEV ")).map((line) => this.parsePciLine(line));
-    const header = importedHeader(mmiotraceProducer, { pciFunctions });
+    const header = importedHeader(mmiotraceProducer, { pciFunctions, lacks: mmiotraceLacks });
     const lineEnd = this.endsInReturns ? "\r\n" : "\n";
     const text = head.map((line) => `${line}${lineEnd}`).join("");
     const canonical = mmiotraceHead(new TraceState(header).pciFunctions);

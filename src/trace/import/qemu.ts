@@ -5,7 +5,7 @@
 // before each line (log-clock.ts) every time stamp is 0.
 import { isLatin1, latin1, latin1Bytes, startsWithLatin1 } from "../../base/bytes.js";
 import { countOf } from "../../base/units.js";
-import type { TraceHeader } from "../header.js";
+import type { LackableFact, TraceHeader } from "../header.js";
 import { RecordFlag, RecordKind } from "../record.js";
 import { LogClock, takeStamp_us } from "./log-clock.js";
 import { importedHeader, TextImport } from "./log-import.js";
@@ -20,6 +20,7 @@ const marker = "memory_region_";
 /** The events of accesses. */
 const events = /memory_region_(?:ops|ram_device)_(?:read|write|fetch) cpu /;
 const quote = 0x27;
+const lacks: readonly LackableFact[] = ["pid", "context", "flags", "site"];
 
 export class QemuImport extends TextImport {
   private readonly clock = new LogClock();
@@ -33,7 +34,7 @@ export class QemuImport extends TextImport {
   get header(): TraceHeader | undefined {
     const clock = this.clock.header;
     if (clock === undefined && !this.ended) return undefined;
-    return importedHeader("QEMU memory_region_ops", clock ?? {});
+    return importedHeader("QEMU memory_region_ops", { ...clock, lacks });
   }
 
   override finish(): void {
@@ -42,7 +43,7 @@ export class QemuImport extends TextImport {
     const { ports, byDevices, totals, clock } = this;
     if (ports > 0) this.notes.push(`${countOf(ports, "port access is", "port accesses are")} left out`);
     if (byDevices > 0)
-      this.notes.push(
+      this.noteForGood(
         `${countOf(byDevices, "access was", "accesses were")} made by devices, shown as CPU ${deviceCpu}`,
       );
     if (totals.unknownLines > 0)

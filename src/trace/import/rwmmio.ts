@@ -11,7 +11,7 @@
 import { findLatin1, latin1 } from "../../base/bytes.js";
 import type { FormatError } from "../../base/errors.js";
 import { countOf } from "../../base/units.js";
-import { rwmmioProducer, type TraceHeader } from "../header.js";
+import { type LackableFact, rwmmioProducer, type TraceHeader } from "../header.js";
 import { RecordFlag, RecordKind } from "../record.js";
 import type { VirtualRange } from "../virtual-range.js";
 import { EntryCount, isFtraceComment, lossOfLine } from "./ftrace-lines.js";
@@ -23,7 +23,9 @@ const begunMax = 65_536;
 const siteNameMax_chars = 160;
 const two32 = 2 ** 32;
 const colon = 0x3a;
+const blank = 0x20;
 const eventName = ": rwmmio_";
+const lacks: readonly LackableFact[] = ["flags", "mapping"];
 
 export class RwmmioImport extends TextImport {
   private readonly ranges: readonly VirtualRange[];
@@ -37,7 +39,8 @@ export class RwmmioImport extends TextImport {
   /** Writes found no room there: most have no second half. */
   private lacksEnds = false;
   private unmapped = 0;
-  private readonly known: TraceHeader = importedHeader(rwmmioProducer);
+  /** Made at the first event, or at the end. */
+  private known: TraceHeader | undefined;
 
   /** `ranges`: sorted, or none. */
   constructor(name: string, ranges: readonly VirtualRange[] = []) {
@@ -51,6 +54,7 @@ export class RwmmioImport extends TextImport {
 
   override finish(): void {
     super.finish();
+    this.known ??= importedHeader(rwmmioProducer, { lacks });
     const { totals, unmapped, ranges } = this;
     if (totals.accesses > 0 && ranges.length === 0) {
       this.noteForGood("the addresses are the kernel's virtual ones; --vmallocinfo makes physical ones of them");
@@ -93,6 +97,7 @@ export class RwmmioImport extends TextImport {
     this.ownLines += 1;
     const isRead = event === "read" || event === "post_read";
     if (!isRead && event !== "write" && event !== "post_write") throw this.wrong();
+    if (bytes[fields.at + 1] !== blank) throw this.wrong();
     const task = this.task(latin1(bytes, from, nameFrom));
     const text = latin1(bytes, fields.at + 1, end);
     // a process may go to another CPU meanwhile; each CPU's idle one is number 0
@@ -146,6 +151,7 @@ export class RwmmioImport extends TextImport {
     const found = /-(\d{1,10}) +(?:\([-\d ]+\) +)?\[(\d{1,5})\] +(?:([^ ]{4,5}) +)?(\d{1,10})\.(\d{6})$/.exec(text);
     if (found === null) throw this.wrong();
     const [, pid, cpu, letters, seconds, fraction] = found;
+    this.known ??= importedHeader(rwmmioProducer, { lacks: letters === undefined ? [...lacks, "context"] : lacks });
     // The third letter is the CPU's context (Documentation/trace/ftrace.rst, irq-info).
     const where = letters?.[2] ?? ".";
     const flags =

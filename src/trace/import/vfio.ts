@@ -8,7 +8,7 @@
 import { latin1 } from "../../base/bytes.js";
 import { hex } from "../../base/hex.js";
 import { countOf } from "../../base/units.js";
-import { type Bar, type PciFunction, type TraceHeader, vfioProducer } from "../header.js";
+import type { Bar, LackableFact, PciFunction, TraceHeader } from "../header.js";
 import { RecordKind } from "../record.js";
 import { LogClock, takeStamp_us } from "./log-clock.js";
 import { importedHeader, TextImport } from "./log-import.js";
@@ -25,6 +25,7 @@ const blank = 0x20;
 /** The events of accesses. */
 const events = /vfio_region_(?:read|write) {1,2}\(/;
 const accessWidthMax_bytes = 8;
+const lacks: readonly LackableFact[] = ["cpu", "pid", "context", "flags", "mapping", "address", "site"];
 
 interface Device {
   name: string;
@@ -44,7 +45,7 @@ export class VfioImport extends TextImport {
   get header(): TraceHeader | undefined {
     const clock = this.clock.header;
     if (clock === undefined && !this.ended) return undefined;
-    return importedHeader(vfioProducer, clock ?? {});
+    return importedHeader("QEMU vfio_region", { ...clock, lacks });
   }
 
   override finish(): void {
