@@ -22,6 +22,7 @@
 #include <asm/text-patching.h>
 #include <asm/trapnr.h>
 
+#include "compat.h"
 #include "core.h"
 #include "site.h"
 
@@ -89,7 +90,7 @@ static bool fault_is_split_lock(struct mms_cpu *cpu, const struct mms_instructio
 	if (address % LOCK_UNIT_BYTES + i->memory_bytes <= LOCK_UNIT_BYTES ||
 	    !mms_machine_is_device(&cpu->machine, address, i->memory_bytes))
 		return false;
-	rdmsrl(MSR_TEST_CTRL, control);
+	rdmsrq(MSR_TEST_CTRL, control);
 	return control & MSR_TEST_CTRL_SPLIT_LOCK_DETECT;
 }
 
@@ -136,8 +137,8 @@ static enum answer fault_emulate(struct pt_regs *regs, const struct asker *asker
 				 bool aborted)
 {
 	/* neither is worth clearing at each access */
-	struct mms_site spare __attribute__((uninitialized));
-	struct mms_cpu cpu __attribute__((uninitialized));
+	struct mms_site spare mms_uninitialized;
+	struct mms_cpu cpu mms_uninitialized;
 	struct mms_site *site;
 
 	mms_cpu_enter(&cpu, regs, asker->nmis);
@@ -310,6 +311,13 @@ static struct ftrace_ops fixup_ops = {
 };
 static bool hooked_by_ftrace;
 
+/* As ftrace_free_filter(), which older kernels don't export: "ftrace: Export
+ * ftrace_free_filter() to modules", 6.2. */
+static void fault_free_ftrace_filter(void)
+{
+	ftrace_set_filter(&fixup_ops, NULL, 0, 1);
+}
+
 /* Finds the function's address by registering a kprobe for a moment. */
 static int fault_hook_by_ftrace(void)
 {
@@ -326,7 +334,7 @@ static int fault_hook_by_ftrace(void)
 		return error;
 	error = register_ftrace_function(&fixup_ops);
 	if (error)
-		ftrace_free_filter(&fixup_ops);
+		fault_free_ftrace_filter();
 	hooked_by_ftrace = !error;
 	return error;
 }
@@ -336,7 +344,7 @@ static bool fault_unhook_from_ftrace(void)
 	if (!hooked_by_ftrace)
 		return false;
 	unregister_ftrace_function(&fixup_ops);
-	ftrace_free_filter(&fixup_ops);
+	fault_free_ftrace_filter();
 	return true;
 }
 #else

@@ -8,6 +8,7 @@
 #include <linux/kprobes.h>
 #include <linux/sched.h>
 
+#include "compat.h"
 #include "core.h"
 
 #define CALLS_AT_ONCE_MAX 256

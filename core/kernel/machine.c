@@ -9,6 +9,7 @@
 #include <asm/msr.h>
 #include <asm/processor-flags.h>
 
+#include "compat.h"
 #include "core.h"
 
 const uint16_t mms_pt_regs_at[MMS_REGISTER_COUNT] = {
@@ -94,7 +95,7 @@ uint64_t mms_machine_segment_base(struct mms_machine *machine,
 {
 	u64 base;
 
-	rdmsrl(segment == MMS_SEGMENT_FS ? MSR_FS_BASE : MSR_GS_BASE, base);
+	rdmsrq(segment == MMS_SEGMENT_FS ? MSR_FS_BASE : MSR_GS_BASE, base);
 	return base;
 }
 

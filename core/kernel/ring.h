@@ -64,7 +64,7 @@ static inline void mms_ring_raise(u64 *shown, u64 value)
 	unsigned int tries;
 
 	for (tries = 0; old < value && tries < 64; tries++)
-		if (try_cmpxchg64(shown, &old, value))
+		if (try_cmpxchg(shown, &old, value))
 			return;
 }
 

@@ -5,6 +5,15 @@
 #include <linux/linkage.h>
 #include <asm/asm.h>
 #include <asm/processor-flags.h>
+#if __has_include(<linux/cfi_types.h>)
+#include <linux/cfi_types.h>
+#endif
+
+/* A function whose address is taken begins with an ENDBR where the kernel checks
+ * that: "cfi: Add type helper macros", 6.1. SYM_FUNC_START did that before. */
+#ifndef SYM_TYPED_FUNC_START
+#define SYM_TYPED_FUNC_START SYM_FUNC_START
+#endif
 
 	.text
 
@@ -12,7 +21,7 @@
  * A probe goes here instead of to the probed function: returns to the
  * function's caller, with the probe's rax.
  */
-SYM_FUNC_START(mms_return)
+SYM_TYPED_FUNC_START(mms_return)
 	RET
 SYM_FUNC_END(mms_return)
 
@@ -25,7 +34,7 @@ SYM_FUNC_END(mms_return)
  *	rsp + 0x78	flags
  *	rsp + 0x00	the general registers
  */
-SYM_FUNC_START(mms_user_entry)
+SYM_TYPED_FUNC_START(mms_user_entry)
 	pushfq
 	/* a STAC or a STD may precede the instruction */
 	pushfq

@@ -15,6 +15,7 @@
 #include <asm/cpufeature.h>
 #include <asm/processor-flags.h>
 
+#include "compat.h"
 #include "core.h"
 #include "lock.h"
 
@@ -157,15 +158,12 @@ NOKPROBE_SYMBOL(mms_user_done);
 /* Faults in the page if the context may sleep. Returns true if it is present. */
 static bool user_fault_in(u64 address, bool write)
 {
-	char __user *byte = (char __user *)address;
-
 	/* contexts in which a page fault would fail, too: atomic ones, and
 	 * kernel threads, which have no user memory */
 	if (faulthandler_disabled() || !current->mm)
 		return false;
-	/* neither changes the page */
-	return !(write ? fault_in_safe_writeable(byte, 1) :
-			 fault_in_readable(byte, 1));
+	/* doesn't change the page */
+	return mms_fault_in_page(address, write);
 }
 
 /*
