@@ -538,6 +538,48 @@ describe("times", () => {
   });
 });
 
+describe("times that go back", () => {
+  const accesses = (from: number, count: number) =>
+    Array.from(
+      { length: count },
+      (_, at) => `R 4 ${from}.${String(at * 1000).padStart(6, "0")} 1 0xd0000000 0x1 0x0 0`,
+    );
+  const whole = (name: string, ...parts: string[][]) => file(name, `VERSION 20070824\n${parts.flat().join("\n")}\n`);
+  const joined = whole("joined.txt", accesses(7, 4), accesses(5, 3));
+  const twice = whole("joined-twice.txt", accesses(7, 4), accesses(5, 3), accesses(4, 2));
+  const words = "times go back at event 4, by 2.00 s";
+  const more = "times go back at 2 events, first at event 4, by 2.00 s at most";
+
+  test("are told by stat, and no time between accesses is counted there", () => {
+    const [first, second] = mmiostrider("stat", joined).stdout.split("\n");
+    expect(first).toBe("7 accesses: 7 reads (28 B), 0 writes (0 B)");
+    expect(second).toBe(`${words}: no time between accesses is counted there`);
+    expect(mmiostrider("stat", twice).stdout.split("\n")[1]).toContain(more);
+    expect(mmiostrider("stat", "--by", "register", joined).stdout).toMatch(/ 1\.00 ms +1\.00 ms +1\.00 ms /);
+    const json = JSON.parse(mmiostrider("stat", "--json", joined).stdout);
+    expect([json.timesBack, json.first_s, json.last_s]).toEqual([{ event: 4, count: 1, most_s: 2.003 }, 5, 7.003]);
+    // the poll ends there
+    expect(json.polls).toMatchObject([{ polls: 2, reads: 7, longest: 4 }]);
+    expect(json.polls[0].duration_s).toBeCloseTo(0.005, 9);
+    const sound = JSON.parse(mmiostrider("stat", "--json", "--to", "@3", joined).stdout);
+    expect([sound.timesBack, sound.last_s]).toEqual([null, 7.003]);
+  });
+
+  test("are told by report, in every format, and by merge", () => {
+    const note = (name: string, end = "") => `mmiostrider: ${name}: note: ${words}${end}\n`;
+    expect(mmiostrider("report", "--fold", joined)).toMatchObject({
+      stderr: expect.stringContaining(note(joined)),
+      stdout: expect.stringMatching(/×4 in 3\.00 ms,[\s\S]*×3 in 2\.00 ms,/),
+    });
+    expect(mmiostrider("report", "--format", "csv", joined).stderr).toContain(note(joined));
+    expect(mmiostrider("report", "--to", "@3", joined).stderr).not.toContain("go back");
+    const { stderr } = mmiostrider("merge", joined, whole("orderly.txt", accesses(9, 2)), "-o", "back.mmt");
+    expect(stderr).toContain(note(joined, ": its events keep their order, which isn't that of time"));
+    expect(stderr).not.toContain("orderly.txt: note: times");
+    expect(mmiostrider("report", trace).stderr).toBe("");
+  });
+});
+
 describe("a pager that isn't there", () => {
   const report = (pager: string) => {
     const command = `${process.execPath} ${programFile} report --to 0.8 ${trace}`;

@@ -8,12 +8,20 @@ import type { TraceReader } from "../../trace/file/reader.js";
 import type { TraceWriter } from "../../trace/file/writer.js";
 import { isLacking, lackableFacts, type PciFunction, type TraceHeader } from "../../trace/header.js";
 import type { LivingMapping, TraceState } from "../../trace/state.js";
+import { TimeOrder, type TimesBack } from "../view/time-order.js";
 import { TraceCopy, updatedHeader } from "./trace-copy.js";
 
 export interface MergeOptions {
   commandLine: string[];
   progress?: (events: number, all: number) => void;
   create: (header: TraceHeader) => Promise<TraceWriter>;
+}
+
+export interface Merged {
+  /** Number of events in the new trace. */
+  events: number;
+  /** The traces whose own times go back: there the new trace isn't in the order of time. */
+  timesBack: { name: string; back: TimesBack }[];
 }
 
 /** Clocks whose TSC was 0 at wall clock times this close together belong to one boot of one machine. */
@@ -65,6 +73,7 @@ function identityOf(mapping: { address: bigint; length_bytes: bigint; decoy: big
 /** One of the traces, and the reading position in it. */
 class Source {
   readonly reader: TraceReader;
+  readonly timeOrder = new TimeOrder();
   private readonly translate: (tsc: bigint) => bigint;
   private readonly batches: ReturnType<TraceReader["batches"]>;
   private events: Iterator<TraceEvent> = [][Symbol.iterator]();
@@ -114,6 +123,7 @@ class Source {
   }
 
   private take(event: TraceEvent): void {
+    if (event.kind === "read" || event.kind === "write") this.timeOrder.take(event);
     const tsc = this.translate(event.tsc);
     this.event = { ...event, tsc };
     // An event without a time follows the one before it.
@@ -136,10 +146,10 @@ class Source {
 }
 
 /**
- * Writes all events of all traces; returns their number.
+ * Writes all events of all traces.
  * Throws UserError if the traces can't be of one machine, FormatError.
  */
-export async function mergeTraces(readers: readonly TraceReader[], options: MergeOptions): Promise<number> {
+export async function mergeTraces(readers: readonly TraceReader[], options: MergeOptions): Promise<Merged> {
   checkMachines(readers);
   const all = readers.reduce((sum, reader) => sum + reader.events, 0);
   const clocks = readers.map(({ header }) => clockOf(header));
@@ -176,7 +186,11 @@ export async function mergeTraces(readers: readonly TraceReader[], options: Merg
   const missed = readers.reduce((sum, { summary }) => sum + (summary?.missed ?? 0), 0);
   const notes = [...new Set(readers.flatMap(({ summary }) => summary?.notes ?? []))];
   await copy.close({ missed, incomplete: readers.flatMap(incompleteness), ...(notes.length === 0 ? {} : { notes }) });
-  return copy.events;
+  const timesBack = sources.flatMap(({ reader: { source, header }, timeOrder }) => {
+    const back = timeOrder.result(header.clock.tscFrequency_hz);
+    return back === null ? [] : [{ name: source.name, back }];
+  });
+  return { events: copy.events, timesBack };
 }
 
 function mappingNumbers(): NewMapping {

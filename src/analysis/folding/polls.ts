@@ -113,7 +113,9 @@ function goesOn(last: AccessEvent, next: AccessEvent): boolean {
     last.site === next.site &&
     last.cpu === next.cpu &&
     last.pid === next.pid &&
-    last.flags === next.flags
+    last.flags === next.flags &&
+    // a poll ends where times go back
+    next.tsc >= last.tsc
   );
 }
 

@@ -60,7 +60,8 @@ export class PollTally<R extends object> {
     const run = this.runs.get(task);
     const { address, width_bytes, site, tsc } = event;
     if (run !== undefined) {
-      const same = run.address === address && run.width_bytes === width_bytes && run.site === site;
+      // a poll ends where times go back
+      const same = run.address === address && run.width_bytes === width_bytes && run.site === site && tsc >= run.last;
       if (event.kind === "read" && same) {
         run.count += 1;
         run.last = tsc;

@@ -5,6 +5,7 @@ import type { AccessEvent } from "../../trace/events.js";
 import { isLacking, type TraceHeader } from "../../trace/header.js";
 import { RecordFlag } from "../../trace/record.js";
 import type { EventView } from "../view/event-view.js";
+import { TimeOrder, type TimesBack } from "../view/time-order.js";
 import { type PollStatistics, PollTally } from "./poll-tally.js";
 import { Tally, type TallyResult } from "./tally.js";
 
@@ -51,6 +52,8 @@ export interface CpuStatistics extends TallyResult {
 
 export interface Statistics extends TallyResult {
   readonly events: number;
+  /** The places where the accesses' times go back; null if there is none. */
+  readonly timesBack: TimesBack | null;
   readonly lost: number;
   /** Places where a log says that records were lost, but not how many: they aren't in `lost`. */
   readonly lostUncounted: number;
@@ -122,6 +125,7 @@ export class StatisticsCollector {
   private readonly lacksCpus: boolean;
   private readonly lacksContexts: boolean;
   private readonly whole = new Tally();
+  private readonly timeOrder = new TimeOrder();
   private events = 0;
   private lost = 0;
   private lostUncounted = 0;
@@ -187,6 +191,7 @@ export class StatisticsCollector {
     const address = found?.address ?? null;
     if (found !== undefined && found.driver !== null) this.drivers.set(found.address, found.driver);
     this.whole.add(event, ticks);
+    this.timeOrder.take(event);
     obtain(this.devices, address, () => new Tally()).add(event, ticks);
 
     const register = this.registerOf(view, event);
@@ -272,6 +277,7 @@ export class StatisticsCollector {
     return {
       ...told(this.whole),
       events: this.events,
+      timesBack: this.timeOrder.result(this.tscFrequency_hz),
       lost: this.lost,
       lostUncounted: this.lostUncounted,
       escaped: this.escaped,

@@ -8,11 +8,11 @@ export interface TallyResult {
   readonly writes: number;
   readonly read_bytes: number;
   readonly written_bytes: number;
-  /** Time of the first access, in seconds since recording began; null if there was none, or the log has no times. */
+  /** The least time of an access, in seconds since recording began; null if there was none, or the log has no times. */
   readonly first_s: number | null;
-  /** Time of the last access; null if there was none, or the log has no times. */
+  /** The greatest time; null if there was none, or the log has no times. */
   readonly last_s: number | null;
-  /** Times from each access to the next; null if fewer than two have a time. */
+  /** Times from each access to the next that isn't earlier; null if there is none. */
   readonly between_s: { readonly least: number; readonly mean: number; readonly greatest: number } | null;
 }
 
@@ -23,8 +23,11 @@ export class Tally {
   private written_bytes = 0;
   /** Accesses that have a time. */
   private timed = 0;
-  private first = 0;
+  private first = Number.POSITIVE_INFINITY;
+  private greatestTime = Number.NEGATIVE_INFINITY;
   private last = 0;
+  private gaps = 0;
+  private sum = 0;
   private least = Number.POSITIVE_INFINITY;
   private greatest = 0;
 
@@ -45,31 +48,34 @@ export class Tally {
   }
 
   private addTime(ticks: number): void {
-    if (this.timed === 0) this.first = ticks;
-    else {
-      // The time stamps of racing CPUs may go back.
-      const gap = Math.max(ticks - this.last, 0);
+    // the time between is unknown where times go back
+    if (this.timed > 0 && ticks >= this.last) {
+      const gap = ticks - this.last;
+      this.gaps += 1;
+      this.sum += gap;
       if (gap < this.least) this.least = gap;
       if (gap > this.greatest) this.greatest = gap;
     }
     this.timed += 1;
-    this.last = Math.max(this.last, ticks);
+    this.last = ticks;
+    if (ticks < this.first) this.first = ticks;
+    if (ticks > this.greatestTime) this.greatestTime = ticks;
   }
 
   result(tscFrequency_hz: number): TallyResult {
-    const { reads, writes, read_bytes, written_bytes, timed, first, last } = this;
+    const { reads, writes, read_bytes, written_bytes, timed, first, greatestTime, gaps } = this;
     const accesses = reads + writes;
     const seconds = (ticks: number) => ticks / tscFrequency_hz;
     return {
       ...{ accesses, reads, writes, read_bytes, written_bytes },
       first_s: timed === 0 ? null : seconds(first),
-      last_s: timed === 0 ? null : seconds(last),
+      last_s: timed === 0 ? null : seconds(greatestTime),
       between_s:
-        timed < 2
+        gaps === 0
           ? null
           : {
               least: seconds(this.least),
-              mean: seconds((last - first) / (timed - 1)),
+              mean: seconds(this.sum / gaps),
               greatest: seconds(this.greatest),
             },
     };

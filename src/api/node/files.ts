@@ -61,9 +61,10 @@ export async function cut(trace: Trace, path: string, selection: Selection): Pro
 export async function merge(traces: readonly Trace[], path: string): Promise<number> {
   if (traces.length === 0) throw new UserError(`merging into ${path} failed: there are no traces`);
   const readers = traces.map((trace) => internalsOf(trace).reader);
-  return finishedFile(path, (temporary) =>
+  const { events } = await finishedFile(path, (temporary) =>
     mergeTraces(readers, { commandLine: [], create: (header) => createTraceFile(temporary, header, path) }),
   );
+  return events;
 }
 
 /** Options of `convert()`. */

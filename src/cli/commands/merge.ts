@@ -1,6 +1,7 @@
 // `mmiostrider merge`: merges several traces of one machine.
 import type { Command } from "commander";
 import { mergeTraces } from "../../analysis/cut-merge/merge-traces.js";
+import { timesBackSentence } from "../../analysis/view/time-order.js";
 import { countOf } from "../../base/units.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import { ExitCode, UsageError } from "../shared/exit-code.js";
@@ -41,7 +42,7 @@ Exit codes: 0 done, 1 failed (then nothing is left behind), 2 wrong usage, 3 wri
       const progress = new Progress("merging");
       try {
         for (const file of files) readers.push(await openReadable(file));
-        const events = await makeTrace(options.output, (create) =>
+        const made = await makeTrace(options.output, (create) =>
           mergeTraces(readers, {
             commandLine: ["mmiostrider", ...process.argv.slice(2)],
             progress: (done, all) => progress.update(done, all),
@@ -49,10 +50,16 @@ Exit codes: 0 done, 1 failed (then nothing is left behind), 2 wrong usage, 3 wri
           }),
         );
         progress.end();
-        if (events === undefined) return;
+        if (made === undefined) return;
+        const { events, timesBack } = made;
         if (readers.every(({ header }) => BigInt(header.clock.wall_ns) === 0n)) {
           process.stderr.write(
             "mmiostrider: note: none of them has a wall clock: their times count as of one clock, which only times of one boot are\n",
+          );
+        }
+        for (const { name, back } of timesBack) {
+          process.stderr.write(
+            `mmiostrider: ${name}: note: ${timesBackSentence(back)}: its events keep their order, which isn't that of time\n`,
           );
         }
         await tellMade(

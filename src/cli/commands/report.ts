@@ -6,6 +6,7 @@ import type { AccessRegisters, RegisterAccess } from "../../analysis/view/access
 import type { EventView } from "../../analysis/view/event-view.js";
 import { followedViews } from "../../analysis/view/follow.js";
 import { type Selection, selectedViews, type ViewBatch } from "../../analysis/view/selection.js";
+import { TimeOrder, timesBackSentence } from "../../analysis/view/time-order.js";
 import { countOf, countText, durationText } from "../../base/units.js";
 import { traceName } from "../../trace/export/event-rows.js";
 import { textExportOf } from "../../trace/export/text-formats.js";
@@ -93,7 +94,7 @@ escaped records.`,
       const { reader, live } = opened;
       const pager = options.pager && options.follow !== true ? Pager.start() : undefined;
       const output = pager === undefined ? new TextOutput() : new TextOutput(pager.input);
-      let printed: true | undefined;
+      let printed: Walk | undefined;
       try {
         printed = await untilReaderIsGone(async () => {
           const registers = names.namerFor(reader);
@@ -101,18 +102,19 @@ escaped records.`,
           const walk = new Walk(reader, registers, selection, live ? output : undefined);
           await print(walk, output, options);
           await output.flush();
-          return true as const;
+          return walk;
         });
       } finally {
         await reader.close();
         await pager?.end();
       }
-      if (!printed) {
+      if (printed === undefined) {
         // the rest of a live trace may still come
         if (!live && tellIncomplete(reader)) process.exitCode = ExitCode.incomplete;
         return;
       }
       opened.tellNotes();
+      tellTimesBack(printed);
       if (tellIncomplete(reader)) process.exitCode = ExitCode.incomplete;
       if (names.tell()) process.exitCode = ExitCode.failed;
       names.look(reader);
@@ -129,6 +131,8 @@ class Walk {
   private readonly selection: Selection;
   /** The output, flushed whenever there is nothing more to print for now. Undefined if the trace isn't followed. */
   private readonly followed: TextOutput | undefined;
+  /** Of the printed accesses. */
+  readonly timeOrder = new TimeOrder();
   private readonly progress = new Progress("printing", { whilePrinting: true });
 
   constructor(reader: TraceReader, registers: AccessRegisters, selection: Selection, followed: TextOutput | undefined) {
@@ -138,6 +142,7 @@ class Walk {
     this.followed = followed;
   }
 
+  /** Yields the batches; the caller must tell `timeOrder` the accesses. */
   async *batches(): AsyncGenerator<ViewBatch, void, undefined> {
     const { reader, registers, selection, followed } = this;
     if (followed !== undefined) {
@@ -176,6 +181,11 @@ class Walk {
 
 function ignore(): void {}
 
+function tellTimesBack({ reader, timeOrder }: Walk): void {
+  const found = timeOrder.result(reader.header.clock.tscFrequency_hz);
+  if (found !== null) process.stderr.write(`mmiostrider: ${reader.source.name}: note: ${timesBackSentence(found)}\n`);
+}
+
 function print(walk: Walk, output: TextOutput, options: ReportOptions): Promise<void> {
   return options.format === "text" ? printText(walk, output, options) : printExport(walk, output, options.format);
 }
@@ -188,6 +198,7 @@ async function printExport(walk: Walk, output: TextOutput, format: Exclude<Forma
   for await (const { views } of walk.batches()) {
     for (const view of views) {
       register = view.register;
+      if (view.access !== undefined) walk.timeOrder.take(view.access);
       const written = output.write(text.event(view.event, view.state));
       if (written !== undefined) await written;
     }
@@ -220,7 +231,10 @@ async function printText(walk: Walk, output: TextOutput, options: ReportOptions)
     if (batch.state !== state) polls.end();
     state = batch.state;
     for (const view of batch.views) {
-      if (view.access !== undefined) accesses += 1;
+      if (view.access !== undefined) {
+        accesses += 1;
+        walk.timeOrder.take(view.access);
+      }
       print(view);
       if (lines.length < linesAtOnce_chars) continue;
       const written = output.write(lines);

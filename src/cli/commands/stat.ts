@@ -11,6 +11,7 @@ import {
 import type { TallyResult } from "../../analysis/statistics/tally.js";
 import { barName } from "../../analysis/view/device-names.js";
 import { selectedViews } from "../../analysis/view/selection.js";
+import { timesBackSentence } from "../../analysis/view/time-order.js";
 import { assertUnreachable } from "../../base/assert.js";
 import { bytesText, countOf, countText, durationText } from "../../base/units.js";
 import type { TraceReader } from "../../trace/file/reader.js";
@@ -127,8 +128,9 @@ function elsewhereOf({ header, updates }: TraceReader): string {
 }
 
 function textOf(result: Statistics, options: StatOptions, elsewhere: string): string {
-  const { accesses, reads, writes, read_bytes, written_bytes, first_s, last_s } = result;
-  const span = first_s === null || last_s === null ? "" : ` in ${durationText(last_s - first_s)}`;
+  const { accesses, reads, writes, read_bytes, written_bytes, first_s, last_s, timesBack } = result;
+  const hasSpan = first_s !== null && last_s !== null && timesBack === null;
+  const span = hasSpan ? ` in ${durationText(last_s - first_s)}` : "";
   const lines = [
     `${countOf(accesses, "access", "accesses")}${span}: ${countOf(reads, "read")} (${bytesText(read_bytes)}), ` +
       `${countOf(writes, "write")} (${bytesText(written_bytes)})`,
@@ -137,6 +139,7 @@ function textOf(result: Statistics, options: StatOptions, elsewhere: string): st
     const more = result.lostUncounted > 0 ? " and more" : "";
     lines.push(`${countOf(result.lost, "record")}${more} lost, ${countText(result.escaped)} escaped`);
   }
+  if (timesBack !== null) lines.push(`${timesBackSentence(timesBack)}: no time between accesses is counted there`);
   if (result.unrecorded > 0) lines.push(`${countText(result.unrecorded)} mappings without a decoy, not recorded`);
   for (const subject of options.by ?? subjects) lines.push("", ...tableOf(subject, result, options.top, elsewhere));
   return `${lines.join("\n")}\n`;
