@@ -159,6 +159,7 @@ static int control_arm(void)
 		return control_fail(error, "no probe on the ioremap family: error %d",
 				    error);
 	}
+	mms_unrecorded_open();
 	mms_watch_arm();
 	armed = true;
 	return 0;
@@ -179,7 +180,6 @@ static int control_start(void)
 	if (error)
 		return error;
 	missed = 0;
-	mms_unrecorded_start();
 	mms_mapping_start_recording(control_begin);
 	state = RECORDING;
 	return 0;

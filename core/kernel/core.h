@@ -126,8 +126,9 @@ void mms_watch_disarm(void);
 
 /* ---- unrecorded.c ---- */
 
-/* Counts from 0; the caller then starts recording. */
-void mms_unrecorded_start(void);
+/* Counts from 0, already before recording starts: the recorder looks for older mappings
+ * meanwhile, and none is to be made between the two. */
+void mms_unrecorded_open(void);
 /* Writes the last records, then calls `stop`, which stops recording. Meanwhile
  * none is counted and no access is made. */
 void mms_unrecorded_stop(void (*stop)(void));

@@ -387,8 +387,9 @@ void mms_fault_exit(void)
 	mms_site_exit();
 }
 
-/* Loads a number; if the load faults, returns 0 instead of an oops. */
-static u32 fault_load_or_zero(const void *address)
+/* Loads a number; if the load faults, returns 0 instead of an oops. A test has a probe
+ * at its entry. */
+static noinline u32 fault_load_or_zero(const void *address)
 {
 	u32 value = 0;
 

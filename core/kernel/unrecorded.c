@@ -139,7 +139,7 @@ static bool unrecorded_called_indirectly(u64 caller)
 static void unrecorded_begin_group(struct group *group, const struct mms_unrecorded *call)
 {
 	group->all = *call;
-	group->calls = group->told = 1;
+	group->calls = 1;
 	group->site = call->caller;
 	if (call->callback && unrecorded_called_indirectly(call->caller))
 		group->site = call->callback;
@@ -148,7 +148,10 @@ static void unrecorded_begin_group(struct group *group, const struct mms_unrecor
 		sprint_symbol(symbol_text, group->site);
 		strscpy(group->symbol, symbol_text, sizeof(group->symbol));
 	}
-	unrecorded_tell(group, 1);
+	/* before the start there are no records: see mms_unrecorded_stop() */
+	group->told = mms_ring_recording();
+	if (group->told)
+		unrecorded_tell(group, 1);
 }
 
 static void unrecorded_count(const struct mms_unrecorded *call)
@@ -192,9 +195,9 @@ NOKPROBE_SYMBOL(unrecorded_begin_group);
 NOKPROBE_SYMBOL(unrecorded_count);
 NOKPROBE_SYMBOL(mms_unrecorded_add);
 
-/* ---- From start to stop ---- */
+/* ---- From the arming of the probes to the end of the recording ---- */
 
-void mms_unrecorded_start(void)
+void mms_unrecorded_open(void)
 {
 	unsigned long flags = mms_spin_lock_irqsave(&groups_lock);
 
@@ -202,6 +205,16 @@ void mms_unrecorded_start(void)
 	atomic64_set(&calls_beyond, 0);
 	groups_open = true;
 	mms_spin_unlock_irqrestore(&groups_lock, flags);
+}
+
+/* The rest of the calls; all of them, and the caller's name as it was, if the group has
+ * begun before the start. */
+static void unrecorded_tell_rest(const struct group *group)
+{
+	if (!group->told && group->symbol[0])
+		mms_ring_put_text(MMS_SYMBOL, group->site, 0, 0, group->symbol,
+				  strlen(group->symbol));
+	unrecorded_tell(group, group->calls - group->told);
 }
 
 void mms_unrecorded_stop(void (*stop)(void))
@@ -212,7 +225,7 @@ void mms_unrecorded_stop(void (*stop)(void))
 
 	for (n = 0; n < GROUPS_MAX; n++)
 		if (groups[n].calls > groups[n].told)
-			unrecorded_tell(&groups[n], groups[n].calls - groups[n].told);
+			unrecorded_tell_rest(&groups[n]);
 	if (beyond)
 		unrecorded_tell(&(struct group){ .all = { .first = 1 } }, beyond);
 	/* take the access locks inside this one: an NMI that interrupts a holder

@@ -280,8 +280,7 @@ static int watch_on_call(struct kprobe *probe, struct pt_regs *regs)
 {
 	const struct watch *watch = container_of(probe, struct watch, probe);
 
-	if (mms_ring_recording())
-		watch->see(watch, regs);
+	watch->see(watch, regs);
 	return 0;
 }
 

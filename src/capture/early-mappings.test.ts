@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { readPciFunctions } from "../machine/pci.js";
 import { findEarlyMappings, type WantedMemory } from "./early-mappings.js";
 
 let root: string;
@@ -45,8 +46,10 @@ const two = "7f0000000000-7f0000002000";
 const nic: WantedMemory = {
   ...{ ranges: [{ first: 0xfebc0000n, last: 0xfebdffffn }], leftOut: [], excludeWriteCombining: false },
 };
-const found = (wanted: WantedMemory = nic) =>
-  findEarlyMappings(wanted, { proc: join(root, "proc"), sysfs: join(root, "sys") });
+const found = (wanted: WantedMemory = nic) => {
+  const sysfs = join(root, "sys");
+  return findEarlyMappings(wanted, readPciFunctions(sysfs), { proc: join(root, "proc"), sysfs });
+};
 
 describe("a process's mapping is found", () => {
   test.each([

@@ -6,7 +6,7 @@ import { type AddressRange, formatRange, rangesOverlap } from "../base/address-r
 import { hex } from "../base/hex.js";
 import { readKernelFile } from "../machine/kernel-files.js";
 import { canonicalModuleName } from "../machine/kernel-modules.js";
-import { defaultSysfs, readPciFunctions, type SysfsRoot } from "../machine/pci.js";
+import { defaultSysfs, type SysfsRoot } from "../machine/pci.js";
 import { openFilesOf, type ProcessMapping, readProcessMappings, vfioFile } from "../machine/process-mappings.js";
 import { parseAddressless } from "../machine/vmallocinfo.js";
 import type { PciFunction } from "../trace/header.js";
@@ -37,9 +37,15 @@ interface Behind {
   functions: readonly PciFunction[];
 }
 
-/** Returns a sentence's beginning for each such mapping: "the mapping … was made before recording began". */
-export function findEarlyMappings(wanted: WantedMemory, sources: EarlySources = running): string[] {
-  const functions = readPciFunctions(sources.sysfs);
+/**
+ * Returns a sentence's beginning for each such mapping: "the mapping … was made before recording began". `functions`: all of the
+ * machine.
+ */
+export function findEarlyMappings(
+  wanted: WantedMemory,
+  functions: readonly PciFunction[],
+  sources: EarlySources = running,
+): string[] {
   const selected = functions.filter((found) => memoryRanges(found).some((range) => isWanted(range, wanted)));
   return [...ofProcesses(wanted, functions, selected, sources), ...ofKernel(selected, sources)];
 }

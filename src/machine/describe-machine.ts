@@ -21,6 +21,8 @@ export interface HeaderFacts {
   fence: string | null;
   /** The facts that the engine doesn't tell. */
   lacks?: readonly LackableFact[];
+  /** All of the machine; default: as they are now. */
+  pciFunctions?: PciFunction[];
 }
 
 /** Makes the header of a trace that is being recorded now. */
@@ -33,7 +35,7 @@ export function collectHeader(facts: HeaderFacts, sysfs: SysfsRoot = defaultSysf
     machine: { host: hostname(), release: release(), version: version(), architecture: architecture() },
     cpu: { model: processors[0]?.model ?? "", count: processors.length },
     clock: facts.clock,
-    pciFunctions: readPciFunctions(sysfs),
+    pciFunctions: facts.pciFunctions ?? readPciFunctions(sysfs),
     // In a clean room neither sites nor modules' addresses are recorded.
     modules: facts.options.cleanRoom ? [] : readModules(sysfs),
     commandLine: facts.commandLine,

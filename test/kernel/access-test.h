@@ -18,6 +18,9 @@
  *	interrupted.c  the code that interrupts find meanwhile
  *	patching.c   code that changes while it accesses the device
  *	mapped.c     mappings by other ways than ioremap()
+ *	trapped.c    instructions that a debugger steps
+ *	asleep.c     a copy to user memory that sleeps, while its mapping goes
+ *	ignored-bit.c  a CPU on which no decoy faults
  *	bugs.c       bugs that must oops as without a tracer
  */
 #ifndef MMS_ACCESS_TEST_H
@@ -121,6 +124,12 @@ void mms_going_down(void);
 void mms_beside(void);
 void mms_patching(void);
 void mms_mapped(void);
+void mms_trapped(void);
+void mms_asleep(void);
+void mms_asleep_unmap(void);
+void mms_asleep_over(void);
+void mms_ignored_bit(void);
+void mms_ignored_bit_over(void);
 void mms_bug_wild(void);
 void mms_bug_null(void);
 void mms_bug_beside(void);

@@ -21,9 +21,13 @@ export interface AccessRun extends LabOutcome, AccessRecording {
   share: string;
 }
 
+const afterwardsBegin = "-- afterwards --";
+
 export interface AccessOptions extends Pick<LabOptions, "kernel" | "cpus" | "truth" | "timeout_s"> {
   /** Options of `mmiostrider record`: of all recordings, or of each. */
   recordOptions?: string | readonly string[];
+  /** Shell commands to run in the machine behind the recordings; the module isn't loaded then. */
+  afterwards?: string;
 }
 
 /** Builds a module of test/ into a new folder, without any warning. */
@@ -47,12 +51,12 @@ export async function recordGroups(groups: readonly string[], options: AccessOpt
 
 /**
  * Makes a recording for each of these lists of groups, one after the other in one machine. Fails if a group fails, or records
- * are lost; `record` may end with 3, because escapes are counted.
+ * are lost; `record` may end with 3, because escapes are counted. `output` is that of the recordings, `afterwards` the rest.
  */
 export async function recordInTurn(
   lists: readonly (readonly string[])[],
   options: AccessOptions = {},
-): Promise<LabOutcome & { share: string; recordings: AccessRecording[] }> {
+): Promise<LabOutcome & { share: string; recordings: AccessRecording[]; afterwards: string }> {
   const share = await buildTestModule("kernel", options.kernel);
   const workload = `
 list=$1; shift
@@ -72,11 +76,13 @@ exit $status`;
   -- sh /tmp/groups ${list} ${groups.join(" ")}; echo "record $?"`;
   const outcome = await inLab(
     `cat > /tmp/groups <<'END'\n${workload}\nEND
-${lists.map(record).join("\n")}`,
+${lists.map(record).join("\n")}
+echo; echo "${afterwardsBegin}"
+${options.afterwards ?? ""}`,
     { ...options, share, qemu: accessDevices, timeout_s: options.timeout_s ?? 400 },
   );
-  const { exitCode, output } = outcome;
-  expect(exitCode, output).toBe(0);
+  expect(outcome.exitCode, outcome.output).toBe(0);
+  const [output, afterwards] = outcome.output.split(`\n${afterwardsBegin}\n`) as [string, string];
   for (const group of lists.flat()) expect(output).toMatch(new RegExp(`^ok ${group} \\d+$`, "m"));
   expect(output.match(/^record [03]$/gm)).toHaveLength(lists.length);
   expect(output.match(/ 0 lost, /g)).toHaveLength(lists.length);
@@ -86,7 +92,7 @@ ${lists.map(record).join("\n")}`,
       .trimEnd()
       .split("\n"),
   }));
-  return { ...outcome, share, recordings };
+  return { ...outcome, output, afterwards, share, recordings };
 }
 
 /** Runs shell commands while everything is recorded and the module is loaded; `run` is in the current folder. */

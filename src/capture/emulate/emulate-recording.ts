@@ -8,6 +8,7 @@ import { countOf } from "../../base/units.js";
 import { clockPair, collectHeader } from "../../machine/describe-machine.js";
 import { type Binding, bind, bindingsOf, unbind } from "../../machine/driver-binding.js";
 import { memoryTypeList, parseWriteCombining } from "../../machine/memory-types.js";
+import { readPciFunctions } from "../../machine/pci.js";
 import { readSystemRam } from "../../machine/system-ram.js";
 import type { KernelMapping } from "../../machine/vmallocinfo.js";
 import type { TraceHeader } from "../../trace/header.js";
@@ -53,10 +54,13 @@ export class EmulateRecording implements Recording {
       device.command("arm");
       await unbind(bindings);
       unbound = true;
-      const earlyOthers = findEarlyMappings(wantedMemory(options));
+      const pciFunctions = readPciFunctions();
+      // The core counts since `arm`: a mapping that this look comes too early for isn't overlooked.
+      const earlyOthers = findEarlyMappings(wantedMemory(options), pciFunctions);
       // Nothing that takes time stands between this look and the start: a mapping made in between would seem to be made after it.
       const mappingCheck = startCheck(device, options);
       device.command("start");
+      requireFaults(device);
       const header = collectHeader({
         engine: "emulate",
         clock: clockPair(() => device.status()),
@@ -69,6 +73,7 @@ export class EmulateRecording implements Recording {
         },
         commandLine: options.commandLine,
         fence: fence ?? null,
+        pciFunctions,
       });
       const feed = await openFeed({
         ...{ output: options.output, user: options.user, header },
@@ -230,6 +235,19 @@ function configure(device: ControlDevice, options: RecordingRequest, fence: stri
   if (relaxed) device.command("relaxed");
   if (fence !== undefined) device.command(`fence ${fence}`);
   if (cleanRoom) device.command("clean-room");
+}
+
+/** Throws UserError if the CPU accesses a decoy without a fault: then nothing at all could be recorded. */
+function requireFaults(device: ControlDevice): void {
+  try {
+    device.command("check");
+  } catch (error) {
+    if (device.status().error !== "a fault on a decoy isn't emulated") return;
+    throw new UserError("nothing can be recorded: a fault on a decoy isn't emulated", {
+      advice: "does this CPU ignore upper bits of addresses (LAM) in the kernel? --engine singlestep needs no decoys",
+      cause: error,
+    });
+  }
 }
 
 function startCheck(device: ControlDevice, options: RecordingRequest): MappingCheck | undefined {

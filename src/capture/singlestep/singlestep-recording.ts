@@ -5,6 +5,7 @@ import { formatRange } from "../../base/address-range.js";
 import { countOf } from "../../base/units.js";
 import { collectHeader, wallClock_ns } from "../../machine/describe-machine.js";
 import { bind, bindingsOf, unbind } from "../../machine/driver-binding.js";
+import { readPciFunctions } from "../../machine/pci.js";
 import type { KernelMapping } from "../../machine/vmallocinfo.js";
 import type { PciFunction, TraceHeader } from "../../trace/header.js";
 import { mmiotraceLacks } from "../../trace/mmiotrace-head.js";
@@ -45,7 +46,8 @@ export class SinglestepRecording implements Recording {
       unbound = true;
       const ranges = options.scope.all ? "all" : options.scope.ranges;
       const early = earlyMappings(ranges);
-      const earlyOthers = findEarlyMappings({ ranges, leftOut: [], excludeWriteCombining: false });
+      const pciFunctions = readPciFunctions();
+      const earlyOthers = findEarlyMappings({ ranges, leftOut: [], excludeWriteCombining: false }, pciFunctions);
       const fence = Fence.inLab(options.onNotice);
       tracer.start(options.ring_bytes);
       source = new MmiotraceSource(ranges);
@@ -65,6 +67,7 @@ export class SinglestepRecording implements Recording {
         fence: fence?.id ?? null,
         // of the CPUs only the first is on
         lacks: mmiotraceLacks.filter((fact) => fact !== "cpu"),
+        pciFunctions,
       });
       const parameters: MmiotraceParameters = { ranges: ranges === "all" ? ranges : ranges.map(formatRange) };
       const feed = await openFeed<TextSource>({
