@@ -307,7 +307,7 @@ describe("the numbers of the last lines", () => {
     expect(lastLine(part)).toBe("# 5 of 17 accesses, 5 lost, 3 escaped, 2 mappings, INCOMPLETE");
     const [first, second] = mmiostrider("stat", path).stdout.split("\n");
     expect(first).toBe("17 accesses: 11 reads (44 B), 6 writes (12 B)");
-    expect(second).toBe("5 records lost, 3 escaped");
+    expect(second).toBe("5 lost, 3 escaped");
     expect(mmiostrider("grep", "-c", " W 2 ", path).stdout).toBe("6\n");
   });
 
@@ -369,6 +369,120 @@ describe("the numbers of the last lines", () => {
     expect([incomplete, status]).toEqual([["only what fits the filter write was kept"], 0]);
     const { stderr } = mmiostrider("stat", "writes.mmt");
     expect(stderr).toBe(`mmiostrider: writes.mmt: incomplete: ${incomplete[0]}\n`);
+  });
+
+  test("report and stat say the same of losses, also of a range and of a trace that is cut", () => {
+    const filler = Array.from({ length: 30_000 }, (_, at) => `R 4 0xd0000000 0x${(at * 7919).toString(16)}`);
+    const lossy = log("losses.txt", "MARK 0.000000 Lost 9 events.", ...filler, "MARK 0.000000 Lost 4 events.");
+    const [whole, half] = [join(directory, "losses.mmt"), join(directory, "half.mmt")];
+    mmiostrider("convert", lossy, whole);
+    const bytes = readFileSync(whole);
+    writeFileSync(half, bytes.subarray(0, bytes.length - 1000));
+    const told = (...words: string[]) => {
+      return [lastLine(mmiostrider("report", ...words).stdout), mmiostrider("stat", ...words).stdout.split("\n")[1]];
+    };
+    expect(told(whole)).toEqual([
+      "# 30,000 accesses, 13 lost, 0 escaped, 0 mappings, INCOMPLETE",
+      "13 lost, 0 escaped",
+    ]);
+    expect(told("--from", "@5", whole)).toEqual([
+      "# 29,996 of 30,000 accesses, 13 lost, 0 escaped, 0 mappings, INCOMPLETE",
+      "13 lost, 0 escaped in the whole trace; of these 4 lost, 0 escaped in the counted part",
+    ]);
+    const [report, stat] = told(half);
+    expect(report).toMatch(
+      /^# [\d,]+ accesses, cut: 9 lost, 0 escaped in this part, the rest isn't known, INCOMPLETE$/,
+    );
+    expect(stat).toBe("9 lost, 0 escaped in the counted part; the trace is cut: the rest isn't known");
+    const json = JSON.parse(mmiostrider("stat", "--json", "--from", "@5", whole).stdout);
+    expect([json.lost, json.incomplete]).toEqual([4, ["13 events were lost when the log was made"]]);
+  });
+
+  test("a part says that it is one, and which, and so does what is merged of it", () => {
+    const [part, twice, rest, all] = ["part.mmt", "part-of-part.mmt", "rest.mmt", "merged-parts.mmt"];
+    expect(mmiostrider("cut", "--from", "@10", "--to", "@19", trace, "-o", part)).toMatchObject({ status: 0 });
+    const sentence = `only a part of ${trace} was kept: from event 10 to event 19`;
+    const whole = mmiostrider("report", part);
+    expect(lastLine(whole.stdout)).toMatch(/^# \d+ accesses, 0 lost, 0 escaped, \d mappings?, a part of a trace$/);
+    expect([whole.stderr, whole.status]).toEqual([`mmiostrider: ${part}: note: ${sentence}\n`, 0]);
+    const { stdout } = mmiostrider("cut", "--json", "--to", "@3", part, "-o", twice);
+    expect(JSON.parse(stdout).part).toBe("only a part of part.mmt was kept: to event 3");
+    expect(mmiostrider("stat", twice).stderr.split("\n").length).toBe(3);
+    expect(mmiostrider("cut", "--from", "@20", trace, "-o", rest).status).toBe(0);
+    mmiostrider("merge", part, rest, "-o", all);
+    expect(lastLine(mmiostrider("report", all).stdout)).toContain("a part of a trace");
+    expect(mmiostrider("stat", all).stderr).toBe(
+      [sentence, `only a part of ${trace} was kept: from event 20 on`]
+        .map((what) => `mmiostrider: ${all}: note: ${what}\n`)
+        .join(""),
+    );
+    // a range that holds everything makes no part
+    expect(mmiostrider("cut", "--from", "@0", trace, "-o", all).status).toBe(0);
+    expect(lastLine(mmiostrider("report", all).stdout)).toMatch(/, complete$/);
+  });
+
+  test("losses are the same in the text of a part and of merged traces", () => {
+    const head = (lost: number) =>
+      `# tracer: mmiotrace\n# entries-in-buffer/entries-written: 2/${2 + lost}   #P:1\n#\n`;
+    const access = (second: number) => `R 4 ${second}.000000 1 0xd0000000 0x1 0x0 0\n`;
+    const one = file("head-a.txt", head(100) + access(1) + access(2));
+    const lines = "CPU:1 [LOST 7 EVENTS]\nCPU:0 [LOST EVENTS]\nMARK 0.000000 Lost 5 events.\n";
+    const two = file("head-b.txt", head(30) + access(3) + lines + access(4));
+    const stat = (name: string) => {
+      const { lost, lostUncounted, accesses } = JSON.parse(mmiostrider("stat", "--json", name).stdout);
+      return { lost, lostUncounted, accesses };
+    };
+    const again = (name: string) => {
+      expect(mmiostrider("convert", name, `${name}.txt`).status).toBe(3);
+      return stat(`${name}.txt`);
+    };
+    expect(stat(two)).toEqual({ lost: 37, lostUncounted: 1, accesses: 2 });
+    mmiostrider("merge", one, two, "-o", "heads.mmt");
+    expect([stat("heads.mmt"), again("heads.mmt")]).toEqual(
+      Array(2).fill({ lost: 137, lostUncounted: 1, accesses: 4 }),
+    );
+    mmiostrider("cut", "--from", "3.5", two, "-o", "headless.mmt");
+    expect([stat("headless.mmt"), again("headless.mmt")]).toEqual(
+      Array(2).fill({ lost: 0, lostUncounted: 0, accesses: 1 }),
+    );
+    mmiostrider("cut", "--to", "3.5", two, "-o", "headed.mmt");
+    expect([stat("headed.mmt"), again("headed.mmt")]).toEqual(
+      Array(2).fill({ lost: 37, lostUncounted: 1, accesses: 1 }),
+    );
+  });
+
+  test("merged parts have the mappings of the whole, and what is in it twice is said", () => {
+    const midst = log(
+      "parted.txt",
+      "R 4 0xd0000000 0x1",
+      "MAP 1.000001 2 0xd0001000 0xffffc90000000000 0x1000 0x0 0",
+      "R 4 0xd0000004 0x1",
+      ...Array.from({ length: 4 }, (_, at) => `W 4 0xd00000${10 + at} 0x1`),
+    );
+    const [first, second, all] = ["parted-a.mmt", "parted-b.mmt", "parted-all.mmt"];
+    mmiostrider("cut", "--to", "@3", midst, "-o", first);
+    mmiostrider("cut", "--from", "@4", midst, "-o", second);
+    const clock = "mmiostrider: note: none of them has a wall clock";
+    expect(mmiostrider("merge", first, second, "-o", all).stderr).not.toContain("twice");
+    const lines = (name: string) =>
+      mmiostrider("report", "--format", "jsonl", name).stdout.replaceAll(/"trace":"[^"]*",/g, "");
+    expect(lines(all)).toBe(lines(midst));
+    const words = "7 events are in it twice: they were in two of the merged traces, which overlap or are the same";
+    const doubled = mmiostrider("merge", midst, midst, "-o", all);
+    expect(doubled.stderr).toContain(`mmiostrider: note: ${all}: ${words}\n`);
+    expect(doubled.stderr).toContain(clock);
+    expect(mmiostrider("stat", all).stderr).toContain(`${all}: note: ${words}\n`);
+    mmiostrider("cut", "--from", "@2", midst, "-o", second);
+    expect(mmiostrider("merge", first, second, "-o", all).stderr).toContain(`${all}: 2 events are in it twice`);
+    // mappings of other recordings stay apart
+    const other = log(
+      "parted-other.txt",
+      "MAP 1.000001 2 0xe0000000 0xffffc90000000000 0x1000 0x0 0",
+      "R 4 0xd0000000 0x1",
+    );
+    mmiostrider("merge", midst, other, "-o", all);
+    const maps = mmiostrider("report", "--filter", "op == map", all).stdout.match(/map #\d+/g);
+    expect(new Set(maps).size).toBe(2);
   });
 
   test("merging logs without a wall clock says what that means", () => {

@@ -2,6 +2,7 @@
 // memory. Runs in pages; api/node/open.ts opens files and streams of any length.
 import { FormatError } from "../base/errors.js";
 import type { Codec } from "../trace/file/compression.js";
+import { notesOf } from "../trace/file/incomplete.js";
 import { TraceReader } from "../trace/file/reader.js";
 import { MemorySink } from "../trace/file/sink.js";
 import { BlobSource, MemorySource } from "../trace/file/source.js";
@@ -50,7 +51,7 @@ export async function openBytes(
   if (format === "mmt") {
     const source = bytes instanceof Blob ? new BlobSource(bytes, shown) : new MemorySource(bytes, shown);
     const reader = await TraceReader.open(source, codec);
-    return { reader, notes: [...(reader.summary?.notes ?? [])] };
+    return { reader, notes: notesOf(reader) };
   }
   const sink = new MemorySink();
   const log = { name: shown, format, chunks: chunksOf(blobOf(bytes).stream()) };

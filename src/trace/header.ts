@@ -122,6 +122,8 @@ export interface TraceSummary {
   lostUncounted?: number;
   /** Only in imported traces: remarks about what the log lacked, one sentence each. */
   readonly notes?: readonly string[];
+  /** Only in a part that was cut out of a trace: sentences about its bounds. It lacks nothing between them. */
+  readonly part?: readonly string[];
   /** Instructions that escaped emulation: their accesses are not in the trace. */
   escaped: number;
   /** Calls of the ioremap family that the hooks didn't see. */

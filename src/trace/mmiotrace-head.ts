@@ -23,7 +23,7 @@ export function mmiotraceHead(functions: readonly PciFunction[]): string {
 }
 
 /** Makes a PCI function's line, without its end. */
-function pciLine(found: PciFunction): string {
+export function pciLine(found: PciFunction): string {
   const place = /([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])$/i.exec(found.address);
   const bus = place === null ? 0 : Number.parseInt(place[1]!, 16);
   const devfn = place === null ? 0 : (Number.parseInt(place[2]!, 16) << 3) | Number(place[3]);

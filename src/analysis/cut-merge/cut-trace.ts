@@ -1,11 +1,13 @@
 // Writes a part of a trace as a new trace. Its times still count from the beginning of the recording.
+import { assertUnreachable } from "../../base/assert.js";
 import { letOthersRun } from "../../base/turns.js";
 import { holeSentence } from "../../trace/file/incomplete.js";
 import type { PlacedUpdate, TraceReader } from "../../trace/file/reader.js";
 import type { TraceWriter } from "../../trace/file/writer.js";
 import type { TraceHeader } from "../../trace/header.js";
 import type { AccessRegisters } from "../view/access-registers.js";
-import { type Selection, selectedViews } from "../view/selection.js";
+import { type Bound, Range, type Selection, selectedViews } from "../view/selection.js";
+import { copiedEvent, copiedHeader } from "./copied-losses.js";
 import { TraceCopy, updatedHeader } from "./trace-copy.js";
 
 export interface CutOptions {
@@ -22,19 +24,28 @@ export interface CutOptions {
   create: (header: TraceHeader) => Promise<TraceWriter>;
 }
 
-/** Writes the selected events; returns their number. Throws FormatError, UserError. */
-export async function cutTrace(reader: TraceReader, options: CutOptions): Promise<number> {
+export interface Cut {
+  /** Number of events in the new trace. */
+  events: number;
+  /** A sentence about the range, if it leaves events out. */
+  part: string | undefined;
+}
+
+/** Writes the selected events. Throws FormatError, UserError. */
+export async function cutTrace(reader: TraceReader, options: CutOptions): Promise<Cut> {
   const { selection, registers } = options;
+  const range = new Range(reader.header, selection);
   let copy: TraceCopy | undefined;
   let updates = 0;
   const start = async (): Promise<{ copy: TraceCopy; writer: TraceWriter }> => {
     const before = reader.updates.slice(0, updates).map(({ update }) => update);
-    const header = updatedHeader({ ...reader.header, fence: null }, before);
+    const updated = updatedHeader({ ...reader.header, fence: null }, before);
+    const header = copiedHeader(updated, reader.header.pciFunctions);
     const writer = await options.create({ ...header, commandLine: options.commandLine });
     copy = new TraceCopy(writer);
     return { copy, writer };
   };
-  for await (const { block, state, views } of selectedViews(reader, registers, selection)) {
+  for await (const { block, state, views } of selectedViews(reader, registers, selection, { range })) {
     const due: PlacedUpdate[] = [];
     while (updates < reader.updates.length && reader.updates[updates]!.firstRecord <= block.firstRecord) {
       due.push(reader.updates[updates]!);
@@ -48,17 +59,43 @@ export async function cutTrace(reader: TraceReader, options: CutOptions): Promis
         const living = [...state.mappings.values()].filter(({ id }) => event.kind !== "map" || id !== event.mapping);
         started.writer.begin(living);
       }
-      const written = copy!.add(event, state);
+      const copied = copiedEvent(event, reader.header);
+      const written = copied && copy!.add(copied, state);
       if (written !== undefined) await written;
     }
     options.progress?.(block.firstEvent + block.events);
     await letOthersRun();
   }
   const made = copy ?? (await start()).copy;
-  const { missed = 0, notes } = reader.summary ?? {};
+  const { missed = 0, notes, part: before = [] } = reader.summary ?? {};
   const incomplete = incompleteness(reader, options.leftOut);
-  await made.close({ missed, incomplete, ...(notes === undefined ? {} : { notes }) });
-  return made.events;
+  const part = range.leavesOut ? partSentence(reader.source.name, selection) : undefined;
+  const parts = part === undefined ? before : [...before, part];
+  await made.close({
+    ...{ missed, incomplete },
+    ...(notes === undefined ? {} : { notes }),
+    ...(parts.length === 0 ? {} : { part: parts }),
+  });
+  return { events: made.events, part };
+}
+
+function partSentence(name: string, { from, to }: Selection): string {
+  const begin = from === undefined ? [] : [`from ${boundText(from)}`];
+  const end = to === undefined ? (from === undefined ? [] : ["on"]) : [`to ${boundText(to)}`];
+  return `only a part of ${name} was kept: ${[...begin, ...end].join(" ")}`;
+}
+
+function boundText(bound: Bound): string {
+  switch (bound.kind) {
+    case "event":
+      return `event ${bound.number}`;
+    case "time":
+      return `${bound.time_s} s`;
+    case "mark":
+      return `the marker ${JSON.stringify(bound.text)}`;
+    default:
+      return assertUnreachable(bound);
+  }
 }
 
 function incompleteness(reader: TraceReader, leftOut: string | undefined): string[] {

@@ -2,6 +2,7 @@
 
 import { UserError } from "../../base/errors.js";
 import { letOthersRun } from "../../base/turns.js";
+import { countOf } from "../../base/units.js";
 import type { TraceEvent } from "../../trace/events.js";
 import { holeSentence } from "../../trace/file/incomplete.js";
 import type { TraceReader } from "../../trace/file/reader.js";
@@ -9,6 +10,9 @@ import type { TraceWriter } from "../../trace/file/writer.js";
 import { isLacking, lackableFacts, type PciFunction, type TraceHeader } from "../../trace/header.js";
 import type { LivingMapping, TraceState } from "../../trace/state.js";
 import { TimeOrder, type TimesBack } from "../view/time-order.js";
+import { copiedEvent, copiedHeader } from "./copied-losses.js";
+import { identityOf, mappingNumbers, type NewMapping, noMapping, numberingsOf } from "./mapping-numbers.js";
+import { Repeats } from "./repeats.js";
 import { TraceCopy, updatedHeader } from "./trace-copy.js";
 
 export interface MergeOptions {
@@ -22,15 +26,20 @@ export interface Merged {
   events: number;
   /** The traces whose own times go back: there the new trace isn't in the order of time. */
   timesBack: { name: string; back: TimesBack }[];
+  /** Number of events that were in several of the traces, and that the new one has as often. */
+  repeated: number;
+}
+
+/** Describes events that are in the merged trace more than once. */
+export function repeatsSentence(count: number): string {
+  const events = countOf(count, "event is", "events are");
+  return `${events} in it twice: they were in two of the merged traces, which overlap or are the same`;
 }
 
 /** Clocks whose TSC was 0 at wall clock times this close together belong to one boot of one machine. */
 const sameBoot_s = 2;
 /** Relative difference allowed between frequencies: the kernel measures its clock anew at each boot. */
 const sameFrequency = 1e-3;
-
-/** Mapping number that means none in the kernel's text. */
-const noMapping = 0xffff_ffff;
 
 interface Clock {
   tsc: bigint;
@@ -63,13 +72,6 @@ function translator(source: Clock, base: Clock): (tsc: bigint) => bigint {
   };
 }
 
-/** Returns a source's mapping's number in the new trace; the same mapping in several sources gets the same number. */
-type NewMapping = (wanted: number, identity: string | undefined) => number;
-
-function identityOf(mapping: { address: bigint; length_bytes: bigint; decoy: bigint }, id: number): string {
-  return `${id} ${mapping.address} ${mapping.length_bytes} ${mapping.decoy}`;
-}
-
 /** One of the traces, and the reading position in it. */
 class Source {
   readonly reader: TraceReader;
@@ -80,6 +82,8 @@ class Source {
   private updates = 0;
   private readonly mappings = new Map<number, number>();
   private readonly newMapping: NewMapping;
+  /** Number of its mappings' own numbering. */
+  private readonly numbering: number;
   state!: TraceState;
   /** The mappings alive before its first event. */
   living: LivingMapping[] | undefined;
@@ -87,8 +91,9 @@ class Source {
   event: TraceEvent | undefined;
   tsc = 0n;
 
-  constructor(reader: TraceReader, translate: (tsc: bigint) => bigint, newMapping: NewMapping) {
+  constructor(reader: TraceReader, translate: (tsc: bigint) => bigint, newMapping: NewMapping, numbering: number) {
     this.reader = reader;
+    this.numbering = numbering;
     this.translate = translate;
     this.newMapping = newMapping;
     this.batches = reader.batches();
@@ -138,7 +143,7 @@ class Source {
     if (id === noMapping || id === 0) return id;
     let given = this.mappings.get(id);
     if (given === undefined) {
-      given = this.newMapping(id, identity);
+      given = this.newMapping(this.numbering, id, identity);
       this.mappings.set(id, given);
     }
     return given;
@@ -155,9 +160,11 @@ export async function mergeTraces(readers: readonly TraceReader[], options: Merg
   const clocks = readers.map(({ header }) => clockOf(header));
   const base = earliest(clocks);
   const newMapping = mappingNumbers();
+  const numberings = numberingsOf(readers);
   const sources = readers.map((reader, index) => {
-    return new Source(reader, translator(clocks[index]!, clocks[base]!), newMapping);
+    return new Source(reader, translator(clocks[index]!, clocks[base]!), newMapping, numberings[index]!);
   });
+  const repeats = new Repeats();
   // Updates before a source's first event go into the header.
   const early: { source: Source; update: number }[] = [];
   for (const source of sources) await source.next(async (from, update) => void early.push({ source: from, update }));
@@ -175,7 +182,10 @@ export async function mergeTraces(readers: readonly TraceReader[], options: Merg
   for (;;) {
     const source = first(sources);
     if (source === undefined) break;
-    const written = copy.add(source.event!, source.state);
+    const event = source.event!;
+    repeats.take(event, source);
+    const copied = copiedEvent(event, source.reader.header);
+    const written = copied && copy.add(copied, source.state);
     if (written !== undefined) {
       options.progress?.(copy.events, all);
       await written;
@@ -185,27 +195,18 @@ export async function mergeTraces(readers: readonly TraceReader[], options: Merg
   }
   const missed = readers.reduce((sum, { summary }) => sum + (summary?.missed ?? 0), 0);
   const notes = [...new Set(readers.flatMap(({ summary }) => summary?.notes ?? []))];
-  await copy.close({ missed, incomplete: readers.flatMap(incompleteness), ...(notes.length === 0 ? {} : { notes }) });
+  if (repeats.count > 0) notes.push(repeatsSentence(repeats.count));
+  const part = [...new Set(readers.flatMap(({ summary }) => summary?.part ?? []))];
+  await copy.close({
+    ...{ missed, incomplete: readers.flatMap(incompleteness) },
+    ...(notes.length === 0 ? {} : { notes }),
+    ...(part.length === 0 ? {} : { part }),
+  });
   const timesBack = sources.flatMap(({ reader: { source, header }, timeOrder }) => {
     const back = timeOrder.result(header.clock.tscFrequency_hz);
     return back === null ? [] : [{ name: source.name, back }];
   });
-  return { events: copy.events, timesBack };
-}
-
-function mappingNumbers(): NewMapping {
-  const used = new Set<number>();
-  const known = new Map<string, number>();
-  let highest = 0;
-  return (wanted, identity) => {
-    const same = identity === undefined ? undefined : known.get(identity);
-    if (same !== undefined) return same;
-    const id = used.has(wanted) ? highest + 1 : wanted;
-    used.add(id);
-    highest = Math.max(highest, id);
-    if (identity !== undefined) known.set(identity, id);
-    return id;
-  };
+  return { events: copy.events, timesBack, repeated: repeats.count };
 }
 
 /** Finds the source with the earliest event; of equals, the first. */
@@ -245,9 +246,10 @@ function mergedHeader(
   const { lacks: _, ...header } = headers[base]!;
   // a fact that one of them lacks isn't known of every event
   const lacks = lackableFacts.filter((fact) => headers.some((one) => isLacking(one, fact)));
+  const producer = [...new Set(headers.map((one) => one.producer))].join(", ");
   return {
-    ...header,
-    ...{ pciFunctions, modules, fence: null },
+    ...copiedHeader({ ...header, pciFunctions }, header.pciFunctions),
+    ...{ modules, producer, fence: null },
     ...(lacks.length === 0 ? {} : { lacks }),
     options: {
       filter: [...new Set(options.flatMap(({ filter }) => filter))],

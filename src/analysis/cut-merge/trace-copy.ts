@@ -38,7 +38,7 @@ export class TraceCopy {
     await this.writer.note(update);
   }
 
-  async close(rest: Pick<TraceSummary, "missed" | "incomplete" | "notes">): Promise<void> {
+  async close(rest: Pick<TraceSummary, "missed" | "incomplete" | "notes" | "part">): Promise<void> {
     await this.flush();
     const { lostUncounted } = this;
     await this.writer.close({ ...this.counts, ...(lostUncounted === 0 ? {} : { lostUncounted }), ...rest });

@@ -57,6 +57,8 @@ export interface Statistics extends TallyResult {
   readonly lost: number;
   /** Places where a log says that records were lost, but not how many: they aren't in `lost`. */
   readonly lostUncounted: number;
+  /** Records in damaged parts of the trace. */
+  readonly unreadable: number;
   readonly escaped: number;
   /** Mappings that got no decoy. */
   readonly unrecorded: number;
@@ -129,6 +131,7 @@ export class StatisticsCollector {
   private events = 0;
   private lost = 0;
   private lostUncounted = 0;
+  private unreadable = 0;
   private escaped = 0;
   private unrecorded = 0;
   private readonly devices = new Map<string | null, Tally>();
@@ -163,8 +166,9 @@ export class StatisticsCollector {
         this.addAccess(view, event);
         break;
       case "lost":
-        this.lost += Number(event.count);
-        if (event.count === 0n) this.lostUncounted += 1;
+        if ((event.flags & RecordFlag.gone) !== 0) this.unreadable += Number(event.count);
+        else if (event.count === 0n) this.lostUncounted += 1;
+        else this.lost += Number(event.count);
         break;
       case "escape":
         this.escaped += 1;
@@ -280,6 +284,7 @@ export class StatisticsCollector {
       timesBack: this.timeOrder.result(this.tscFrequency_hz),
       lost: this.lost,
       lostUncounted: this.lostUncounted,
+      unreadable: this.unreadable,
       escaped: this.escaped,
       unrecorded: this.unrecorded,
       devices: sorted(

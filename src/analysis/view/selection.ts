@@ -42,6 +42,7 @@ export class Range {
   private begun: boolean;
   private ended = false;
   private lastTsc = 0n;
+  private somethingOutside = false;
 
   constructor(header: TraceHeader, { from, to }: Selection) {
     this.from = from;
@@ -51,7 +52,18 @@ export class Range {
     this.begun = from?.kind !== "mark";
   }
 
+  /** True if an event or a block outside the bounds was asked for. */
+  get leavesOut(): boolean {
+    return this.somethingOutside;
+  }
+
   contains(event: TraceEvent): boolean {
+    const isInside = this.isInside(event);
+    if (!isInside) this.somethingOutside = true;
+    return isInside;
+  }
+
+  private isInside(event: TraceEvent): boolean {
     // Lines without a time in the kernel's text happened at the time of the event before.
     const tsc = event.tsc === 0n ? this.lastTsc : event.tsc;
     this.lastTsc = tsc;
@@ -75,6 +87,12 @@ export class Range {
 
   /** Returns true if anything in a block may lie within the bounds. */
   reaches(block: BlockInfo): boolean {
+    const isReached = this.mayReach(block);
+    if (!isReached) this.somethingOutside = true;
+    return isReached;
+  }
+
+  private mayReach(block: BlockInfo): boolean {
     const { from, to } = this;
     if (this.ended) return false;
     if (from?.kind === "event" && block.firstEvent + block.events <= from.number) return false;

@@ -36,14 +36,15 @@ export async function createTrace(path: string, header: Partial<TraceHeader> = {
 
 /**
  * Writes a part of a trace into a new one at `path`; returns the number of events. Times stay unchanged, and the mappings, the sites'
- * symbols and the devices are known in it as in the whole. With a filter, the new trace's summary says that it isn't complete.
+ * symbols and the devices are known in it as in the whole. The new trace's summary says which part it is (`part`), and of a filter's
+ * that it isn't complete.
  * Throws UserError, FormatError, FilterError; then nothing has changed at `path`.
  */
 export async function cut(trace: Trace, path: string, selection: Selection): Promise<number> {
   const { reader, makeRegisters } = internalsOf(trace);
   const { filter } = selection;
   const leftOut = filter === undefined ? undefined : typeof filter === "string" ? filter : filter.expression;
-  return finishedFile(path, (temporary) =>
+  const { events } = await finishedFile(path, (temporary) =>
     cutTrace(reader, {
       selection: roomSelection(selection),
       registers: makeRegisters(),
@@ -52,6 +53,7 @@ export async function cut(trace: Trace, path: string, selection: Selection): Pro
       create: (header) => createTraceFile(temporary, header, path),
     }),
   );
+  return events;
 }
 
 /**

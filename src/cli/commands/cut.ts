@@ -38,7 +38,7 @@ export function addCut(program: Command): void {
     .addHelpText(
       "after",
       `
-The summary of a trace cut with --filter says that it isn't complete, so that nobody takes it for the whole.
+The new trace says which part it is, and one cut with --filter that it isn't complete, so that nobody takes it for the whole.
 
 Examples:
   mmiostrider cut --from 1.5 --to 1600ms e1000.mmt -o link-up.mmt
@@ -66,7 +66,7 @@ too. A part that lacks only what the filter left out is no failure: 0.`,
       try {
         const registers = names.namerFor(reader);
         names.requireUse();
-        const events = await makeTrace(options.output, (create) =>
+        const made = await makeTrace(options.output, (create) =>
           cutTrace(reader, {
             selection,
             registers,
@@ -77,8 +77,9 @@ too. A part that lacks only what the filter left out is no failure: 0.`,
           }),
         );
         progress.end();
-        if (events === undefined) return;
-        await tellMade(options, { events, inputs: [reader], leftOut }, `${countOf(events, "event")}`);
+        if (made === undefined) return;
+        const { events, part } = made;
+        await tellMade(options, { events, inputs: [reader], leftOut, part }, `${countOf(events, "event")}`);
         if (tellIncomplete(reader)) process.exitCode = ExitCode.incomplete;
         if (names.tell()) process.exitCode = ExitCode.failed;
       } finally {

@@ -1,6 +1,6 @@
 // `mmiostrider merge`: merges several traces of one machine.
 import type { Command } from "commander";
-import { mergeTraces } from "../../analysis/cut-merge/merge-traces.js";
+import { mergeTraces, repeatsSentence } from "../../analysis/cut-merge/merge-traces.js";
 import { timesBackSentence } from "../../analysis/view/time-order.js";
 import { countOf } from "../../base/units.js";
 import type { TraceReader } from "../../trace/file/reader.js";
@@ -18,7 +18,7 @@ export function addMerge(program: Command): void {
     .summary("make one trace of several, in the order of time")
     .description(
       "Merges several traces of one machine into one, in the order of time: by the TSC if they are of one boot, else by " +
-        "the wall clock. Mappings whose numbers clash get new ones.",
+        "the wall clock. Mappings whose numbers clash get new ones. Events that are in two of them are counted, not left out.",
     )
     .argument("<files...>", "the traces, or logs that convert reads, two or more; one may be -, standard input")
     .requiredOption("-o, --output <file>", "the new trace; - is standard output")
@@ -51,12 +51,13 @@ Exit codes: 0 done, 1 failed (then nothing is left behind), 2 wrong usage, 3 wri
         );
         progress.end();
         if (made === undefined) return;
-        const { events, timesBack } = made;
+        const { events, timesBack, repeated } = made;
         if (readers.every(({ header }) => BigInt(header.clock.wall_ns) === 0n)) {
           process.stderr.write(
             "mmiostrider: note: none of them has a wall clock: their times count as of one clock, which only times of one boot are\n",
           );
         }
+        if (repeated > 0) process.stderr.write(`mmiostrider: note: ${options.output}: ${repeatsSentence(repeated)}\n`);
         for (const { name, back } of timesBack) {
           process.stderr.write(
             `mmiostrider: ${name}: note: ${timesBackSentence(back)}: its events keep their order, which isn't that of time\n`,

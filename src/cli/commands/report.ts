@@ -14,9 +14,11 @@ import { incompleteOf } from "../../trace/file/incomplete.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import { mmiotraceProducer } from "../../trace/mmiotrace-head.js";
 import { openTrace } from "../../trace/node/file-source.js";
+import { RecordFlag } from "../../trace/record.js";
 import { TraceState } from "../../trace/state.js";
 import { TextWriter } from "../../trace/text.js";
 import { ExitCode, UsageError } from "../shared/exit-code.js";
+import { type Losses, lossesText } from "../shared/losses.js";
 import { openReadableOrLive, type ShownInput } from "../shared/open-input.js";
 import { Pager } from "../shared/pager.js";
 import { type ColorChoice, colorChoices, paintFor } from "../shared/paint.js";
@@ -212,7 +214,7 @@ async function printText(walk: Walk, output: TextOutput, options: ReportOptions)
   const text = new TextWriter(reader.header, () => register, paintFor(options.color));
   await output.write(text.head());
   let state = new TraceState(reader.header);
-  let accesses = 0;
+  const counted = { accesses: 0, lost: 0, lostUncounted: 0, escaped: 0 };
   let lines = "";
   const polls = new PollFinder((item) => {
     register = item.register;
@@ -232,9 +234,12 @@ async function printText(walk: Walk, output: TextOutput, options: ReportOptions)
     state = batch.state;
     for (const view of batch.views) {
       if (view.access !== undefined) {
-        accesses += 1;
+        counted.accesses += 1;
         walk.timeOrder.take(view.access);
-      }
+      } else if (view.event.kind === "lost" && (view.event.flags & RecordFlag.gone) === 0) {
+        counted.lost += Number(view.event.count);
+        if (view.event.count === 0n) counted.lostUncounted += 1;
+      } else if (view.event.kind === "escape") counted.escaped += 1;
       print(view);
       if (lines.length < linesAtOnce_chars) continue;
       const written = output.write(lines);
@@ -246,7 +251,7 @@ async function printText(walk: Walk, output: TextOutput, options: ReportOptions)
     if (written !== undefined) await written;
   }
   polls.end();
-  await output.write(`${lines}# ${counts(reader, accesses)}\n`);
+  await output.write(`${lines}# ${counts(reader, counted)}\n`);
 }
 
 function pollWords(poll: Poll, reader: TraceReader): string {
@@ -256,19 +261,24 @@ function pollWords(poll: Poll, reader: TraceReader): string {
   return `×${countText(poll.count)}${duration}, ${endingWords(poll)}`;
 }
 
-/** Makes the line with the number of printed accesses, of how many if not all were, and the recorder's numbers of the whole trace. */
-function counts(reader: TraceReader, accesses: number): string {
+/**
+ * Makes the line with the number of printed accesses, of how many if not all were, and the recorder's numbers of the whole trace; of a
+ * cut one those of the printed part.
+ */
+function counts(reader: TraceReader, { accesses, ...losses }: { accesses: number } & Losses): string {
   const { summary } = reader;
   const rest =
     summary === null
-      ? "cut: lost and escaped are not known"
-      : `${countText(summary.lost)}${(summary.lostUncounted ?? 0) > 0 ? " and more" : ""} lost, ${countText(summary.escaped)} escaped, ${countOf(summary.mappings, "mapping")}`;
+      ? `cut: ${lossesText(losses)} in this part, the rest isn't known`
+      : `${lossesText(summary)}, ${countOf(summary.mappings, "mapping")}`;
   const unreadable = reader.holes.reduce((sum, { records }) => sum + records, 0);
   const damaged = reader.holes.length === 0 ? "" : `, ${countText(unreadable)} unreadable`;
   const complete = incompleteOf(reader).length === 0;
   // mmiotrace's log may begin after its first mappings; those of other programs don't tell what they lack
   const mayLack = reader.header.producer === mmiotraceProducer ? (summary?.notes ?? []).length > 0 : true;
-  const whole = reader.header.engine === "import" && mayLack ? ", nothing known to be missing" : ", complete";
+  const isPart = (summary?.part ?? []).length > 0;
+  const lacksNothing = reader.header.engine === "import" && mayLack ? ", nothing known to be missing" : ", complete";
+  const whole = isPart ? ", a part of a trace" : lacksNothing;
   const all = summary?.accesses ?? accesses;
   const printed = accesses === all ? "" : `${countText(accesses)} of `;
   return `${printed}${countOf(all, "access", "accesses")}, ${rest}${damaged}${complete ? whole : ", INCOMPLETE"}`;

@@ -14,9 +14,11 @@ import { selectedViews } from "../../analysis/view/selection.js";
 import { timesBackSentence } from "../../analysis/view/time-order.js";
 import { assertUnreachable } from "../../base/assert.js";
 import { bytesText, countOf, countText, durationText } from "../../base/units.js";
+import { incompleteOf } from "../../trace/file/incomplete.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { writeJson } from "../shared/json-output.js";
+import { lossesText } from "../shared/losses.js";
 import { openReadable } from "../shared/open-input.js";
 import { wholeNumber } from "../shared/option-values.js";
 import { Progress } from "../shared/progress.js";
@@ -106,8 +108,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 the trace is incomplete.`,
         progress.end();
         const result = collector.result();
         await untilReaderIsGone(async () => {
-          if (options.json) await writeJson(output, result);
-          else await output.write(textOf(result, options, elsewhereOf(reader)));
+          if (options.json) await writeJson(output, { ...result, incomplete: incompleteOf(reader) });
+          else await output.write(textOf(result, options, reader));
           await output.flush();
         });
       } finally {
@@ -127,7 +129,7 @@ function elsewhereOf({ header, updates }: TraceReader): string {
   return isKnown ? "in no BAR" : "no device known";
 }
 
-function textOf(result: Statistics, options: StatOptions, elsewhere: string): string {
+function textOf(result: Statistics, options: StatOptions, reader: TraceReader): string {
   const { accesses, reads, writes, read_bytes, written_bytes, first_s, last_s, timesBack } = result;
   const hasSpan = first_s !== null && last_s !== null && timesBack === null;
   const span = hasSpan ? ` in ${durationText(last_s - first_s)}` : "";
@@ -135,14 +137,23 @@ function textOf(result: Statistics, options: StatOptions, elsewhere: string): st
     `${countOf(accesses, "access", "accesses")}${span}: ${countOf(reads, "read")} (${bytesText(read_bytes)}), ` +
       `${countOf(writes, "write")} (${bytesText(written_bytes)})`,
   ];
-  if (result.lost + result.lostUncounted + result.escaped > 0) {
-    const more = result.lostUncounted > 0 ? " and more" : "";
-    lines.push(`${countOf(result.lost, "record")}${more} lost, ${countText(result.escaped)} escaped`);
-  }
+  const losses = lossesLine(result, reader);
+  if (losses !== undefined) lines.push(losses);
+  if (result.unreadable > 0) lines.push(`${countOf(result.unreadable, "record")} unreadable`);
   if (timesBack !== null) lines.push(`${timesBackSentence(timesBack)}: no time between accesses is counted there`);
   if (result.unrecorded > 0) lines.push(`${countText(result.unrecorded)} mappings without a decoy, not recorded`);
-  for (const subject of options.by ?? subjects) lines.push("", ...tableOf(subject, result, options.top, elsewhere));
+  for (const subject of options.by ?? subjects)
+    lines.push("", ...tableOf(subject, result, options.top, elsewhereOf(reader)));
   return `${lines.join("\n")}\n`;
+}
+
+/** Tells the losses of the whole trace as its recorder counted them, and those of the counted part where they differ. */
+function lossesLine(counted: Statistics, { summary }: TraceReader): string | undefined {
+  if (summary === null) return `${lossesText(counted)} in the counted part; the trace is cut: the rest isn't known`;
+  const { lost, lostUncounted = 0, escaped } = summary;
+  const isSame = counted.lost === lost && counted.lostUncounted === lostUncounted && counted.escaped === escaped;
+  if (!isSame) return `${lossesText(summary)} in the whole trace; of these ${lossesText(counted)} in the counted part`;
+  return lost + lostUncounted + escaped > 0 ? lossesText(summary) : undefined;
 }
 
 const tallyNames = [">accesses", ">reads", ">writes", ">bytes", ">between: least", ">mean", ">greatest"];

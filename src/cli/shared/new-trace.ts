@@ -39,10 +39,18 @@ export function requireFileForJson({ output, json }: MadeOptions): void {
   }
 }
 
+interface Made {
+  events: number;
+  inputs: readonly TraceReader[];
+  /** Sentences about events of the inputs that were left out: by a filter, and by a range. */
+  leftOut?: string | undefined;
+  part?: string | undefined;
+}
+
 /** Prints the result: as a line on standard error, or as JSON on standard output. */
 export async function tellMade(
   { output, json }: MadeOptions,
-  { events, inputs, leftOut }: { events: number; inputs: readonly TraceReader[]; leftOut?: string | undefined },
+  { events, inputs, leftOut, part }: Made,
   line: string,
 ): Promise<void> {
   if (json !== true) {
@@ -57,5 +65,6 @@ export async function tellMade(
     bytes: sizeOfFile(output),
     inputs: inputs.map(({ source }) => source.name),
     incomplete,
+    ...(part === undefined ? {} : { part }),
   });
 }

@@ -35,7 +35,7 @@ export class MmiotraceWriter {
   private nameless = 0;
 
   constructor(header: TraceHeader) {
-    this.hasSites = header.producer !== rwmmioProducer;
+    this.hasSites = !header.producer.includes(rwmmioProducer);
     if (BigInt(header.clock.wall_ns) !== 0n) this.leftOut.add("the wall clock");
     this.tscFrequency_hz = BigInt(Math.round(header.clock.tscFrequency_hz));
     this.importedHead =
@@ -94,6 +94,7 @@ export class MmiotraceWriter {
         return `MARK ${this.time(event.tsc)} ${event.text.replace(/\n+$/, "").replaceAll("\n", " ")}\n`;
       case "lost":
         if (this.importedHead !== undefined && (event.flags & RecordFlag.verbatim) !== 0) return "";
+        if (event.count === 0n) return `CPU:${event.cpu} [LOST EVENTS]\n`;
         return `MARK 0.000000 Lost ${event.count} events.\n`;
       case "escape": {
         const bytes = Array.from({ length: 3 }, (_, index) =>

@@ -28,3 +28,8 @@ export function incompleteOf({ damage, holes, summary }: TraceReader): string[] 
   }
   return missing;
 }
+
+/** Returns the remarks that the trace keeps: those of its import, and those of a part about its bounds. */
+export function notesOf({ summary }: TraceReader): string[] {
+  return [...(summary?.notes ?? []), ...(summary?.part ?? [])];
+}

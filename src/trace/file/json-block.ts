@@ -101,6 +101,7 @@ const isSummary = objectOf({
   lost: isNumber,
   lostUncounted: optional(isNumber),
   notes: optional(listOf(isText)),
+  part: optional(listOf(isText)),
   escaped: isNumber,
   missed: isNumber,
   unrecorded: optional(isNumber),

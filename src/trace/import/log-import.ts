@@ -5,9 +5,9 @@ import { FormatError, messageOf, UserError } from "../../base/errors.js";
 import { sleep } from "../../base/turns.js";
 import { countOf } from "../../base/units.js";
 import type { TraceWriter } from "../file/writer.js";
+import type { LossReport } from "../ftrace-lines.js";
 import type { TraceHeader, TraceSummary, TraceUpdate } from "../header.js";
 import { RecordKind } from "../record.js";
-import type { LossReport } from "./ftrace-lines.js";
 import { LineFields } from "./line-fields.js";
 import { RecordBuffer } from "./record-buffer.js";
 

@@ -5,11 +5,11 @@
 
 import { concatBytes, latin1, latin1Bytes, utf8Bytes } from "../../base/bytes.js";
 import { countOf } from "../../base/units.js";
+import { EntryCount, isFtraceComment, isLostMark, lossOfLine, ReportedLosses } from "../ftrace-lines.js";
 import type { PciFunction, TraceHeader } from "../header.js";
 import { mmiotraceHead, mmiotraceLacks, mmiotraceProducer, pciFunctionOfLine } from "../mmiotrace-head.js";
 import { RecordFlag, RecordKind } from "../record.js";
 import { TraceState } from "../state.js";
-import { EntryCount, isFtraceComment, lossOfLine, ReportedLosses } from "./ftrace-lines.js";
 import { importedHeader, livingMappingsMax, TextImport } from "./log-import.js";
 
 /** Limit of the lines before the first event, which are kept until then. */
@@ -155,7 +155,7 @@ export class MmiotraceImport extends TextImport {
   /** Keeps a line before the first event, for the header. Returns true if it was such a line. */
   private takeHeadLine(bytes: Uint8Array, from: number, end: number): boolean {
     const text = latin1(bytes, from, end);
-    if (isEvent(text) && !isLost(text.replace(/\r$/, ""))) {
+    if (isEvent(text) && !isLostMark(text.replace(/\r$/, ""))) {
       this.endHead();
       return false;
     }
@@ -335,7 +335,7 @@ export class MmiotraceImport extends TextImport {
 
   private takeMark(bytes: Uint8Array, from: number, end: number): void {
     const text = latin1(bytes, from, this.withoutReturn(bytes, from, end));
-    if (isLost(text)) {
+    if (isLostMark(text)) {
       const told = this.countOf(text);
       const count = this.reported.ofMark(told);
       if (count === told) this.addLost(count, 0);
@@ -359,7 +359,7 @@ export class MmiotraceImport extends TextImport {
   /** Takes the loss that a line reports which comes back as a text; returns false if it reports none. */
   private takeLossIn(line: string): boolean {
     const text = line.replace(/\r$/, "");
-    if (isLost(text)) {
+    if (isLostMark(text)) {
       const count = this.reported.ofMark(this.countOf(text));
       if (count > 0n) this.addLost(count, RecordFlag.verbatim);
       return true;
@@ -463,7 +463,6 @@ const wholeLines = [
 /** Lines before the first event that no other log has. */
 const isOwnHead = /^(?:VERSION \d{8}|PCIDEV [0-9a-f]{4} .*|# tracer: mmiotrace)\r?$/;
 const isEvent = (line: string) => /^(?:[RW][ \t]|(?:MAP|UNMAP|UNKNOWN|MARK) )/.test(line);
-const isLost = (line: string) => /^MARK 0\.000000 Lost [1-9]\d* events\.$/.test(line);
 
 /** Result of `importMmiotrace`. */
 export interface ImportedText {

@@ -11,10 +11,10 @@
 import { findLatin1, latin1 } from "../../base/bytes.js";
 import type { FormatError } from "../../base/errors.js";
 import { countOf } from "../../base/units.js";
+import { EntryCount, isFtraceComment, lossOfLine } from "../ftrace-lines.js";
 import { type LackableFact, rwmmioProducer, type TraceHeader } from "../header.js";
 import { RecordFlag, RecordKind } from "../record.js";
 import type { VirtualRange } from "../virtual-range.js";
-import { EntryCount, isFtraceComment, lossOfLine } from "./ftrace-lines.js";
 import { importedHeader, TextImport } from "./log-import.js";
 
 const sitesMax = 16_384;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { messageOf, UserError } from "../../base/errors.js";
 import { temporaryFolder } from "../../base/finished-output.js";
+import { notesOf } from "../file/incomplete.js";
 import type { TraceReader } from "../file/reader.js";
 import type { ByteSource } from "../file/source.js";
 import { importLog } from "../import/import-log.js";
@@ -30,7 +31,7 @@ export async function openAsItComes(input: Input): Promise<LiveTrace> {
     return {
       reader,
       get notes() {
-        return reader.summary?.notes ?? [];
+        return notesOf(reader);
       },
     };
   }

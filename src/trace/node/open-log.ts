@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createGunzip } from "node:zlib";
 import { FormatError, messageOf, UserError } from "../../base/errors.js";
 import { temporaryFolder } from "../../base/finished-output.js";
+import { notesOf } from "../file/incomplete.js";
 import type { TraceReader } from "../file/reader.js";
 import { detect_bytes, detectInput, type InputFormat } from "../import/formats.js";
 import { type Imported, type ImportOptions, importLog } from "../import/import-log.js";
@@ -218,9 +219,6 @@ export async function openAsTrace(input: Input, options: InputOptions = {}): Pro
     return { reader, notes: notes ?? notesOf(reader) };
   });
 }
-
-/** Returns the remarks of the import that made the trace, as far as it keeps them. */
-const notesOf = ({ summary }: TraceReader) => [...(summary?.notes ?? [])];
 
 async function copy(input: Input, path: string, shownAs: string): Promise<void> {
   const output = Output.create(path, shownAs);

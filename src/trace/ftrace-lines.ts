@@ -2,7 +2,7 @@
 // events. kernel/trace/trace.c: print_event_info(), print_trace_header(), print_trace_line(), test_cpu_buff_start(); trace-cmd's
 // report prints losses in words of its own.
 
-import { countOf, countText } from "../../base/units.js";
+import { countOf, countText } from "../base/units.js";
 
 /** A loss that a line reports. */
 export interface LossReport {
@@ -78,6 +78,16 @@ export function lossOfLine(line: string): LossReport | undefined {
   const [, cpu, lost, dropped] = found;
   const count = lost ?? dropped;
   return { count: count === undefined ? undefined : BigInt(count), cpu: Number(cpu) };
+}
+
+/** Returns true for mmiotrace's own mark of lost events. */
+export function isLostMark(line: string): boolean {
+  return /^MARK 0\.000000 Lost [1-9]\d* events\.$/.test(line);
+}
+
+/** Returns true for a line with a number of lost events, or of entries, which is that of its own log alone. */
+export function isCountOfLog(line: string): boolean {
+  return headOf(line) !== undefined || onCpu.test(line) || isLostMark(line);
 }
 
 /**
