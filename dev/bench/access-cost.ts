@@ -5,11 +5,11 @@ import { cpSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../src/base/errors.js";
 import { projectDirectory } from "../../src/base/paths.js";
-import { runTool } from "../../src/base/run-tool.js";
 import { buildCore } from "../../src/capture/emulate/core-build.js";
 import { installTools } from "../../src/lab/debian.js";
-import { prepareKernel } from "../../src/lab/kernel-package.js";
+import { type LabKernel, prepareKernel } from "../../src/lab/kernel-package.js";
 import { probeKvm } from "../../src/lab/kvm-probe.js";
+import { makeModule } from "../../src/lab/make-module.js";
 import { labTools } from "../../src/lab/needs.js";
 import { runInLab } from "../../src/lab/virtual-machine.js";
 import { workFolder } from "../checks/run-check.js";
@@ -71,11 +71,10 @@ export async function measureAccesses(request: CostRequest, kernelName = "debian
   const say = (line: string) => process.stderr.write(`${line}\n`);
   await installTools(labTools, say);
   const kernel = await prepareKernel(kernelName, say);
-  const headers = kernel.headersDirectory!;
-  await buildCore({ release: kernel.release, headersDirectory: headers });
+  await buildCore(kernel);
   const work = workFolder("bench");
   try {
-    await buildModule(work, headers);
+    await buildModule(work, kernel);
     writeFileSync(join(work, "bench.sh"), guestScript(request));
     let output = "";
     const result = await runInLab({
@@ -103,11 +102,9 @@ export async function measureAccesses(request: CostRequest, kernelName = "debian
   }
 }
 
-async function buildModule(work: string, headers: string): Promise<void> {
+async function buildModule(work: string, kernel: LabKernel): Promise<void> {
   cpSync(join(projectDirectory, "dev/bench/kernel-module"), work, { recursive: true });
-  const made = await runTool("make", ["-C", headers, `M=${work}`, "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"], {
-    timeout_ms: 120_000,
-  });
+  const made = await makeModule(kernel, work);
   if (made.code !== 0) throw new UserError(`building the benchmark's module failed:\n${made.stderr}`);
 }
 

@@ -253,7 +253,7 @@ async function main(): Promise<void> {
   };
   for (const kernelName of options.kernels) {
     const kernel = await prepareKernel(kernelName, say);
-    await buildCore({ release: kernel.release, headersDirectory: kernel.headersDirectory! });
+    await buildCore(kernel);
     for (const cpus of options.cpus) {
       const measurement = new Measurement(options, kernelName, kernel, cpus);
       if (options.all) {

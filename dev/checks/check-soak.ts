@@ -94,7 +94,7 @@ async function soak(plan: SoakPlan, keep: string | undefined): Promise<SessionRe
   const work = workFolder("soak");
   try {
     const kernel = await prepareKernel(plan.kernel, say);
-    await buildCore({ release: kernel.release, headersDirectory: kernel.headersDirectory! });
+    await buildCore(kernel);
     const placed = placeCases(plan.drivers);
     const { cpus } = plan;
     const timeout_s = soakTimeout_s(plan);

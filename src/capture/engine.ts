@@ -1,4 +1,5 @@
 // An engine's declaration, its interface to the rest of the program. Each engine has a folder with one; engines.ts lists them.
+import type { OtherRoot } from "../base/run-in-root.js";
 import type { Check } from "../machine/check.js";
 import type { TraceHeader } from "../trace/header.js";
 import type { EngineOptions, Recording, RecordingRequest } from "./recording.js";
@@ -16,6 +17,8 @@ export interface RunningKernel {
 export interface OtherKernel {
   release: string;
   headersDirectory: string;
+  /** Makes or finds the root file system whose compiler modules for it are built with; undefined: this machine's root. */
+  buildRoot: (() => Promise<OtherRoot>) | undefined;
 }
 
 /**

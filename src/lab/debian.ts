@@ -54,19 +54,22 @@ function isLibraryThere(name: string): boolean {
   });
 }
 
-/** Returns the packages that a package depends on, by apt's lists. Empty if apt doesn't know the package. */
-export async function dependenciesOf(debianPackage: string): Promise<string[]> {
-  const result = await runTool("apt-cache", ["depends", debianPackage]);
-  return [...result.stdout.matchAll(/^\s+\|?Depends: ([^<>\s]+)$/gm)].map((match) => match[1]!);
+/** Options of apt for package lists in the cache (debian-archive.ts); none for this machine's own lists. */
+export type AptOptions = readonly string[];
+
+/** Returns the packages that these packages depend on, whether the lists have them or not. Empty if apt doesn't know these. */
+export async function dependenciesOf(packages: readonly string[], lists: AptOptions): Promise<string[]> {
+  const result = await runTool("apt-cache", [...lists, "depends", ...packages]);
+  return [...result.stdout.matchAll(/^\s+\|?Depends: <?([^<>\s]+)>?$/gm)].map((match) => match[1]!);
 }
 
 let updated = false;
 
 /** Fetches apt's lists, once a run. */
-export async function updateLists(): Promise<void> {
+async function updateLists(): Promise<void> {
   if (updated) return;
   updated = true;
-  await apt(["update"], {});
+  await apt(["update"]);
 }
 
 /**
@@ -74,15 +77,19 @@ export async function updateLists(): Promise<void> {
  *
  * Throws UserError with apt's own message if a package can't be downloaded.
  */
-export async function unpackPackages(packages: readonly string[], directory: string): Promise<void> {
+export async function unpackPackages(
+  packages: readonly string[],
+  directory: string,
+  lists: AptOptions = [],
+): Promise<void> {
   // inside, so that cleaning up after an interrupted run removes them, too
   const downloads = join(directory, ".downloads");
   mkdirSync(downloads);
   try {
     // as root, apt would download as another user, who may not write here
-    const download = () => apt(["-o", "APT::Sandbox::User=root", "download", ...packages], {}, downloads);
+    const download = () => apt([...lists, "-o", "APT::Sandbox::User=root", "download", ...packages], {}, downloads);
     let result = await download();
-    if (result.code !== 0 && !result.missing) {
+    if (result.code !== 0 && !result.missing && lists.length === 0) {
       // old lists have versions that the archive no longer has
       await updateLists();
       result = await download();
@@ -99,7 +106,12 @@ export async function unpackPackages(packages: readonly string[], directory: str
   }
 }
 
-function apt(parameters: string[], environment: Record<string, string>, directory?: string): Promise<ToolResult> {
+/** Runs apt-get. */
+export function apt(
+  parameters: readonly string[],
+  environment: Record<string, string> = {},
+  directory?: string,
+): Promise<ToolResult> {
   return runTool("apt-get", ["-q", ...parameters], {
     timeout_ms: aptTimeout_ms,
     environment,
@@ -107,7 +119,8 @@ function apt(parameters: string[], environment: Record<string, string>, director
   });
 }
 
-function aptFailed(doing: string, result: ToolResult, command: string): UserError {
+/** Makes the error of an apt-get that failed: its first line that says so. */
+export function aptFailed(doing: string, result: ToolResult, command: string): UserError {
   const lines = result.stderr.split("\n").filter((line) => line.startsWith("E:") || line.startsWith("Err:"));
   const why = result.missing
     ? "there is no apt-get here"

@@ -14,7 +14,7 @@ test.each(
   }),
 )("%s", async (name) => {
   const kernel = await labKernel(name);
-  const core = await buildCore({ release: kernel.release, headersDirectory: kernel.headersDirectory! });
+  const core = await buildCore(kernel);
   const log = readFileSync(join(dirname(core.path), "build.log"), "utf8");
   expect(log).toMatch(/LD \[M\] .*mmiostrider\.ko/);
   expect(log.split("\n").filter((line) => /warning|error/i.test(line))).toEqual([]);

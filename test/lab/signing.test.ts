@@ -18,7 +18,7 @@ test("a signed core has its signer; a kernel that doesn't trust the key, or miss
   const made = ["req", "-new", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", ...subject];
   execFileSync("openssl", [...made, "-keyout", key, "-out", certificate], { stdio: "pipe" });
   const kernel = await labKernel();
-  const core = await buildCore({ release: kernel.release, headersDirectory: kernel.headersDirectory! });
+  const core = await buildCore(kernel);
   await withSignedModule(core.path, { key, certificate }, kernel.headersDirectory!, async (signed) => {
     expect(readFileSync(signed).subarray(-signatureMark.length).toString()).toBe(signatureMark);
     expect(execFileSync("modinfo", ["-F", "signer", signed]).toString().trim()).toBe("mmiostrider test key");

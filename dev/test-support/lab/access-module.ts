@@ -4,7 +4,7 @@ import { cpSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { projectDirectory } from "../../../src/base/paths.js";
-import { runTool } from "../../../src/base/run-tool.js";
+import { makeModule } from "../../../src/lab/make-module.js";
 import { inLab, type LabOptions, type LabOutcome, labKernel, temporaryDirectory } from "./in-lab.js";
 
 /** ivshmem's memory is compared with the module's expectations, edu's registers with QEMU's log, too. */
@@ -35,8 +35,7 @@ export async function buildTestModule(name: "kernel" | "livepatch", kernelName: 
   const folder = temporaryDirectory();
   const kernel = await labKernel(kernelName);
   cpSync(join(projectDirectory, "test", name), folder, { recursive: true });
-  const make = ["-C", kernel.headersDirectory!, `M=${folder}`, "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"];
-  const built = await runTool("make", make, { timeout_ms: 300_000 });
+  const built = await makeModule(kernel, folder);
   const log = built.stdout + built.stderr;
   expect(built.code, log).toBe(0);
   expect(log.split("\n").filter((line) => /warning|error/i.test(line))).toEqual([]);

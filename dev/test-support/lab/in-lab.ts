@@ -78,14 +78,13 @@ async function prepare(kernel: string): Promise<LabKernel> {
   const say = (line: string) => process.stderr.write(`${line}\n`);
   await installTools(labTools, say);
   const ready = await prepareKernel(kernel, say);
-  await buildCore({ release: ready.release, headersDirectory: ready.headersDirectory! });
+  await buildCore(ready);
   return ready;
 }
 
 /** Returns the core's file for the kernel, in the cache; the machine has it at the same path. */
 export async function labCore(kernel?: string): Promise<string> {
-  const { release, headersDirectory } = await labKernel(kernel);
-  return (await buildCore({ release, headersDirectory: headersDirectory! })).path;
+  return (await buildCore(await labKernel(kernel))).path;
 }
 
 /** Runs `command` with `sh -c` in a machine with two CPUs. Throws as `runInLab` does. */

@@ -15,7 +15,8 @@ import {
 import { join } from "node:path";
 import { UserError } from "../../base/errors.js";
 import { cacheDirectory, projectDirectory } from "../../base/paths.js";
-import { findTool, requireTrustedTool, runTool } from "../../base/run-tool.js";
+import { type OtherRoot, runToolIn } from "../../base/run-in-root.js";
+import { findTool, requireTrustedTool } from "../../base/run-tool.js";
 import { programOwner, requireTrusted, requireTrustedTree } from "../../base/trusted-path.js";
 import { readModuleFile } from "../../machine/module-file.js";
 
@@ -28,7 +29,9 @@ export interface CoreBuildOptions {
   /** The output of `uname -r`. */
   release: string;
   /** The kernel's build folder; default: /lib/modules/RELEASE/build. */
-  headersDirectory?: string;
+  headersDirectory?: string | undefined;
+  /** Makes or finds the root file system whose compiler builds it, on a need; default: this machine's root. */
+  buildRoot?: (() => Promise<OtherRoot>) | undefined;
   /** Called once, if something really must be compiled. */
   onBuild?: (headersDirectory: string) => void;
 }
@@ -66,13 +69,14 @@ export async function buildCore(options: CoreBuildOptions): Promise<BuiltCore> {
   const path = join(place, moduleFileName);
   if (existsSync(path)) return { path, built: false };
 
-  checkTools(headers);
+  const root = await options.buildRoot?.();
+  if (root === undefined) checkTools(headers);
   requireTrustedInputs(sources, headers);
   options.onBuild?.(headers);
   removeAbandoned(cache);
   const work = join(cache, `.build-${process.pid}-${randomBytes(4).toString("hex")}`);
   try {
-    await compile(sources, headers, work, release, join(cache, "failed-build.log"));
+    await compile(sources, { headers, root, work, release, failedLog: join(cache, "failed-build.log") });
     publish(join(work, "result"), place);
   } finally {
     rmSync(work, { recursive: true, force: true });
@@ -188,8 +192,16 @@ function checkTools(headers: string): void {
   }
 }
 
+interface Compilation {
+  headers: string;
+  root: OtherRoot | undefined;
+  work: string;
+  release: string;
+  failedLog: string;
+}
+
 /** Compiles in `work`; afterwards `work/result` holds the module and the log. Throws with the compiler's first errors. */
-async function compile(sources: readonly string[], headers: string, work: string, release: string, failedLog: string) {
+async function compile(sources: readonly string[], { headers, root, work, release, failedLog }: Compilation) {
   mkdirSync(join(work, "core", "kernel"), { recursive: true, mode: 0o700 });
   mkdirSync(join(work, "result"), { mode: 0o700 });
   for (const source of sources) copyFileSync(join(projectDirectory, "core", source), join(work, "core", source));
@@ -200,7 +212,8 @@ async function compile(sources: readonly string[], headers: string, work: string
   const parameters = ["-C", headers, `M=${module}`, "CONFIG_DEBUG_INFO_BTF_MODULES="];
   parameters.push(`KCFLAGS=-ffile-prefix-map=${realpathSync(work)}=/mmiostrider`);
   if (compilerCommand(headers) === "clang") parameters.push("LLVM=1");
-  const result = await runTool("make", [...parameters, "modules"], { timeout_ms: buildTimeout_ms });
+  const here = root === undefined ? undefined : { ...root, folders: [...root.folders, realpathSync(work)] };
+  const result = await runToolIn(here, "make", [...parameters, "modules"], { timeout_ms: buildTimeout_ms });
   const log = `make ${parameters.join(" ")} modules\n${result.stdout}${result.stderr}`;
   const made = join(module, moduleFileName);
   if (result.code !== 0 || !existsSync(made)) {

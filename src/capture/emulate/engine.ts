@@ -12,9 +12,9 @@ export const emulate: Engine = {
     return (await import("./needs.js")).emulateNeeds(kernel);
   },
 
-  async prepare({ release, headersDirectory }, onWork) {
+  async prepare(kernel, onWork) {
     const { buildCore } = await import("./core-build.js");
-    await buildCore({ release, headersDirectory, onBuild: () => onWork(`Building the core for ${release}`) });
+    await buildCore({ ...kernel, onBuild: () => onWork(`Building the core for ${kernel.release}`) });
   },
 
   async start(request) {

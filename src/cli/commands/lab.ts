@@ -21,9 +21,12 @@ Examples:
   mmiostrider lab --qemu '-netdev user,id=n0 -device e1000,netdev=n0' --truth truth.log --share out -- \\
     'mmiostrider record --driver e1000 -o /share/e1000.mmt -- modprobe e1000'
 
-Kernels: debian:6.1 and debian:6.12, also with the suffix -rt; host; or a folder that holds boot/vmlinuz-* and lib/modules/*.
-Debian's are downloaded with apt and unpacked into the cache, not installed. The machine's kernel needs 9p and overlay, which
-Debian's -cloud flavour doesn't have.
+Kernels: debian:SERIES, which stands for the series' newest version in Debian's archive, as debian:5.10, debian:6.1, debian:6.12
+or debian:7.3; debian:oldest, the oldest series supported, debian:stable, Debian 12's, and debian:newest; each with the suffix
+-rt where it exists. Or host; or a folder that holds boot/vmlinuz-* and lib/modules/*.
+Debian's are downloaded with apt, by package lists of their own, and unpacked into the cache, not installed. Where a kernel's
+headers need another Debian's compiler, the core is built in a root of that Debian, made by debootstrap, also in the cache.
+The machine's kernel needs 9p and overlay, which Debian's -cloud flavour doesn't have.
 
 In the machine, / is the host's root: readable, and writable without any effect on the host; /share is DIR.
 With --suspendable, / is in the machine's memory, and holds only busybox, Node, mmiostrider and the kernel's modules; /share is
@@ -115,11 +118,11 @@ async function runLab(words: string[], options: LabOptions): Promise<void> {
 
 /** Prepares the engines here, where the compiler runs at full speed; the machine finds the result in the cache. */
 async function prepareEngines(kernel: LabKernel, say: (line: string) => void): Promise<void> {
-  const { release, headersDirectory } = kernel;
+  const { release, headersDirectory, buildRoot } = kernel;
   if (headersDirectory === undefined) return;
   for (const engine of engines) {
     try {
-      await engine.prepare({ release, headersDirectory }, say);
+      await engine.prepare({ release, headersDirectory, buildRoot }, say);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       // most commands don't need the engine, and record reports it itself

@@ -39,9 +39,9 @@ function inOptions(error: UserError): { message?: string; advice?: string } {
 }
 
 const kernelAdvice = {
-  choice: "--kernel takes debian:6.1, debian:6.12, host, or a folder with boot/vmlinuz-* and lib/modules/*",
+  choice: "--kernel takes debian:6.1 and the like, host, or a folder with boot/vmlinuz-* and lib/modules/*",
   incomplete: "--kernel debian:6.1 fetches one of Debian's",
-  unfit: "--kernel debian:6.1, debian:6.12, debian:6.1-rt and debian:6.12-rt have all that it takes",
+  unfit: "--kernel debian:6.1 and the like have all that it takes, and so have their -rt",
 };
 
 const scopeWords = {
