@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The kernel's words that core/kernel/access.c and ring.c use, outside the kernel. Every
- * header of the kernel that they include is this one.
+ * header of the kernel that they include is this one; a word that they begin to use is
+ * added here.
  *
  * The CPUs are the process's own coroutines (cpus.c). At each of the kernel's marked
  * accesses, atomic operations and locks another one may take its turn, by a seed: so
@@ -108,10 +109,10 @@ static inline u64 roundup_pow_of_two(u64 n)
 
 #define cmpxchg64(at, old, new) ({ \
 	__typeof__(*(at)) there_ = (old); \
-	try_cmpxchg64(at, &there_, new); \
+	try_cmpxchg(at, &there_, new); \
 	there_; \
 })
-#define try_cmpxchg64(at, old, new) \
+#define try_cmpxchg(at, old, new) \
 	(cpus_point(), \
 	 __atomic_compare_exchange_n(at, old, new, false, __ATOMIC_SEQ_CST, \
 				     __ATOMIC_SEQ_CST))
@@ -131,7 +132,7 @@ typedef struct { s64 counter; } atomic64_t;
 #define atomic64_inc_return(at) atomic64_add_return(1, at)
 #define atomic64_xchg(at, value) \
 	(cpus_point(), __atomic_exchange_n(&(at)->counter, value, __ATOMIC_SEQ_CST))
-#define atomic64_try_cmpxchg(at, old, new) try_cmpxchg64(&(at)->counter, old, (s64)(new))
+#define atomic64_try_cmpxchg(at, old, new) try_cmpxchg(&(at)->counter, old, (s64)(new))
 
 /* ---- CPUs, their interrupts and locks ---- */
 

@@ -7,7 +7,9 @@
  *
  *	whole	 all records are read, and each loss is told once
  *	symbols	 no access stands before its site's symbol
- *	relaxed	 a read-modify-write beside stores that cover its bytes and more
+ *	vector	 with relaxed order: a read-modify-write beside a vector's stores, which
+ *		 cover its bytes and more
+ *	string	 the same beside a string's
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -296,21 +298,27 @@ static void relaxed_string(void)
 	drivers_running--;
 }
 
-static void relaxed(void)
+static void relaxed_beside(void (*stores)(void))
 {
-	static void (*const by_vector[])(void) = { relaxed_toggle, relaxed_vector };
-	static void (*const by_string[])(void) = { relaxed_toggle, relaxed_string };
+	void (*const work[])(void) = { relaxed_toggle, stores };
 
 	mms_clean_room = true;
 	mms_relaxed = true;
 	prepare(64 * sizeof(struct mms_record));
 	memset(device, 0, sizeof(device));
 	drivers_running = 1;
-	cpus_run(seed, ARRAY_SIZE(by_vector), by_vector);
-	memset(device, 0, sizeof(device));
-	drivers_running = 1;
-	cpus_run(seed, ARRAY_SIZE(by_string), by_string);
+	cpus_run(seed, ARRAY_SIZE(work), work);
 	mms_ring_stop();
+}
+
+static void vector(void)
+{
+	relaxed_beside(relaxed_vector);
+}
+
+static void string(void)
+{
+	relaxed_beside(relaxed_string);
 }
 
 int main(int count, char **arguments)
@@ -319,7 +327,8 @@ int main(int count, char **arguments)
 		const char *name;
 		void (*run)(void);
 	} scenarios[] = {
-		{ "whole", whole }, { "symbols", symbols }, { "relaxed", relaxed },
+		{ "whole", whole }, { "symbols", symbols },
+		{ "vector", vector }, { "string", string },
 	};
 	u64 seeds = count > 2 ? strtoull(arguments[2], NULL, 0) : 0;
 	unsigned int n;
