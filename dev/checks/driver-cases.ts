@@ -1,5 +1,6 @@
 // The drivers of `npm run check:drivers`: for each, QEMU's device, and a workload in the machine that drives it and checks
 // the results. Data only: driver-guest.ts has the shell functions that the workloads call, driver-boot.ts runs them.
+import { UsageError } from "../../src/cli/shared/exit-code.js";
 
 export interface DriverCase {
   /** The kernel's name of the driver. */
@@ -150,3 +151,13 @@ export const leftOutDrivers: readonly LeftOutDriver[] = [
   { name: "8250_pci", why: "QEMU's pci-serial has I/O ports only" },
   { name: "edu, ivshmem", why: "no driver in Debian's kernels: the module in test/kernel/ drives them (npm test)" },
 ];
+
+/** Finds a case by its name. Throws UsageError if there is none. */
+export function caseNamed(name: string): DriverCase {
+  const found = driverCases.find((one) => one.name === name);
+  if (found !== undefined) return found;
+  const leftOut = leftOutDrivers.find((one) => one.name.split(", ").includes(name));
+  throw new UsageError(leftOut === undefined ? `--driver ${name}: there is no such case` : `${name}: ${leftOut.why}`, {
+    advice: "--list prints the names",
+  });
+}

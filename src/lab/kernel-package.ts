@@ -6,16 +6,15 @@ import { messageOf, UnknownNameError, UserError } from "../base/errors.js";
 import { cacheDirectory } from "../base/paths.js";
 import type { OtherRoot } from "../base/run-in-root.js";
 import { runTool } from "../base/run-tool.js";
+import { oldestSeries } from "../machine/supported-kernels.js";
 import { type BuildTools, prepareBuildRoot } from "./build-root.js";
 import { type AptOptions, dependenciesOf, unpackPackages } from "./debian.js";
 import { type ArchiveKernel, type DebianArchive, machineSuite, openDebianArchive } from "./debian-archive.js";
 import { LabKernelError } from "./errors.js";
 import { publishDirectory } from "./publish.js";
 
-/** The oldest series that is supported. README and `doctor` name it. */
-export const oldestSeries = "5.10";
 /** The series that the lab boots unless told otherwise: Debian 12's. */
-export const stableSeries = "6.1";
+const stableSeries = "6.1";
 
 export interface LabKernel {
   /** The output of `uname -r` in the guest. */

@@ -9,12 +9,13 @@ import { type Check, good, missing, unknown } from "../../machine/check.js";
 import { readKernelFile } from "../../machine/kernel-files.js";
 import { areModulesDisabled } from "../../machine/kernel-modules.js";
 import { lockdownLevel } from "../../machine/lockdown.js";
+import { kernelAgeCheck } from "../../machine/supported-kernels.js";
 import type { RunningKernel } from "../engine.js";
 import { cachedCore, compilerCommand, kernelCompiler } from "./core-build.js";
 
 export function emulateNeeds({ release, configuration }: RunningKernel): Check[] {
   const loading = [modulesLoadable(), ...signingChecks(configuration), kernelTools()];
-  return [good("kernel", release), ...loading, ...buildChecks(release), kprobesCheck(configuration)];
+  return [kernelAgeCheck(release), ...loading, ...buildChecks(release), kprobesCheck(configuration)];
 }
 
 function modulesLoadable(): Check {
