@@ -169,7 +169,7 @@ describe("a data set", () => {
     writeFileSync(join(folder, "README"), "no trace\n");
     const made = mmiostrider(["convert", "--to", "parquet", "--partition", "device,date", "traces/"]);
     expect(made.status).toBe(0);
-    expect(made.stderr).toMatch(/^mmiostrider: note: left out: traces\/README: at byte 0: this is none of .*\n$/);
+    expect(made.stderr).toMatch(/^mmiostrider: note: left out: traces\/README: at byte 0: this is no trace .*\n$/);
   });
 
   test("the query in the documentation says what stat says", async () => {
@@ -236,7 +236,7 @@ describe("a failure is one line, and nothing is left", () => {
   const before = () => readdirSync(directory).sort();
   const cases: [what: string, args: string[], status: number, message: RegExp][] = [
     ["a file that isn't there", ["convert", "nothing", "o.mmt"], 1, /opening nothing failed/],
-    ["a file of another kind", ["convert", "/bin/sh", "o.mmt"], 1, /this is none of a trace of mmiostrider's/],
+    ["a file of another kind", ["convert", "/bin/sh", "o.mmt"], 1, /this is no trace of mmiostrider's/],
     ["an empty file", ["convert", "/dev/null", "o.mmt"], 1, /the file is empty/],
     ["a trace to a trace", ["convert", trace, "o.mmt"], 2, /is a trace already/],
     ["a name that says nothing", ["convert", trace, "o.xyz"], 2, /doesn't tell a format/],

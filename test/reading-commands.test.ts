@@ -251,7 +251,7 @@ describe("report", () => {
       const wrong = piped();
       wrong.child.stdin.write("no trace at all, but longer than its first bytes\n".repeat(detect_bytes / 40));
       expect(await wrong.ended).toBe(1);
-      expect(wrong.said.errors).toMatch(/^mmiostrider: standard input: .*this is none of a trace of mmiostrider's, /);
+      expect(wrong.said.errors).toMatch(/^mmiostrider: standard input: .*this is no trace of mmiostrider's, /);
     });
   });
 
@@ -373,7 +373,7 @@ describe("cut and merge", () => {
     expect(mmiostrider("cut", "--from", "@5001", trace, "-o", two).status).toBe(0);
     expect(mmiostrider("merge", two, one, "-o", whole).status).toBe(0);
     const told = (path: string) => mmiostrider("report", path).stdout;
-    expect(told(whole)).toBe(told(trace));
+    expect(told(whole)).toBe(told(trace).replace(/, complete\n$/, ", a part of a trace\n"));
     const piped = spawnSync(
       "sh",
       ["-c", `"$0" "$1" cut --to @5000 "$2" -o - | "$0" "$1" report -`, process.execPath, programFile, trace],
@@ -392,7 +392,10 @@ describe("cut and merge", () => {
     const cut = mmiostrider("cut", "--json", "--to", "@5000", trace, "-o", part);
     expect([cut.stderr, cut.status]).toEqual(["", 0]);
     const bytes = readFileSync(part).length;
-    expect(JSON.parse(cut.stdout)).toEqual({ output: part, events: 4_951, bytes, inputs: [trace], incomplete: [] });
+    expect(JSON.parse(cut.stdout)).toEqual({
+      ...{ output: part, events: 4_951, bytes, inputs: [trace], incomplete: [] },
+      part: `only a part of ${trace} was kept: to event 5000`,
+    });
     const merged = JSON.parse(mmiostrider("merge", "--json", trace, part, "-o", all).stdout);
     const rows = (path: string) => mmiostrider("report", "--format", "jsonl", path).stdout.split("\n").length - 1;
     expect(merged).toMatchObject({ output: all, events: rows(all), inputs: [trace, part] });

@@ -44,7 +44,7 @@ describe("report", () => {
     expect(stderr).toBe("");
     expect(status).toBe(0);
     const lines = stdout.trimEnd().split("\n");
-    expect(lines.filter((line) => /^ *\d+\.\d{9} +0 [RW] 4 {3}0000:00:03\.0 BAR0\+0x/.test(line)).length).toBe(13_974);
+    expect(lines.filter((line) => /^ *\d+\.\d{9} {5}[RW] 4 {3}0000:00:03\.0 BAR0\+0x/.test(line)).length).toBe(13_974);
     expect(lines.at(-1)).toBe("# 13,974 accesses, 0 lost, 0 escaped, 1 mapping, complete");
   });
 
@@ -91,7 +91,7 @@ describe("report", () => {
     const other = mmiostrider(["report", process.execPath]);
     expect(other.status).toBe(1);
     expect(other.stderr).toMatch(
-      /^mmiostrider: \S+: at byte 0: this is none of a trace of mmiostrider's, mmiotrace's .*\n$/,
+      /^mmiostrider: \S+: at byte 0: this is no trace of mmiostrider's, and no log of mmiotrace, .*\n$/,
     );
     const missing = mmiostrider(["report", join(directory, "nothing")]);
     expect(missing.status).toBe(1);

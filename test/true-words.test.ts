@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
 import { madeUpHeader, madeUpSummary } from "../dev/test-support/made-up-records.js";
 import { bar, Recording } from "../dev/test-support/made-up-truth.js";
@@ -192,7 +192,7 @@ describe("verify", () => {
     writeFileSync(cut, readFileSync(packed).subarray(0, -100));
     const { stdout, stderr, status } = verify(recorded, cut);
     expect([stdout, status]).toEqual(["", 1]);
-    expect(stderr).toMatch(/^mmiostrider: unpacking failed: unexpected end of file\n/);
+    expect(stderr).toMatch(/^mmiostrider: unpacking \S+cut\.log\.gz failed: unexpected end of file\n/);
   });
 
   test("of a log without a fence says which accesses may be missing at a mapping's ends", () => {
@@ -528,6 +528,117 @@ describe("a reader that leaves at once", () => {
     expect(unread("report", cut)).toEqual([expect.stringMatching(/^mmiostrider: .*: incomplete: .*\n$/), 3]);
     expect(unread("registers", "list", "e1000")).toEqual(["", 0]);
   });
+
+  test("changes no exit code of what makes traces and other formats of one", () => {
+    const whole = join(directory, "unread.mmt");
+    expect(mmiostrider("convert", cut, whole).status).toBe(3);
+    const incomplete = expect.stringMatching(/^mmiostrider: .*: incomplete: .*\n$/);
+    for (const [name, said, status] of [
+      [trace, "", 0],
+      [whole, incomplete, 3],
+    ] as const) {
+      expect(unread("cut", "--from", "@1", name, "-o", "-")).toEqual([said, status]);
+      expect(unread("merge", name, name, "-o", "-")[1]).toEqual(status);
+      for (const to of ["jsonl", "mmiotrace", "parquet"]) {
+        expect(unread("convert", "--to", to, name, "-"), to).toEqual([said, status]);
+      }
+    }
+  });
+});
+
+describe("messages", () => {
+  const fails = (code: number, ...words: string[]) => {
+    const { stderr, status } = mmiostrider(...words);
+    expect(status, words.join(" ")).toBe(code);
+    return stderr.split("\n");
+  };
+  const known = log("understood.txt", "R 4 0xd0000000 0x1");
+
+  test("name the packer of a file that gzip hasn't packed", () => {
+    const unpacked = join(directory, "packed.txt");
+    writeFileSync(unpacked, readFileSync(known));
+    for (const [program, ending] of [
+      ["xz", "xz"],
+      ["bzip2", "bz2"],
+    ] as const) {
+      spawnSync(program, ["-k", unpacked]);
+      expect(fails(1, "stat", `${unpacked}.${ending}`)).toEqual([
+        `mmiostrider: ${unpacked}.${ending}: at byte 0: it is packed with ${program}; only gzip is unpacked here`,
+        `  ${program} -dc unpacks it into a pipe, which - reads`,
+        "",
+      ]);
+    }
+    const zstd = join(directory, "packed.zst");
+    writeFileSync(zstd, Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x24, 0x05, 0x29, 0]));
+    expect(fails(1, "stat", zstd)[0]).toMatch(/it is packed with zstd;/);
+    expect(fails(1, "stat", file("unknown.txt", "x\n"))).toEqual([
+      `mmiostrider: ${join(directory, "unknown.txt")}: at byte 0: this is no trace of mmiostrider's, and no log of mmiotrace, of QEMU (memory_region_ops, vfio_region) or of ftrace's rwmmio events`,
+      "",
+    ]);
+  });
+
+  test("call a packed file with bytes behind its end not simply cut", () => {
+    const packed = join(directory, "behind.txt.gz");
+    writeFileSync(packed, Buffer.concat([gzipSync(readFileSync(known)), Buffer.from("x")]));
+    expect(fails(3, "stat", packed)).toContain(
+      `mmiostrider: ${packed}: incomplete: the packed file is cut, or other bytes are behind its end: what is behind its last whole part is missing`,
+    );
+  });
+
+  test("say what to do with a log that --follow doesn't follow, and with one that isn't XML", () => {
+    expect(fails(2, "report", "--follow", known)).toEqual([
+      `mmiostrider: --follow follows traces, and ${known} is a log of another format`,
+      `  tail -n +1 -f '${known}' | mmiostrider report - prints it as it comes`,
+      "",
+    ]);
+    expect(fails(1, "report", "--follow", file("nothing.txt", "x\n"))[0]).toContain("this is not a trace");
+    expect(fails(1, "registers", "check", known)[0]).toBe(
+      `mmiostrider: ${known}:1: isn't XML: it doesn't begin with <`,
+    );
+  });
+
+  test("of verify and report have no holes for names that aren't there", async () => {
+    const map = "MAP 0.999999 1 0xd0000000 0xffffc90000000000 0x1000 0x0 0";
+    const unnamed = log("unnamed.txt", map, "R 4 0xd0000000 0x1", "R 4 0xd0000008 0x1");
+    const truth = file(
+      "unnamed-truth.log",
+      "memory_region_ops_read cpu 0 mr 0x1 addr 0xd0000000 value 0x1 size 4 name 'nic'\n",
+    );
+    const { stdout } = mmiostrider("verify", "--expect-all", unnamed, "--truth", truth);
+    expect(stdout).toMatch(/^extra in 0xd0000000-0xd0000fff:$/m);
+    const path = join(directory, "hostless.mmt");
+    const { machine } = madeUpHeader();
+    const writer = await createTrace(path, madeUpHeader({ machine: { ...machine, host: "(none)" } }));
+    await writer.close(madeUpSummary);
+    expect(mmiostrider("report", path).stdout).toMatch(/^# Linux /);
+  });
+});
+
+describe("a device of VFIO's log", () => {
+  const path = file(
+    "bars.log",
+    "vfio_region_write  (0000:00:04.0:region0+0x8, 0x1, 4)\nvfio_region_write  (0000:00:04.0:region0+0x11ffe, 0x2, 2)\n",
+  );
+
+  test("has no BAR longer than its accesses need, and mmiotrace's text says that it is made up", () => {
+    const { stderr } = mmiostrider("convert", path, "bars.txt");
+    expect(stderr).toContain("note: the places and lengths of 1 BAR in PCIDEV lines are made up: the log has none\n");
+    const [, line] = readFileSync(join(directory, "bars.txt"), "utf8").split("\n");
+    expect(line).toBe(`PCIDEV 0020 00000000 0 4000000000000${" 0".repeat(6)} 20000${" 0".repeat(6)} `);
+    const rows = mmiostrider("report", "--format", "jsonl", path).stdout.trimEnd().split("\n");
+    expect(rows.map((row) => JSON.parse(row).offset)).toEqual([8, 0x11ffe]);
+  });
+});
+
+describe("losses without a time", () => {
+  test("are at no made-up time in Perfetto's time line", () => {
+    const lossy = log("timeless-loss.txt", "MARK 0.000000 Lost 9 events.", "R 4 0xd0000000 0x1");
+    const { traceEvents } = JSON.parse(mmiostrider("convert", "--to", "perfetto", lossy, "-").stdout);
+    const instants = traceEvents.filter(({ ph, s }: { ph: string; s: string }) => ph === "i" && s === "g");
+    expect(instants.map(({ name, ts }: { name: string; ts: number }) => [name, ts])).toEqual([
+      ["LOST: 9 records, at an unknown time", 1_000_001],
+    ]);
+  });
 });
 
 describe("options without effect", () => {
@@ -570,6 +681,24 @@ describe("options without effect", () => {
     ]) {
       expect(refused(...words, "--json", trace)).toEqual([2, expect.stringMatching(/ no effect with --json/)]);
     }
+  });
+
+  test("colours where there are none, and a list of virtual addresses where there are none", () => {
+    expect(refused("report", "--color", "always", "--format", "csv", trace)).toEqual([
+      2,
+      "mmiostrider: --color always has no effect with --format csv",
+    ]);
+    expect(refused("grep", "--color", "always", "--json", "x", trace)[0]).toBe(2);
+    const list = file(
+      "vmallocinfo",
+      "0xffffc90000100000-0xffffc90000122000  139264 e1000_probe+0x1/0x2 [e1000] phys=0xfebc0000 ioremap\n",
+    );
+    const bare = log("physical.txt", "R 4 0xd0000000 0x1");
+    expect(refused("convert", "--vmallocinfo", list, bare, "x.mmt")).toEqual([
+      2,
+      `mmiostrider: ${bare} has no virtual addresses that a copy of vmallocinfo could translate`,
+    ]);
+    expect(existsSync(join(directory, "x.mmt"))).toBe(false);
   });
 
   test("--registers that fits a device without accesses is noted, and takes no names from others", () => {
@@ -732,7 +861,7 @@ describe("a log that lacks something", () => {
   );
   const notes = {
     [midst]: ["2 accesses use mappings that the log doesn't show being made: it may have begun later"],
-    [through]: ["the physical addresses are made up: the log has none", "the log has no times"],
+    [through]: ["the physical addresses and the BARs' lengths are made up: the log has none", "the log has no times"],
   };
 
   test.each([midst, through])("is never called complete, and its trace and parts of it keep the notes: %s", (path) => {

@@ -38,7 +38,10 @@ export interface Site {
 export interface EventBase {
   /** Place among the trace's events, counted from 0. Symbols are counted, too, but left out, so numbers have gaps. */
   readonly number: number;
-  /** Seconds since recording began; null if a log of another format has no time for the event. */
+  /**
+   * Seconds since recording began, in mmiotrace's and rwmmio logs since boot; null if a log of another format has no time for the
+   * event.
+   */
   readonly time_s: number | null;
   /** The CPU's time stamp counter; `header.clock` ties it to the wall clock. 0 if `time_s` is null. */
   readonly tsc: bigint;

@@ -94,8 +94,14 @@ export class TextWriter {
     const what =
       header.engine === "import"
         ? `imported from ${header.producer}`
-        : `${header.machine.host}, Linux ${header.machine.release}, ${header.cpu.count} CPUs, ${this.wallClock()}, engine ${header.engine}${filter}`;
+        : `${this.host()}Linux ${header.machine.release}, ${header.cpu.count} CPUs, ${this.wallClock()}, engine ${header.engine}${filter}`;
     return `${this.paint("head", `# ${what}`)}\n${this.paint("head", columnNames)}\n`;
+  }
+
+  /** The machine's name; empty where it has none, which Linux calls `(none)`. */
+  private host(): string {
+    const { host } = this.header.machine;
+    return host === "" || host === "(none)" ? "" : `${host}, `;
   }
 
   private wallClock(): string {

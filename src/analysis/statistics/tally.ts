@@ -8,7 +8,7 @@ export interface TallyResult {
   readonly writes: number;
   readonly read_bytes: number;
   readonly written_bytes: number;
-  /** The least time of an access, in seconds since recording began; null if there was none, or the log has no times. */
+  /** The least time of an access, in seconds since recording began, or since boot (mmiotrace, rwmmio); null if there was none, or the log has no times. */
   readonly first_s: number | null;
   /** The greatest time; null if there was none, or the log has no times. */
   readonly last_s: number | null;

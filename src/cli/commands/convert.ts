@@ -25,6 +25,7 @@ import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { Progress } from "../shared/progress.js";
 import { RegisterNames, type RegisterOptions } from "../shared/register-names.js";
 import { addRegisterOptions } from "../shared/selection-options.js";
+import { tellIncomplete } from "../shared/tell-incomplete.js";
 import { untilReaderIsGone } from "../shared/text-output.js";
 
 interface Options extends RegisterOptions {
@@ -86,11 +87,13 @@ async function run(from: string, out: string | undefined, options: Options): Pro
   const keys = options.partition === undefined ? undefined : partitionKeysOf(options.partition);
   const names = new RegisterNames(options);
   const progress = new Progress("converting");
+  let opened: TraceReader | undefined;
   const shared = {
     from: options.from,
     advice: "--from names the format if it can't be detected",
     ranges: options.vmallocinfo === undefined ? undefined : rangesOf(options.vmallocinfo),
     makeTeller: (reader: TraceReader) => {
+      opened = reader;
       const registers = names.namerFor(reader);
       if (keys === undefined) names.requireUse();
       return tellerOf(registers);
@@ -103,7 +106,10 @@ async function run(from: string, out: string | undefined, options: Options): Pro
       keys === undefined ? convertOne(from, out, options, shared) : convertSet(from, out, keys, options, shared),
     );
     progress.end();
-    if (result === undefined) return;
+    if (result === undefined) {
+      if (opened !== undefined && tellIncomplete(opened)) process.exitCode = ExitCode.incomplete;
+      return;
+    }
     for (const note of result.notes) process.stderr.write(`mmiostrider: note: ${note}\n`);
     for (const what of result.incomplete) process.stderr.write(`mmiostrider: incomplete: ${what}\n`);
     if (result.incomplete.length > 0) process.exitCode = ExitCode.incomplete;

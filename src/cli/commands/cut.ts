@@ -77,7 +77,10 @@ too. A part that lacks only what the filter left out is no failure: 0.`,
           }),
         );
         progress.end();
-        if (made === undefined) return;
+        if (made === undefined) {
+          if (tellIncomplete(reader)) process.exitCode = ExitCode.incomplete;
+          return;
+        }
         const { events, part } = made;
         await tellMade(options, { events, inputs: [reader], leftOut, part }, `${countOf(events, "event")}`);
         if (tellIncomplete(reader)) process.exitCode = ExitCode.incomplete;

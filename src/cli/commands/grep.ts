@@ -12,7 +12,7 @@ import { type TellRegister, TextWriter } from "../../trace/text.js";
 import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { openReadable } from "../shared/open-input.js";
 import { wholeNumber } from "../shared/option-values.js";
-import { type ColorChoice, colorChoices, paintFor } from "../shared/paint.js";
+import { type ColorChoice, colorChoices, paintFor, requireTextForColor } from "../shared/paint.js";
 import { Progress } from "../shared/progress.js";
 import { RegisterNames, type RegisterOptions } from "../shared/register-names.js";
 import {
@@ -121,6 +121,7 @@ function searchFor(expression: string, files: readonly string[], options: GrepOp
   if (withLines !== undefined && (options.count || options.filesWithMatches)) {
     throw new UsageError("-c and -l print no lines: they don't go with -A, -B or -C");
   }
+  requireTextForColor(options.color, options.json === true, "--json");
   const pattern = patternOf(expression, options.ignoreCase === true);
   const named = files.length > 1 && options.json !== true;
   return { options, pattern, selection, names, output: new TextOutput(), named };

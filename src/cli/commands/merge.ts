@@ -50,7 +50,10 @@ Exit codes: 0 done, 1 failed (then nothing is left behind), 2 wrong usage, 3 wri
           }),
         );
         progress.end();
-        if (made === undefined) return;
+        if (made === undefined) {
+          if (readers.filter(tellIncomplete).length > 0) process.exitCode = ExitCode.incomplete;
+          return;
+        }
         const { events, timesBack, repeated } = made;
         if (readers.every(({ header }) => BigInt(header.clock.wall_ns) === 0n)) {
           process.stderr.write(

@@ -7,6 +7,8 @@ import type { EventView } from "../../analysis/view/event-view.js";
 import { followedViews } from "../../analysis/view/follow.js";
 import { type Selection, selectedViews, type ViewBatch } from "../../analysis/view/selection.js";
 import { TimeOrder, timesBackSentence } from "../../analysis/view/time-order.js";
+import { FormatError } from "../../base/errors.js";
+import { shellQuoted } from "../../base/shell-quote.js";
 import { countOf, countText, durationText } from "../../base/units.js";
 import { traceName } from "../../trace/export/event-rows.js";
 import { textExportOf } from "../../trace/export/text-formats.js";
@@ -14,6 +16,7 @@ import { incompleteOf } from "../../trace/file/incomplete.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import { mmiotraceProducer } from "../../trace/mmiotrace-head.js";
 import { openTrace } from "../../trace/node/file-source.js";
+import { openInput } from "../../trace/node/open-log.js";
 import { RecordFlag } from "../../trace/record.js";
 import { TraceState } from "../../trace/state.js";
 import { TextWriter } from "../../trace/text.js";
@@ -21,7 +24,7 @@ import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { type Losses, lossesText } from "../shared/losses.js";
 import { openReadableOrLive, type ShownInput } from "../shared/open-input.js";
 import { Pager } from "../shared/pager.js";
-import { type ColorChoice, colorChoices, paintFor } from "../shared/paint.js";
+import { type ColorChoice, colorChoices, paintFor, requireTextForColor } from "../shared/paint.js";
 import { Progress } from "../shared/progress.js";
 import { RegisterNames, type RegisterOptions } from "../shared/register-names.js";
 import {
@@ -92,7 +95,8 @@ escaped records.`,
       if (options.fold === true && options.format !== "text") {
         throw new UsageError(`--fold needs --format text, not ${options.format}`);
       }
-      const opened = options.follow === true ? followed(await openTrace(file)) : await openReadableOrLive(file);
+      requireTextForColor(options.color, options.format !== "text", `--format ${options.format}`);
+      const opened = options.follow === true ? await openFollowed(file) : await openReadableOrLive(file);
       const { reader, live } = opened;
       const pager = options.pager && options.follow !== true ? Pager.start() : undefined;
       const output = pager === undefined ? new TextOutput() : new TextOutput(pager.input);
@@ -124,7 +128,23 @@ escaped records.`,
     });
 }
 
-const followed = (reader: TraceReader): ShownInput => ({ reader, live: true, tellNotes: () => {} });
+/** Opens a trace that is being recorded. Throws UsageError for a log. */
+async function openFollowed(file: string): Promise<ShownInput> {
+  try {
+    return { reader: await openTrace(file), live: true, tellNotes: () => {} };
+  } catch (error) {
+    if (!(error instanceof FormatError) || !(await isLog(file))) throw error;
+    throw new UsageError(`--follow follows traces, and ${file} is a log of another format`, {
+      advice: `tail -n +1 -f ${shellQuoted(file)} | mmiostrider report - prints it as it comes`,
+    });
+  }
+}
+
+async function isLog(file: string): Promise<boolean> {
+  const input = await openInput(file).catch(() => undefined);
+  input?.close();
+  return input !== undefined && input.format !== "mmt";
+}
 
 /** Walks through the events to print, in order; waits for more if the trace is followed. */
 class Walk {

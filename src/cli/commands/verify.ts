@@ -93,7 +93,10 @@ function print(result: VerifyResult, options: VerifyCommandOptions): string {
   ]);
   lines.push(...tableLines([["device", "region", "trace", "truth", "identical"], ...rows]));
   for (const difference of result.differences.slice(0, shownMax)) {
-    lines.push("", `${difference.kind} in ${difference.device} ${difference.region}:`);
+    lines.push(
+      "",
+      `${difference.kind} in ${[difference.device, difference.region].filter((word) => word !== "").join(" ")}:`,
+    );
     for (const before of difference.before) lines.push(`    both   ${accessLine(before, "line")}`);
     if (difference.trace !== null) lines.push(`    trace  ${accessLine(difference.trace, "event")}`);
     if (difference.truth !== null) lines.push(`    truth  ${accessLine(difference.truth, "line")}`);

@@ -1,9 +1,15 @@
 // Colours on a terminal.
 import { styleText } from "node:util";
 import type { LinePart, Paint } from "../../trace/text.js";
+import { UsageError } from "./exit-code.js";
 
 export const colorChoices = ["auto", "always", "never"] as const;
 export type ColorChoice = (typeof colorChoices)[number];
+
+/** Throws UsageError for colours in a form that has none, such as `--json`. */
+export function requireTextForColor(choice: ColorChoice, hasNone: boolean, form: string): void {
+  if (choice === "always" && hasNone) throw new UsageError(`--color always has no effect with ${form}`);
+}
 
 type Style = Parameters<typeof styleText>[0];
 

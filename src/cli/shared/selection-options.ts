@@ -18,7 +18,7 @@ export function addFilterOption(command: Command): Command {
 
 export function addRangeOptions(command: Command): Command {
   return command
-    .option("--from <place>", "begin at 1.5, 300ms (since recording began), @1234 (event), mark:TEXT")
+    .option("--from <place>", "begin at 1.5, 300ms (a time as report shows it), @1234 (event), mark:TEXT")
     .option("--to <place>", "end at this place, included");
 }
 

@@ -60,7 +60,7 @@ describe("e1000", () => {
   // Offset, value, name and meaning; a stock driver reads and writes these values on QEMU's 82540EM.
   it.each([
     [0x0000, 0x0014_0248n, "CTRL", "LRST | SLU | SPEED=1000MB_S | SDP0_DATA | ADVD3WUC"],
-    [0x0008, 0x8008_0783n, "STATUS", /^FD \| LU \| SPEED=1000MB_S \| ASDV=1000MB_S .* \| unknown=0x80000000$/],
+    [0x0008, 0x8008_0783n, "STATUS", /^FD \| LU \| SPEED=1000MB_S \| ASDV=1000MB_S .* \| unknown=0x80080000$/],
     [0x0014, 0x0000_0001n, "EERD", "START"],
     [0x0014, 0x5634_0110n, "EERD", "DONE | ADDR=0x1 | DATA=0x5634"],
     [0x0020, 0x1821_ffffn, "MDIC", "DATA=0xffff | REG=STATUS | PHY=1 | OP=READ | READY"],

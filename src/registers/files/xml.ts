@@ -43,6 +43,8 @@ export function readXml(path: string, budget?: ElementBudget): XmlElement {
 
 /** Does the same as readXml() with a text; `path` is only for messages. */
 function parseXml(text: string, path: string, budget: ElementBudget = { left: Limits.xmlElementsMax }): XmlElement {
+  // a log, for instance, whose first fault would be told at its end
+  if (/^\ufeff?\s*[^<\s]/.test(text)) throw new FormatError(path, "isn't XML: it doesn't begin with <", { line: 1 });
   const parser = new SaxesParser({ position: true });
   const open: XmlElement[] = [];
   let root: XmlElement | undefined;

@@ -15,6 +15,8 @@ const cpuGroup = 1;
 const deviceGroup = 2;
 const counterEvery_ns = 1_000_000n;
 const devicesMax = 4_096;
+/** Events without a time before the first one with a time that are shown: a log's head reports few losses. */
+const earlyMax = 4_096;
 /** The track of accesses outside all BARs. */
 const elsewhere = "other addresses";
 
@@ -26,7 +28,10 @@ export class ChromeTrace implements TextExport {
   private readonly devices = new Map<string, { track: number; reads: number; writes: number }>();
   private readonly mappings = new Map<number, EventRow>();
   private counterAt_ns: bigint | undefined;
-  private last_ns = 0n;
+  /** Undefined before the first event with a time. */
+  private last_ns: bigint | undefined;
+  /** Events without a time before it. */
+  private readonly early: { event: TraceEvent; row: EventRow }[] = [];
   private first = true;
 
   constructor(header: TraceHeader, name: string, tellRegister?: TellRegister) {
@@ -42,9 +47,18 @@ export class ChromeTrace implements TextExport {
   event(event: TraceEvent, state: TraceState): string {
     const row = this.rows.row(event, state);
     if (row === undefined) return "";
-    // An event without a time (mmiotrace's mark of lost events) is shown at the time of the event before it.
+    // An event without a time (mmiotrace's mark of lost events) is shown at the time of the event before it, or of the first one.
     const time_ns = row.time_ns ?? this.last_ns;
+    if (time_ns === undefined) {
+      if (this.early.length < earlyMax) this.early.push({ event, row });
+      return "";
+    }
     this.last_ns = time_ns;
+    const early = this.early.splice(0).map((one) => this.at(one.event, one.row, time_ns));
+    return early.join("") + this.at(event, row, time_ns);
+  }
+
+  private at(event: TraceEvent, row: EventRow, time_ns: bigint): string {
     switch (event.kind) {
       case "read":
       case "write":
@@ -71,7 +85,7 @@ export class ChromeTrace implements TextExport {
 
   end(): string {
     let text = "";
-    for (const row of this.mappings.values()) text += this.mapping("e", row, this.last_ns);
+    for (const row of this.mappings.values()) text += this.mapping("e", row, this.last_ns ?? 0n);
     if (this.counterAt_ns !== undefined) text += this.counterLines(this.counterAt_ns);
     return `${text}\n]}\n`;
   }
@@ -173,8 +187,8 @@ export class ChromeTrace implements TextExport {
   }
 }
 
-const lostLabel = ({ count }: EventRow) =>
-  `LOST: ${count === undefined ? "an unknown number of records" : countOf(count, "record")}`;
+const lostLabel = ({ count, time_ns }: EventRow) =>
+  `LOST: ${count === undefined ? "an unknown number of records" : countOf(count, "record")}${time_ns === undefined ? ", at an unknown time" : ""}`;
 
 /** Makes an event's label: `R CTRL = 0x40240`, `W +0xd8 = 0xffffffff`, a mark's text, … */
 function label(row: EventRow): string {

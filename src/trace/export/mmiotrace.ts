@@ -9,7 +9,7 @@ import { concatBytes, latin1Bytes, utf8Bytes } from "../../base/bytes.js";
 import { hex } from "../../base/hex.js";
 import { countOf } from "../../base/units.js";
 import type { TraceEvent } from "../events.js";
-import { type PciFunction, rwmmioProducer, type TraceHeader } from "../header.js";
+import { isLacking, type PciFunction, rwmmioProducer, type TraceHeader } from "../header.js";
 import { mmiotraceHead, mmiotraceProducer } from "../mmiotrace-head.js";
 import { RecordFlag } from "../record.js";
 import { TraceState } from "../state.js";
@@ -33,8 +33,11 @@ export class MmiotraceWriter {
   /** Facts of events that have no place in their lines. */
   private readonly leftOut = new Set<string>();
   private nameless = 0;
+  private madeUp = 0;
+  private readonly lacksAddresses: boolean;
 
   constructor(header: TraceHeader) {
+    this.lacksAddresses = isLacking(header, "address");
     this.hasSites = !header.producer.includes(rwmmioProducer);
     if (BigInt(header.clock.wall_ns) !== 0n) this.leftOut.add("the wall clock");
     this.tscFrequency_hz = BigInt(Math.round(header.clock.tscFrequency_hz));
@@ -47,6 +50,7 @@ export class MmiotraceWriter {
 
   /** Makes the lines before the first event: the version, and one line for each PCI function; or those of the imported log. */
   head(functions: readonly PciFunction[]): string | Uint8Array {
+    this.madeUp = this.lacksAddresses ? functions.reduce((sum, { bars }) => sum + bars.length, 0) : 0;
     this.nameless = functions.filter(({ vendor }) => BigInt(vendor) === 0n).length;
     // an imported head has a character for each byte
     return this.importedHead === undefined ? mmiotraceHead(functions) : latin1Bytes(this.importedHead);
@@ -136,6 +140,11 @@ export class MmiotraceWriter {
       notes.push(`${countOf(this.modules, "event")} of modules left out: mmiotrace has no lines for them`);
     if (this.leftOut.size > 0)
       notes.push(`left out, because mmiotrace's lines have no place for them: ${[...this.leftOut].sort().join(", ")}`);
+    if (this.madeUp > 0) {
+      notes.push(
+        `the places and lengths of ${countOf(this.madeUp, "BAR")} in PCIDEV lines are made up: the log has none`,
+      );
+    }
     if (this.nameless > 0) {
       notes.push(`${countOf(this.nameless, "device")} of unknown vendor: 0000:0000 in PCIDEV stands for none`);
     }

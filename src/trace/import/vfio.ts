@@ -2,7 +2,7 @@
 // -trace vfio_region_write`; the device's `x-no-mmap` makes QEMU see all of them) into ring records.
 //
 // The log has device, region and offset, not the physical address. Each device gets a range of made-up addresses, each of its
-// regions a part of it, so that device, BAR and offset are right; only the addresses themselves have no meaning. Regions 0 to 5
+// regions a part of it, so that device, BAR and offset are right; addresses and the BARs' lengths have no meaning. Regions 0 to 5
 // are the BARs, 6 is the expansion ROM; others (7 configuration space, 8 VGA, 9 and more) are left out and counted.
 
 import { latin1 } from "../../base/bytes.js";
@@ -19,6 +19,7 @@ const regions = 7;
 const addressBase = 2 ** 50;
 const deviceSpace = 2 ** 42;
 const regionSpace = 2 ** 39;
+const barLeast_bytes = 4096;
 const memoryResource = "0x200";
 const two32 = 2 ** 32;
 const blank = 0x20;
@@ -30,7 +31,7 @@ const lacks: readonly LackableFact[] = ["cpu", "pid", "context", "flags", "mappi
 interface Device {
   name: string;
   number: number;
-  bars: Bar[];
+  bars: { index: number; start: number; length: number }[];
   /** Ids from the guest's reads of the configuration space; 0 before them. */
   vendor: number;
   device: number;
@@ -58,7 +59,8 @@ export class VfioImport extends TextImport {
       this.notes.push(
         `${countOf(totals.unknownLines, "line of another kind is", "lines of other kinds are")} left out`,
       );
-    if (totals.accesses > 0) this.noteForGood("the physical addresses are made up: the log has none");
+    if (totals.accesses > 0)
+      this.noteForGood("the physical addresses and the BARs' lengths are made up: the log has none");
     if (totals.accesses > 0) this.noteForGood(...clock.notes);
     this.requireOwnLines("vfio_region event");
   }
@@ -114,7 +116,7 @@ export class VfioImport extends TextImport {
     }
     if (offset >= regionSpace) throw this.broken(`offset 0x${offset.toString(16)} is behind every BAR's end`);
     const { low, high } = fields;
-    const address = this.addressOf(name, region) + offset;
+    const address = this.addressOf(name, region, offset + width) + offset;
     const place = this.records.next();
     const { words } = this.records;
     words[place + 2] = stamp_us >>> 0;
@@ -165,13 +167,19 @@ export class VfioImport extends TextImport {
     return found;
   }
 
-  private addressOf(name: string, region: number): number {
+  /**
+   * Returns the region's made-up start. The BAR is told to be as long as its accesses need, up to `end`: a power of two, as all BARs
+   * are, and not more than the log shows.
+   */
+  private addressOf(name: string, region: number, end: number): number {
     const device = this.device(name);
     const start = addressBase + device.number * deviceSpace + region * regionSpace;
-    if (!device.bars.some((bar) => bar.index === region)) {
-      device.bars.push({ index: region, start: hex(start), length_bytes: hex(regionSpace), flags: memoryResource });
-      this.tellDevice(device);
-    }
+    const known = device.bars.find((bar) => bar.index === region);
+    if (known !== undefined && end <= known.length) return start;
+    const length = Math.max(2 ** Math.ceil(Math.log2(end)), barLeast_bytes);
+    if (known === undefined) device.bars.push({ index: region, start, length });
+    else known.length = length;
+    this.tellDevice(device);
     return start;
   }
 
@@ -187,7 +195,11 @@ export class VfioImport extends TextImport {
       revision: zero,
       irq: 0,
       driver: null,
-      bars: bars.map((bar) => ({ ...bar })),
+      bars: bars.map(
+        ({ index, start, length }): Bar => ({
+          ...{ index, start: hex(start), length_bytes: hex(length), flags: memoryResource },
+        }),
+      ),
     };
     this.update({ pciFunctions: [told] });
   }

@@ -46,6 +46,12 @@ export async function convert(from: string, to: string, options: ConvertOptions)
   }
   const input = await openInput(from, options);
   try {
+    if (options.ranges !== undefined && input.format !== "rwmmio") {
+      throw new InvalidValueError(
+        from,
+        `${input.name} has no virtual addresses that a copy of vmallocinfo could translate`,
+      );
+    }
     if (options.to === "mmt") {
       if (input.format === "mmt") throw new InvalidValueError(to, `${input.name} is a trace already`);
       requireTraceName(to);

@@ -31,7 +31,7 @@ export class FileSource implements ByteSource {
 
   /** Opens a file; `-` is standard input. Bytes from a pipe can be read as they come. Throws UserError. */
   static open(path: string, { name = path } = {}): FileSource {
-    if (path === "-") return new FileSource("standard input", new Spool(process.stdin));
+    if (path === "-") return new FileSource("standard input", new Spool(process.stdin, "standard input"));
     let descriptor: number;
     try {
       descriptor = openSync(path, "r");
@@ -44,12 +44,12 @@ export class FileSource implements ByteSource {
       closeSync(descriptor);
       throw new UserError(`${path} is a folder, not a file`);
     }
-    return new FileSource(name, new Spool(createReadStream("", { fd: descriptor })));
+    return new FileSource(name, new Spool(createReadStream("", { fd: descriptor }), name));
   }
 
   /** Of a stream's bytes, which are there as they come. `onClose` ends the stream's own source. Throws UserError. */
   static ofStream(stream: Readable, name: string, onClose?: () => void): FileSource {
-    return new FileSource(name, new Spool(stream), onClose);
+    return new FileSource(name, new Spool(stream, name), onClose);
   }
 
   get coming(): boolean | undefined {
@@ -117,11 +117,14 @@ async function unpacked(source: FileSource, path: string): Promise<FileSource> {
 class Spool {
   readonly descriptor: number;
   private readonly stream: Readable;
+  private readonly name: string;
   private ended = false;
   private failure: UserError | undefined;
 
-  constructor(stream: Readable) {
+  /** `name`: in messages. */
+  constructor(stream: Readable, name: string) {
     this.stream = stream;
+    this.name = name;
     const directory = mkdtempSync(join(tmpdir(), "mmiostrider-"));
     this.descriptor = openSync(join(directory, "spool"), "wx+", 0o600);
     rmSync(directory, { recursive: true });
@@ -151,7 +154,7 @@ class Spool {
     } catch (error) {
       if (this.ended) return;
       if ((error as NodeJS.ErrnoException).code?.startsWith("Z_") === true) {
-        this.failure = new UserError(`unpacking failed: ${messageOf(error)}`, {
+        this.failure = new UserError(`unpacking ${this.name} failed: ${messageOf(error)}`, {
           cause: error,
           advice: "gunzip -t tests the file",
         });

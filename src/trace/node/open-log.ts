@@ -41,8 +41,16 @@ export interface Input {
   path: string | undefined;
 }
 
-const formatNames =
-  "a trace of mmiostrider's, mmiotrace's text, QEMU's memory_region_ops or vfio_region log, ftrace's rwmmio events";
+const unknownFormat =
+  "this is no trace of mmiostrider's, and no log of mmiotrace, of QEMU (memory_region_ops, vfio_region) or of ftrace's rwmmio events";
+
+/** Packers other than gzip, by their files' first bytes. */
+const packers: readonly { program: string; first: readonly number[] }[] = [
+  { program: "xz", first: [0xfd, 0x37, 0x7a, 0x58, 0x5a] },
+  { program: "zstd", first: [0x28, 0xb5, 0x2f, 0xfd] },
+  { program: "bzip2", first: [0x42, 0x5a, 0x68] },
+  { program: "lz4", first: [0x04, 0x22, 0x4d, 0x18] },
+];
 
 /** Bytes to read whose format isn't known yet. */
 export interface InputSource {
@@ -96,11 +104,8 @@ export async function inputOf(source: InputSource, options: InputOptions = {}): 
     );
     const format = wanted ?? detectInput(plain.head);
     if (format === undefined) {
-      const empty = incomplete[0] ?? "the file is empty";
-      throw new FormatError(name, plain.head.length === 0 ? empty : `this is none of ${formatNames}`, {
-        offset: 0,
-        ...(plain.head.length === 0 || options.advice === undefined ? {} : { advice: options.advice }),
-      });
+      if (plain.head.length === 0) throw new FormatError(name, incomplete[0] ?? "the file is empty", { offset: 0 });
+      throw notUnderstood(name, plain.head, options.advice);
     }
     const path = packed ? undefined : source.path;
     return { name, format, chunks: plain.chunks, incomplete, close: source.close, path };
@@ -109,6 +114,19 @@ export async function inputOf(source: InputSource, options: InputOptions = {}): 
     if (error instanceof UserError) throw error;
     throw new UserError(`reading ${name} failed: ${messageOf(error)}`, { cause: error });
   }
+}
+
+/** Makes the error about an input of unknown format. `advice` is for one that isn't packed. */
+function notUnderstood(name: string, head: Uint8Array, advice: string | undefined): FormatError {
+  const packer = packers.find(({ first }) => first.every((byte, index) => head[index] === byte));
+  const offset = 0;
+  if (packer === undefined)
+    return new FormatError(name, unknownFormat, { offset, ...(advice === undefined ? {} : { advice }) });
+  const { program } = packer;
+  return new FormatError(name, `it is packed with ${program}; only gzip is unpacked here`, {
+    offset,
+    advice: `${program} -dc unpacks it into a pipe, which - reads`,
+  });
 }
 
 /** Returns a regular file's size; undefined for other kinds. Throws UserError for missing files and for folders. */
@@ -181,7 +199,8 @@ async function* unpacked(
   if (failure === undefined) return;
   const { code = "" } = failure;
   if (!code.startsWith("Z_")) throw failure;
-  if (code === "Z_BUF_ERROR") onCut("the packed file is cut: what is behind its last whole part is missing");
+  if (code === "Z_BUF_ERROR")
+    onCut("the packed file is cut, or other bytes are behind its end: what is behind its last whole part is missing");
   else
     throw new FormatError(name, `it can't be unpacked: ${messageOf(failure)}`, { advice: "gunzip -t tests the file" });
 }
