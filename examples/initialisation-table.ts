@@ -8,7 +8,8 @@ const trace = await openTrace(path);
 const rows: AccessEvent[] = [];
 for await (const event of trace.events({ filter: "write" })) {
   if (event.kind !== "write") continue;
-  if (event.context !== "task") break;
+  // null: a log such as mmiotrace's doesn't tell it
+  if (event.context !== "task" && event.context !== null) break;
   rows.push(event);
 }
 await trace.close();
