@@ -38,5 +38,8 @@ function isRepeat(a: TraceEvent, b: TraceEvent): boolean {
   }
   if (a.kind === "map" && b.kind === "map") return a.address === b.address && a.length_bytes === b.length_bytes;
   if (a.kind === "unmap" && b.kind === "unmap") return a.mapping === b.mapping;
+  if (a.kind === "module" && b.kind === "module") return a.name === b.name && a.gone === b.gone;
+  if (a.kind === "escape" && b.kind === "escape") return a.address === b.address && a.site === b.site;
+  if (a.kind === "unrecorded" && b.kind === "unrecorded") return a.address === b.address && a.calls === b.calls;
   return a.kind === "mark" && b.kind === "mark" && a.text === b.text;
 }

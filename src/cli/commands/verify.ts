@@ -89,7 +89,7 @@ function print(result: VerifyResult, options: VerifyCommandOptions): string {
     region.name === "" ? "(nothing in the log)" : region.name,
     countText(region.trace),
     countText(region.truth),
-    verdict(region),
+    verdict(region, result.moreDifferences),
   ]);
   lines.push(...tableLines([["device", "region", "trace", "truth", "identical"], ...rows]));
   for (const difference of result.differences.slice(0, shownMax)) {
@@ -141,8 +141,9 @@ function exceptions({ leftOut: { notLogged, maybeMissing } }: VerifyResult): str
   return sides.length === 0 ? "" : `, but for what was left out of ${sides.join(" and ")}`;
 }
 
-function verdict({ differences, trace, truth }: RegionResult): string {
-  if (differences > 0) return `no: ${countOf(differences, "differs", "differ")}`;
+function verdict({ differences, trace, truth }: RegionResult, isStopped: boolean): string {
+  if (differences > 0) return `no: ${isStopped ? "at least " : ""}${countOf(differences, "differs", "differ")}`;
+  if (isStopped) return "not compared to its end";
   return trace === truth ? "yes" : "yes, but for what was left out";
 }
 
