@@ -141,7 +141,7 @@ size_t mms_unrecorded_describe(char *text, size_t size);
 
 int mms_fault_init(void);
 void mms_fault_exit(void);
-int mms_fault_check(void);		/* 0 or -EIO */
+int mms_fault_check(void);		/* 0, -EIO, or -EOPNOTSUPP: no fault comes */
 
 /* ---- kasan.c ---- */
 

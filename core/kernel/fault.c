@@ -421,8 +421,10 @@ int mms_fault_check(void)
 		atomic_set(&self_test_emulations, 0);
 		value = fault_load_or_zero((const void *)decoy);
 		mms_mapping_remove(decoy);
-		error = value == *page && atomic_read(&self_test_emulations) == 1 ?
-				0 : -EIO;
+		if (value != *page)
+			error = -EIO;
+		else if (atomic_read(&self_test_emulations) != 1)
+			error = -EOPNOTSUPP;
 	}
 	free_page((unsigned long)page);
 	return error;

@@ -242,9 +242,10 @@ function requireFaults(device: ControlDevice): void {
   try {
     device.command("check");
   } catch (error) {
-    if (device.status().error !== "a fault on a decoy isn't emulated") return;
-    throw new UserError("nothing can be recorded: a fault on a decoy isn't emulated", {
-      advice: "does this CPU ignore upper bits of addresses (LAM) in the kernel? --engine singlestep needs no decoys",
+    // EOPNOTSUPP, as Node calls it; other failures concern single ways only: EmulateRecording.checkHooks
+    if (!(error instanceof UserError && isSystemError(error.cause, "ENOTSUP"))) return;
+    throw new UserError("nothing can be recorded: this CPU reads a decoy without a fault", {
+      advice: "it ignores upper bits of the kernel's addresses (LAM); --engine singlestep needs no decoys",
       cause: error,
     });
   }
