@@ -9,6 +9,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { madeUpHeader, madeUpSummary } from "../dev/test-support/made-up-records.js";
 import { bar, Recording } from "../dev/test-support/made-up-truth.js";
 import { programFile } from "../dev/test-support/program.js";
+import { rnndbDirectory, whyNoRnndb } from "../dev/test-support/rnndb.js";
 import { testData } from "../dev/test-support/test-data.js";
 import type { TraceHeader, TraceSummary } from "../src/trace/header.js";
 import { createTrace } from "../src/trace/node/create-trace.js";
@@ -118,6 +119,61 @@ describe("report and stat", () => {
       between_s: { least: span / 12, greatest: span / 12 },
     });
   });
+});
+
+describe("remarks about names and losses", () => {
+  test("count losses that a summary gives no reason for", async () => {
+    const path = await made("unexplained.mmt", new Recording().map(), { summary: { lost: 7, escaped: 3 } });
+    expect(notesOf(mmiostrider("stat", path).stderr)).toEqual([
+      "7 records were lost and 3 instructions escaped emulation",
+    ]);
+    const undecoyed = await made("undecoyed.mmt", new Recording().map(), { summary: { unrecorded: 5 } });
+    expect(notesOf(mmiostrider("stat", undecoyed).stderr)).toEqual([
+      "5 mappings got no decoy: accesses through them are not in the trace",
+    ]);
+  });
+
+  test("count the faults of register databases", async () => {
+    const database = (name: string, registers: readonly string[]) =>
+      file(name, [`<database><domain name="MINE">`, ...registers, "</domain></database>"]);
+    const faulty = database(
+      "faulty.xml",
+      times(4, (at) => `<reg32 name="R${at}"/>`),
+    );
+    expect(mmiostrider("report", "--registers", faulty, testData("e1000.mmt")).stderr.split("\n")[0]).toBe(
+      `mmiostrider: ${faulty}:2: register R0 has no offset, and 3 other faults`,
+    );
+    const recording = new Recording().map();
+    for (let at = 0; at < 27; at += 1) recording.traced("read", 4, 4 * at, 1n);
+    const path = await made("faults.mmt", recording);
+    const typeless = database(
+      "typeless.xml",
+      times(27, (at) => `<reg32 offset="${4 * at}" name="R${at}" type="NOTYPE${at}"/>`),
+    );
+    const told = mmiostrider("report", "--registers", typeless, path).stderr.trimEnd().split("\n");
+    expect(told.filter((line) => line.includes("NOTYPE")).length).toBe(5);
+    expect(told.at(-1)).toBe("mmiostrider: … and 22 more faults in register databases");
+  });
+
+  test.skipIf(whyNoRnndb() !== undefined)(
+    `count names given before a device told its variant (${whyNoRnndb() ?? "there"})`,
+    () => {
+      const lines = [
+        `PCIDEV 0100 10de05e2 b f2000000${" 0".repeat(6)} 1000000${" 0".repeat(6)} nouveau`,
+        ...times(3, (at) => `R 4 1.00000${at} 1 0xf2000100 0x4009100 0x0 0`),
+        "R 4 1.000004 1 0xf2000000 0xa0000a2 0x0 0",
+        "R 4 1.000005 1 0xf2000100 0x4009100 0x0 0",
+      ];
+      const rnndb = `${join(rnndbDirectory, "nv_mmio.xml")}:NV_MMIO`;
+      // as it comes, a line after the other: the reader can't look ahead
+      const script = `(printf '%s\\n%s\\n%s\\n%s\\n' "$3" "$4" "$5" "$6"; sleep 3; printf '%s\\n%s\\n' "$7" "$8") | "$0" "$1" report --registers "$2" -`;
+      const { stderr } = spawnSync("sh", ["-c", script, process.execPath, programFile, rnndb, ...lines], {
+        encoding: "utf8",
+        timeout: 60_000,
+      });
+      expect(stderr).toContain("note: 3 accesses were named before the device told its variant");
+    },
+  );
 });
 
 describe("grep, cut, merge", () => {

@@ -95,7 +95,7 @@ export class RegisterNames {
     }
     const faults = new Set(this.namers.flatMap(({ faults: met }) => met.map(faultText)));
     for (const fault of [...faults].slice(0, listedMax)) say(fault);
-    if (faults.size > listedMax) say(`… and ${countOf(faults.size - listedMax, "fault")} more in register databases`);
+    if (faults.size > listedMax) say(`… and ${countOf(faults.size - listedMax, "more fault")} in register databases`);
     return faults.size > 0;
   }
 
