@@ -319,6 +319,10 @@ describe("imports", () => {
       "events were lost in 6 places, and the log doesn't say how many",
       "2 instructions weren't understood when the log was made",
     ]);
+    expect(lastLine(mmiostrider("report", "all.txt").stdout)).toBe(
+      "# 5 accesses, 23 and more lost, 2 escaped, 0 mappings, INCOMPLETE",
+    );
+    expect(mmiostrider("stat", "all.txt").stdout.split("\n")[1]).toBe("23 and more lost, 2 escaped");
   });
 
   test("of QEMU's log count ports, devices' accesses, other lines and spoilt ones", () => {

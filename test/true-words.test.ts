@@ -230,6 +230,7 @@ describe("verify", () => {
       "NOT identical: the log that the trace comes from (QEMU memory_region_ops) tells no mappings, so that nothing can be compared",
       1,
     ]);
+    expect(lastLine(mmiostrider("report", truth).stdout)).toMatch(/, 0 mappings, nothing known to be missing$/);
   });
 
   test("against a log that can't be read whole is never identical, and says why", () => {
@@ -416,6 +417,8 @@ describe("the numbers of the last lines", () => {
         .map((what) => `mmiostrider: ${all}: note: ${what}\n`)
         .join(""),
     );
+    const timed = mmiostrider("cut", "--json", "--from", "0.75", "--to", "900ms", trace, "-o", twice).stdout;
+    expect(JSON.parse(timed).part).toBe(`only a part of ${trace} was kept: from 0.75 s to 0.9 s`);
     // a range that holds everything makes no part
     expect(mmiostrider("cut", "--from", "@0", trace, "-o", all).status).toBe(0);
     expect(lastLine(mmiostrider("report", all).stdout)).toMatch(/, complete$/);

@@ -1,6 +1,6 @@
 // Reads QEMU's log of the accesses to its memory regions (`-trace 'memory_region_ops_*'`, backend log) into ring records.
 //
-// The log has the accesses that the device saw, so a wide one may be in pieces. A region becomes a mapping, announced by a
+// The log has the accesses that the device saw, so a wide one may be in pieces. A region has a mapping's number, announced by a
 // mark before its first access. Ports are left out: they are no memory. A device's own accesses come from CPU 65535. Without a time
 // before each line (log-clock.ts) every time stamp is 0.
 import { isLatin1, latin1, latin1Bytes, startsWithLatin1 } from "../../base/bytes.js";
@@ -148,7 +148,6 @@ export class QemuImport extends TextImport {
       const text = `region ${number} is ${name === "" ? `0x${pointer.toString(16)}` : name}`;
       const flags = RecordFlag.verbatim;
       this.records.addText({ kind: RecordKind.mark, tsc: BigInt(stamp_us), flags }, latin1Bytes(text));
-      this.totals.mappings += 1;
     }
     this.last = { pointer, name, number };
     return number;
