@@ -62,10 +62,11 @@ const virtio = (name: string, qemu: string, module: string, work: string): Drive
   workload: `modprobe -a ext4 sd_mod ${module}; bind virtio-pci; ${work}; unbind virtio-pci; modprobe -r ${module}`,
 });
 
-const screen = (name: string, qemu: string): DriverCase => ({
+/** `former`: the module's name in older kernels. */
+const screen = (name: string, qemu: string, former = name): DriverCase => ({
   name,
   qemu,
-  workload: `modprobe ${name}; picture screen@D; modprobe -r ${name}`,
+  workload: `modprobe ${name} || modprobe ${former}; picture screen@D; modprobe -r ${name} || modprobe -r ${former}`,
 });
 
 /** Not in the table: QEMU logs nothing of qxl's memory to compare with. */
@@ -104,7 +105,7 @@ export const driverCases: readonly DriverCase[] = [
   usb("xhci_pci", "-device qemu-xhci,id=usb@D,addr=@S"),
   usb("ehci_pci", "-device usb-ehci,id=usb@D,addr=@S"),
   usb("ohci_pci", "-device pci-ohci,id=usb@D,addr=@S"),
-  screen("bochs", "-device bochs-display,id=screen@D,addr=@S"),
+  screen("bochs", "-device bochs-display,id=screen@D,addr=@S", "bochs-drm"),
   screen("cirrus", "-device cirrus-vga,id=screen@D,addr=@S"),
   virtio("virtio-gpu", "-device virtio-gpu-pci,id=screen@D,addr=@S,ioeventfd=off", "virtio_gpu", "picture screen@D"),
   {

@@ -19,6 +19,7 @@
 #include <asm/nmi.h>
 
 #include "access-test.h"
+#include "compat.h"
 
 #define VISITS 400	/* of each CPU's thread */
 #define NMIS 300
@@ -44,7 +45,7 @@ static void add_compared(u64 *at)
 {
 	u64 old = READ_ONCE(*at);
 
-	while (!try_cmpxchg64(at, &old, old + 1))
+	while (!try_cmpxchg(at, &old, old + 1))
 		;
 }
 
@@ -159,11 +160,12 @@ static DECLARE_TASKLET(tasklet, in_tasklet);
 
 static void each_context(void)
 {
-	struct irq_work irq = IRQ_WORK_INIT_HARD(in_irq_work);
+	struct irq_work irq;
 	struct timer_list timer;
 	struct hrtimer hrtimer;
 	unsigned int n;
 
+	mms_init_hard_irq_work(&irq, in_irq_work);
 	for (n = 0; n < 20; n++) {
 		irq_work_queue(&irq);
 		wait_for_completion(&done);
@@ -173,11 +175,10 @@ static void each_context(void)
 		timer_setup_on_stack(&timer, in_timer, 0);
 		mod_timer(&timer, jiffies + 1);
 		wait_for_completion(&done);
-		del_timer_sync(&timer);
-		destroy_timer_on_stack(&timer);
-		hrtimer_init_on_stack(&hrtimer, CLOCK_MONOTONIC,
-				      HRTIMER_MODE_REL_HARD);
-		hrtimer.function = in_hrtimer;
+		timer_delete_sync(&timer);
+		timer_destroy_on_stack(&timer);
+		hrtimer_setup_on_stack(&hrtimer, in_hrtimer, CLOCK_MONOTONIC,
+				       HRTIMER_MODE_REL_HARD);
 		hrtimer_start(&hrtimer, ns_to_ktime(100 * NSEC_PER_USEC), HRTIMER_MODE_REL_HARD);
 		wait_for_completion(&done);
 		hrtimer_cancel(&hrtimer);
@@ -209,9 +210,8 @@ static int thread(void *unused)
 	unsigned int cpu = raw_smp_processor_id(), n;
 	struct hrtimer hrtimer;
 
-	hrtimer_init_on_stack(&hrtimer, CLOCK_MONOTONIC,
-			      HRTIMER_MODE_REL_PINNED_HARD);
-	hrtimer.function = again;
+	hrtimer_setup_on_stack(&hrtimer, again, CLOCK_MONOTONIC,
+			       HRTIMER_MODE_REL_PINNED_HARD);
 	hrtimer_start(&hrtimer, ns_to_ktime(TICK_NS), HRTIMER_MODE_REL_PINNED_HARD);
 	for (n = 0; n < VISITS; n++) {
 		work();
@@ -235,8 +235,8 @@ static void start_threads(int (*function)(void *), unsigned int each)
 	atomic_set(&running, num_online_cpus() * each);
 	for_each_online_cpu(cpu) {
 		for (n = 0; n < each; n++) {
-			struct task_struct *task = kthread_create_on_cpu(
-				function, NULL, cpu, "mms_access/%u");
+			struct task_struct *task = mms_thread_on_cpu(
+				function, cpu, "mms_access/%u");
 
 			if (mms_check(!IS_ERR(task), "no thread"))
 				wake_up_process(task);
@@ -336,7 +336,7 @@ void mms_nmi(void)
 		       "no handler for NMIs"))
 		return;
 	WRITE_ONCE(nmi_target_runs, true);
-	task = kthread_create_on_cpu(nmi_target, NULL, target, "mms_nmi/%u");
+	task = mms_thread_on_cpu(nmi_target, target, "mms_nmi/%u");
 	if (mms_check(!IS_ERR(task), "no thread")) {
 		wake_up_process(task);
 		for (n = 0; n < NMIS; n++) {

@@ -15,6 +15,7 @@
 #include <asm/nospec-branch.h>
 
 #include "access-test.h"
+#include "compat.h"
 
 #define ARITHMETIC_FLAGS 0x8d5ul	/* OF SF ZF AF PF CF */
 #define ROUNDS 8
@@ -231,10 +232,10 @@ struct operation {
 	P(pop_64, "pushq %%rdx; popq (%%rdi)", 8, W) \
 	P(pop_16, "pushw %%dx; popw (%%rdi)", 2, W) \
 	X(jump, "leaq 7f(%%rip), %%rax; movq %%rax, (%%rdi)\n" \
-	  ANNOTATE_RETPOLINE_SAFE "jmp *(%%rdi)\n" \
+	  ANNOTATE_RETPOLINE_SAFE "\njmp *(%%rdi)\n" \
 	  "incq %%rcx; 7: endbr64", 8, 0, RW, WRITE_READ, -1) \
 	X(call, "leaq mms_called(%%rip), %%rax; movq %%rax, (%%rdi)\n" \
-	  ANNOTATE_RETPOLINE_SAFE "call *(%%rdi)\n", 8, 0, RW, WRITE_READ, -1)
+	  ANNOTATE_RETPOLINE_SAFE "\ncall *(%%rdi)\n", 8, 0, RW, WRITE_READ, -1)
 
 void mms_called(void);
 asm(".pushsection .text\n"
@@ -362,7 +363,7 @@ static struct registers execute(const struct operation *op, struct registers r,
 	/* the GS base is the CPU's */
 	preempt_disable();
 	if (op->kind == THROUGH_GS)
-		rdmsrl(MSR_GS_BASE, base);
+		rdmsrq(MSR_GS_BASE, base);
 	r.di = (u64)memory - base;
 	op->run(&r);
 	preempt_enable();

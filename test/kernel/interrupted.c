@@ -8,6 +8,7 @@
 #include <linux/preempt.h>
 
 #include "access-test.h"
+#include "compat.h"
 
 #define FILL_BYTES 4096
 #define FILLS_MAX 100
@@ -35,9 +36,8 @@ void mms_interrupted(void)
 	ticks = unpreemptible = 0;
 	/* the timer interrupts this CPU, where this task stays */
 	migrate_disable();
-	hrtimer_init_on_stack(&timer, CLOCK_MONOTONIC,
-			      HRTIMER_MODE_REL_PINNED_HARD);
-	timer.function = tick;
+	hrtimer_setup_on_stack(&timer, tick, CLOCK_MONOTONIC,
+			       HRTIMER_MODE_REL_PINNED_HARD);
 	hrtimer_start(&timer, ns_to_ktime(TICK_NS), HRTIMER_MODE_REL_PINNED_HARD);
 	for (n = 0; n < FILLS_MAX && READ_ONCE(ticks) < TICKS; n++)
 		memset_io(mms_bar + MMS_UNCHECKED + 0x40000, n, FILL_BYTES);

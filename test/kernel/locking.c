@@ -15,6 +15,7 @@
 #include <asm/nmi.h>
 
 #include "access-test.h"
+#include "compat.h"
 
 /* Another CPU's thread repeats an access until it is told to end. */
 static DECLARE_COMPLETION(other_ended);
@@ -30,7 +31,7 @@ static bool start_other(int (*thread)(void *), unsigned int *cpu)
 		return false;
 	reinit_completion(&other_ended);
 	WRITE_ONCE(other_runs, true);
-	task = kthread_create_on_cpu(thread, NULL, *cpu, "mms_other/%u");
+	task = mms_thread_on_cpu(thread, *cpu, "mms_other/%u");
 	if (!mms_check(!IS_ERR(task), "no thread"))
 		return false;
 	wake_up_process(task);

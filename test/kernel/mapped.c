@@ -13,12 +13,12 @@
 #include <linux/memremap.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
-#include <linux/pfn_t.h>
 #include <linux/uaccess.h>
 #include <linux/vmalloc.h>
 #include <asm/fixmap.h>
 
 #include "access-test.h"
+#include "compat.h"
 
 /* Places in the BAR. */
 #define VMAP_AT 0x10000
@@ -67,7 +67,7 @@ static vm_fault_t mapped_insert_mixed(struct vm_fault *fault)
 	unsigned long pfn = mapped_pfn(MIXED_AT) + fault->pgoff;
 
 	return vmf_insert_mixed(fault->vma, fault->address,
-				__pfn_to_pfn_t(pfn, PFN_DEV));
+				mms_device_pfn(pfn));
 }
 
 static const struct vm_operations_struct insert = { .fault = mapped_insert };

@@ -13,6 +13,7 @@
 #include <linux/uaccess.h>
 
 #include "access-test.h"
+#include "compat.h"
 
 #define BYTES (4 * PAGE_SIZE)
 #define ODD 13	/* so that nothing is aligned */
@@ -124,7 +125,8 @@ static void read_only(void)
 /* Pages that have content, but aren't in the page tables. */
 static void file_backed(void)
 {
-	struct file *file = shmem_file_setup("mms_access_test", BYTES, 0);
+	struct file *file = shmem_file_setup("mms_access_test", BYTES,
+					     MMS_NO_SHMEM_FLAGS);
 	unsigned long user;
 	loff_t at = 0;
 	unsigned int n;

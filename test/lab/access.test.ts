@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { recordInTurn } from "../../dev/test-support/lab/access-module.js";
-import { expectQuietKernel } from "../../dev/test-support/lab/in-lab.js";
+import { endKernels, expectQuietKernel } from "../../dev/test-support/lab/in-lab.js";
 import { expectSameAccesses, recordedAccesses } from "../../dev/test-support/lab/recorded-accesses.js";
 import { casesByTier } from "../../dev/test-support/tiers.js";
 import type { UnrecordedEvent } from "../../src/api/events.js";
@@ -15,7 +15,7 @@ import { joinRanges } from "../../src/base/address-range.js";
 import { openTrace } from "../../src/trace/node/file-source.js";
 import { RecordKind, record_bytes, recordOffset } from "../../src/trace/record.js";
 
-test.each(casesByTier({ quick: ["debian:6.12"], rest: ["debian:6.1", "debian:6.12-rt"] }))(
+test.each(casesByTier({ quick: ["debian:6.12"], rest: ["debian:6.1", "debian:6.12-rt", ...endKernels] }))(
   "every kind of access on %s",
   async (kernel) => {
     const everyKind = ["accessors", "integer", "strings", "vectors", "user", "patching", "trapped"];

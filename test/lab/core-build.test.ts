@@ -3,14 +3,17 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { bothKernels, labKernel } from "../../dev/test-support/lab/in-lab.js";
+import { bothKernels, endKernels, labKernel } from "../../dev/test-support/lab/in-lab.js";
 import { casesByTier } from "../../dev/test-support/tiers.js";
 import { buildCore } from "../../src/capture/emulate/core-build.js";
 
 test.each(
-  casesByTier({
+  casesByTier<string>({
     quick: bothKernels,
-    rest: bothKernels.flatMap((kernel) => ["-rt", "-cloud"].map((flavour) => `${kernel}${flavour}`)),
+    rest: [
+      ...bothKernels.flatMap((kernel) => ["-rt", "-cloud"].map((flavour) => `${kernel}${flavour}`)),
+      ...endKernels.flatMap((kernel) => [kernel, `${kernel}-rt`]),
+    ],
   }),
 )("%s", async (name) => {
   const kernel = await labKernel(name);

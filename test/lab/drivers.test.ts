@@ -9,6 +9,7 @@ import { machineScript } from "../../dev/checks/driver-guest.js";
 import { playedTimes } from "../../dev/checks/driver-host.js";
 import { judgeEmulated, newMessages } from "../../dev/checks/driver-results.js";
 import {
+  endKernels,
   expectQuietKernel,
   inLab,
   labKernel,
@@ -86,6 +87,7 @@ test.each(
         cases: [e1000, e1000e, nvme, e1000Often],
       },
       { kernel: "debian:6.1-rt", drivers: "e1000", cases: [e1000] },
+      ...endKernels.map((kernel) => ({ kernel, drivers: "e1000 and nvme", cases: [e1000, nvme] })),
     ],
   }),
 )("$drivers on $kernel: the trace is the truth", async ({ kernel, cases }) => {

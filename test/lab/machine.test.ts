@@ -6,6 +6,7 @@ import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import {
   bothKernels,
+  endKernels,
   expectQuietKernel,
   failureInLab,
   inLab,
@@ -34,7 +35,7 @@ test("every byte of a long binary output comes through", async () => {
   expect(hash(Buffer.from(output, "latin1"))).toBe(hash(readFileSync(join(share, "copy"))));
 });
 
-test.each(casesByTier({ quick: bothKernels, rest: ["debian:6.1-rt"] }))(
+test.each(casesByTier<string>({ quick: bothKernels, rest: ["debian:6.1-rt", ...endKernels] }))(
   "%s boots with two CPUs, its modules and its headers",
   async (name) => {
     const kernel = await labKernel(name);

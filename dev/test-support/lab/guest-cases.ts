@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { projectDirectory } from "../../../src/base/paths.js";
 import { onlyQuick } from "../tiers.js";
-import { expectQuietKernel, inLab, type LabOptions, labCore, labKernel, oldestKernel, patience } from "./in-lab.js";
+import { expectQuietKernel, inLab, type LabOptions, labCore, labKernel, patience, stableKernel } from "./in-lab.js";
 
 /** Case name → its script for `sh`, which runs in its own empty folder. In order. */
 export type GuestCases = Record<string, string>;
@@ -133,7 +133,7 @@ export type DefineCaseTest = (
 
 /** Has the machine run its cases before the tests of the `describe` that calls this, and returns what defines those tests. */
 export function caseTests(cases: GuestCases, { quick, ...options }: CaseMachine): DefineCaseTest {
-  const whole = !onlyQuick && options.kernel === oldestKernel;
+  const whole = !onlyQuick && options.kernel === stableKernel;
   const chosen = Object.fromEntries(Object.entries(cases).filter(([name]) => whole || quick.includes(name)));
   for (const name of quick) if (chosen[name] === undefined) throw new Error(`there is no case ${name}`);
   let outcomes = new Map<string, CaseOutcome>();
