@@ -1,7 +1,10 @@
 // tier: quick
-// The kernels that meta packages name, as `apt-cache show` prints them.
-import { expect, test } from "vitest";
-import { parseKernels } from "./debian-archive.js";
+// The kernels that meta packages name, as `apt-cache show` prints them; and those that the archive has forgotten.
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { forgetKernel, parseKernels } from "./debian-archive.js";
 
 const shown = `Package: linux-image-amd64
 Source: linux
@@ -45,4 +48,19 @@ test("a kernel has its series, flavour and suite; one of no wanted suite is left
     { release: "5.10.0-32-rt-amd64", series: "5.10", flavour: "rt", suite: "bullseye" },
     { release: "6.12.117+deb12-cloud-amd64", series: "6.12", flavour: "cloud", suite: "bookworm" },
   ]);
+});
+
+test("a kernel that the archive no longer has is forgotten, the others aren't", () => {
+  const place = mkdtempSync(join(tmpdir(), "mmiostrider-lists-"));
+  onTestFinished(() => rmSync(place, { recursive: true }));
+  const kernels = parseKernels(shown, (meta) => suites.get(meta));
+  writeFileSync(join(place, "kernels.json"), JSON.stringify(kernels));
+  forgetKernel({ place, lists: [], kernels }, "6.1.0-57-amd64");
+  const left = JSON.parse(readFileSync(join(place, "kernels.json"), "utf8")) as { release: string }[];
+  expect(left.map(({ release }) => release)).toEqual([
+    "7.3.4+deb13-amd64",
+    "5.10.0-32-rt-amd64",
+    "6.12.117+deb12-cloud-amd64",
+  ]);
+  expect(readdirSync(place)).toEqual(["kernels.json"]);
 });

@@ -1,6 +1,6 @@
 // Debian's whole archive, whatever Debian this machine is: the kernels of all its suites, by package lists of their own, which
 // are kept in the cache. This machine's lists and packages stay as they are.
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../base/errors.js";
 import { cacheDirectory } from "../base/paths.js";
@@ -21,6 +21,8 @@ export interface ArchiveKernel {
 }
 
 export interface DebianArchive {
+  /** The folder of the lists. */
+  place: string;
   lists: AptOptions;
   kernels: readonly ArchiveKernel[];
 }
@@ -65,7 +67,15 @@ function newestLists(all: string): string | undefined {
 
 function archiveIn(place: string): DebianArchive {
   const kernels = JSON.parse(readFileSync(join(place, "kernels.json"), "utf8")) as ArchiveKernel[];
-  return { lists: listOptions(place), kernels };
+  return { place, lists: listOptions(place), kernels };
+}
+
+/** Removes a kernel whose packages the archive no longer has from the lists, until newer ones come. */
+export function forgetKernel({ place }: DebianArchive, release: string): void {
+  const left = archiveIn(place).kernels.filter((kernel) => kernel.release !== release);
+  const written = join(place, `kernels.json.${process.pid}`);
+  writeFileSync(written, JSON.stringify(left));
+  renameSync(written, join(place, "kernels.json"));
 }
 
 function listOptions(place: string): AptOptions {

@@ -9,7 +9,13 @@ import { runTool } from "../base/run-tool.js";
 import { oldestSeries } from "../machine/supported-kernels.js";
 import { type BuildTools, prepareBuildRoot } from "./build-root.js";
 import { type AptOptions, dependenciesOf, unpackPackages } from "./debian.js";
-import { type ArchiveKernel, type DebianArchive, machineSuite, openDebianArchive } from "./debian-archive.js";
+import {
+  type ArchiveKernel,
+  type DebianArchive,
+  forgetKernel,
+  machineSuite,
+  openDebianArchive,
+} from "./debian-archive.js";
 import { LabKernelError } from "./errors.js";
 import { publishDirectory } from "./publish.js";
 
@@ -77,8 +83,9 @@ async function prepareDebianKernel(name: string, flavour: string, say: Say): Pro
         await fetchKernel(archive, found, say);
         return labKernelOf(found.release, say);
       } catch (error) {
-        // the archive forgets versions before the lists do
         failure ??= error;
+        // an archive forgets versions before its lists do
+        if (/\b404\b/.test(messageOf(error))) forgetKernel(archive, found.release);
       }
     }
   }
