@@ -12,8 +12,9 @@ const programFile = path.join(__dirname, "../dist/program/mmiostrider.js");
 // A trace may be larger than the memory: V8 is to clear up before the heap has grown to several times of what is in use.
 setFlagsFromString("--heap-growing-percent=40");
 setFlagsFromString("--max-semi-space-size=8");
-// Most commands end within a second. V8's default, to optimize a function after 130 KB of bytecode, costs them more than it saves.
-setFlagsFromString("--interrupt-budget=1000000");
+// Most commands end within a second. The default of Node 20's V8, to optimize a function after 130 KB of bytecode, costs them more
+// than it saves. Later ones wait for 3,000 calls; they don't have this flag, and complain about flags that they don't have.
+if (process.versions.v8.startsWith("11.3.")) setFlagsFromString("--interrupt-budget=1000000");
 
 /** The program, ready to run; null when it isn't compiled yet. Its `cachedDataRejected` is false when V8 uses the kept code. */
 function loadProgram() {
