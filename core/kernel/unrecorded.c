@@ -133,7 +133,8 @@ static bool unrecorded_called_indirectly(u64 caller)
 		return true;		/* not a direct call */
 	memcpy(&distance, end - sizeof(distance), sizeof(distance));
 	sprint_symbol(symbol_text, caller + distance);
-	return str_has_prefix(symbol_text, "__x86_indirect");
+	/* the same function has names with a prefix, too, in newer kernels */
+	return strstr(symbol_text, "__x86_indirect_thunk");
 }
 
 static void unrecorded_begin_group(struct group *group, const struct mms_unrecorded *call)

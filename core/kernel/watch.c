@@ -25,6 +25,7 @@ struct watch {
 	/* A function that others of its way call stands deeper than they. */
 	unsigned int depth;
 	void (*see)(const struct watch *watch, const struct pt_regs *regs);
+	bool inner;		/* see watch_misses_inner() */
 	bool armed;
 	int error;		/* the reason why it isn't armed */
 };
@@ -91,6 +92,11 @@ static void watch_see(const struct watch *watch, const struct pt_regs *regs,
 		return;
 	/* at its entry a function's return address is on top of the stack */
 	call.caller = *(const unsigned long *)regs->sp;
+#ifdef MMS_HAS_MMAP_ACTION
+	/* the kernel's own code calls, for the file's mmap_prepare() */
+	if (watch->inner && m.callback)
+		call.caller = (u64)m.callback;
+#endif
 	if (watch_for_user(watch->way))
 		call.process = call.pid = current->tgid;
 	mms_unrecorded_add(&call);
@@ -102,7 +108,17 @@ static void watch_see(const struct watch *watch, const struct pt_regs *regs,
 
 static void *watch_mmap_of(const struct vm_area_struct *vma)
 {
-	return vma->vm_file ? vma->vm_file->f_op->mmap : NULL;
+	const struct file_operations *operations =
+		vma->vm_file ? vma->vm_file->f_op : NULL;
+
+	if (!operations)
+		return NULL;
+#ifdef MMS_HAS_MMAP_PREPARE
+	/* "mm: introduce new .mmap_prepare() file callback", 6.16: in its place */
+	if (!operations->mmap)
+		return operations->mmap_prepare;
+#endif
+	return operations->mmap;
 }
 
 static void *watch_fault_of(const struct vm_area_struct *vma)
@@ -284,11 +300,16 @@ static int watch_on_call(struct kprobe *probe, struct pt_regs *regs)
 	return 0;
 }
 
-#define WATCH(name, way_, depth_, see_) { \
+#define WATCH(name, way_, depth_, see_) \
+	WATCH_(name, way_, depth_, see_, false)
+#define WATCH_INNER(name, way_, depth_, see_) \
+	WATCH_(name, way_, depth_, see_, true)
+#define WATCH_(name, way_, depth_, see_, inner_) { \
 	.probe = { .symbol_name = name, .pre_handler = watch_on_call }, \
 	.way = way_, \
 	.depth = depth_, \
 	.see = see_, \
+	.inner = inner_, \
 }
 
 /* Not every kernel has them all; a way has at least one if it exists at all. */
@@ -303,8 +324,10 @@ static struct watch watches[] = {
 	      watch_see_fixmap_entry),
 	WATCH("vm_iomap_memory", MMS_BY_REMAP_PFN_RANGE, 0, watch_see_iomap),
 	WATCH("remap_pfn_range", MMS_BY_REMAP_PFN_RANGE, 1, watch_see_remap),
-	WATCH("remap_pfn_range_notrack", MMS_BY_REMAP_PFN_RANGE, 2,
-	      watch_see_remap),
+	WATCH_INNER("remap_pfn_range_track", MMS_BY_REMAP_PFN_RANGE, 2,
+		    watch_see_remap),
+	WATCH_INNER("remap_pfn_range_notrack", MMS_BY_REMAP_PFN_RANGE, 3,
+		    watch_see_remap),
 	WATCH("vmf_insert_pfn", MMS_BY_INSERT_PFN, 0, watch_see_insert),
 	WATCH("vmf_insert_pfn_prot", MMS_BY_INSERT_PFN, 1,
 	      watch_see_insert_prot),
@@ -364,11 +387,33 @@ static bool watch_has_way(enum mms_way way)
 	return false;
 }
 
+/*
+ * "mm: add ability to take further action in vm_area_desc", 6.19: what a file's
+ * mmap_prepare() asks for is mapped by the functions inside of remap_pfn_range(),
+ * which isn't called then. Without a probe on them such mappings are overlooked.
+ */
+static bool watch_misses_inner(const struct watch *watch)
+{
+#ifdef MMS_HAS_MMAP_ACTION
+	unsigned int n;
+
+	if (!watch->inner)
+		return false;
+	for (n = 0; n < ARRAY_SIZE(watches); n++)
+		if (watches[n].inner && watches[n].armed)
+			return false;
+	return true;
+#else
+	return false;
+#endif
+}
+
 static size_t watch_describe(const struct watch *watch, char *text, size_t size)
 {
 	if (!watch->error && !watch->probe.nmissed)
 		return 0;
-	if (watch->error == -ENOENT && watch_has_way(watch->way))
+	if (watch->error == -ENOENT && watch_has_way(watch->way) &&
+	    !watch_misses_inner(watch))
 		return 0;
 	return scnprintf(text, size, "unwatched %s %s %d %lu\n",
 			 mms_way_names[watch->way], watch->probe.symbol_name,

@@ -25,6 +25,7 @@
 #define FIXMAP_AT 0x30000
 #define REMAP_AT 0x40000
 #define IOMAP_AT 0x50000
+#define PREPARE_AT 0x54000
 #define INSERT_AT 0x60000
 #define MIXED_AT 0x80000
 #define PROTECTED_AT 0x90000
@@ -112,6 +113,15 @@ static int mapped_by_iomap(struct file *file, struct vm_area_struct *vma)
 			       vma->vm_end - vma->vm_start);
 }
 
+#ifdef MMS_HAS_MMAP_ACTION
+/* The kernel maps it afterwards, not by remap_pfn_range(). */
+static int mapped_by_prepare(struct vm_area_desc *area)
+{
+	mmap_action_remap_full(area, mapped_pfn(PREPARE_AT));
+	return 0;
+}
+#endif
+
 static struct page *ordinary;
 
 static int mapped_ordinary(struct file *file, struct vm_area_struct *vma)
@@ -128,8 +138,11 @@ static const struct file_operations ways[] = {
 	{ .owner = THIS_MODULE, .mmap = mapped_by_insert_protected },
 	{ .owner = THIS_MODULE, .mmap = mapped_by_insert_mixed },
 	{ .owner = THIS_MODULE, .mmap = mapped_ordinary },
+#ifdef MMS_HAS_MMAP_ACTION
+	{ .owner = THIS_MODULE, .mmap_prepare = mapped_by_prepare },
+#endif
 };
-static const unsigned int way_pages[] = { 4, 4, 2, INSERTED_PAGES, 2, 4, 1 };
+static const unsigned int way_pages[] = { 4, 4, 2, INSERTED_PAGES, 2, 4, 1, 2 };
 
 /* Reads each page once, in an order in which neighbours don't follow each other. */
 static bool mapped_touch(unsigned long at, unsigned int pages)

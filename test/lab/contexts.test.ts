@@ -5,7 +5,7 @@
 import { expect, test } from "vitest";
 import { recordInTurn } from "../../dev/test-support/lab/access-module.js";
 import { expectEveryContext } from "../../dev/test-support/lab/every-context.js";
-import { endKernels, expectQuietKernel } from "../../dev/test-support/lab/in-lab.js";
+import { expectQuietKernel } from "../../dev/test-support/lab/in-lab.js";
 import { readTrace } from "../../dev/test-support/lab/trace-and-truth.js";
 import { casesByTier } from "../../dev/test-support/tiers.js";
 import { RecordFlag } from "../../src/trace/record.js";
@@ -17,7 +17,6 @@ test.each(
       ["debian:6.12", 2],
       ["debian:6.1-rt", 2],
       ["debian:6.12", 4],
-      ...endKernels.map((kernel): [string, number] => [kernel, 2]),
     ],
   }),
 )("every context on %s with %i CPUs", async (kernel, cpus) => {
