@@ -931,6 +931,8 @@ describe("CPUs, processes and contexts", () => {
     expect(facts(rowOf(through))).toEqual({});
     const address = "0xffffffc008100018";
     expect(facts(rowOf(events))).toEqual({ cpu: 1, pid: 7, context: "softirq", address });
+    expect(rowOf(events)).toMatchObject({ site: "foo+0x8 [foo]" });
+    expect(rowOf(events)).not.toHaveProperty("site_address");
     expect(facts(rowOf(fewer))).toEqual({ cpu: 1, pid: 7, address });
     const csv = mmiostrider("convert", "--to", "csv", bare, "-").stdout.split("\n");
     const names = csv[0]!.split(",");

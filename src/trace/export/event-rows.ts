@@ -4,7 +4,7 @@ import { assertUnreachable } from "../../base/assert.js";
 import { secondsText } from "../../base/units.js";
 import type { TraceEvent } from "../events.js";
 import { contextOf, flagNamesOf } from "../flags.js";
-import { isLacking, type LackableFact, type TraceHeader } from "../header.js";
+import { isLacking, type LackableFact, rwmmioProducer, type TraceHeader } from "../header.js";
 import type { DevicePlace, TraceState } from "../state.js";
 import { shortSymbol, type TellRegister } from "../text.js";
 
@@ -129,6 +129,8 @@ export class EventRows {
   private readonly start: bigint;
   private readonly tscFrequency_hz: number;
   private readonly wall_ns: bigint;
+  /** The sites' addresses stand for callers' names. */
+  private readonly hasMadeUpSites: boolean;
   private readonly has: Record<LackableFact, boolean>;
   private readonly places = new WeakMap<DevicePlace["function"], PlaceNames>();
   private readonly symbols = new Map<string, { symbol: string; module: string }>();
@@ -140,6 +142,7 @@ export class EventRows {
     this.start = BigInt(header.clock.tsc);
     this.tscFrequency_hz = header.clock.tscFrequency_hz;
     this.wall_ns = BigInt(header.clock.wall_ns);
+    this.hasMadeUpSites = header.producer.includes(rwmmioProducer);
     const has = (fact: LackableFact) => !isLacking(header, fact);
     this.has = {
       ...{ cpu: has("cpu"), pid: has("pid"), context: has("context"), flags: has("flags") },
@@ -266,7 +269,7 @@ export class EventRows {
   private site(row: EventRow, site: bigint, state: TraceState): void {
     if (site === 0n) return;
     row.site = `0x${site.toString(16)}`;
-    row.site_address = site;
+    row.site_address = this.hasMadeUpSites ? undefined : site;
     const text = state.symbolOf(site);
     if (text === undefined) return;
     let names = this.symbols.get(text);
