@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=8
 // The command's entry: runs the compiled program, or says how to compile it. scripts/bundle.mjs leaves V8's code of the program's
 // functions in a file beside it. This code is used where it belongs to this very program, this V8 and these flags: a command
 // starts faster without compiling.
@@ -11,6 +11,7 @@ const programFile = path.join(__dirname, "../dist/program/mmiostrider.js");
 
 // A trace may be larger than the memory: V8 is to clear up before the heap has grown to several times of what is in use.
 setFlagsFromString("--heap-growing-percent=40");
+// From Node 24 on it takes this one at its start only, from the first line of this file.
 setFlagsFromString("--max-semi-space-size=8");
 // Most commands end within a second. The default of Node 20's V8, to optimize a function after 130 KB of bytecode, costs them more
 // than it saves. Later ones wait for 3,000 calls; they don't have this flag, and complain about flags that they don't have.

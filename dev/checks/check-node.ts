@@ -48,6 +48,11 @@ async function prepareNode(version: string): Promise<string> {
   return dirname(join(place, program));
 }
 
+async function bundle(node: string): Promise<void> {
+  const made = await runTool(node, ["scripts/bundle.mjs"], { directory: projectDirectory, timeout_ms: install_ms });
+  if (made.code !== 0) throw new UserError(`bundling the program with ${node} failed: ${made.stderr.trim()}`);
+}
+
 interface Result {
   passed: number;
   failed: number;
@@ -109,6 +114,8 @@ async function main(): Promise<void> {
   for (const version of values.node) {
     const folder = await prepareNode(version);
     const { stdout } = await runTool(join(folder, "node"), ["--version"]);
+    // the program is kept with the code that this V8 makes of it
+    await bundle(join(folder, "node"));
     for (const project of values.project) {
       const result = await runTests(folder, project, values.all ? "all" : "quick");
       const counts = [result.passed, result.failed, result.skipped].map((count) => countText(count));
@@ -117,6 +124,7 @@ async function main(): Promise<void> {
       failed += result.failed + Number(result.passed === 0);
     }
   }
+  await bundle(process.execPath);
   if (failed > 0) process.exitCode = ExitCode.failed;
 }
 
