@@ -19,7 +19,7 @@
 #define __u64 uint64_t
 #endif
 
-#define MMS_ABI_VERSION 3
+#define MMS_ABI_VERSION 4
 
 enum mms_kind {
 	MMS_READ = 1,	/* a load from the device: address, width, value */
@@ -100,8 +100,12 @@ enum mms_way {
 };
 
 struct mms_record {
-	__u64 sequence;	/* place in the ring since the start, counted from 1;
-			 * written last: it completes the record */
+	__u32 sequence;	/* place in the ring since the start, counted from 1,
+			 * modulo 2^32; written last: it completes the record */
+	__u32 caller;	/* READ, WRITE, ESCAPE: low half of the return address in
+			 * the driver, where the site lies outside of it. The
+			 * high half has only ones: all kernel text lies there.
+			 * 0: the site is the driver's own, or none was found */
 	__u64 tsc;	/* just before the access */
 	__u64 address;	/* physical */
 	__u64 value[2];	/* least significant first */
@@ -124,7 +128,8 @@ struct mms_record {
  * values, one behind the other; the last ones may be unused.
  */
 struct mms_run_part {
-	__u64 sequence;	/* as in a record */
+	__u32 sequence;	/* as in a record */
+	__u32 unused;
 	__u8 value[56];
 };
 

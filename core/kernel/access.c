@@ -169,13 +169,24 @@ static __always_inline bool access_is_named(const struct mms_cpu *cpu)
 					    atomic_read(&mms_ring.symbol_epoch));
 }
 
-/* The trace has the site's symbol before its first access. */
+/* The trace has the site's symbol before its first access. Text may have come or
+ * gone since the site was last named: its caller isn't known any more. */
 static void access_name_site(struct mms_cpu *cpu)
 {
 	u32 epoch = atomic_read(&mms_ring.symbol_epoch);
 
+	if (cpu->known && cpu->learns)
+		WRITE_ONCE(cpu->known->caller_way, MMS_CALLER_UNKNOWN);
 	if (mms_ring_put_symbol(cpu->site) && cpu->known && cpu->learns)
 		WRITE_ONCE(cpu->known->symbol_epoch, epoch);
+}
+
+static __always_inline void access_name(struct mms_cpu *cpu)
+{
+	if (unlikely(!access_is_named(cpu)))
+		access_name_site(cpu);
+	if (!cpu->known || cpu->known->caller_way != MMS_CALLER_NONE)
+		mms_caller_find(cpu);
 }
 
 void mms_machine_begin(struct mms_machine *machine, uint64_t address,
@@ -284,8 +295,8 @@ static __always_inline bool access_begin(struct access *a, struct mms_cpu *cpu,
 		cpu->machine.access_failed = true;
 		return false;
 	}
-	if (likely(!a->mapping->silent) && unlikely(!access_is_named(cpu)))
-		access_name_site(cpu);
+	if (likely(!a->mapping->silent))
+		access_name(cpu);
 	if (cpu->locks)
 		this_cpu_write(stage, ACCESSING);
 	barrier();
@@ -308,6 +319,7 @@ static __always_inline void access_fill_head(struct mms_record *r,
 					     enum mms_kind kind, u64 tsc,
 					     u64 address, unsigned int bytes)
 {
+	r->caller = cpu->caller;
 	r->tsc = tsc;
 	r->address = address - m->decoy + m->physical;
 	r->site = cpu->site;
@@ -504,8 +516,7 @@ void mms_machine_expect(struct mms_machine *machine, uint64_t address,
 	parts = DIV_ROUND_UP(count * bytes, MMS_RUN_PART_BYTES);
 	if (count < RUN_MIN)
 		return;
-	if (!access_is_named(cpu))
-		access_name_site(cpu);
+	access_name(cpu);
 	/* until the run's end an NMI's records come behind all of it */
 	if (cpu->locks)
 		this_cpu_write(stage, ACCESSING);

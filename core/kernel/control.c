@@ -119,6 +119,15 @@ static int control_put_range(struct mms_range *ranges, unsigned int *count,
 	return 0;
 }
 
+static int control_add_module(const char *name, bool is_driver)
+{
+	int error = mms_caller_add_module(name, is_driver);
+
+	if (error == -ENOSPC)
+		return control_fail(error, "too many modules: %s", name);
+	return error ? control_fail(error, "not a module's name: %s", name) : 0;
+}
+
 static int control_set_ring(const char *text)
 {
 	u64 bytes;
@@ -221,6 +230,10 @@ static int control_set_up(const char *line)
 					 argument);
 	if (control_has_argument(line, "ram", &argument))
 		return control_put_range(mms_filter.ram, &mms_filter.rams, argument);
+	if (control_has_argument(line, "driver", &argument))
+		return control_add_module(argument, true);
+	if (control_has_argument(line, "library", &argument))
+		return control_add_module(argument, false);
 	if (control_has_argument(line, "ring", &argument))
 		return control_set_ring(argument);
 	if (control_has_argument(line, "fence", &argument))
@@ -245,8 +258,8 @@ static int control_set_up(const char *line)
 static bool control_is_set_up(const char *line)
 {
 	static const char *const words[] = {
-		"range", "exclude", "ram", "ring", "fence", "all", "exclude-wc",
-		"relaxed", "clean-room", "arm", "start",
+		"range", "exclude", "ram", "driver", "library", "ring", "fence",
+		"all", "exclude-wc", "relaxed", "clean-room", "arm", "start",
 	};
 	size_t length = strcspn(line, " ");
 	unsigned int n;
@@ -362,6 +375,7 @@ static int control_open_recorder(void)
 	mutex_lock(&control);
 	state = IDLE;
 	mms_filter = (struct mms_filter){};
+	mms_caller_forget_modules();
 	relaxed = false;
 	mms_clean_room = false;
 	fenced = false;

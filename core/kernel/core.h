@@ -13,6 +13,7 @@
  *	step.c     instructions that aren't emulated: one native step
  *	device.c   the operation on the device's own address
  *	site.c     instructions that are decoded once
+ *	caller.c   the place in the driver that called a site outside of it
  *	nofault.c  readers that expect faults
  *	kasan.c    kernels whose compiler checks each access
  *	user.c     user memory on an instruction's other side
@@ -188,6 +189,8 @@ struct mms_cpu {
 	u64 locks;			/* held: access.c */
 	struct mms_site *known;		/* the site as this CPU knows it, or NULL */
 	u64 site;
+	u32 caller;			/* in records; 0: none */
+	bool caller_sought;		/* it was looked for */
 	u32 record_flags;		/* enum mms_flags for every record */
 	u32 instruction_flags;		/* those that this instruction adds */
 	struct mms_run run;
@@ -217,6 +220,14 @@ void mms_access_exit(void);
 /* Calls `work` while no CPU is making an access: each access comes, with its
  * record if any, before the call or after it. Exception: an NMI on this CPU. */
 void mms_access_hold(void (*work)(void));
+
+/* ---- caller.c ---- */
+
+/* The driver's modules, and those that they use: for the next recording. */
+void mms_caller_forget_modules(void);
+int mms_caller_add_module(const char *name, bool is_driver);
+/* Fills in `caller`, and writes its symbol. */
+void mms_caller_find(struct mms_cpu *cpu);
 
 /* ---- step.c ---- */
 

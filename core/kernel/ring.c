@@ -255,7 +255,7 @@ void mms_ring_count_escape(void)
 #define SYMBOL_DEPTHS 4
 static DEFINE_PER_CPU(char[SYMBOL_DEPTHS][KSYM_SYMBOL_LEN], symbol_text);
 
-static char *ring_symbol_text(void)
+char *mms_ring_symbol_text(void)
 {
 	unsigned int depth = (preempt_count() & NMI_MASK) >> NMI_SHIFT;
 
@@ -297,7 +297,7 @@ static u64 *ring_remember_site(u64 site)
 /* The caller has interrupts off. Returns true if the trace has it now. */
 static bool ring_write_symbol(u64 site)
 {
-	char *text = ring_symbol_text();
+	char *text = mms_ring_symbol_text();
 	u64 *place = ring_remember_site(site);
 	struct mms_record record;
 	unsigned int length;
@@ -356,7 +356,7 @@ bool mms_ring_has_records(void)
 	u64 at = READ_ONCE(mms_ring.head->read);
 
 	return smp_load_acquire(&mms_ring.records[at & (mms_ring.records_max - 1)]
-					 .sequence) == at + 1;
+					 .sequence) == (u32)(at + 1);
 }
 
 struct wait_queue_head *mms_ring_wait_queue(void)
@@ -372,7 +372,7 @@ static u64 ring_complete_run(u64 at, u64 most)
 	most = min(most, mms_ring.records_max - slot);
 	for (n = 0; n < most; n++) {
 		if (smp_load_acquire(&mms_ring.records[slot + n].sequence) !=
-		    at + n + 1)
+		    (u32)(at + n + 1))
 			break;
 	}
 	return n;

@@ -38,6 +38,9 @@ extern struct mms_ring mms_ring;
 /* The way of a claim that has a loss to tell, or no room. */
 bool mms_ring_claim_slowly(unsigned int count, u64 *at);
 void mms_ring_wake_reader(void);
+/* This CPU's buffer of KSYM_SYMBOL_LEN bytes, another one in each NMI. The caller
+ * has interrupts off, and writes no symbol until it has done with the text. */
+char *mms_ring_symbol_text(void);
 
 static inline struct mms_record *mms_ring_slot(u64 at)
 {
@@ -45,12 +48,13 @@ static inline struct mms_record *mms_ring_slot(u64 at)
 }
 
 /*
- * The old sequence number of the slot can't be mistaken for the new one, so
- * the other fields may have been overwritten in any order.
+ * The old sequence number of the slot can't be mistaken for the new one, which is
+ * higher by the ring's size; so the other fields may have been overwritten in
+ * any order.
  */
 static inline void mms_ring_complete(u64 at)
 {
-	smp_store_release(&mms_ring_slot(at)->sequence, at + 1);
+	smp_store_release(&mms_ring_slot(at)->sequence, (u32)(at + 1));
 }
 
 /*

@@ -115,6 +115,7 @@ static enum mms_site_answer site_fill(struct mms_site *site, u64 ip, u64 low,
 	site->mapping = NULL;
 	/* any other epoch: its symbol has yet to be asked for */
 	site->symbol_epoch = atomic_read(&mms_ring.symbol_epoch) - 1;
+	site->caller_way = MMS_CALLER_UNKNOWN;
 	barrier();
 	WRITE_ONCE(site->ip, ip);
 	return answer;

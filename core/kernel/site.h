@@ -13,12 +13,22 @@
 
 struct mms_mapping;
 
+/* The way to a site's caller: see caller.c. */
+enum mms_caller_way {
+	MMS_CALLER_UNKNOWN,	/* unwind */
+	MMS_CALLER_NONE,	/* the site is the driver's own */
+	MMS_CALLER_AT_DISTANCE,	/* `caller`, if that is still on the stack there */
+};
+
 struct mms_site {
 	u64 ip;				/* 0: unused, or being filled in */
 	u64 bytes[MMS_SITE_BYTES / sizeof(u64)];
 	const struct mms_mapping *mapping;	/* while the version is this: */
 	unsigned int mappings_version;
-	u32 symbol_epoch;		/* the trace has its symbol since then */
+	u32 symbol_epoch;		/* the trace has its symbol since then, */
+	enum mms_caller_way caller_way;	/* and this and what follows is so */
+	unsigned int caller_distance;	/* bytes above the stack pointer */
+	u64 caller;
 	struct mms_move move;		/* if it is a plain one */
 	struct mms_instruction instruction;
 };

@@ -107,6 +107,8 @@ static bool step_on_copy(struct step *step, const struct mms_instruction *i)
 	if (!mms_machine_is_device(m, step->address, step->bytes))
 		return false;
 	step->cpu.instruction_flags |= MMS_F_STEPPED;
+	/* at the step's end the registers are those of another exception */
+	mms_caller_find(&step->cpu);
 	step->store = i->access & MMS_ACCESS_WRITE;
 	/* for instructions that require alignment: the copy is aligned as the
 	 * operand is */
@@ -136,7 +138,9 @@ static void step_put_escape(struct mms_cpu *cpu, const struct mms_instruction *i
 		record.address = decoy - m->decoy + m->physical;
 		record.mapping = m->id;
 	}
+	mms_caller_find(cpu);
 	record.site = cpu->site;
+	record.caller = cpu->caller;
 	record.flags |= cpu->record_flags;
 	record.width = i->length;
 	memcpy(record.value, (const void *)cpu->regs->ip, i->length);
@@ -249,6 +253,7 @@ static void step_put_lost_store(const struct step *step)
 
 	mms_record_init(&record, MMS_ESCAPE);
 	record.site = step->cpu.site;
+	record.caller = step->cpu.caller;
 	record.flags |= step->cpu.record_flags;
 	mms_ring_count_escape();
 	mms_ring_put(&record);

@@ -35,7 +35,7 @@ export class RecordList {
     this.count += 1;
     writeRecord(new DataView(this.bytes.buffer), record_bytes * (this.count - 1), {
       ...record,
-      sequence: BigInt(this.count),
+      sequence: this.count,
     });
     return this;
   }
@@ -78,13 +78,19 @@ export function madeUpRecords(count: number, seed: number): Uint8Array {
     tsc += BigInt(below(1000) === 0 ? random() : below(8000)) - (below(50) === 0 ? 200n : 0n);
     const cpu = below(20) === 0 ? below(4) : 0;
     const base = { tsc, cpu, pid: 100 + cpu, flags: below(9) === 0 ? RecordFlag.hardirq : 0, mapping: 1 + below(2) };
-    addMadeUp(list, base, 0xffffffffc0000000n + BigInt(below(40) * 7), random);
+    const caller = below(4) === 0 ? 0xc000_0000 + below(9) * 16 : 0;
+    addMadeUp(list, base, { site: 0xffffffffc0000000n + BigInt(below(40) * 7), caller }, random);
   }
   return list.records;
 }
 
 /** Adds an access, mostly; one time in six a record of another kind, or of none. */
-function addMadeUp(list: RecordList, base: Partial<RingRecord>, site: bigint, random: () => number): void {
+function addMadeUp(
+  list: RecordList,
+  base: Partial<RingRecord>,
+  { site, caller }: { site: bigint; caller: number },
+  random: () => number,
+): void {
   const below = (limit: number) => random() % limit;
   const wide = () => (BigInt(random()) << 32n) | BigInt(random());
   switch (below(60)) {
@@ -104,7 +110,15 @@ function addMadeUp(list: RecordList, base: Partial<RingRecord>, site: bigint, ra
       list.add({ ...base, kind: RecordKind.lost, value: [BigInt(random()), 0n] });
       break;
     case 5:
-      list.add({ ...base, kind: RecordKind.escape, address: bar, value: [wide(), wide() >> 8n], width: 15, site });
+      list.add({
+        ...base,
+        kind: RecordKind.escape,
+        address: bar,
+        value: [wide(), wide() >> 8n],
+        width: 15,
+        site,
+        caller,
+      });
       break;
     case 6: {
       const module = { kind: RecordKind.module, site, mapping: 0x8000, flags: below(2) * RecordFlag.gone };
@@ -117,7 +131,7 @@ function addMadeUp(list: RecordList, base: Partial<RingRecord>, site: bigint, ra
       break;
     }
     case 7:
-      addWideWrite(list, { ...base, site }, wide);
+      addWideWrite(list, { ...base, site, caller }, wide);
       break;
     case 8: {
       const place = { address: wide(), value: [wide(), wide()] as [bigint, bigint] };
@@ -134,7 +148,7 @@ function addMadeUp(list: RecordList, base: Partial<RingRecord>, site: bigint, ra
       const address = bar + BigInt(below(64) * 16);
       const value = BigInt.asUintN(8 * width, below(3) === 0 ? (wide() << 64n) | wide() : BigInt(below(5)));
       const kind = below(2) === 0 ? RecordKind.read : RecordKind.write;
-      list.add({ ...base, kind, address, width, site, value: [BigInt.asUintN(64, value), value >> 64n] });
+      list.add({ ...base, kind, address, width, site, caller, value: [BigInt.asUintN(64, value), value >> 64n] });
     }
   }
 }

@@ -71,6 +71,8 @@ export interface AccessEvent extends EventBase {
   readonly fields?: readonly FieldValue[];
   /** Null where none was recorded. */
   readonly site: Site | null;
+  /** The place in the driver from which the site was called, if that lies outside of the driver, as ioread32() does; else null. */
+  readonly caller: Site | null;
   /** The mapping's number, as in its `map` event. */
   readonly mapping: number;
 }
@@ -120,6 +122,8 @@ export interface EscapeEvent extends EventBase {
   readonly mapping: number;
   readonly place: Place | null;
   readonly site: Site | null;
+  /** As an access's. */
+  readonly caller: Site | null;
   /** The instruction's first bytes, 15 at most, as hexadecimal digits: `62f1fe48` */
   readonly instruction: string;
 }
@@ -220,7 +224,7 @@ export class EventMaker {
         return { ...this.base(view), kind: "lost", count: Number(event.count) };
       case "escape": {
         const { kind, address, mapping } = event;
-        const where = { place: this.place(view), site: this.site(view) };
+        const where = { place: this.place(view), site: this.site(view), caller: this.caller(view) };
         return { ...this.base(view), kind, address, mapping, ...where, instruction: digitsOf(event.instruction) };
       }
       case "module": {
@@ -261,6 +265,7 @@ export class EventMaker {
       register: view.register?.name ?? null,
       meaning: view.meaning ?? null,
       site: this.site(view),
+      caller: this.caller(view),
       mapping: event.mapping,
     };
     return this.withFields ? { ...access, fields: fieldsOf(view.register, event.value) } : access;
@@ -292,13 +297,26 @@ export class EventMaker {
   }
 
   private site(view: EventView): Site | null {
-    const { site: address, symbol = null } = view;
-    if (address === undefined || address === 0n) return null;
+    const { site = 0n, symbol, siteNames, module } = view;
+    return this.siteAt(site, symbol, siteNames[0], module);
+  }
+
+  private caller(view: EventView): Site | null {
+    const { caller, callerSymbol, callerNames, callerModule } = view;
+    return this.siteAt(caller, callerSymbol, callerNames[0], callerModule);
+  }
+
+  private siteAt(
+    address: bigint,
+    symbol: string | null = null,
+    name: string | null = null,
+    module: string | null = null,
+  ): Site | null {
+    if (address === 0n) return null;
     let site = this.sites.get(address);
     // Another module may have taken the addresses of an earlier one.
     if (site === undefined || site.symbol !== symbol) {
-      const [name = null] = view.siteNames;
-      site = Object.freeze({ address, symbol, function: name, module: view.module ?? null });
+      site = Object.freeze({ address, symbol, function: name, module });
       this.sites.set(address, site);
     }
     return site;

@@ -2,9 +2,9 @@
 import { assertUnreachable } from "../base/assert.js";
 import { InvalidValueError } from "../base/errors.js";
 import { type FlagName, flagNames } from "../trace/flags.js";
-import { memoryTypes } from "../trace/record.js";
+import { kernelText, memoryTypes } from "../trace/record.js";
 import { unrecordedWays } from "../trace/unrecorded.js";
-import type { NewEvent } from "./new-events.js";
+import type { NewEvent, NewSite } from "./new-events.js";
 
 const widths_bytes: readonly number[] = [1, 2, 4, 8, 16, 32, 64];
 /** All but `unknown`, whose records can't be made of their fields. */
@@ -51,6 +51,7 @@ class Check {
         this.bigint("value", event.value, 0n, (1n << BigInt(8 * event.width_bytes)) - 1n);
         this.mapping(event.mapping);
         this.site(event.site);
+        this.caller(event.caller);
         return;
       case "map":
         this.integer("mapping", event.mapping, 1, uint32Max);
@@ -76,6 +77,7 @@ class Check {
         this.bigint("address", event.address, 0n, addressMax);
         this.mapping(event.mapping);
         this.site(event.site);
+        this.caller(event.caller);
         if (typeof event.instruction !== "string" || !/^([0-9a-f]{2}){0,15}$/.test(event.instruction)) {
           this.refuse("instruction", event.instruction, "at most 15 bytes as pairs of lower-case hexadecimal digits");
         }
@@ -121,11 +123,15 @@ class Check {
     if (decoy !== undefined) this.bigint("decoy", decoy, 0n, uint64Max);
   }
 
-  private site(site: { address: bigint; symbol?: string | null | undefined } | null | undefined): void {
+  private site(site: NewSite | null | undefined, field = "site", least = 0n): void {
     if (site === undefined || site === null) return;
-    if (typeof site !== "object") this.refuse("site", site, "an object with an address, or null");
-    this.bigint("site.address", site.address, 0n, uint64Max);
-    if (site.symbol !== undefined && site.symbol !== null) this.text("site.symbol", site.symbol);
+    if (typeof site !== "object") this.refuse(field, site, "an object with an address, or null");
+    if (site.address !== 0n) this.bigint(`${field}.address`, site.address, least, uint64Max);
+    if (site.symbol !== undefined && site.symbol !== null) this.text(`${field}.symbol`, site.symbol);
+  }
+
+  private caller(caller: NewSite | null | undefined): void {
+    this.site(caller, "caller", kernelText + 1n);
   }
 
   private integer(field: string, value: number, least: number, greatest: number): void {

@@ -42,6 +42,8 @@ export type NewEvent = NewEventBase &
         /** Unsigned, and of no more than `width_bytes`. */
         readonly value: bigint;
         readonly site?: NewSite | null | undefined;
+        /** The place in the driver from which the site was called: kernel text, 2^64 - 2^32 or above. */
+        readonly caller?: NewSite | null | undefined;
         /** The mapping's number, below 2^32; default: 0, which is none. */
         readonly mapping?: number | undefined;
       }
@@ -87,6 +89,8 @@ export type NewEvent = NewEventBase &
         /** The mapping's number, below 2^32; default: 0, which is none. */
         readonly mapping?: number | undefined;
         readonly site?: NewSite | null | undefined;
+        /** As an access's. */
+        readonly caller?: NewSite | null | undefined;
         /** Lower-case hexadecimal digits of at most 15 bytes. */
         readonly instruction: string;
       }

@@ -77,7 +77,8 @@ export class TraceWriter {
       case "read":
       case "write": {
         const { kind, address, width_bytes, value, mapping = 0 } = event;
-        return { ...base, kind, address, width_bytes, value, mapping, target: -1, site: this.#siteOf(event.site) };
+        const code = { site: this.#siteOf(event.site), caller: this.#siteOf(event.caller) };
+        return { ...base, kind, address, width_bytes, value, mapping, target: -1, ...code };
       }
       case "map": {
         const { kind, mapping, address, length_bytes, decoy = 0n, memoryType = "uncached" } = event;
@@ -94,7 +95,8 @@ export class TraceWriter {
       case "escape": {
         const { kind, address, mapping = 0, instruction } = event;
         const bytes = Uint8Array.from(instruction.match(/../g) ?? [], (digits) => Number.parseInt(digits, 16));
-        return { ...base, kind, address, mapping, site: this.#siteOf(event.site), instruction: bytes };
+        const code = { site: this.#siteOf(event.site), caller: this.#siteOf(event.caller) };
+        return { ...base, kind, address, mapping, ...code, instruction: bytes };
       }
       case "module": {
         const { kind, name, textAddress, text_bytes, gone } = event;

@@ -30,7 +30,7 @@ interface Device {
   modalias: string | undefined;
 }
 
-interface ModuleAlias {
+export interface ModuleAlias {
   module: string;
   /** A shell pattern of modaliases. */
   pattern: string;
@@ -93,7 +93,7 @@ async function devicesOf(
   return { addresses, remarks, known: registered || ownDrivers.length > 0 || aliases.length > 0 };
 }
 
-function moduleOfDriver(driver: string, sysfs: SysfsRoot): string {
+export function moduleOfDriver(driver: string, sysfs: SysfsRoot): string {
   try {
     return basename(readlinkSync(join(sysfs, "bus/pci/drivers", driver, "module")));
   } catch {
@@ -126,7 +126,7 @@ async function aliasesOfModule(module: string, { modulesFolder }: DriverPlaces):
 }
 
 /** Reads depmod's list of modules for PCI devices. */
-function readAliases(modulesFolder: string): ModuleAlias[] {
+export function readAliases(modulesFolder: string): ModuleAlias[] {
   const lines = readKernelFile(join(modulesFolder, "modules.alias"))?.split("\n") ?? [];
   return lines.flatMap((line) => {
     const [, pattern, module] = /^alias (pci:\S+) (\S+)$/.exec(line) ?? [];
@@ -141,6 +141,17 @@ export function aliasMatches(alias: string, modalias: string): boolean {
     .replaceAll("*", ".*")
     .replaceAll("?", ".");
   return new RegExp(`^${pattern}$`).test(modalias);
+}
+
+/** Reads depmod's list of the modules that each module uses, itself or through others. */
+export function readDependencies(modulesFolder: string): { module: string; uses: string[] }[] {
+  const nameOf = (path: string) => canonicalModuleName(basename(path).replace(/\.ko(\.\w+)?$/, ""));
+  const lines = readKernelFile(join(modulesFolder, "modules.dep"))?.split("\n") ?? [];
+  return lines.flatMap((line) => {
+    const [module, used] = line.split(":");
+    if (module === undefined || used === undefined) return [];
+    return [{ module: nameOf(module), uses: used.split(" ").flatMap((path) => (path === "" ? [] : [nameOf(path)])) }];
+  });
 }
 
 // ---- Names that aren't a PCI driver's ----
@@ -160,13 +171,8 @@ function modulesForDevices(devices: readonly Device[], { modulesFolder }: Driver
 
 /** Returns those modules with a PCI driver for a device here that use the module `name`. */
 function modulesUsing(name: string, devices: readonly Device[], places: DriverPlaces): string[] {
-  const nameOf = (path: string) => canonicalModuleName(basename(path).replace(/\.ko(\.\w+)?$/, ""));
-  const users = new Set<string>();
-  for (const line of readKernelFile(join(places.modulesFolder, "modules.dep"))?.split("\n") ?? []) {
-    const [module, used] = line.split(":");
-    if (used?.split(" ").some((path) => nameOf(path) === canonicalModuleName(name))) users.add(nameOf(module!));
-  }
-  return modulesForDevices(devices, places).filter((module) => users.has(module));
+  const users = readDependencies(places.modulesFolder).filter(({ uses }) => uses.includes(canonicalModuleName(name)));
+  return modulesForDevices(devices, places).filter((module) => users.some((user) => user.module === module));
 }
 
 function unknownDriver(

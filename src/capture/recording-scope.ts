@@ -11,6 +11,7 @@ import {
 } from "../machine/pci.js";
 import { type Bar, barRange, type PciFunction, resourceFlag, romIndex } from "../trace/header.js";
 import { devicesOfDriver, runningModulesFolder } from "./driver-devices.js";
+import { type DriverModules, modulesOfDevices } from "./driver-modules.js";
 import { ScopeError } from "./scope-errors.js";
 
 /** Most ranges that the core takes (docs/control-device.md). */
@@ -36,6 +37,8 @@ export interface RecordingScope {
   ranges: AddressRange[];
   /** The requested PCI functions, by device or by driver; empty with `all`, or if only ranges were given. */
   functions: PciFunction[];
+  /** Those of the functions' drivers. */
+  modules: DriverModules;
   /** Mappings that touch these aren't recorded. */
   leftOut: AddressRange[];
   /** The request in words, an option each, for the trace's header. */
@@ -80,7 +83,7 @@ async function resolveWanted(
   }
   if (request.all) {
     if (asked.length > 1) throw new ScopeError("all and more");
-    return { all: true, ranges: [], functions: [], asked, remarks: [] };
+    return { all: true, ranges: [], functions: [], modules: { drivers: [], libraries: [] }, asked, remarks: [] };
   }
   const ranges = request.ranges.map(parseRange);
   const remarks: string[] = [];
@@ -106,7 +109,10 @@ async function resolveWanted(
     const message = `that makes ${joined.length} separate address ranges; at most ${rangesMax} can be recorded`;
     throw new InvalidValueError(asked.join(", "), message, { advice: "name fewer devices, or record all" });
   }
-  return { all: false, ranges: joined, functions, asked, remarks };
+  return {
+    ...{ all: false, ranges: joined, functions, asked, remarks },
+    modules: modulesOfDevices(functions, { sysfs, modulesFolder }),
+  };
 }
 
 /** Least size of a BAR that counts as memory, if it is prefetchable, too: doorbells and message queues are smaller. */

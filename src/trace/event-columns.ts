@@ -1,6 +1,6 @@
 // A decoded events block as typed arrays: for bulk consumers, and for block-events.ts, which makes events of them.
 
-/** The different (site, kind, width, flags, mapping) of a block. */
+/** The different (site, caller, kind, width, flags, mapping) of a block. */
 export interface Shapes {
   count: number;
   kind: Uint8Array;
@@ -9,6 +9,8 @@ export interface Shapes {
   flags: Uint32Array;
   mapping: Uint32Array;
   site: BigUint64Array;
+  /** As in a record: callerAddress() makes the address; 0 for none. */
+  caller: Uint32Array;
 }
 
 /** The different (CPU, process, interrupt context) of a block. */

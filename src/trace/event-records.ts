@@ -1,12 +1,14 @@
 // Turns events back into ring records, for traces made from other traces: the counterpart of events.ts.
 import { assertUnreachable } from "../base/assert.js";
-import type { TraceEvent } from "./events.js";
+import type { AccessEvent, TraceEvent } from "./events.js";
 import {
+  callerInRecord,
   memoryTypes,
   RecordFlag,
   RecordKind,
   type RingRecord,
   record_bytes,
+  recordOffset,
   text_bytes,
   value_bytes,
   writeRecord,
@@ -15,12 +17,19 @@ import { unrecordedWays } from "./unrecorded.js";
 
 const encoder = new TextEncoder();
 
+function instructionInRecord(instruction: Uint8Array): [bigint, bigint] {
+  const bytes = new Uint8Array(16);
+  bytes.set(instruction);
+  const view = new DataView(bytes.buffer);
+  return [view.getBigUint64(0, true), view.getBigUint64(8, true)];
+}
+
 /** Collects events as whole records, numbered from 1 on. */
 export class EventRecords {
   private bytes = new Uint8Array(record_bytes * 1024);
   private view = new DataView(this.bytes.buffer);
   private used_bytes = 0;
-  private sequence = 0n;
+  private sequence = 0;
 
   get length_bytes(): number {
     return this.used_bytes;
@@ -31,22 +40,9 @@ export class EventRecords {
     const base = { tsc, cpu, pid, flags };
     switch (event.kind) {
       case "read":
-      case "write": {
-        const { address, site, mapping, width_bytes, value } = event;
-        const kind = event.kind === "read" ? RecordKind.read : RecordKind.write;
-        // A width of 0 is a record, too.
-        for (let offset = 0; offset === 0 || offset < width_bytes; offset += value_bytes) {
-          const width = Math.min(width_bytes - offset, value_bytes);
-          const more = offset + width < width_bytes ? RecordFlag.more : 0;
-          const part = BigInt.asUintN(128, value >> BigInt(8 * offset));
-          this.put({
-            ...{ ...base, kind, site, mapping, width, flags: flags | more },
-            address: BigInt.asUintN(64, address + BigInt(offset)),
-            value: [BigInt.asUintN(64, part), part >> 64n],
-          });
-        }
+      case "write":
+        this.addAccess(event);
         break;
-      }
       case "map": {
         const { mapping, address, length_bytes, decoy, site } = event;
         const width = memoryTypes.indexOf(event.memoryType);
@@ -66,12 +62,18 @@ export class EventRecords {
         break;
       case "escape": {
         const { address, site, mapping, instruction } = event;
-        const view = new DataView(new ArrayBuffer(16));
-        instruction.forEach((byte, index) => {
-          view.setUint8(index, byte);
+        const value = instructionInRecord(instruction);
+        const caller = callerInRecord(event.caller);
+        this.put({
+          ...base,
+          kind: RecordKind.escape,
+          address,
+          site,
+          caller,
+          mapping,
+          value,
+          width: instruction.length,
         });
-        const value: [bigint, bigint] = [view.getBigUint64(0, true), view.getBigUint64(8, true)];
-        this.put({ ...base, kind: RecordKind.escape, address, site, mapping, value, width: instruction.length });
         break;
       }
       case "symbol":
@@ -97,6 +99,23 @@ export class EventRecords {
       }
       default:
         assertUnreachable(event);
+    }
+  }
+
+  private addAccess(event: AccessEvent): void {
+    const { tsc, cpu, pid, flags, address, site, mapping, width_bytes, value } = event;
+    const caller = callerInRecord(event.caller);
+    const kind = event.kind === "read" ? RecordKind.read : RecordKind.write;
+    // A width of 0 is a record, too.
+    for (let offset = 0; offset === 0 || offset < width_bytes; offset += value_bytes) {
+      const width = Math.min(width_bytes - offset, value_bytes);
+      const more = offset + width < width_bytes ? RecordFlag.more : 0;
+      const part = BigInt.asUintN(128, value >> BigInt(8 * offset));
+      this.put({
+        ...{ tsc, cpu, pid, kind, site, caller, mapping, width, flags: flags | more },
+        address: BigInt.asUintN(64, address + BigInt(offset)),
+        value: [BigInt.asUintN(64, part), part >> 64n],
+      });
     }
   }
 
@@ -134,8 +153,8 @@ export class EventRecords {
   }
 
   private number(at: number): void {
-    this.sequence += 1n;
-    this.view.setBigUint64(at, this.sequence, true);
+    this.sequence += 1;
+    this.view.setUint32(at + recordOffset.sequence, this.sequence, true);
   }
 
   /** Makes room for a record; returns its place. */

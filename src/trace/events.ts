@@ -1,6 +1,7 @@
 // The events that a trace's records stand for, one type a kind: several records that belong together are one event.
 import { assert } from "../base/assert.js";
 import {
+  callerAddress,
   type MemoryType,
   memoryTypes,
   RecordFlag,
@@ -32,6 +33,8 @@ export interface AccessEvent extends EventBase {
   value: bigint;
   /** Address of the instruction; 0 if none was recorded. */
   site: bigint;
+  /** Return address in the driver, where the instruction lies outside of it, in a function such as ioread32(); 0 for none. */
+  caller: bigint;
   mapping: number;
   /**
    * Equal targets: the accesses differ only in time, task and value. Different targets needn't differ in more; -1 is unknown.
@@ -78,6 +81,8 @@ export interface EscapeEvent extends EventBase {
   kind: "escape";
   address: bigint;
   site: bigint;
+  /** As an access's. */
+  caller: bigint;
   mapping: number;
   /** The instruction's bytes, at most 15. */
   instruction: Uint8Array;
@@ -119,6 +124,11 @@ export interface UnknownEvent extends EventBase {
   record: Uint8Array;
 }
 
+/** Returns a number that is the same for accesses by one instruction, if it was called from the same place in the driver. */
+export function codeOf({ site, caller }: AccessEvent): bigint {
+  return caller === 0n ? site : site | (caller << 64n);
+}
+
 /** All events except reads and writes in columns. */
 export type OtherEvent =
   | MapEvent
@@ -148,12 +158,13 @@ export function eventOfRecords(group: Uint8Array, place: { number: number; seque
   const view = new DataView(group.buffer, group.byteOffset, group.byteLength);
   const first = readRecord(view, 0);
   const { tsc, cpu, pid, address, site, mapping } = first;
+  const caller = callerAddress(first.caller);
   const base = { ...place, tsc, cpu, pid, flags: (first.flags & ~RecordFlag.more) >>> 0 };
   switch (first.kind) {
     case RecordKind.read:
     case RecordKind.write: {
       const kind = first.kind === RecordKind.read ? "read" : "write";
-      return { ...base, kind, address, site, mapping, target: -1, ...joinParts(view) };
+      return { ...base, kind, address, site, caller, mapping, target: -1, ...joinParts(view) };
     }
     case RecordKind.map: {
       const [length_bytes, decoy] = first.value;
@@ -172,6 +183,7 @@ export function eventOfRecords(group: Uint8Array, place: { number: number; seque
         kind: "escape",
         address,
         site,
+        caller,
         mapping,
         instruction: group.slice(24, 24 + Math.min(first.width, 15)),
       };

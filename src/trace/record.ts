@@ -4,7 +4,7 @@ import { assert } from "../base/assert.js";
 import { assertLayout } from "../base/struct-layout.js";
 
 /** `MMS_ABI_VERSION` */
-export const abiVersion = 3;
+export const abiVersion = 4;
 /** `MMS_RING_MAGIC` */
 export const ringMagic = 0x52534d4d;
 
@@ -55,6 +55,7 @@ export type MemoryType = (typeof memoryTypes)[number];
 /** `struct mms_record`: offsets in bytes. */
 export const recordOffset = {
   sequence: 0,
+  caller: 4,
   tsc: 8,
   address: 16,
   value: 24,
@@ -71,15 +72,18 @@ export const record_bytes = 64;
 assertLayout(
   "mms_record",
   recordOffset,
-  { sequence: 8, tsc: 8, address: 8, value: 16, site: 8, pid: 4, mapping: 4, cpu: 2, kind: 1, width: 1, flags: 4 },
+  {
+    ...{ sequence: 4, caller: 4, tsc: 8, address: 8, value: 16, site: 8 },
+    ...{ pid: 4, mapping: 4, cpu: 2, kind: 1, width: 1, flags: 4 },
+  },
   record_bytes,
 );
 
 /** `struct mms_run_part`: offsets in bytes. */
-export const runPartOffset = { sequence: 0, value: 8 } as const;
+export const runPartOffset = { sequence: 0, unused: 4, value: 8 } as const;
 /** `MMS_RUN_PART_BYTES`: values in one place of a run. */
 export const runPart_bytes = 56;
-assertLayout("mms_run_part", runPartOffset, { sequence: 8, value: runPart_bytes }, record_bytes);
+assertLayout("mms_run_part", runPartOffset, { sequence: 4, unused: 4, value: runPart_bytes }, record_bytes);
 
 /** `struct mms_ring_head`: offsets in bytes. */
 export const ringHeadOffset = {
@@ -110,7 +114,10 @@ assert(value_bytes === recordOffset.site - recordOffset.value, "a value's bytes 
 
 /** All fields of one record. Not for bulk paths. */
 export interface RingRecord {
-  sequence: bigint;
+  /** Modulo 2^32. */
+  sequence: number;
+  /** Low half of the caller's address; 0 for none. */
+  caller: number;
   tsc: bigint;
   address: bigint;
   /** Least significant first. */
@@ -124,10 +131,25 @@ export interface RingRecord {
   flags: number;
 }
 
+/** Where the kernel's text begins: the high half of all callers' addresses. */
+export const kernelText = 0xffff_ffff_0000_0000n;
+
+/** Returns the address of a record's caller; 0 for none. */
+export function callerAddress(caller: number): bigint {
+  return caller === 0 ? 0n : kernelText | BigInt(caller);
+}
+
+/** Returns a caller's address as a record has it. Throws RangeError if it can't have it: kernel text lies in the top 4 GiB. */
+export function callerInRecord(address: bigint): number {
+  if (address !== 0n && address >> 32n !== kernelText >> 32n) throw new RangeError(`no kernel text: ${address}`);
+  return Number(address & 0xffff_ffffn);
+}
+
 /** Reads the record at byte `at`. `view` must hold all 64 bytes of it. */
 export function readRecord(view: DataView, at: number): RingRecord {
   return {
-    sequence: view.getBigUint64(at + recordOffset.sequence, true),
+    sequence: view.getUint32(at + recordOffset.sequence, true),
+    caller: view.getUint32(at + recordOffset.caller, true),
     tsc: view.getBigUint64(at + recordOffset.tsc, true),
     address: view.getBigUint64(at + recordOffset.address, true),
     value: [view.getBigUint64(at + recordOffset.value, true), view.getBigUint64(at + recordOffset.value + 8, true)],
@@ -143,7 +165,8 @@ export function readRecord(view: DataView, at: number): RingRecord {
 
 /** Writes `record` at byte `at`; missing fields are 0. */
 export function writeRecord(view: DataView, at: number, record: Partial<RingRecord>): void {
-  view.setBigUint64(at + recordOffset.sequence, record.sequence ?? 0n, true);
+  view.setUint32(at + recordOffset.sequence, record.sequence ?? 0, true);
+  view.setUint32(at + recordOffset.caller, record.caller ?? 0, true);
   view.setBigUint64(at + recordOffset.tsc, record.tsc ?? 0n, true);
   view.setBigUint64(at + recordOffset.address, record.address ?? 0n, true);
   view.setBigUint64(at + recordOffset.value, record.value?.[0] ?? 0n, true);

@@ -50,6 +50,11 @@ export function shortSymbol(text: string): string {
   return text.replace(/(\+0x[0-9a-f]+)\/0x[0-9a-f]+/, "$1");
 }
 
+/** Formats a site outside of the driver with the place in the driver that called it, if that is known. */
+export function withCaller(site: string, caller: string | undefined): string {
+  return caller === undefined ? site : `${site} from ${caller}`;
+}
+
 const columnNames = [
   "time/s".padStart(width.time),
   "cpu".padStart(width.cpu),
@@ -132,7 +137,7 @@ export class TextWriter {
         return this.note(event, this.lostWords(event), "alarm");
       case "escape": {
         const bytes = [...event.instruction].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
-        const by = event.site === 0n ? "" : `, by ${this.site(event.site, state)}`;
+        const by = event.site === 0n ? "" : `, by ${this.siteAndCaller(event, state)}`;
         return this.note(event, `ESCAPED: ${this.where(event.address, state)}, instruction ${bytes}${by}`, "alarm");
       }
       case "module":
@@ -178,7 +183,7 @@ export class TextWriter {
     const op = `${event.kind === "read" ? "R" : "W"}${flagLetters(event.flags)} ${event.width_bytes}`.padEnd(opWidth);
     const where = this.where(event.address, state, place).padEnd(width.where);
     const name = (register?.name ?? "").padEnd(width.register);
-    const site = event.site === 0n ? "" : this.site(event.site, state);
+    const site = event.site === 0n ? "" : this.siteAndCaller(event, state);
     const chars = stampWidth + 4 + op.length + where.length + name.length + width.value + 1 + site.length;
     const made = {
       head: flatText(` ${paint(event.kind, op)} ${paint("where", where)} ${paint("register", name)} `),
@@ -227,6 +232,10 @@ export class TextWriter {
       ...{ way, calls: `${calls}`, once: calls === 1n, pid },
       caller: site === 0n ? "" : this.site(site, state),
     });
+  }
+
+  private siteAndCaller({ site, caller }: { site: bigint; caller: bigint }, state: TraceState): string {
+    return withCaller(this.site(site, state), caller === 0n ? undefined : this.site(caller, state));
   }
 
   private site(site: bigint, state: TraceState): string {

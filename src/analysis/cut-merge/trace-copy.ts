@@ -26,7 +26,7 @@ export class TraceCopy {
   /** Takes the next event; `state` is its own trace's state there. Await the result if there is one. */
   add(event: TraceEvent, state: TraceState): Promise<void> | undefined {
     if (event.kind === "symbol") return undefined;
-    this.tellSymbol(event, state);
+    this.tellSymbols(event, state);
     this.records.add(event);
     this.count(event);
     return this.records.length_bytes >= batch_bytes ? this.flush() : undefined;
@@ -49,13 +49,18 @@ export class TraceCopy {
     await this.writer.append(this.records.take());
   }
 
-  private tellSymbol(event: TraceEvent, state: TraceState): void {
-    if (!("site" in event) || event.site === 0n) return;
-    const text = state.symbolOf(event.site);
-    if (text === undefined || this.symbols.get(event.site) === text) return;
-    this.symbols.set(event.site, text);
+  private tellSymbols(event: TraceEvent, state: TraceState): void {
+    if ("site" in event) this.tellSymbolOf(event.site, event, state);
+    if ("caller" in event) this.tellSymbolOf(event.caller, event, state);
+  }
+
+  private tellSymbolOf(site: bigint, event: TraceEvent, state: TraceState): void {
+    if (site === 0n) return;
+    const text = state.symbolOf(site);
+    if (text === undefined || this.symbols.get(site) === text) return;
+    this.symbols.set(site, text);
     const { number, sequence, tsc, cpu, pid } = event;
-    this.records.add({ kind: "symbol", number, sequence, tsc, cpu, pid, flags: 0, site: event.site, text });
+    this.records.add({ kind: "symbol", number, sequence, tsc, cpu, pid, flags: 0, site, text });
   }
 
   private count(event: TraceEvent): void {

@@ -103,7 +103,7 @@ export async function collectDiffAccesses(
         place: place && { device: place.function.address, bar: place.bar, offset: place.offset },
         area: undefined,
         name: view.register?.name,
-        site: view.symbol ?? (access.site === 0n ? "" : `0x${access.site.toString(16)}`),
+        site: view.siteAndCaller,
         event: access.number,
         time_s: access.tsc === 0n ? null : view.time_s,
         value,

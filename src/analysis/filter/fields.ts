@@ -42,6 +42,16 @@ function siteNames(view: EventView): readonly string[] {
   return site === undefined || site === 0n ? none : [...view.siteNames, `0x${site.toString(16)}`];
 }
 
+/** The same of the caller. */
+function callerNames(view: EventView): readonly string[] {
+  return view.caller === 0n ? none : [...view.callerNames, `0x${view.caller.toString(16)}`];
+}
+
+/** Returns the site's module, and the caller's. */
+function moduleNames({ module, callerModule }: EventView): readonly string[] {
+  return [...one(module), ...one(callerModule)];
+}
+
 function textOf(view: EventView): string | undefined {
   const { event } = view;
   if (event.kind === "mark") return event.text;
@@ -66,7 +76,8 @@ export const fields: ReadonlyMap<string, FilterField> = new Map<string, FilterFi
   ["value", { kind: "number", read: ({ access }) => access?.value }],
   ["meaning", { kind: "text", read: ({ meaning }) => one(meaning) }],
   ["site", { kind: "text", read: siteNames }],
-  ["module", { kind: "text", read: (view) => one(view.module) }],
+  ["caller", { kind: "text", read: callerNames }],
+  ["module", { kind: "text", read: moduleNames }],
   ["mapping", { kind: "number", read: ({ event }) => ("mapping" in event ? BigInt(event.mapping) : undefined) }],
   ["text", { kind: "text", read: (view) => one(textOf(view)) }],
 ]);

@@ -111,6 +111,7 @@ function goesOn(last: AccessEvent, next: AccessEvent): boolean {
     last.address === next.address &&
     last.width_bytes === next.width_bytes &&
     last.site === next.site &&
+    last.caller === next.caller &&
     last.cpu === next.cpu &&
     last.pid === next.pid &&
     last.flags === next.flags &&

@@ -1,8 +1,8 @@
 // Counts polls: the same read by the same code, several times in a row on one CPU in one process. Accesses of others
 // don't end a poll here; polls.ts, which shows polls in their place, is stricter.
-import type { AccessEvent } from "../../trace/events.js";
+import { type AccessEvent, codeOf } from "../../trace/events.js";
 
-/** The polls of one register by one instruction. */
+/** The polls of one register by one instruction, called from one place. */
 export interface PollStatistics {
   /** PCI address, or null outside all memory BARs. */
   readonly device: string | null;
@@ -11,7 +11,7 @@ export interface PollStatistics {
   /** Offset from the BAR's start, or the physical address if there is no BAR. */
   readonly offset: string | null;
   readonly register: string | null;
-  /** `function+0x12 [module]`, or the address; null if none was recorded. */
+  /** `function+0x12 [module]`, or the address, with its caller if it has one; null if none was recorded. */
   readonly site: string | null;
   readonly polls: number;
   readonly reads: number;
@@ -27,7 +27,8 @@ const pollMin = 3;
 interface Run<R> {
   address: bigint;
   width_bytes: number;
-  site: bigint;
+  /** codeOf() the reads. */
+  code: bigint;
   register: R;
   count: number;
   first: bigint;
@@ -36,7 +37,8 @@ interface Run<R> {
 
 interface PollEntry<R> {
   register: R;
-  site: bigint;
+  /** codeOf() the reads. */
+  code: bigint;
   polls: number;
   reads: number;
   longest: number;
@@ -58,10 +60,11 @@ export class PollTally<R extends object> {
   add(event: AccessEvent, register: R): void {
     const task = event.cpu * 2 ** 32 + event.pid;
     const run = this.runs.get(task);
-    const { address, width_bytes, site, tsc } = event;
+    const { address, width_bytes, tsc } = event;
+    const code = codeOf(event);
     if (run !== undefined) {
       // a poll ends where times go back
-      const same = run.address === address && run.width_bytes === width_bytes && run.site === site && tsc >= run.last;
+      const same = run.address === address && run.width_bytes === width_bytes && run.code === code && tsc >= run.last;
       if (event.kind === "read" && same) {
         run.count += 1;
         run.last = tsc;
@@ -71,20 +74,20 @@ export class PollTally<R extends object> {
     }
     if (event.kind === "write") {
       if (run !== undefined) this.runs.delete(task);
-    } else this.runs.set(task, { address, width_bytes, site, register, count: 1, first: tsc, last: tsc });
+    } else this.runs.set(task, { address, width_bytes, code, register, count: 1, first: tsc, last: tsc });
   }
 
   private take(run: Run<R>): void {
-    const { register, site, count } = run;
-    let bySite = this.entries.get(register);
-    if (bySite === undefined) {
-      bySite = new Map();
-      this.entries.set(register, bySite);
+    const { register, code, count } = run;
+    let byCode = this.entries.get(register);
+    if (byCode === undefined) {
+      byCode = new Map();
+      this.entries.set(register, byCode);
     }
-    let entry = bySite.get(site);
+    let entry = byCode.get(code);
     if (entry === undefined) {
-      entry = { register, site, polls: 0, reads: 0, longest: 0, ticks: null };
-      bySite.set(site, entry);
+      entry = { register, code, polls: 0, reads: 0, longest: 0, ticks: null };
+      byCode.set(code, entry);
     }
     entry.polls += 1;
     entry.reads += count;
@@ -94,15 +97,15 @@ export class PollTally<R extends object> {
 
   /** Returns the counts, those with most reads first. Unfinished polls count as ended. */
   result(
-    tell: (register: R, site: bigint) => Omit<PollStatistics, "polls" | "reads" | "longest" | "duration_s">,
+    tell: (register: R, code: bigint) => Omit<PollStatistics, "polls" | "reads" | "longest" | "duration_s">,
   ): PollStatistics[] {
     for (const run of this.runs.values()) if (run.count >= pollMin) this.take(run);
     this.runs.clear();
     return [...this.entries.values()]
-      .flatMap((bySite) => [...bySite.values()])
+      .flatMap((byCode) => [...byCode.values()])
       .sort((a, b) => b.reads - a.reads)
-      .map(({ register, site, polls, reads, longest, ticks }) => {
-        const { device, driver, bar, offset, register: name, site: symbol } = tell(register, site);
+      .map(({ register, code, polls, reads, longest, ticks }) => {
+        const { device, driver, bar, offset, register: name, site: symbol } = tell(register, code);
         const duration_s = ticks === null ? null : ticks / this.tscFrequency_hz;
         return { device, driver, bar, offset, register: name, site: symbol, polls, reads, longest, duration_s };
       });

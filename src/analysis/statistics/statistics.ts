@@ -1,7 +1,7 @@
 // Counts a trace's accesses by device, register, site and CPU, and its polls. Takes events one by one, in order.
 import { assertUnreachable } from "../../base/assert.js";
 import { hex } from "../../base/hex.js";
-import type { AccessEvent } from "../../trace/events.js";
+import { type AccessEvent, codeOf } from "../../trace/events.js";
 import { isLacking, type TraceHeader } from "../../trace/header.js";
 import { RecordFlag } from "../../trace/record.js";
 import type { EventView } from "../view/event-view.js";
@@ -35,10 +35,11 @@ export interface RegisterStatistics extends TallyResult {
   readonly last: string;
 }
 
-/** The accesses of one instruction. */
+/** The accesses of one instruction, called from one place. */
 export interface SiteStatistics extends TallyResult {
-  /** `function+0x12 [module]`, or the address. */
+  /** `function+0x12 [module]`, or the address; with the caller if it has one: `ioread8+0x1c from e100_exec_cmd+0x40 [e100]`. */
   readonly site: string;
+  /** The caller's if it has one, else the site's. */
   readonly module: string | null;
 }
 
@@ -144,7 +145,8 @@ export class StatisticsCollector {
   private valuesCount = 0;
   /** Sums by PCI address and BAR for the places beyond `registersMax`. */
   private readonly elsewhere = new Map<string, RegisterTally>();
-  private readonly sites = new Map<bigint, { tally: Tally; symbol: string | undefined; module: string | undefined }>();
+  /** By codeOf() the accesses. */
+  private readonly sites = new Map<bigint, { tally: Tally; text: string; module: string | undefined }>();
   private readonly cpus = new Map<number, CpuTally>();
   private readonly polls: PollTally<RegisterTally>;
 
@@ -204,8 +206,8 @@ export class StatisticsCollector {
     register.last = event.value;
 
     if (event.site !== 0n) {
-      const site = obtain(this.sites, event.site, () => {
-        return { tally: new Tally(), symbol: view.symbol, module: view.module };
+      const site = obtain(this.sites, codeOf(event), () => {
+        return { tally: new Tally(), text: view.siteAndCaller, module: view.callerModule ?? view.module };
       });
       site.tally.add(event, ticks);
     }
@@ -264,8 +266,8 @@ export class StatisticsCollector {
       const { device, bar, offset } = register.place;
       return { device, driver: driverOf(device), bar, offset, register: register.name ?? null };
     };
-    const polls = this.polls.result((register, site) => {
-      return { ...where(register), site: site === 0n ? null : (this.sites.get(site)?.symbol ?? hex(site)) };
+    const polls = this.polls.result((register, code) => {
+      return { ...where(register), site: this.sites.get(code)?.text ?? null };
     });
     const registerRow = (register: RegisterTally): RegisterStatistics => ({
       ...where(register),
@@ -295,7 +297,7 @@ export class StatisticsCollector {
       places: places.length,
       sites: sorted(
         [...this.sites].map(([site, found]) => ({ site, ...found })),
-        ({ site, tally, symbol, module }) => ({ site: symbol ?? hex(site), module: module ?? null, ...told(tally) }),
+        ({ tally, text, module }) => ({ site: text, module: module ?? null, ...told(tally) }),
       ),
       cpus: new Rows(cpus.length, (index) => {
         const [cpu, { tally, hardirq, softirq }] = cpus[index]!;

@@ -1,10 +1,12 @@
 // One event of a trace with everything known about it, computed on demand. One object walks through a whole trace: its
 // answers are valid until it gets the next event.
+
+import { hex } from "../../base/hex.js";
 import type { AccessEvent, TraceEvent } from "../../trace/events.js";
 import { type Context, contextOf } from "../../trace/flags.js";
 import { isLacking, type TraceHeader } from "../../trace/header.js";
 import type { DevicePlace, TraceState } from "../../trace/state.js";
-import { shortSymbol } from "../../trace/text.js";
+import { shortSymbol, withCaller } from "../../trace/text.js";
 import type { AccessRegisters, RegisterAccess } from "./access-registers.js";
 
 interface SymbolParts {
@@ -122,8 +124,38 @@ export class EventView {
     return this.symbolParts?.names ?? [];
   }
 
+  /** The place in the driver from which the site was called, if that lies outside of the driver; 0 if not, or not known. */
+  get caller(): bigint {
+    return "caller" in this.event ? this.event.caller : 0n;
+  }
+
+  /** As `siteNames`, of the caller. */
+  get callerNames(): readonly string[] {
+    return this.partsOf(this.caller)?.names ?? [];
+  }
+
+  /** As `symbol`, of the caller. */
+  get callerSymbol(): string | undefined {
+    return this.partsOf(this.caller)?.short;
+  }
+
+  /** As `module`, of the caller. */
+  get callerModule(): string | undefined {
+    return this.partsOf(this.caller)?.module;
+  }
+
+  /** `ioread8+0x1c from e100_exec_cmd+0x40 [e100]`: symbols, or else addresses; empty without a site. */
+  get siteAndCaller(): string {
+    const { site, caller } = this;
+    if (site === undefined || site === 0n) return "";
+    return withCaller(this.symbol ?? hex(site), caller === 0n ? undefined : (this.callerSymbol ?? hex(caller)));
+  }
+
   private get symbolParts(): SymbolParts | undefined {
-    const { site } = this;
+    return this.partsOf(this.site);
+  }
+
+  private partsOf(site: bigint | undefined): SymbolParts | undefined {
     const text = site === undefined || site === 0n ? undefined : this.state.symbolOf(site);
     if (text === undefined) return undefined;
     let parts = this.symbols.get(text);

@@ -9,7 +9,7 @@ import { projectDirectory } from "../../base/paths.js";
 import { ControlDevice, parseStatus, requirePlaceForDevice, sendMark } from "./control-device.js";
 
 const status = `state recording
-abi 3
+abi 4
 records 123
 lost 4
 escaped 5
@@ -32,7 +32,7 @@ describe("parseStatus", () => {
   test("reads every line", () => {
     expect(parseStatus(status)).toEqual({
       state: "recording",
-      abi: 3,
+      abi: 4,
       records: 123,
       lost: 4,
       escaped: 5,

@@ -26,6 +26,8 @@ import { loadCore, unloadCore } from "./core-load.js";
 import { unrecordedSentences, unwatchedRemarks } from "./unrecorded-sentences.js";
 
 const lookAgain_ms = 50;
+/** Most modules that the core takes (docs/control-device.md). */
+const modulesMax = 64;
 
 export class EmulateRecording implements Recording {
   private readonly options: RecordingRequest;
@@ -230,6 +232,9 @@ function configure(device: ControlDevice, options: RecordingRequest, fence: stri
   }
   for (const range of options.scope.ranges) device.command(`range ${formatRange(range)}`);
   for (const range of exclude) device.command(`exclude ${formatRange(range)}`);
+  const { drivers, libraries } = options.scope.modules;
+  for (const name of drivers) device.command(`driver ${name}`);
+  for (const name of libraries.slice(0, modulesMax - drivers.length)) device.command(`library ${name}`);
   if (excludeWriteCombining) device.command("exclude-wc");
   device.command(`ring ${options.ring_bytes}`);
   if (relaxed) device.command("relaxed");

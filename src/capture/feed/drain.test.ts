@@ -18,7 +18,7 @@ function ringRecord(
   fields: { width?: number; flags?: number; text?: string; address?: bigint; site?: bigint; mapping?: number } = {},
 ): Buffer {
   const bytes = Buffer.alloc(record_bytes);
-  bytes.writeBigUInt64LE(BigInt(sequence), 0);
+  bytes.writeUInt32LE(sequence, 0);
   bytes.writeBigUInt64LE(fields.address ?? 0n, 16);
   if (fields.text !== undefined) bytes.write(fields.text, 16, "latin1");
   bytes.writeBigUInt64LE(fields.site ?? 0n, 40);

@@ -37,7 +37,7 @@ export class RunExpander {
   private addressLow = 0;
   private addressHigh = 0;
 
-  /** Number of the last place taken; 0 before the first. */
+  /** Number of the last place taken, counted on beyond 2^32; 0 before the first. */
   get taken(): number {
     return this.lastPlace ?? 0;
   }
@@ -79,16 +79,21 @@ export class RunExpander {
 
   /** Returns the number of the record in this place, which is the next to be given. */
   private numberOf(words: Int32Array, at: number): number {
-    const place = placeAt(words, at);
+    const place = this.placeAt(words, at);
     const number = this.lastPlace === undefined ? place : this.lastGiven + (place - this.lastPlace);
     this.lastPlace = place;
     this.lastGiven = number;
     return number;
   }
 
+  /** Returns the number of a place. The ring counts modulo 2^32, and its places come in order. */
+  private placeAt(words: Int32Array, at: number): number {
+    const low = words[at]! >>> 0;
+    return this.lastPlace === undefined ? low : this.lastPlace + ((low - this.lastPlace) >>> 0);
+  }
+
   private number(words: Int32Array, at: number, number: number): void {
-    words[at] = number | 0;
-    words[at + 1] = Math.floor(number / two32);
+    words[at] = number;
   }
 
   private begin(words: Int32Array, at: number): void {
@@ -110,7 +115,7 @@ export class RunExpander {
   }
 
   private checkPart(words: Int32Array, at: number): void {
-    const place = placeAt(words, at);
+    const place = this.placeAt(words, at);
     if (place !== this.lastPlace! + 1) throw unreadable(`place ${place} after place ${this.lastPlace} inside a run`);
     this.lastPlace = place;
     this.partsLeft -= 1;
@@ -161,10 +166,6 @@ function unreadable(found: string): UserError {
 function hasRun(words: Int32Array): boolean {
   for (let at = word.flags; at < words.length; at += stride) if ((words[at]! & RecordFlag.run) !== 0) return true;
   return false;
-}
-
-function placeAt(words: Int32Array, at: number): number {
-  return (words[at + 1]! >>> 0) * two32 + (words[at]! >>> 0);
 }
 
 function lowWord(bytes: DataView, at: number, width: number): number {

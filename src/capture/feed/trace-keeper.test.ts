@@ -50,7 +50,7 @@ class ThreeReads implements RecordSource {
     const view = new DataView(buffer.buffer, buffer.byteOffset);
     for (let index = 0; index < 3; index += 1) {
       const at = index * record_bytes;
-      view.setBigUint64(at + recordOffset.sequence, BigInt(index + 1), true);
+      view.setUint32(at + recordOffset.sequence, index + 1, true);
       view.setBigUint64(at + recordOffset.address, 0xfebc0008n, true);
       view.setUint8(at + recordOffset.kind, RecordKind.read);
       view.setUint8(at + recordOffset.width, 4);

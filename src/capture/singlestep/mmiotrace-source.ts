@@ -24,7 +24,7 @@ export class MmiotraceSource implements WorkerSource {
   private readonly chunk = Buffer.alloc(chunk_bytes);
   private pending: Uint8Array[] = [];
   private readonly living = new Set<number>();
-  private sequence = 0n;
+  private sequence = 0;
   private latest_us = 0n;
   private onEmpty = () => {};
   private ending = false;
@@ -124,8 +124,8 @@ export class MmiotraceSource implements WorkerSource {
     for (let at = 0; at < records.length; at += record_bytes) {
       kept.set(records.subarray(at, at + record_bytes), used);
       if (!this.isWanted(view, used)) continue;
-      this.sequence += 1n;
-      view.setBigUint64(used + recordOffset.sequence, this.sequence, true);
+      this.sequence += 1;
+      view.setUint32(used + recordOffset.sequence, this.sequence, true);
       used += record_bytes;
     }
     return kept.subarray(0, used);

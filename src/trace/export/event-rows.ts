@@ -37,7 +37,11 @@ export interface EventRow {
   /** Symbol, or else the address. */
   site: string | undefined;
   site_address: bigint | undefined;
+  /** The site's module, or the one that came or went. */
   module: string | undefined;
+  /** As `site`: the place in the driver from which the site was called, if that lies outside of the driver. */
+  caller: string | undefined;
+  caller_address: bigint | undefined;
   mapping: number | undefined;
   length_bytes: bigint | undefined;
   /** Number of lost records, or of unrecorded mappings. */
@@ -77,6 +81,8 @@ export const columns: readonly { name: ColumnName; kind: ColumnKind }[] = [
   { name: "site", kind: "text" },
   { name: "site_address", kind: "bits" },
   { name: "module", kind: "text" },
+  { name: "caller", kind: "text" },
+  { name: "caller_address", kind: "bits" },
   { name: "mapping", kind: "int" },
   { name: "length_bytes", kind: "bits" },
   { name: "count", kind: "long" },
@@ -116,6 +122,11 @@ export function traceName(path: string): string {
     .replace(/\.(mmt|txt|log|mmiotrace)$/, "");
 }
 
+interface SymbolNames {
+  symbol: string;
+  module: string;
+}
+
 interface PlaceNames {
   device: string;
   pci_id: string | undefined;
@@ -133,7 +144,7 @@ export class EventRows {
   private readonly hasMadeUpSites: boolean;
   private readonly has: Record<LackableFact, boolean>;
   private readonly places = new WeakMap<DevicePlace["function"], PlaceNames>();
-  private readonly symbols = new Map<string, { symbol: string; module: string }>();
+  private readonly symbols = new Map<string, SymbolNames>();
 
   /** `trace`: the trace's name in the rows. */
   constructor(header: TraceHeader, trace: string, tellRegister: TellRegister = () => undefined) {
@@ -181,6 +192,8 @@ export class EventRows {
       site: undefined,
       site_address: undefined,
       module: undefined,
+      caller: undefined,
+      caller_address: undefined,
       mapping: undefined,
       length_bytes: undefined,
       count: undefined,
@@ -200,6 +213,7 @@ export class EventRows {
         row.mapping = this.has.mapping ? event.mapping : undefined;
         const place = this.place(row, event.address, state.placeOfAccess(event));
         this.site(row, event.site, state);
+        this.caller(row, event.caller, state);
         const register = place && this.tellRegister(event, place);
         row.register = register?.name;
         row.meaning = register?.meaningOf(event.value);
@@ -220,6 +234,7 @@ export class EventRows {
         row.mapping = event.mapping;
         this.place(row, event.address, state.placeOf(event.address));
         this.site(row, event.site, state);
+        this.caller(row, event.caller, state);
         break;
       case "unrecorded":
         row.length_bytes = event.length_bytes;
@@ -268,17 +283,27 @@ export class EventRows {
 
   private site(row: EventRow, site: bigint, state: TraceState): void {
     if (site === 0n) return;
-    row.site = `0x${site.toString(16)}`;
+    const names = this.symbolNames(site, state);
+    row.site = names?.symbol ?? `0x${site.toString(16)}`;
     row.site_address = this.hasMadeUpSites ? undefined : site;
+    row.module = names?.module;
+  }
+
+  private caller(row: EventRow, caller: bigint, state: TraceState): void {
+    if (caller === 0n) return;
+    row.caller = this.symbolNames(caller, state)?.symbol ?? `0x${caller.toString(16)}`;
+    row.caller_address = caller;
+  }
+
+  private symbolNames(site: bigint, state: TraceState): SymbolNames | undefined {
     const text = state.symbolOf(site);
-    if (text === undefined) return;
+    if (text === undefined) return undefined;
     let names = this.symbols.get(text);
     if (names === undefined) {
       const symbol = shortSymbol(text);
       names = { symbol, module: /\[([^\]]+)\]$/.exec(symbol)?.[1] ?? "kernel" };
       this.symbols.set(text, names);
     }
-    row.site = names.symbol;
-    row.module = names.module;
+    return names;
   }
 }

@@ -1,7 +1,7 @@
 // A block's accesses as flat typed arrays, one element an access, for computing with millions of them. They are independent of the
 // file's coding (event-columns.ts).
 import type { EventColumns } from "../event-columns.js";
-import { RecordFlag, RecordKind } from "../record.js";
+import { callerAddress, RecordFlag, RecordKind } from "../record.js";
 import { endOfAccess, endOfGroup, joinRows, shapeOfRow } from "./block-events.js";
 
 /** Accesses in their order. Each array has `count` elements. */
@@ -22,6 +22,8 @@ export interface AccessColumns {
   readonly wide: ReadonlyMap<number, bigint>;
   /** Address of the instruction; 0 if none was recorded. */
   readonly site: BigUint64Array;
+  /** Return address in the driver, where the instruction lies outside of it; 0 for none. */
+  readonly caller: BigUint64Array;
   readonly mapping: Uint32Array;
   readonly cpu: Uint16Array;
   readonly pid: Uint32Array;
@@ -71,6 +73,7 @@ export function accessColumns(block: EventColumns, firstEvent: number, clock: Co
       if (value >> 64n !== 0n) wide.set(count, value);
     }
     out.site[count] = shapes.site[shape]!;
+    out.caller[count] = callerAddress(shapes.caller[shape]!);
     out.mapping[count] = shapes.mapping[shape]!;
     out.cpu[count] = tasks.cpu[task]!;
     out.pid[count] = tasks.pid[task]!;
@@ -92,6 +95,7 @@ function emptyColumns(rows: number): Arrays {
     width_bytes: new Uint32Array(rows),
     value: new BigUint64Array(rows),
     site: new BigUint64Array(rows),
+    caller: new BigUint64Array(rows),
     mapping: new Uint32Array(rows),
     cpu: new Uint16Array(rows),
     pid: new Uint32Array(rows),

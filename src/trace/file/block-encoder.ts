@@ -2,7 +2,7 @@
 // The words used here (row, shape, address, word, task) are those of docs/trace-format.md; block-tables.ts has the tables.
 import { assert } from "../../base/assert.js";
 import { continues } from "../events.js";
-import { RecordFlag, RecordKind, record_bytes, value_bytes } from "../record.js";
+import { callerAddress, RecordFlag, RecordKind, record_bytes, recordOffset, value_bytes } from "../record.js";
 import { AddressTable, ShapeTable, WordTable } from "./block-tables.js";
 import { ByteColumn } from "./byte-column.js";
 import type { Codec } from "./compression.js";
@@ -108,6 +108,7 @@ export class BlockEncoder {
       words32[at + 13]!,
       words32[at + 10]!,
       words32[at + 11]!,
+      words32[at + 1]!,
     );
     const address = this.addresses.find(shape, words32[at + 4]!, words32[at + 5]!);
     this.words.addRow(address, words32[at + 6]!, words32[at + 7]!, words32[at + 8]!, words32[at + 9]!);
@@ -162,7 +163,7 @@ export class BlockEncoder {
     const bytes = new Uint8Array(words32.buffer, words32.byteOffset + 4 * at, record_bytes);
     this.other.bytes.set(bytes, this.other.length);
     // A reader knows its sequence number from its place.
-    this.other.bytes.fill(0, this.other.length, this.other.length + 8);
+    this.other.bytes.fill(0, this.other.length, this.other.length + recordOffset.caller);
     this.other.length += record_bytes;
     this.others += 1;
     const tsc = (BigInt(words32[at + 3]! >>> 0) << 32n) | BigInt(words32[at + 2]! >>> 0);
@@ -196,10 +197,14 @@ export class BlockEncoder {
     this.taskRun = 0;
   }
 
-  /** Returns the sites of the block's accesses, without those of its other records. */
+  /** Returns the sites and callers of the block's accesses, without those of its other records. */
   sites(): Set<bigint> {
     const sites = new Set<bigint>();
-    for (let shape = 0; shape < this.shapes.count; shape += 1) sites.add(this.shapes.site(shape));
+    for (let shape = 0; shape < this.shapes.count; shape += 1) {
+      sites.add(this.shapes.site(shape));
+      const caller = this.shapes.caller(shape);
+      if (caller !== 0) sites.add(callerAddress(caller));
+    }
     return sites;
   }
 

@@ -3,7 +3,7 @@
 import { blockTargets } from "../by-target.js";
 import type { EventColumns } from "../event-columns.js";
 import { type AccessEvent, continues, eventOfRecords, joinValues, type TraceEvent } from "../events.js";
-import { RecordFlag, RecordKind, record_bytes, recordOffset } from "../record.js";
+import { callerAddress, RecordFlag, RecordKind, record_bytes, recordOffset } from "../record.js";
 import type { BlockHeader } from "./layout.js";
 
 /** Yields the block's events in order. */
@@ -106,6 +106,7 @@ class AccessMaker {
       flags: ((shapes.flags[shape]! & ~RecordFlag.more) | tasks.contextFlags[task]!) >>> 0,
       address: this.address(addressIndex),
       site: shapes.site[shape]!,
+      caller: callerAddress(shapes.caller[shape]!),
       mapping: shapes.mapping[shape]!,
       target: whole === undefined ? this.firstTarget + addressIndex : -1,
       width_bytes: whole === undefined ? shapes.width_bytes[shape]! : whole.width_bytes,

@@ -18,15 +18,18 @@ const entryMask = (1 << tagShift) - 1;
 const two32 = 2 ** 32;
 const noAddress = -1;
 
-/** The different (site, kind, width, flags, mapping). */
+/** Set beside kind and width of a shape that has a caller. */
+const hasCaller = 64;
+
+/** The different (site, caller, kind, width, flags, mapping). */
 export class ShapeTable {
   count = 0;
-  readonly shape = new ByteColumn(21 * blockRowsMax);
+  readonly shape = new ByteColumn(27 * blockRowsMax);
   /** The last new address of a shape, or `noAddress`. */
   readonly lastAddress = new Float64Array(blockRowsMax);
   private readonly slots = new Int32Array(tableSize);
-  /** Five numbers a shape: site low, site high, kind and width, flags, mapping. */
-  private readonly keys = new Int32Array(5 * blockRowsMax);
+  /** Six numbers a shape: site low, site high, kind and width, flags, mapping, caller. */
+  private readonly keys = new Int32Array(6 * blockRowsMax);
 
   reset(): void {
     if (this.count > 0) this.slots.fill(0);
@@ -34,22 +37,24 @@ export class ShapeTable {
   }
 
   /** Returns the number of a shape; adds a new one. All numbers are signed 32-bit ones, which V8 never boxes. */
-  find(kindWidth: number, flags: number, mapping: number, siteLow: number, siteHigh: number): number {
+  find(kindWidth: number, flags: number, mapping: number, siteLow: number, siteHigh: number, caller: number): number {
     const { keys, slots } = this;
-    const hash = Math.imul(siteLow ^ Math.imul(mapping, 0x85ebca6b) ^ (kindWidth << 20) ^ flags, 0x9e3779b1);
+    const where = siteLow ^ Math.imul(caller, 0xc2b2ae35) ^ Math.imul(mapping, 0x85ebca6b);
+    const hash = Math.imul(where ^ (kindWidth << 20) ^ flags, 0x9e3779b1);
     for (let slot = hash >>> hashShift; ; slot = (slot + 1) & tableMask) {
       const found = slots[slot]!;
       if (found === 0) {
         slots[slot] = this.count + 1;
-        return this.add(kindWidth, flags, mapping, siteLow, siteHigh);
+        return this.add(kindWidth, flags, mapping, siteLow, siteHigh, caller);
       }
-      const key = 5 * (found - 1);
+      const key = 6 * (found - 1);
       if (
         keys[key] === siteLow &&
         keys[key + 1] === siteHigh &&
         keys[key + 2] === kindWidth &&
         keys[key + 3] === flags &&
-        keys[key + 4] === mapping
+        keys[key + 4] === mapping &&
+        keys[key + 5] === caller
       ) {
         return found - 1;
       }
@@ -57,17 +62,30 @@ export class ShapeTable {
   }
 
   site(shape: number): bigint {
-    return (BigInt(this.keys[5 * shape + 1]! >>> 0) << 32n) | BigInt(this.keys[5 * shape]! >>> 0);
+    return (BigInt(this.keys[6 * shape + 1]! >>> 0) << 32n) | BigInt(this.keys[6 * shape]! >>> 0);
   }
 
-  private add(kindWidth: number, flags: number, mapping: number, siteLow: number, siteHigh: number): number {
+  /** Returns a shape's caller, as a record has it. */
+  caller(shape: number): number {
+    return this.keys[6 * shape + 5]! >>> 0;
+  }
+
+  private add(
+    kindWidth: number,
+    flags: number,
+    mapping: number,
+    siteLow: number,
+    siteHigh: number,
+    caller: number,
+  ): number {
     const shape = this.count++;
-    this.keys.set([siteLow, siteHigh, kindWidth, flags, mapping], 5 * shape);
+    this.keys.set([siteLow, siteHigh, kindWidth, flags, mapping, caller], 6 * shape);
     this.lastAddress[shape] = noAddress;
-    this.shape.varint(kindWidth);
+    this.shape.varint(kindWidth | (caller === 0 ? 0 : hasCaller));
     this.shape.varint(flags >>> 0);
     this.shape.varint(mapping >>> 0);
     this.shape.zigzag64(BigInt.asIntN(64, this.site(shape) - (shape === 0 ? 0n : this.site(shape - 1))));
+    if (caller !== 0) this.shape.varint(caller >>> 0);
     return shape;
   }
 }

@@ -18,6 +18,7 @@ export async function encodeEvents(
   const sites = encoder.sites();
   for (const event of events) {
     if (event.kind === "escape" || event.kind === "map" || event.kind === "unrecorded") sites.add(event.site);
+    if (event.kind === "escape") sites.add(event.caller);
   }
   const { payload, ...content } = await encoder.encode(encodeState(state, sites), codec);
   return { block: encodeBlock(BlockType.events, payload, place, content, codec.crc32), content, events };

@@ -6,7 +6,9 @@ import { crc32 } from "./crc32.js";
 
 /** First bytes of a file: a non-ASCII byte, the name, and line ends that a text-mode copy would spoil. */
 export const fileMagic = Uint8Array.of(0x8d, 0x4d, 0x4d, 0x54, 0x0d, 0x0a, 0x1a, 0x0a);
-export const formatVersion = 1;
+export const formatVersion = 2;
+/** The oldest format that readers take: it has no callers. */
+export const formatVersionMin = 1;
 /** Magic, version, four bytes of zero. */
 export const fileHead_bytes = 16;
 assert(fileHead_bytes === fileMagic.length + 4 + 4, "the file's head is the sum of its fields");

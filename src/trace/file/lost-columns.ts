@@ -18,7 +18,7 @@ export function lostColumns({ records, tscMin }: BlockHeader): EventColumns {
     ...{ addresses: 0, address: new Float64Array(0), addressShape: new Uint16Array(0) },
     shapes: {
       ...{ count: 0, kind: none, width_bytes: none, flags: new Uint32Array(0), mapping: new Uint32Array(0) },
-      site: new BigUint64Array(0),
+      ...{ site: new BigUint64Array(0), caller: new Uint32Array(0) },
     },
     ...{ others: 1, otherAt: new Uint32Array(1), other, state: none, before: none },
   };

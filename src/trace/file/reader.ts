@@ -10,7 +10,7 @@ import { eventsOfBlock, eventsOfOtherRecords } from "./block-events.js";
 import { BlockFinder, type BlockInfo, type Damage, type Hole, type PlacedUpdate } from "./block-finder.js";
 import { type Codec, streamCodec } from "./compression.js";
 import { applyState, checkState, inflatePayload, parseHeader } from "./json-block.js";
-import { BlockType, blockHeader_bytes, fileHead_bytes, fileMagic, formatVersion } from "./layout.js";
+import { BlockType, blockHeader_bytes, fileHead_bytes, fileMagic, formatVersion, formatVersionMin } from "./layout.js";
 import { lostColumns } from "./lost-columns.js";
 import { sliceColumns } from "./slice-columns.js";
 import type { ByteSource } from "./source.js";
@@ -83,10 +83,10 @@ export class TraceReader {
     if (head.length < fileHead_bytes)
       throw new FormatError(source.name, "cut within its first bytes", { offset: head.length });
     const version = new DataView(head.buffer, head.byteOffset).getUint32(fileMagic.length, true);
-    if (version !== formatVersion) {
+    if (version < formatVersionMin || version > formatVersion) {
       throw new FormatError(
         source.name,
-        `the trace has format ${version}, this program reads format ${formatVersion}`,
+        `the trace has format ${version}, this program reads formats ${formatVersionMin} to ${formatVersion}`,
         {
           offset: fileMagic.length,
           advice: "read it with the version that wrote it, or a newer one",

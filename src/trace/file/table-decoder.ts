@@ -16,18 +16,20 @@ export function decodeShapes(column: Varints, count: number): Shapes {
     flags: new Uint32Array(count),
     mapping: new Uint32Array(count),
     site: new BigUint64Array(count),
+    caller: new Uint32Array(count),
   };
   let site = 0n;
   for (let shape = 0; shape < count; shape += 1) {
-    const kindWidth = column.below(64);
+    const kindWidth = column.below(128);
     const width_bytes = kindWidth & 31;
     if (width_bytes === 0 || width_bytes > value_bytes) throw new BlockError(`an access ${width_bytes} bytes wide`);
-    shapes.kind[shape] = (kindWidth >> 5) + 1;
+    shapes.kind[shape] = ((kindWidth >> 5) & 1) + 1;
     shapes.width_bytes[shape] = width_bytes;
     shapes.flags[shape] = column.below(two32);
     shapes.mapping[shape] = column.below(two32);
     site = BigInt.asUintN(64, site + column.zigzag64());
     shapes.site[shape] = site;
+    if (kindWidth >= 64) shapes.caller[shape] = column.below(two32);
   }
   column.end();
   return shapes;

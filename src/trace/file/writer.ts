@@ -46,7 +46,7 @@ export class TraceWriter {
   private firstEvent = 0;
   /** Rows wanted in the next final block. */
   private rowsWanted = firstBlockRows;
-  /** The last ring sequence number seen; undefined before the first. */
+  /** The last ring sequence number seen, modulo 2^32; undefined before the first. */
   private lastSequence: number | undefined;
   /** Updates that wait for the end of an event. */
   private readonly notes: TraceUpdate[] = [];
@@ -105,7 +105,7 @@ export class TraceWriter {
     for (let at = 0; at < words.length; ) {
       const sequence = sequenceAt(words, at);
       const { lastSequence } = this;
-      if (lastSequence !== undefined && sequence !== lastSequence + 1) await this.fillGap(sequence, words, at);
+      if (lastSequence !== undefined && sequence !== next(lastSequence, 1)) await this.fillGap(sequence, words, at);
       if (this.blockIsFull()) await this.finishBlock();
       // As many records as are sure to fit and have no gap, without a check in between.
       const end = this.notes.length > 0 ? at + stride : Math.min(words.length, at + stride * this.recordsSure());
@@ -113,8 +113,8 @@ export class TraceWriter {
       do {
         this.encoder.add(words, at);
         at += stride;
-      } while (at < end && sequenceAt(words, at) === sequence + (at - from) / stride);
-      this.lastSequence = sequence + (at - from) / stride - 1;
+      } while (at < end && sequenceAt(words, at) === next(sequence, (at - from) / stride));
+      this.lastSequence = next(sequence, (at - from) / stride - 1);
       this.tail.add(aligned.subarray(4 * from, 4 * at));
       if (this.notes.length > 0) await this.writeNotes();
     }
@@ -145,8 +145,8 @@ export class TraceWriter {
 
   /** Writes a gap in the ring's numbers as lost records. */
   private async fillGap(sequence: number, words: Int32Array, at: number): Promise<void> {
-    const count = sequence - this.lastSequence! - 1;
-    assert(count > 0, `records come in order (${sequence} after ${this.lastSequence})`);
+    const count = next(sequence, -this.lastSequence! - 1);
+    assert(count > 0 && count < 2 ** 31, `records come in order (${sequence} after ${this.lastSequence})`);
     this.missing += count;
     const record = new Int32Array(stride);
     const tsc = (BigInt(words[at + 3]! >>> 0) << 32n) | BigInt(words[at + 2]! >>> 0);
@@ -303,5 +303,10 @@ export class TraceWriter {
 }
 
 function sequenceAt(words: Int32Array, at: number): number {
-  return (words[at + 1]! >>> 0) * 2 ** 32 + (words[at]! >>> 0);
+  return words[at]! >>> 0;
+}
+
+/** Adds to a ring's number, which counts modulo 2^32. */
+function next(sequence: number, count: number): number {
+  return (sequence + count) >>> 0;
 }

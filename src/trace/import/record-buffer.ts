@@ -6,6 +6,7 @@ const recordWords = record_bytes / 4;
 /** Places of the fields in a record's words: record.ts's offsets divided by four. */
 export const Word = {
   sequence: 0,
+  caller: 1,
   tsc: 2,
   address: 4,
   value: 6,
@@ -17,7 +18,6 @@ export const Word = {
   flags: 15,
 } as const;
 
-const two32 = 2 ** 32;
 const utf8 = new TextEncoder();
 
 export class RecordBuffer {
@@ -33,8 +33,7 @@ export class RecordBuffer {
     this.used = at + recordWords;
     this.sequence += 1;
     const { words } = this;
-    words[at] = this.sequence >>> 0;
-    words[at + 1] = Math.floor(this.sequence / two32);
+    words[at] = this.sequence;
     return at;
   }
 
@@ -47,8 +46,7 @@ export class RecordBuffer {
   /** Adds a record; not for bulk paths. */
   add(record: Partial<RingRecord>): void {
     const at = this.next();
-    const sequence = BigInt(this.sequence);
-    writeRecord(new DataView(this.words.buffer), 4 * at, { ...record, sequence });
+    writeRecord(new DataView(this.words.buffer), 4 * at, { ...record, sequence: this.sequence });
   }
 
   /** Adds a text, as one record or several. */
