@@ -59,7 +59,7 @@ int mms_caller_add_module(const char *name, bool is_driver)
 
 #ifdef CONFIG_UNWINDER_GUESS
 
-/* What it finds may be left from a call that has returned long ago. */
+/* This unwinder also finds addresses that are left from calls long ago. */
 void mms_caller_find(struct mms_cpu *cpu)
 {
 }
@@ -132,7 +132,7 @@ struct walk {
 	u64 caller;		/* 0: none of a higher rank */
 	enum rank rank;
 	u64 first;		/* the site's own return address, or 0 */
-	u64 first_at;		/* where it lies on the stack; 0: not known */
+	u64 first_at;		/* its place on the stack; 0: not known */
 };
 
 static u64 caller_return_place(const struct unwind_state *state)

@@ -447,6 +447,7 @@ describe("written traces", () => {
       [{ ...access, flags: "locked" }, /flags is "locked" \(string\), but must be an array/],
       [{ ...access, site: { address: 5 } }, /site\.address is 5 \(number\)/],
       [{ ...access, site: { address: 5n, symbol: 5 } }, /site\.symbol is 5 /],
+      [{ ...access, caller: { address: 0x1000n } }, /caller\.address is 4096 \(bigint\)/],
       [{ ...map, length_bytes: -1n }, /length_bytes is -1 /],
       [{ ...map, mapping: 0 }, /mapping is 0 .* from 1 to 4294967295$/],
       [{ ...map, memoryType: "cached" }, /memoryType is "cached"/],
@@ -483,6 +484,48 @@ describe("written traces", () => {
     await writer.close();
     const trace = await openTrace(join(folder, "refused.mmt"));
     expect((await all(trace)).length).toBe(1);
+    await trace.close();
+  });
+
+  test("a caller is in events, columns, filters, statistics, polls, tables and copies", async () => {
+    const path = join(folder, "callers.mmt");
+    const writer = await createTrace(path);
+    const ioread = { address: 0xffff_ffff_8123_4567n, symbol: "ioread8+0x31" };
+    const from = (place: string, address: bigint) => ({ address, symbol: `${place} [e100]` });
+    const read = { kind: "read", address: 0xfebc0000n, width_bytes: 1, value: 1n, site: ioread } as const;
+    const near = from("e100_eeprom_read+0x9a", 0xffff_ffff_c000_0123n);
+    const far = from("e100_intr+0x20", 0xffff_ffff_ffff_fff0n);
+    for (const caller of [near, near, near, far, undefined, null]) await writer.add({ ...read, caller });
+    await writer.add({ kind: "escape", address: 0x1000n, instruction: "0f6f", site: ioread, caller: far });
+    await writer.close();
+    const trace = await openTrace(path);
+    const events = await all(trace);
+    expect(events.map((event) => ("caller" in event ? event.caller?.symbol : ""))).toEqual([
+      ...[near.symbol, near.symbol, near.symbol, far.symbol, undefined, undefined, far.symbol],
+    ]);
+    expect(events[0]).toMatchObject({ caller: { ...near, function: "e100_eeprom_read", module: "e100" } });
+    for await (const columns of trace.accessColumns()) {
+      expect([...columns.caller]).toEqual([near.address, near.address, near.address, far.address, 0n, 0n]);
+    }
+    const count = async (filter: string) => (await statistics(trace, { filter })).events;
+    expect(await count("caller == e100_eeprom_read")).toBe(3);
+    expect(await count("caller == 0xfffffffffffffff0")).toBe(2);
+    expect(await count("module == e100")).toBe(5);
+    expect(await count("module == kernel")).toBe(7);
+    expect((await statistics(trace)).sites).toMatchObject([
+      { site: "ioread8+0x31 from e100_eeprom_read+0x9a [e100]", accesses: 3, module: "e100" },
+      { site: "ioread8+0x31", accesses: 2, module: "kernel" },
+      { site: "ioread8+0x31 from e100_intr+0x20 [e100]", accesses: 1, module: "e100" },
+    ]);
+
+    const copy = await createTrace(join(folder, "callers-copy.mmt"));
+    for (const event of events) await copy.add(event);
+    await copy.close();
+    const copied = await openTrace(join(folder, "callers-copy.mmt"));
+    expect((await all(copied)).map((event) => ("caller" in event ? event.caller : ""))).toEqual(
+      events.map((event) => ("caller" in event ? event.caller : "")),
+    );
+    await copied.close();
     await trace.close();
   });
 

@@ -87,6 +87,22 @@ describe("resolveScope", () => {
     expect(scope.asked).toEqual(["device 00:04.0"]);
   });
 
+  test("the driver's modules, and those that they use: of the bound driver, else of those that fit", async () => {
+    const none = { drivers: [], libraries: [] };
+    expect((await resolve({ all: true })).modules).toEqual(none);
+    expect((await resolve({ ranges: ["fee00000-fee00fff"] })).modules).toEqual(none);
+    expect((await resolve({ devices: ["00:04.0"] })).modules).toEqual({ drivers: ["e1000"], libraries: [] });
+    const usb = { vendor: "0x1b36\n", device: "0x000d\n", resource: usbResource(0), modalias: xhciModalias };
+    addFunction("0000:00:06.0", usb);
+    try {
+      const { modules } = await resolve({ devices: ["00:06.0"] });
+      expect(modules.drivers).toEqual(["xhci_pci"]);
+      expect(modules.libraries).toContain("xhci_hcd");
+    } finally {
+      rmSync(join(sysfs, "bus/pci/devices/0000:00:06.0"), { recursive: true });
+    }
+  });
+
   test("a ROM that lies in RAM is left out", async () => {
     const scope = await resolve({ devices: ["0000:00:05.0"] });
     expect(scope.ranges.map(formatRange)).toEqual(["0xfd000000-0xfdffffff", "0xfebd0000-0xfebd0fff"]);

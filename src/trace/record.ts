@@ -131,7 +131,7 @@ export interface RingRecord {
   flags: number;
 }
 
-/** Where the kernel's text begins: the high half of all callers' addresses. */
+/** Beginning of the kernel's text: the high half of all callers' addresses. */
 export const kernelText = 0xffff_ffff_0000_0000n;
 
 /** Returns the address of a record's caller; 0 for none. */

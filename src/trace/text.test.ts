@@ -42,6 +42,19 @@ describe("report's lines", () => {
     ]);
   });
 
+  test("a site outside of the driver has its caller", () => {
+    const list = new RecordList();
+    list.addText({ kind: RecordKind.symbol, site: 0xffffffff81234567n }, "ioread8+0x31/0x60");
+    list.addText({ kind: RecordKind.symbol, site }, "e100_eeprom_read+0x9a/0x120 [e100]");
+    const access = { kind: RecordKind.read, address: 0xfebc0000n, width: 1, site: 0xffffffff81234567n, tsc: start };
+    list.add({ ...access, caller: 0xc0000123 });
+    list.add({ ...access, kind: RecordKind.escape, caller: 0xc0000124 });
+    expect(linesOf(list).map((line) => line.trimEnd().replace(/.* (?=ioread8)/, ""))).toEqual([
+      "ioread8+0x31 from e100_eeprom_read+0x9a [e100]",
+      "ioread8+0x31 from 0xffffffffc0000124",
+    ]);
+  });
+
   test("an address in no BAR and an unknown site are shown as numbers, special accesses by letters", () => {
     const list = new RecordList();
     const flags = RecordFlag.locked | RecordFlag.user;

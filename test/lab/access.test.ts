@@ -7,6 +7,8 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { recordInTurn } from "../../dev/test-support/lab/access-module.js";
 import { endKernels, expectQuietKernel } from "../../dev/test-support/lab/in-lab.js";
+import { expectCallers } from "../../dev/test-support/lab/callers.js";
+import { expectQuietKernel } from "../../dev/test-support/lab/in-lab.js";
 import { expectSameAccesses, recordedAccesses } from "../../dev/test-support/lab/recorded-accesses.js";
 import { casesByTier } from "../../dev/test-support/tiers.js";
 import type { UnrecordedEvent } from "../../src/api/events.js";
@@ -29,6 +31,13 @@ test.each(casesByTier({ quick: ["debian:6.12"], rest: ["debian:6.1", "debian:6.1
     for (const { trace, expected } of recordings.slice(0, 2))
       expectSameAccesses(await recordedAccesses(trace), expected);
     expect(recordings[0]!.expected.length).toBeGreaterThan(30_000);
+    const callers = await expectCallers(recordings[0]!.trace, {
+      name: "mms_access_test",
+      file: join(share, "mms_access_test.ko"),
+    });
+    // memset_io() and the like call a function of the kernel's own, or jump to it
+    for (const { site, called } of callers) expect(throughOf[called] ?? called).toBe(site);
+    expect(new Set(callers.map(({ site }) => site))).toContain("ioread32be");
     // those of the kernel's testmmiotrace, and the module's own mappings of its two devices
     expect(await countEvents(recordings[1]!.trace)).toMatchObject({
       write: 5_120,
@@ -127,6 +136,9 @@ function unrecordedCalls(records: Buffer): number {
   }
   return calls;
 }
+
+/** Functions that leave their accesses to others. */
+const throughOf: Record<string, string> = { memset_io: "memset_orig" };
 
 async function countEvents(path: string): Promise<Record<string, number>> {
   const reader = await openTrace(path);
