@@ -73,6 +73,13 @@ sed 's/^/leak: /' /sys/kernel/debug/kmemleak`,
     expectSameAccesses(await recordedAccesses(trace), expected);
   });
 
+  test("mappings that get no decoy", async () => {
+    const { output, consoleLog } = await recordGroups(["mapped"], { kernel, timeout_s });
+    expectQuietKernel(consoleLog);
+    expect(output).toMatch(/^record 3$/m);
+    expect(output).toMatch(/ was mapped in the fixmap, by mapped_in_fixmap/);
+  });
+
   test("every context", async () => {
     const { trace, truthFile, consoleLog } = await recordGroups(["contexts", "nmi"], {
       kernel,

@@ -194,6 +194,7 @@ static noinline void mapped_by_vmap(void)
 
 static noinline void mapped_as_pages(void)
 {
+#ifdef CONFIG_ZONE_DEVICE
 	struct dev_pagemap map = {
 		.type = MEMORY_DEVICE_GENERIC,
 		.nr_range = 1,
@@ -206,6 +207,7 @@ static noinline void mapped_as_pages(void)
 
 	if (mms_check(!IS_ERR(at), "memremap_pages(): %ld", PTR_ERR(at)))
 		memunmap_pages(&map);
+#endif
 }
 
 /* The kernel doesn't export it; a probe knows its address. */
