@@ -77,7 +77,7 @@ sed 's/^/leak: /' /sys/kernel/debug/kmemleak`,
     const { output, consoleLog } = await recordGroups(["mapped"], { kernel, timeout_s });
     expectQuietKernel(consoleLog);
     expect(output).toMatch(/^record 3$/m);
-    expect(output).toMatch(/ was mapped in the fixmap, by mapped_in_fixmap/);
+    expect(output).toMatch(/ was mapped in the fixmap, called by mapped_in_fixmap/);
   });
 
   test("every context", async () => {
