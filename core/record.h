@@ -85,7 +85,14 @@ enum mms_memory_type {
 	MMS_WRITE_BACK = 3,
 	MMS_ENCRYPTED = 4,
 	MMS_OTHER_TYPE = 5,	/* ioremap_prot() */
+	MMS_PORTS = 6,		/* ioport_map(): no memory at all */
 };
+
+/*
+ * Addresses in records are physical ones below MMS_PORT_SPACE. From there on they
+ * are those of other spaces: MMS_PORT_SPACE + an I/O port's number.
+ */
+#define MMS_PORT_SPACE (1ull << 50)
 
 /* The ways to map device memory without ioremap(). */
 enum mms_way {

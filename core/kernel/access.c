@@ -321,7 +321,7 @@ static __always_inline void access_fill_head(struct mms_record *r,
 {
 	r->caller = cpu->caller;
 	r->tsc = tsc;
-	r->address = address - m->decoy + m->physical;
+	r->address = address - m->decoy + m->physical + m->space;
 	r->site = cpu->site;
 	r->pid = current->pid;
 	r->mapping = m->id;
@@ -392,6 +392,24 @@ static void access_note_store(struct mms_cpu *cpu, const struct mms_mapping *m)
 		cpu->drain = true;
 }
 
+/* Two halves where no port is so wide: as pio_read64_lo_hi() and its like do. */
+static noinline bool access_port(const struct access *a, enum mms_kind kind,
+				 u64 *value, unsigned int bytes)
+{
+	u16 port = a->address - a->mapping->decoy + a->mapping->physical;
+
+	if (kind == MMS_READ) {
+		*value = mms_machine_port_in(NULL, port, min(bytes, 4u));
+		if (bytes == 8)
+			*value |= (u64)inl(port + 4) << 32;
+	} else {
+		mms_machine_port_out(NULL, port, *value, min(bytes, 4u));
+		if (bytes == 8)
+			outl(*value >> 32, port + 4);
+	}
+	return true;
+}
+
 static __always_inline void access_small(struct mms_cpu *cpu, u64 address,
 					 enum mms_kind kind, u64 *value,
 					 unsigned int bytes)
@@ -401,7 +419,9 @@ static __always_inline void access_small(struct mms_cpu *cpu, u64 address,
 
 	if (unlikely(!access_begin(&a, cpu, address, bytes, 1)))
 		return;
-	if (kind == MMS_READ) {
+	if (unlikely(a.mapping->memory_type == MMS_PORTS)) {
+		done = access_port(&a, kind, value, bytes);
+	} else if (kind == MMS_READ) {
 		done = mms_device_load(access_real(address), value, bytes);
 	} else {
 		done = mms_device_store(access_real(address), *value, bytes,
@@ -508,7 +528,8 @@ void mms_machine_expect(struct mms_machine *machine, uint64_t address,
 	u64 fit;
 
 	m = access_mapping_of(cpu, address, bytes);
-	if (!m || m->silent || !smp_load_acquire(&mms_ring.recording))
+	if (!m || m->silent || m->memory_type == MMS_PORTS ||
+	    !smp_load_acquire(&mms_ring.recording))
 		return;
 	fit = stride > 0 ? (m->decoy + m->bytes - address) / bytes :
 			   (address - m->decoy) / bytes + 1;

@@ -230,6 +230,9 @@ static int control_set_up(const char *line)
 					 argument);
 	if (control_has_argument(line, "ram", &argument))
 		return control_put_range(mms_filter.ram, &mms_filter.rams, argument);
+	if (control_has_argument(line, "ports", &argument))
+		return control_put_range(mms_filter.ports, &mms_filter.port_ranges,
+					 argument);
 	if (control_has_argument(line, "driver", &argument))
 		return control_add_module(argument, true);
 	if (control_has_argument(line, "library", &argument))
@@ -258,7 +261,7 @@ static int control_set_up(const char *line)
 static bool control_is_set_up(const char *line)
 {
 	static const char *const words[] = {
-		"range", "exclude", "ram", "driver", "library", "ring", "fence",
+		"range", "exclude", "ram", "ports", "driver", "library", "ring", "fence",
 		"all", "exclude-wc", "relaxed", "clean-room", "arm", "start",
 	};
 	size_t length = strcspn(line, " ");

@@ -2,7 +2,7 @@
 /*
  * Declarations shared by the parts of the kernel module.
  *
- *	hooks.c    ioremap and iounmap: hands out decoys
+ *	hooks.c    ioremap, ioport_map and their counterparts: hands out decoys
  *	watch.c    mappings that get no decoy; unrecorded.c their records
  *	mapping.c  the table of decoys
  *	fault.c    a fault on a decoy: decode, emulate
@@ -45,12 +45,26 @@ static inline bool mms_is_decoy(u64 address)
 	return (address >> 62) == 2;	/* bit 63 set, bit 62 clear */
 }
 
+/*
+ * Ports have no address. Their decoys lie where no mapping's can: with bit 62 flipped,
+ * nothing is ever mapped there (the hole that x86-64 keeps for hypervisors). Each
+ * mapping has an area of its own, of all ports.
+ */
+#define MMS_PORT_DECOYS 0xbfff800000000000ull
+#define MMS_PORT_AREA_BYTES 0x10000ull
+#define MMS_PORT_AREAS 0x100000ull
+
+static inline bool mms_is_port_decoy(u64 address)
+{
+	return address - MMS_PORT_DECOYS < MMS_PORT_AREAS * MMS_PORT_AREA_BYTES;
+}
+
 /* ---- mapping.c ---- */
 
 struct mms_mapping {
 	u64 decoy;		/* of the mapping's first page */
 	u64 bytes;		/* whole pages */
-	u64 physical;		/* of the first page */
+	u64 physical;		/* of the first page; a port's number */
 	u32 id;
 	u8 memory_type;		/* enum mms_memory_type */
 	bool self_test;		/* never recorded; its emulations are counted */
@@ -58,6 +72,7 @@ struct mms_mapping {
 	u64 asked_physical;	/* as the driver asked for it */
 	u64 asked_bytes;
 	u64 caller;
+	u64 space;		/* what records add to addresses: MMS_PORT_SPACE */
 };
 
 #define MMS_MAPPINGS_MAX 4096
@@ -100,10 +115,11 @@ struct mms_range {
 struct mms_filter {
 	bool all;
 	bool exclude_write_combining;
-	unsigned int ranges, excludes, rams;
+	unsigned int ranges, excludes, rams, port_ranges;
 	struct mms_range range[MMS_RANGES_MAX];
 	struct mms_range exclude[MMS_RANGES_MAX];
 	struct mms_range ram[MMS_RANGES_MAX];	/* with `all`: no device memory */
+	struct mms_range ports[MMS_RANGES_MAX];
 };
 
 extern struct mms_filter mms_filter;	/* constant while recording */

@@ -3,6 +3,10 @@
  * The hooks that hand out decoys and take them back: return probes on the
  * ioremap family replace the result by the decoy, probes on iounmap and
  * memunmap replace the decoy in the argument by the real address.
+ *
+ * ioport_map() returns a number that ioread8() and the like take for a port's. With
+ * a decoy in its place they make a memory access, which access.c turns into one
+ * to the port.
  */
 #include <linux/io.h>
 #include <linux/kprobes.h>
@@ -48,6 +52,9 @@ bool mms_hooks_wanted(u64 physical, u64 bytes, enum mms_memory_type type)
 {
 	const struct mms_filter *f = &mms_filter;
 
+	if (type == MMS_PORTS)
+		return bytes && (f->all || hooks_touches(f->ports, f->port_ranges,
+							 physical, bytes));
 	if (!bytes || hooks_touches(f->exclude, f->excludes, physical, bytes))
 		return false;
 	if (f->exclude_write_combining && type == MMS_WRITE_COMBINING)
@@ -79,11 +86,26 @@ static int hooks_on_call(struct kretprobe_instance *instance, struct pt_regs *re
 }
 NOKPROBE_SYMBOL(hooks_on_call);
 
+/* What ioport_map() adds to a port's number. */
+static u64 port_cookie_offset;
+
+static u64 hooks_decoy_of(const struct hook *hook, const struct call *call, u64 real)
+{
+	static atomic_t areas;
+
+	if (hook->type != MMS_PORTS)
+		return real ^ MMS_DECOY_BIT;
+	WRITE_ONCE(port_cookie_offset, real - call->physical);
+	return MMS_PORT_DECOYS + call->physical +
+	       (u32)atomic_inc_return(&areas) % MMS_PORT_AREAS * MMS_PORT_AREA_BYTES;
+}
+NOKPROBE_SYMBOL(hooks_decoy_of);
+
 static int hooks_on_return(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
 	struct kretprobe *probe = get_kretprobe(instance);
 	const struct call *call = (const struct call *)instance->data;
-	u64 real = regs->ax;
+	u64 real = regs->ax, decoy;
 	struct hook *hook;
 
 	if (!probe || !real || mms_is_decoy(real))
@@ -96,12 +118,13 @@ static int hooks_on_return(struct kretprobe_instance *instance, struct pt_regs *
 	if (!mms_ring_recording() ||
 	    !mms_hooks_wanted(call->physical, call->bytes, hook->type))
 		return 0;
-	if (mms_mapping_add(real ^ MMS_DECOY_BIT, call->physical, call->bytes,
+	decoy = hooks_decoy_of(hook, call, real);
+	if (mms_mapping_add(decoy, call->physical, call->bytes,
 			    get_kretprobe_retaddr(instance), hook->type, false)) {
 		atomic64_inc(&failures);
 		return 0;
 	}
-	regs->ax = real ^ MMS_DECOY_BIT;
+	regs->ax = decoy;
 	return 0;
 }
 NOKPROBE_SYMBOL(hooks_on_return);
@@ -126,6 +149,7 @@ static struct hook hooks[] = {
 	HOOK("ioremap_cache", MMS_WRITE_BACK),
 	HOOK("ioremap_encrypted", MMS_ENCRYPTED),
 	HOOK("ioremap_prot", MMS_OTHER_TYPE),
+	HOOK("ioport_map", MMS_PORTS),
 };
 
 static int hooks_on_unmap(struct kprobe *probe, struct pt_regs *regs)
@@ -151,22 +175,56 @@ static struct kprobe memunmap_probe = {
 	.pre_handler = hooks_on_unmap,
 };
 
+static void hooks_take_port_back(unsigned long *argument)
+{
+	u64 decoy = *argument;
+
+	if (!mms_is_port_decoy(decoy))
+		return;
+	mms_mapping_remove(decoy);
+	*argument = decoy % MMS_PORT_AREA_BYTES + READ_ONCE(port_cookie_offset);
+}
+NOKPROBE_SYMBOL(hooks_take_port_back);
+
+static int hooks_on_port_unmap(struct kprobe *probe, struct pt_regs *regs)
+{
+	hooks_take_port_back(&regs->di);
+	return 0;
+}
+NOKPROBE_SYMBOL(hooks_on_port_unmap);
+
+/* (device, address): takes both kinds, and leaves those of memory to iounmap() */
+static int hooks_on_pci_unmap(struct kprobe *probe, struct pt_regs *regs)
+{
+	hooks_take_port_back(&regs->si);
+	return 0;
+}
+NOKPROBE_SYMBOL(hooks_on_pci_unmap);
+
+static struct kprobe port_unmap_probe = {
+	.symbol_name = "ioport_unmap",
+	.pre_handler = hooks_on_port_unmap,
+};
+
+static struct kprobe pci_unmap_probe = {
+	.symbol_name = "pci_iounmap",
+	.pre_handler = hooks_on_pci_unmap,
+};
+
+static struct kprobe *const unmap_probes[] = {
+	&unmap_probe, &memunmap_probe, &port_unmap_probe, &pci_unmap_probe,
+};
+
 int mms_hooks_init(void)
 {
-	int error = register_kprobe(&unmap_probe);
-
-	if (error)
-		return error;
-	error = register_kprobe(&memunmap_probe);
-	if (error)
-		unregister_kprobe(&unmap_probe);
-	return error;
+	return register_kprobes((struct kprobe **)unmap_probes,
+				ARRAY_SIZE(unmap_probes));
 }
 
 void mms_hooks_exit(void)
 {
-	unregister_kprobe(&memunmap_probe);
-	unregister_kprobe(&unmap_probe);
+	unregister_kprobes((struct kprobe **)unmap_probes,
+			   ARRAY_SIZE(unmap_probes));
 }
 
 void mms_hooks_disarm(void)

@@ -109,7 +109,7 @@ static void mapping_fill_record(struct mms_record *record,
 				const struct mms_mapping *m, enum mms_kind kind)
 {
 	mms_record_init(record, kind);
-	record->address = m->asked_physical;
+	record->address = m->asked_physical + m->space;
 	record->value[0] = m->asked_bytes;
 	record->value[1] = m->decoy + offset_in_page(m->asked_physical);
 	record->site = kind == MMS_MAP && !mms_clean_room ? m->caller : 0;
@@ -152,6 +152,7 @@ int mms_mapping_add(u64 decoy, u64 physical, u64 bytes, u64 caller,
 		.asked_physical = physical,
 		.asked_bytes = bytes,
 		.caller = caller,
+		.space = type == MMS_PORTS ? MMS_PORT_SPACE : 0,
 	};
 	if (!self_test) {
 		m->id = ++last_id;
@@ -284,8 +285,9 @@ size_t mms_mapping_describe(char *text, size_t size)
 
 		length += scnprintf(text + length, size - length,
 				    "mapping %u 0x%llx-0x%llx 0x%llx%s\n", m->id,
-				    m->asked_physical,
-				    m->asked_physical + m->asked_bytes - 1,
+				    m->asked_physical + m->space,
+				    m->asked_physical + m->space +
+					    m->asked_bytes - 1,
 				    m->decoy + offset_in_page(m->asked_physical),
 				    m->silent ? " silent" : "");
 	}

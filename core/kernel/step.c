@@ -135,7 +135,7 @@ static void step_put_escape(struct mms_cpu *cpu, const struct mms_instruction *i
 		return;
 	mms_record_init(&record, MMS_ESCAPE);
 	if (m) {
-		record.address = decoy - m->decoy + m->physical;
+		record.address = decoy - m->decoy + m->physical + m->space;
 		record.mapping = m->id;
 	}
 	mms_caller_find(cpu);
