@@ -72,7 +72,7 @@ struct mms_mapping {
 	u64 asked_physical;	/* as the driver asked for it */
 	u64 asked_bytes;
 	u64 caller;
-	u64 space;		/* what records add to addresses: MMS_PORT_SPACE */
+	u64 space;		/* added to addresses in records: MMS_PORT_SPACE */
 };
 
 #define MMS_MAPPINGS_MAX 4096

@@ -86,7 +86,7 @@ static int hooks_on_call(struct kretprobe_instance *instance, struct pt_regs *re
 }
 NOKPROBE_SYMBOL(hooks_on_call);
 
-/* What ioport_map() adds to a port's number. */
+/* Added by ioport_map() to a port's number. */
 static u64 port_cookie_offset;
 
 static u64 hooks_decoy_of(const struct hook *hook, const struct call *call, u64 real)

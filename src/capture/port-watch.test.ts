@@ -2,6 +2,7 @@
 // Drivers that use ports instead of memory, by /proc/ioports as Debian's 6.1 shows it with QEMU's tulip.
 import { describe, expect, test } from "vitest";
 import type { PciFunction } from "../trace/header.js";
+import { inSpace } from "../trace/space.js";
 import { PortWatch } from "./port-watch.js";
 
 const tulip: PciFunction = {
@@ -31,7 +32,7 @@ describe("a driver that has its device's ports", () => {
     ports = before;
     watch.look();
     expect(watch.sentences()).toEqual([
-      "no memory of 0000:00:04.0 was mapped; tulip has its I/O ports 0xc000-0xc07f, and accesses to ports are not recorded",
+      "no memory of 0000:00:04.0 was mapped; tulip has its I/O ports 0xc000-0xc07f, and its accesses by in and out are not recorded",
     ]);
   });
 
@@ -43,6 +44,14 @@ describe("a driver that has its device's ports", () => {
     expect(watch.sentences()).toEqual([]);
     const early = [{ first: 0xfebc0000n, last: 0xfebc0fffn }];
     expect(new PortWatch([tulip], early, () => after).sentences()).toEqual([]);
+  });
+
+  test("and maps them: nothing to say", () => {
+    const watch = new PortWatch([tulip], [], () => after);
+    watch.addMapping(0xc000n);
+    expect(watch.sentences()).toHaveLength(1);
+    watch.addMapping(inSpace("ports", 0xc000n));
+    expect(watch.sentences()).toEqual([]);
   });
 
   test("and that nobody shows", () => {

@@ -1,10 +1,11 @@
-// Notices drivers that use their device's I/O ports instead of its memory: ports aren't recorded, so that such a recording is empty.
+// Notices drivers that use their device's I/O ports directly, by in and out: that isn't recorded, so that such a recording is empty.
 import { type AddressRange, rangesOverlap } from "../base/address-range.js";
 import { type PortClaim, parseIoports } from "../machine/ioports.js";
 import { readKernelFile } from "../machine/kernel-files.js";
 import { fullPciAddress } from "../machine/pci.js";
-import { barRange, type PciFunction, resourceFlag } from "../trace/header.js";
-import { memoryRanges } from "./recording-scope.js";
+import type { PciFunction } from "../trace/header.js";
+import { inSpace } from "../trace/space.js";
+import { memoryRanges, portRanges } from "./recording-scope.js";
 
 interface WatchedFunction {
   address: string;
@@ -40,10 +41,15 @@ export class PortWatch {
     this.look();
   }
 
-  /** Takes a recorded mapping's physical address. */
+  /** Takes a recorded mapping's address: of memory, or of ports (trace/space.ts). */
   addMapping(address: bigint): void {
     for (const found of this.functions) {
-      if (found.memory.some(({ first, last }) => address >= first && address <= last)) found.mapped = true;
+      const ports = found.ports.map(({ first, last }) => ({
+        first: inSpace("ports", first),
+        last: inSpace("ports", last),
+      }));
+      if ([...found.memory, ...ports].some(({ first, last }) => address >= first && address <= last))
+        found.mapped = true;
     }
   }
 
@@ -60,23 +66,17 @@ export class PortWatch {
     }
   }
 
-  /** Returns a sentence for each function whose driver has its ports and mapped none of its memory. */
+  /** Returns a sentence for each function whose driver has its ports and mapped neither them nor its memory. */
   sentences(): string[] {
     return this.functions.flatMap(({ address, mapped, claim }) =>
       mapped || claim === undefined
         ? []
         : [
             `no memory of ${address} was mapped; ${claim.owner} has its I/O ports ` +
-              `0x${claim.first.toString(16)}-0x${claim.last.toString(16)}, and accesses to ports are not recorded`,
+              `0x${claim.first.toString(16)}-0x${claim.last.toString(16)}, and its accesses by in and out are not recorded`,
           ],
     );
   }
-}
-
-function portRanges({ bars }: PciFunction): AddressRange[] {
-  return bars
-    .filter(({ flags, start }) => (BigInt(flags) & resourceFlag.port) !== 0n && BigInt(start) !== 0n)
-    .map(barRange);
 }
 
 function isWithin(inner: AddressRange, outer: AddressRange): boolean {

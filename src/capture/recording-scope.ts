@@ -37,6 +37,8 @@ export interface RecordingScope {
   ranges: AddressRange[];
   /** The requested PCI functions, by device or by driver; empty with `all`, or if only ranges were given. */
   functions: PciFunction[];
+  /** The functions' I/O ports; empty with `all`, which means all of them. */
+  ports: AddressRange[];
   /** Those of the functions' drivers. */
   modules: DriverModules;
   /** Mappings that touch these aren't recorded. */
@@ -83,7 +85,15 @@ async function resolveWanted(
   }
   if (request.all) {
     if (asked.length > 1) throw new ScopeError("all and more");
-    return { all: true, ranges: [], functions: [], modules: { drivers: [], libraries: [] }, asked, remarks: [] };
+    return {
+      all: true,
+      ranges: [],
+      functions: [],
+      ports: [],
+      modules: { drivers: [], libraries: [] },
+      asked,
+      remarks: [],
+    };
   }
   const ranges = request.ranges.map(parseRange);
   const remarks: string[] = [];
@@ -98,8 +108,14 @@ async function resolveWanted(
     const found = readPciFunction(address, sysfs);
     if (found === undefined) throw new UserError(`the PCI device ${address} has just gone`);
     const own = memoryRanges(found);
+    const ports = portRanges(found);
+    if (own.length === 0 && ports.length === 0) {
+      throw new UserError(`the PCI device ${address} has no BAR: it has no memory and no ports that could be recorded`);
+    }
     if (own.length === 0) {
-      throw new UserError(`the PCI device ${address} has no memory BAR: it has no MMIO that could be recorded`);
+      remarks.push(
+        `${address} has only I/O ports: accesses through ioport_map() or pci_iomap() are recorded, direct in and out are not`,
+      );
     }
     functions.push(found);
     ranges.push(...own);
@@ -111,6 +127,7 @@ async function resolveWanted(
   }
   return {
     ...{ all: false, ranges: joined, functions, asked, remarks },
+    ports: joinRanges(functions.flatMap(portRanges)).slice(0, rangesMax),
     modules: modulesOfDevices(functions, { sysfs, modulesFolder }),
   };
 }
@@ -171,6 +188,13 @@ export function memoryRanges(pciFunction: PciFunction): AddressRange[] {
     ranges.push(range);
   }
   return ranges;
+}
+
+/** Returns a function's ranges of I/O ports. */
+export function portRanges({ bars }: PciFunction): AddressRange[] {
+  return bars
+    .filter(({ flags, start }) => (BigInt(flags) & resourceFlag.port) !== 0n && BigInt(start) !== 0n)
+    .map(barRange);
 }
 
 function knownDevice(text: string, sysfs: SysfsRoot): string {

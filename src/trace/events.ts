@@ -27,7 +27,7 @@ interface EventBase {
 
 export interface AccessEvent extends EventBase {
   kind: "read" | "write";
-  /** Physical address. */
+  /** Physical address, or that of a port: space.ts. */
   address: bigint;
   width_bytes: number;
   value: bigint;
@@ -46,7 +46,7 @@ export interface AccessEvent extends EventBase {
 export interface MapEvent extends EventBase {
   kind: "map";
   mapping: number;
-  /** Physical address. */
+  /** As an access's. */
   address: bigint;
   length_bytes: bigint;
   /** The address that the driver got. */

@@ -48,8 +48,9 @@ export const memoryTypes = [
   "write-back",
   "encrypted",
   "other",
+  "ports",
 ] as const;
-/** The CPU's ways to cache a mapping. */
+/** The CPU's ways to cache a mapping; `ports` is none: I/O ports are no memory. */
 export type MemoryType = (typeof memoryTypes)[number];
 
 /** `struct mms_record`: offsets in bytes. */

@@ -1,14 +1,16 @@
 // The state at one point of a trace: the living mappings, the sites' symbols, the PCI functions. Takes the trace's events
 // and updates in order; finds the meaning of an address or a site.
+import type { AddressRange } from "../base/address-range.js";
 import { assertUnreachable } from "../base/assert.js";
 import { ByTarget } from "./by-target.js";
 import type { AccessEvent, TraceEvent } from "./events.js";
-import { barRange, type PciFunction, resourceFlag, type TraceHeader, type TraceUpdate } from "./header.js";
+import { type Bar, barRange, type PciFunction, resourceFlag, type TraceHeader, type TraceUpdate } from "./header.js";
 import type { MemoryType } from "./record.js";
+import { type AddressSpace, inSpace } from "./space.js";
 
 export interface LivingMapping {
   id: number;
-  /** Physical address. */
+  /** As in a record: space.ts. */
   address: bigint;
   length_bytes: bigint;
   decoy: bigint;
@@ -16,7 +18,7 @@ export interface LivingMapping {
   site: bigint;
 }
 
-/** The place of a physical address in a device. */
+/** The place of an address in a device. */
 export interface DevicePlace {
   function: PciFunction;
   /** 0 to 5, or 6 for the expansion ROM. */
@@ -29,6 +31,18 @@ interface BarRange {
   last: bigint;
   bar: number;
   function: PciFunction;
+}
+
+/** Returns the space that a BAR's addresses are in; undefined if its flags don't tell. */
+function barSpace({ flags }: Bar): AddressSpace | undefined {
+  if ((BigInt(flags) & resourceFlag.memory) !== 0n) return "memory";
+  return (BigInt(flags) & resourceFlag.port) === 0n ? undefined : "ports";
+}
+
+function rangeInRecords(bar: Bar): AddressRange {
+  const { first, last } = barRange(bar);
+  const space = barSpace(bar) ?? "memory";
+  return { first: inSpace(space, first), last: inSpace(space, last) };
 }
 
 export class TraceState {
@@ -58,8 +72,8 @@ export class TraceState {
     this.functions = [...byAddress.values()].sort((a, b) => (a.address < b.address ? -1 : 1));
     this.ranges = this.functions.flatMap((found) =>
       found.bars
-        .filter((bar) => (BigInt(bar.flags) & resourceFlag.memory) !== 0n && BigInt(bar.length_bytes) > 0n)
-        .map((bar) => ({ ...barRange(bar), bar: bar.index, function: found })),
+        .filter((bar) => barSpace(bar) !== undefined && BigInt(bar.length_bytes) > 0n)
+        .map((bar) => ({ ...rangeInRecords(bar), bar: bar.index, function: found })),
     );
     this.lastRange = undefined;
     this.places.clear();
@@ -129,7 +143,7 @@ export class TraceState {
     return place ?? undefined;
   }
 
-  /** Returns the PCI function, BAR and offset of a physical address; undefined if it is in no memory BAR. */
+  /** Returns the PCI function, BAR and offset of an address as records have it (space.ts); undefined if it is in no BAR. */
   placeOf(address: bigint): DevicePlace | undefined {
     let range = this.lastRange;
     if (range === undefined || address < range.first || address > range.last) {

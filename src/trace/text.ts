@@ -8,6 +8,7 @@ import { ByTarget } from "./by-target.js";
 import type { AccessEvent, LostEvent, TraceEvent, UnrecordedEvent } from "./events.js";
 import { isLacking, type TraceHeader } from "./header.js";
 import { RecordFlag } from "./record.js";
+import { spaceOf, withinSpace } from "./space.js";
 import type { DevicePlace, TraceState } from "./state.js";
 import { unrecordedText } from "./unrecorded.js";
 
@@ -48,6 +49,12 @@ const lineUpToMeaning = Object.values(width).reduce((sum, one) => sum + one + 1,
 /** Removes the function's length from `function+0x12/0x3f0 [module]`. */
 export function shortSymbol(text: string): string {
   return text.replace(/(\+0x[0-9a-f]+)\/0x[0-9a-f]+/, "$1");
+}
+
+/** Formats a record's address where no device is known for it: `0xfed00000`, or `port 0x70`. */
+export function addressText(address: bigint): string {
+  const number = hex(withinSpace(address));
+  return spaceOf(address) === "memory" ? number : `port ${number}`;
 }
 
 /** Formats a site outside of the driver with the place in the driver that called it, if that is known. */
@@ -219,7 +226,7 @@ export class TextWriter {
 
   /** Formats `0000:00:04.0 e1000 BAR0+0x00008`, or the physical address if no BAR has it. */
   private where(address: bigint, state: TraceState, place: DevicePlace | undefined = state.placeOf(address)): string {
-    if (place === undefined) return hex(address);
+    if (place === undefined) return addressText(address);
     const { driver, address: bdf } = place.function;
     const bar = place.bar === 6 ? "ROM" : `BAR${place.bar}`;
     return `${bdf} ${driver === null ? "" : `${driver} `}${bar}+0x${place.offset.toString(16).padStart(5, "0")}`;

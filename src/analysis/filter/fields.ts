@@ -1,6 +1,7 @@
 // The fields of events in filters: each field's name, kind and reading function. docs/filter.md describes them.
 import type { LackableFact } from "../../trace/header.js";
 import { RecordFlag } from "../../trace/record.js";
+import { addressSpaces } from "../../trace/space.js";
 import { namesOf } from "../view/device-names.js";
 import type { EventView } from "../view/event-view.js";
 
@@ -29,6 +30,8 @@ const operations = new Map(
 operations.set("r", "read").set("w", "write");
 
 const contexts = new Map(["task", "hardirq", "softirq", "nmi"].map((name) => [name, name]));
+
+const spaces = new Map(addressSpaces.map((name) => [name, name]));
 
 /** Returns `PORT[0].SACT,PORT[0].CI` as a whole, and each of its names. */
 function registerNames(name: string | undefined): readonly string[] {
@@ -67,6 +70,7 @@ export const fields: ReadonlyMap<string, FilterField> = new Map<string, FilterFi
   ["op", { kind: "text", read: (view) => [view.event.kind], known: operations }],
   ["context", { kind: "text", read: (view) => one(view.context), known: contexts }],
   ["width", { kind: "number", read: ({ access }) => (access === undefined ? undefined : BigInt(access.width_bytes)) }],
+  ["space", { kind: "text", read: ({ space }) => one(space), known: spaces }],
   ["address", { kind: "number", read: (view) => view.address }],
   ["device", { kind: "text", read: ({ place }) => (place === undefined ? none : namesOf(place.function)) }],
   ["driver", { kind: "text", read: ({ place }) => one(place?.function.driver ?? undefined) }],

@@ -3,7 +3,7 @@
 import { joinRanges } from "../../base/address-range.js";
 import type { TraceState } from "../../trace/state.js";
 import type { Window } from "./fence-window.js";
-import { push, type TracedAccesses, type TracedPart } from "./traced-accesses.js";
+import { addressInTrace, push, type TracedAccesses, type TracedPart } from "./traced-accesses.js";
 import type { NumberRange, TruthAccesses } from "./truth-log.js";
 
 /** The places and widths of a region's accesses. */
@@ -72,7 +72,7 @@ export class LoggedPlaces {
   }
 
   private place(address: number): string {
-    const found = this.state.placeOf(BigInt(address));
+    const found = this.state.placeOf(addressInTrace(address));
     if (found !== undefined) return `${found.function.address} ${found.bar}`;
     return String(this.mapped.find(({ first, last }) => first <= address && address <= last)?.first);
   }

@@ -4,6 +4,7 @@ import { assertUnreachable } from "../../base/assert.js";
 import type { TraceEvent } from "../../trace/events.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import { RecordFlag } from "../../trace/record.js";
+import { inSpace, withinSpace } from "../../trace/space.js";
 import type { NumberRange } from "./truth-log.js";
 
 /** The widest access that a CPU makes to a device. */
@@ -36,6 +37,19 @@ export interface TracedAccesses {
   mapped: NumberRange[];
   lost: bigint;
   escaped: number;
+}
+
+/** First address that QEMU's log means as memory: it gives no space, and never logs the memory below. */
+const memoryFirst = 0x10000;
+
+/** Returns the address of the log for one of the trace. */
+function addressInLog(address: bigint): number {
+  return Number(withinSpace(address));
+}
+
+/** Returns the address of the trace for one of the log. */
+export function addressInTrace(address: number): bigint {
+  return inSpace(address < memoryFirst ? "ports" : "memory", BigInt(address));
 }
 
 /** Walks the whole trace; `progress` gets the part read so far. Throws FormatError. */
@@ -73,7 +87,7 @@ export async function collectAccesses(
 }
 
 function rangeOf({ address, length_bytes }: { address: bigint; length_bytes: bigint }): NumberRange {
-  const first = Number(address);
+  const first = addressInLog(address);
   return { first, last: first + Number(length_bytes) - 1 };
 }
 
@@ -87,7 +101,7 @@ function take(accesses: TracedAccesses, living: Map<number, NumberRange>, event:
         push(accesses, {
           write: event.kind === "write" ? 1 : 0,
           width_bytes,
-          address: Number(event.address) + offset,
+          address: addressInLog(event.address) + offset,
           valueLow: Number(BigInt.asUintN(32, value)),
           valueHigh: width_bytes > 4 ? Number(BigInt.asUintN(32, value >> 32n)) : 0,
           cpu: event.cpu,

@@ -38,7 +38,7 @@ import { fenceWindow, type Window } from "./fence-window.js";
 import { type Extent, extentOf, type FittedAccesses, findExtents, fitAccesses, LoggedPlaces } from "./fit-accesses.js";
 import { notificationHints } from "./notification-hint.js";
 import { findPortAliases } from "./port-aliases.js";
-import { collectAccesses, type TracedAccesses } from "./traced-accesses.js";
+import { addressInTrace, collectAccesses, type TracedAccesses } from "./traced-accesses.js";
 import { type NumberRange, readTruthLog, type TruthAccesses, type TruthLog } from "./truth-log.js";
 import {
   type AccessText,
@@ -405,7 +405,7 @@ class Comparison {
   }
 
   private device(address: number): string {
-    const place = this.state.placeOf(BigInt(address));
+    const place = this.state.placeOf(addressInTrace(address));
     if (place !== undefined) {
       const { address: bdf, driver } = place.function;
       return `${bdf} ${driver === null ? "" : `${driver} `}BAR${place.bar}`;

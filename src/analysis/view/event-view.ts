@@ -5,6 +5,7 @@ import { hex } from "../../base/hex.js";
 import type { AccessEvent, TraceEvent } from "../../trace/events.js";
 import { type Context, contextOf } from "../../trace/flags.js";
 import { isLacking, type TraceHeader } from "../../trace/header.js";
+import { type AddressSpace, spaceOf, withinSpace } from "../../trace/space.js";
 import type { DevicePlace, TraceState } from "../../trace/state.js";
 import { shortSymbol, withCaller } from "../../trace/text.js";
 import type { AccessRegisters, RegisterAccess } from "./access-registers.js";
@@ -88,17 +89,22 @@ export class EventView {
     return this.hasContexts ? contextOf(this.event.flags) : null;
   }
 
-  /** Physical address of an access, a mapping or an escape. */
+  /** Address of an access, a mapping or an escape in its space: physical, or a port's number. */
   get address(): bigint | undefined {
-    return "address" in this.event ? this.event.address : undefined;
+    return "address" in this.event ? withinSpace(this.event.address) : undefined;
+  }
+
+  /** The space of the address; undefined for events without one. */
+  get space(): AddressSpace | undefined {
+    return "address" in this.event ? spaceOf(this.event.address) : undefined;
   }
 
   /** The address's place; undefined if it is in no memory BAR, or there is no address. */
   get place(): DevicePlace | undefined {
     if (!this.placeKnown) {
-      const { access, address, state } = this;
+      const { access, event, state } = this;
       if (access !== undefined) this.knownPlace = state.placeOfAccess(access);
-      else this.knownPlace = address === undefined ? undefined : state.placeOf(address);
+      else this.knownPlace = "address" in event ? state.placeOf(event.address) : undefined;
       this.placeKnown = true;
     }
     return this.knownPlace;

@@ -231,6 +231,7 @@ function configure(device: ControlDevice, options: RecordingRequest, fence: stri
     for (const range of readSystemRam(rangesMax)) device.command(`ram ${formatRange(range)}`);
   }
   for (const range of options.scope.ranges) device.command(`range ${formatRange(range)}`);
+  for (const range of options.scope.ports) device.command(`ports ${formatRange(range)}`);
   for (const range of exclude) device.command(`exclude ${formatRange(range)}`);
   const { drivers, libraries } = options.scope.modules;
   for (const name of drivers) device.command(`driver ${name}`);

@@ -5,6 +5,7 @@ import { secondsText } from "../../base/units.js";
 import type { TraceEvent } from "../events.js";
 import { contextOf, flagNamesOf } from "../flags.js";
 import { isLacking, type LackableFact, rwmmioProducer, type TraceHeader } from "../header.js";
+import { type AddressSpace, spaceOf, withinSpace } from "../space.js";
 import type { DevicePlace, TraceState } from "../state.js";
 import { shortSymbol, type TellRegister } from "../text.js";
 
@@ -30,6 +31,8 @@ export interface EventRow {
   bar: number | undefined;
   offset: bigint | undefined;
   address: bigint | undefined;
+  /** `ports`; undefined for memory. */
+  space: AddressSpace | undefined;
   width_bytes: number | undefined;
   value: bigint | undefined;
   register: string | undefined;
@@ -74,6 +77,7 @@ export const columns: readonly { name: ColumnName; kind: ColumnKind }[] = [
   { name: "bar", kind: "int" },
   { name: "offset", kind: "long" },
   { name: "address", kind: "bits" },
+  { name: "space", kind: "text" },
   { name: "width_bytes", kind: "int" },
   { name: "value", kind: "bits" },
   { name: "register", kind: "text" },
@@ -185,6 +189,7 @@ export class EventRows {
       bar: undefined,
       offset: undefined,
       address: undefined,
+      space: undefined,
       width_bytes: undefined,
       value: undefined,
       register: undefined,
@@ -259,7 +264,9 @@ export class EventRows {
   }
 
   private place(row: EventRow, address: bigint, place: DevicePlace | undefined): DevicePlace | undefined {
-    row.address = this.has.address ? address : undefined;
+    row.address = this.has.address ? withinSpace(address) : undefined;
+    const space = spaceOf(address);
+    if (space !== "memory") row.space = space;
     if (place === undefined) return undefined;
     const names = this.namesOf(place.function);
     row.device = names.device;

@@ -12,6 +12,7 @@ import type { TraceEvent } from "../events.js";
 import { isLacking, type PciFunction, rwmmioProducer, type TraceHeader } from "../header.js";
 import { mmiotraceHead, mmiotraceProducer } from "../mmiotrace-head.js";
 import { RecordFlag } from "../record.js";
+import { spaceOf } from "../space.js";
 import { TraceState } from "../state.js";
 
 const lineWidths_bytes = [8, 4, 2, 1];
@@ -30,6 +31,7 @@ export class MmiotraceWriter {
   private readonly hasSites: boolean;
   /** Events without a line. */
   private modules = 0;
+  private ports = 0;
   /** Facts of events that have no place in their lines. */
   private readonly leftOut = new Set<string>();
   private nameless = 0;
@@ -73,6 +75,7 @@ export class MmiotraceWriter {
   }
 
   private textLines(event: TraceEvent): string {
+    if ("address" in event && spaceOf(event.address) !== "memory") return "";
     switch (event.kind) {
       case "read":
       case "write": {
@@ -126,6 +129,7 @@ export class MmiotraceWriter {
 
   private count(event: TraceEvent): void {
     const { leftOut } = this;
+    if ("address" in event && spaceOf(event.address) === "ports") this.ports += 1;
     if (event.kind === "module") this.modules += 1;
     else if (event.kind === "symbol") leftOut.add("symbols of sites");
     if (event.cpu !== 0) leftOut.add("CPUs");
@@ -136,6 +140,8 @@ export class MmiotraceWriter {
   /** Describes what of the trace isn't in the text, one sentence a kind; known after the last event. */
   notes(): string[] {
     const notes: string[] = [];
+    if (this.ports > 0)
+      notes.push(`${countOf(this.ports, "event")} of I/O ports left out: mmiotrace has no lines for them`);
     if (this.modules > 0)
       notes.push(`${countOf(this.modules, "event")} of modules left out: mmiotrace has no lines for them`);
     if (this.leftOut.size > 0)
