@@ -35,7 +35,8 @@ export function inSpace(space: AddressSpace, address: bigint): bigint {
 
 /** Returns the beginning of a function's configuration space as records have it: 4 KiB for each function, as ECAM lays them out. */
 export function configurationAddress(pciAddress: string): bigint {
-  const [, domain, bus, device, number] = /^([0-9a-f]{4,8}):([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])$/.exec(pciAddress) ?? [];
+  const [, domain, bus, device, number] =
+    /^([0-9a-f]{4,8}):([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])$/.exec(pciAddress) ?? [];
   if (domain === undefined) throw new RangeError(`not a PCI address: ${pciAddress}`);
   const of = (digits: string | undefined) => BigInt(`0x${digits}`);
   return inSpace("configuration", (of(domain) << 28n) | (of(bus) << 20n) | (of(device) << 15n) | (of(number) << 12n));

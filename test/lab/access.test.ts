@@ -8,7 +8,6 @@ import { expect, test } from "vitest";
 import { recordInTurn } from "../../dev/test-support/lab/access-module.js";
 import { endKernels, expectQuietKernel } from "../../dev/test-support/lab/in-lab.js";
 import { expectCallers } from "../../dev/test-support/lab/callers.js";
-import { expectQuietKernel } from "../../dev/test-support/lab/in-lab.js";
 import { expectSameAccesses, recordedAccesses } from "../../dev/test-support/lab/recorded-accesses.js";
 import { casesByTier } from "../../dev/test-support/tiers.js";
 import type { UnrecordedEvent } from "../../src/api/events.js";
