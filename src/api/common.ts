@@ -6,6 +6,7 @@ export { type Context, type FlagName, flagNames } from "../trace/flags.js";
 export type { TraceUpdate } from "../trace/header.js";
 export { inputFormats } from "../trace/import/formats.js";
 export { type MemoryType, memoryTypes, RecordFlag } from "../trace/record.js";
+export { type AddressSpace, addressSpaces } from "../trace/space.js";
 export { type UnrecordedWay, unrecordedWays } from "../trace/unrecorded.js";
 export {
   type AccessText,

@@ -8,6 +8,7 @@ import type { FieldValue } from "../registers/field-values.js";
 import type { AccessEvent as RoomAccess } from "../trace/events.js";
 import { type Context, type FlagName, flagNamesOf } from "../trace/flags.js";
 import type { MemoryType } from "../trace/record.js";
+import { type AddressSpace, spaceOf, withinSpace } from "../trace/space.js";
 import type { DevicePlace } from "../trace/state.js";
 import type { UnrecordedWay } from "../trace/unrecorded.js";
 
@@ -56,8 +57,9 @@ export interface EventBase {
 /** A load or a store that reached the device. */
 export interface AccessEvent extends EventBase {
   readonly kind: "read" | "write";
-  /** Physical. */
+  /** Physical, or a port's number: see `space`. */
   readonly address: bigint;
+  readonly space: AddressSpace;
   readonly width_bytes: number;
   /** Unsigned, `width_bytes` long. */
   readonly value: bigint;
@@ -81,8 +83,9 @@ export interface AccessEvent extends EventBase {
 export interface MapEvent extends EventBase {
   readonly kind: "map";
   readonly mapping: number;
-  /** Physical. */
+  /** As an access's. */
   readonly address: bigint;
+  readonly space: AddressSpace;
   readonly length_bytes: bigint;
   /** The address that the driver got instead of the real one. */
   readonly decoy: bigint;
@@ -118,7 +121,9 @@ export interface LostEvent extends EventBase {
 /** An instruction accessed the device without emulation: its accesses are not in the trace. */
 export interface EscapeEvent extends EventBase {
   readonly kind: "escape";
+  /** As an access's. */
   readonly address: bigint;
+  readonly space: AddressSpace;
   readonly mapping: number;
   readonly place: Place | null;
   readonly site: Site | null;
@@ -210,22 +215,37 @@ export class EventMaker {
       case "write":
         return this.access(view, event);
       case "map": {
-        const { kind, mapping, address, length_bytes, decoy, memoryType } = event;
+        const { kind, mapping, length_bytes, decoy, memoryType } = event;
         const where = { place: this.place(view), site: this.site(view) };
-        return { ...this.base(view), kind, mapping, address, length_bytes, decoy, memoryType, ...where };
+        return { ...this.base(view), kind, mapping, ...inItsSpace(event), length_bytes, decoy, memoryType, ...where };
       }
       case "unmap": {
-        const { kind, mapping, address, length_bytes, decoy } = event;
-        return { ...this.base(view), kind, mapping, address, length_bytes, decoy, place: this.place(view) };
+        const { kind, mapping, length_bytes, decoy } = event;
+        return {
+          ...this.base(view),
+          kind,
+          mapping,
+          ...inItsSpace(event),
+          length_bytes,
+          decoy,
+          place: this.place(view),
+        };
       }
       case "mark":
         return { ...this.base(view), kind: "mark", text: event.text };
       case "lost":
         return { ...this.base(view), kind: "lost", count: Number(event.count) };
       case "escape": {
-        const { kind, address, mapping } = event;
+        const { kind, mapping } = event;
         const where = { place: this.place(view), site: this.site(view), caller: this.caller(view) };
-        return { ...this.base(view), kind, address, mapping, ...where, instruction: digitsOf(event.instruction) };
+        return {
+          ...this.base(view),
+          kind,
+          ...inItsSpace(event),
+          mapping,
+          ...where,
+          instruction: digitsOf(event.instruction),
+        };
       }
       case "module": {
         const { kind, name, textAddress, text_bytes, gone } = event;
@@ -258,7 +278,8 @@ export class EventMaker {
       pid: view.pid,
       context: view.context,
       flags: this.flagNames(event.flags),
-      address: event.address,
+      address: withinSpace(event.address),
+      space: spaceOf(event.address),
       width_bytes: event.width_bytes,
       value: event.value,
       place: this.place(view),
@@ -321,6 +342,10 @@ export class EventMaker {
     }
     return site;
   }
+}
+
+function inItsSpace({ address }: { address: bigint }): { address: bigint; space: AddressSpace } {
+  return { address: withinSpace(address), space: spaceOf(address) };
 }
 
 function timeOf(view: EventView): number | null {

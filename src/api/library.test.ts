@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
+import { madeUpHeader } from "../../dev/test-support/made-up-records.js";
 import {
   type AccessEvent,
   type Bound,
@@ -485,6 +486,47 @@ describe("written traces", () => {
     const trace = await openTrace(join(folder, "refused.mmt"));
     expect((await all(trace)).length).toBe(1);
     await trace.close();
+  });
+
+  test("ports are a space of their own: in events, filters, statistics, tables and copies", async () => {
+    const path = join(folder, "ports.mmt");
+    const { pciFunctions } = madeUpHeader();
+    const writer = await createTrace(path, { pciFunctions });
+    const map = {
+      kind: "map",
+      mapping: 1,
+      address: 0xc000n,
+      space: "ports",
+      length_bytes: 0x40n,
+      memoryType: "ports",
+    } as const;
+    const read = { kind: "read", mapping: 1, address: 0xc008n, space: "ports", width_bytes: 1, value: 7n } as const;
+    for (const event of [map, read, { ...read, address: 0x70n }, { ...read, space: "memory" }] as const)
+      await writer.add(event);
+    await writer.close();
+    const trace = await openTrace(path);
+    const events = await all(trace);
+    const place = { device: "0000:00:04.0", bar: 1 };
+    expect(events).toMatchObject([
+      { ...map, place: { ...place, offset: 0n } },
+      { ...read, place: { ...place, offset: 8n } },
+      { space: "ports", address: 0x70n, place: null },
+      { space: "memory", address: 0xc008n, place: null },
+    ]);
+    const count = async (filter: string) => (await statistics(trace, { filter })).events;
+    expect(await count("space == ports")).toBe(3);
+    expect(await count("address == 0xc008")).toBe(2);
+    expect(await count("bar == 1")).toBe(2);
+    const { registers } = await statistics(trace);
+    expect(registers.map(({ bar, offset }) => `${bar} ${offset}`).sort()).toEqual([
+      "1 0x8",
+      "null 0xc008",
+      "null port 0x70",
+    ]);
+    await trace.close();
+    const failing = await createTrace(join(folder, "ports-refused.mmt"));
+    await expect(failing.add({ ...read, address: 0x10000n })).rejects.toThrow(/address is 65536/);
+    await failing.close();
   });
 
   test("a caller is in events, columns, filters, statistics, polls, tables and copies", async () => {

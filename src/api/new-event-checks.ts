@@ -3,6 +3,7 @@ import { assertUnreachable } from "../base/assert.js";
 import { InvalidValueError } from "../base/errors.js";
 import { type FlagName, flagNames } from "../trace/flags.js";
 import { kernelText, memoryTypes } from "../trace/record.js";
+import { type AddressSpace, addressSpaces } from "../trace/space.js";
 import { unrecordedWays } from "../trace/unrecorded.js";
 import type { NewEvent, NewSite } from "./new-events.js";
 
@@ -14,6 +15,7 @@ const cpuMax = 2 ** 16 - 1;
 const uint32Max = 2 ** 32 - 1;
 /** Physical addresses are below 2^52. */
 const addressMax = (1n << 52n) - 1n;
+const portMax = 0xffffn;
 const uint64Max = (1n << 64n) - 1n;
 /** A text's records must all fit into one block. */
 const textMax_bytes = 16 << 10;
@@ -46,7 +48,7 @@ class Check {
     switch (event.kind) {
       case "read":
       case "write":
-        this.bigint("address", event.address, 0n, addressMax);
+        this.address(event);
         this.oneOf("width_bytes", event.width_bytes, widths_bytes);
         this.bigint("value", event.value, 0n, (1n << BigInt(8 * event.width_bytes)) - 1n);
         this.mapping(event.mapping);
@@ -55,7 +57,7 @@ class Check {
         return;
       case "map":
         this.integer("mapping", event.mapping, 1, uint32Max);
-        this.bigint("address", event.address, 0n, addressMax);
+        this.address(event);
         this.bigint("length_bytes", event.length_bytes, 1n, uint64Max);
         this.decoy(event.decoy);
         if (event.memoryType !== undefined) this.oneOf("memoryType", event.memoryType, memoryTypes);
@@ -63,7 +65,7 @@ class Check {
         return;
       case "unmap":
         this.integer("mapping", event.mapping, 0, uint32Max);
-        this.bigint("address", event.address, 0n, addressMax);
+        this.address(event);
         this.bigint("length_bytes", event.length_bytes, 0n, uint64Max);
         this.decoy(event.decoy);
         return;
@@ -74,7 +76,7 @@ class Check {
         this.integer("count", event.count, 0, Number.MAX_SAFE_INTEGER);
         return;
       case "escape":
-        this.bigint("address", event.address, 0n, addressMax);
+        this.address(event);
         this.mapping(event.mapping);
         this.site(event.site);
         this.caller(event.caller);
@@ -113,6 +115,11 @@ class Check {
   private flags(flags: readonly FlagName[]): void {
     if (!Array.isArray(flags)) this.refuse("flags", flags, "an array");
     for (const name of flags) this.oneOf("flags", name, flagNames);
+  }
+
+  private address({ address, space = "memory" }: { address: bigint; space?: AddressSpace | undefined }): void {
+    this.oneOf("space", space, addressSpaces);
+    this.bigint("address", address, 0n, space === "memory" ? addressMax : portMax);
   }
 
   private mapping(mapping: number | undefined): void {

@@ -1,6 +1,7 @@
 // The events that users write, with each field's limit; new-event-checks.ts checks them.
 import type { Context, FlagName } from "../trace/flags.js";
 import type { MemoryType } from "../trace/record.js";
+import type { AddressSpace } from "../trace/space.js";
 import type { UnrecordedWay } from "../trace/unrecorded.js";
 
 /** Fields of all events to be written. `tsc` counts if both times are given; without either the event has no time. */
@@ -35,8 +36,10 @@ export type NewEvent = NewEventBase &
   (
     | {
         readonly kind: "read" | "write";
-        /** Physical, below 2^52. */
+        /** Physical, below 2^52; or a port's number, below 2^16. */
         readonly address: bigint;
+        /** Default: `memory`. */
+        readonly space?: AddressSpace | undefined;
         /** 1, 2, 4, 8, 16, 32 or 64. */
         readonly width_bytes: number;
         /** Unsigned, and of no more than `width_bytes`. */
@@ -51,8 +54,10 @@ export type NewEvent = NewEventBase &
         readonly kind: "map";
         /** 1 to 2^32 - 1, and no other living mapping's. */
         readonly mapping: number;
-        /** Physical, below 2^52. */
+        /** Physical, below 2^52; or a port's number, below 2^16. */
         readonly address: bigint;
+        /** Default: `memory`. */
+        readonly space?: AddressSpace | undefined;
         /** 1 to 2^64 - 1. */
         readonly length_bytes: bigint;
         /** Below 2^64; default: 0. */
@@ -65,8 +70,10 @@ export type NewEvent = NewEventBase &
         readonly kind: "unmap";
         /** Below 2^32. */
         readonly mapping: number;
-        /** Physical, below 2^52. */
+        /** Physical, below 2^52; or a port's number, below 2^16. */
         readonly address: bigint;
+        /** Default: `memory`. */
+        readonly space?: AddressSpace | undefined;
         /** Below 2^64; 0 is unknown. */
         readonly length_bytes: bigint;
         /** Below 2^64; default: 0. */
@@ -84,8 +91,10 @@ export type NewEvent = NewEventBase &
       }
     | {
         readonly kind: "escape";
-        /** Physical, below 2^52. */
+        /** Physical, below 2^52; or a port's number, below 2^16. */
         readonly address: bigint;
+        /** Default: `memory`. */
+        readonly space?: AddressSpace | undefined;
         /** The mapping's number, below 2^32; default: 0, which is none. */
         readonly mapping?: number | undefined;
         readonly site?: NewSite | null | undefined;

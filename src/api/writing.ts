@@ -7,6 +7,7 @@ import type { TraceWriter as RoomWriter } from "../trace/file/writer.js";
 import { flagsOf } from "../trace/flags.js";
 import type { TraceHeader, TraceUpdate } from "../trace/header.js";
 import { importedHeader } from "../trace/import/log-import.js";
+import { type AddressSpace, inSpace } from "../trace/space.js";
 import { TraceState } from "../trace/state.js";
 import { checkNewEvent } from "./new-event-checks.js";
 import type { NewEvent, NewSite } from "./new-events.js";
@@ -76,16 +77,19 @@ export class TraceWriter {
     switch (event.kind) {
       case "read":
       case "write": {
-        const { kind, address, width_bytes, value, mapping = 0 } = event;
+        const { kind, width_bytes, value, mapping = 0 } = event;
+        const address = addressOf(event);
         const code = { site: this.#siteOf(event.site), caller: this.#siteOf(event.caller) };
         return { ...base, kind, address, width_bytes, value, mapping, target: -1, ...code };
       }
       case "map": {
-        const { kind, mapping, address, length_bytes, decoy = 0n, memoryType = "uncached" } = event;
+        const { kind, mapping, length_bytes, decoy = 0n, memoryType = "uncached" } = event;
+        const address = addressOf(event);
         return { ...base, kind, mapping, address, length_bytes, decoy, memoryType, site: this.#siteOf(event.site) };
       }
       case "unmap": {
-        const { kind, mapping, address, length_bytes, decoy = 0n } = event;
+        const { kind, mapping, length_bytes, decoy = 0n } = event;
+        const address = addressOf(event);
         return { ...base, kind, mapping, address, length_bytes, decoy };
       }
       case "mark":
@@ -93,7 +97,8 @@ export class TraceWriter {
       case "lost":
         return { ...base, kind: "lost", count: BigInt(event.count) };
       case "escape": {
-        const { kind, address, mapping = 0, instruction } = event;
+        const { kind, mapping = 0, instruction } = event;
+        const address = addressOf(event);
         const bytes = Uint8Array.from(instruction.match(/../g) ?? [], (digits) => Number.parseInt(digits, 16));
         const code = { site: this.#siteOf(event.site), caller: this.#siteOf(event.caller) };
         return { ...base, kind, address, mapping, ...code, instruction: bytes };
@@ -123,6 +128,10 @@ export class TraceWriter {
     if (typeof site.symbol === "string") this.#state.nameSite(site.address, site.symbol);
     return site.address;
   }
+}
+
+function addressOf({ address, space = "memory" }: { address: bigint; space?: AddressSpace | undefined }): bigint {
+  return inSpace(space, address);
 }
 
 export { wrap as writerOf };

@@ -7,6 +7,7 @@
 //   else                                              by physical address
 //
 // Made-up addresses are compared with nothing: an access to a device that only one of the traces knows is then only in that one.
+import { addressText } from "../../trace/text.js";
 import { barName } from "../view/device-names.js";
 import type { CollectedAccess, CollectedAccesses, KnownDevice, MappedArea } from "./access-sequence.js";
 
@@ -220,7 +221,7 @@ function areaKinds({ accesses, devices }: CollectedAccesses): Map<MappedArea, st
 }
 
 function areaName({ address, length_bytes }: MappedArea): string {
-  return `mapping 0x${address.toString(16)}+0x${length_bytes.toString(16)}`;
+  return `mapping ${addressText(address)}+0x${length_bytes.toString(16)}`;
 }
 
 function byBar(accesses: readonly CollectedAccess[]): SequenceEntry[] {

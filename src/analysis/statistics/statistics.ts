@@ -4,6 +4,7 @@ import { hex } from "../../base/hex.js";
 import { type AccessEvent, codeOf } from "../../trace/events.js";
 import { isLacking, type TraceHeader } from "../../trace/header.js";
 import { RecordFlag } from "../../trace/record.js";
+import { addressText } from "../../trace/text.js";
 import type { EventView } from "../view/event-view.js";
 import { TimeOrder, type TimesBack } from "../view/time-order.js";
 import { type PollStatistics, PollTally } from "./poll-tally.js";
@@ -249,7 +250,10 @@ export class StatisticsCollector {
       }
       if (isNamed) this.named += 1;
       else this.nameless += 1;
-      register = newRegister({ device, bar, offset: hex(place?.offset ?? event.address) }, event.width_bytes);
+      register = newRegister(
+        { device, bar, offset: place === undefined ? addressText(event.address) : hex(place.offset) },
+        event.width_bytes,
+      );
       if (atAddress === undefined) this.registers.set(event.address, [register]);
       else atAddress.push(register);
     }
