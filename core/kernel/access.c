@@ -181,21 +181,42 @@ static void access_name_site(struct mms_cpu *cpu)
 		WRITE_ONCE(cpu->known->symbol_epoch, epoch);
 }
 
+static __always_inline bool access_has_names(const struct mms_cpu *cpu)
+{
+	return access_is_named(cpu) &&
+	       (cpu->caller_sought ||
+		(cpu->known && cpu->known->caller_way == MMS_CALLER_NONE));
+}
+
+static noinline void access_give_names(struct mms_cpu *cpu)
+{
+	if (!mms_ring_recording())
+		return;
+	if (!access_is_named(cpu))
+		access_name_site(cpu);
+	mms_caller_find(cpu);
+}
+
 static __always_inline void access_name(struct mms_cpu *cpu)
 {
-	if (unlikely(!access_is_named(cpu)))
-		access_name_site(cpu);
-	if (!cpu->known || cpu->known->caller_way != MMS_CALLER_NONE)
-		mms_caller_find(cpu);
+	if (unlikely(!access_has_names(cpu)))
+		access_give_names(cpu);
 }
 
 void mms_machine_begin(struct mms_machine *machine, uint64_t address,
 		       unsigned int bytes)
 {
 	struct mms_cpu *cpu = mms_cpu_of(machine);
+	const struct mms_mapping *m;
 	bool relaxed;
 	u64 wanted;
 
+	/* takes time, and others would wait for it */
+	if (unlikely(!access_has_names(cpu))) {
+		m = access_mapping_of(cpu, address, max(bytes, 1u));
+		if (m && !m->silent)
+			access_give_names(cpu);
+	}
 	if (unlikely(this_cpu_read(stage) != FREE)) {
 		if (mms_relaxed || this_cpu_read(stage) != HOLDING)
 			cpu->instruction_flags |= MMS_F_UNORDERED;
@@ -448,7 +469,9 @@ static void access_wide(struct mms_cpu *cpu, u64 address, enum mms_kind kind,
 
 	if (!access_begin(&a, cpu, address, bytes, records))
 		return;
-	if (kind == MMS_READ) {
+	if (unlikely(a.mapping->memory_type == MMS_PORTS)) {
+		done = false;
+	} else if (kind == MMS_READ) {
 		done = mms_device_copy_wide(value, access_real(address), bytes,
 					MMS_STORE_PLAIN);
 	} else {
@@ -681,7 +704,8 @@ bool mms_machine_enqueue(struct mms_machine *machine, uint64_t address,
 
 	if (!access_begin(&a, cpu, address, 64, records))
 		return false;
-	done = mms_device_enqueue(access_real(address), command, &again);
+	done = a.mapping->memory_type != MMS_PORTS &&
+	       mms_device_enqueue(access_real(address), command, &again);
 	access_made(cpu);
 	if (done)
 		access_put(&a, cpu, MMS_WRITE, command, 64);
@@ -717,7 +741,8 @@ bool mms_machine_atomic(struct mms_machine *machine, uint64_t address,
 
 	if (!access_begin(&a, cpu, address, bytes, 2))
 		return false;
-	done = mms_device_atomic(access_real(address), operation, operand,
+	done = a.mapping->memory_type != MMS_PORTS &&
+	       mms_device_atomic(access_real(address), operation, operand,
 				 expected, old, bytes);
 	access_made(cpu);
 	if (!done) {
@@ -736,6 +761,7 @@ bool mms_machine_atomic(struct mms_machine *machine, uint64_t address,
 void mms_machine_flush(struct mms_machine *machine, uint64_t address,
 		       enum mms_mnemonic mnemonic)
 {
-	if (!mms_device_flush(access_real(address), mnemonic))
+	if (mms_is_port_decoy(address) ||
+	    !mms_device_flush(access_real(address), mnemonic))
 		machine->access_failed = true;
 }

@@ -249,6 +249,8 @@ static int control_set_up(const char *line)
 		relaxed = true;
 	else if (!strcmp(line, "clean-room"))
 		mms_clean_room = true;
+	else if (!strcmp(line, "no-callers"))
+		mms_caller_off();
 	else if (!strcmp(line, "arm"))
 		return control_arm();
 	else if (!strcmp(line, "start"))
@@ -261,8 +263,9 @@ static int control_set_up(const char *line)
 static bool control_is_set_up(const char *line)
 {
 	static const char *const words[] = {
-		"range", "exclude", "ram", "ports", "driver", "library", "ring", "fence",
-		"all", "exclude-wc", "relaxed", "clean-room", "arm", "start",
+		"range", "exclude", "ram", "ports", "driver", "library", "ring",
+		"fence", "all", "exclude-wc", "relaxed", "clean-room",
+		"no-callers", "arm", "start",
 	};
 	size_t length = strcspn(line, " ");
 	unsigned int n;
@@ -378,7 +381,7 @@ static int control_open_recorder(void)
 	mutex_lock(&control);
 	state = IDLE;
 	mms_filter = (struct mms_filter){};
-	mms_caller_forget_modules();
+	mms_caller_reset();
 	relaxed = false;
 	mms_clean_room = false;
 	fenced = false;

@@ -63,8 +63,8 @@ static inline bool mms_is_port_decoy(u64 address)
 
 struct mms_mapping {
 	u64 decoy;		/* of the mapping's first page */
-	u64 bytes;		/* whole pages */
-	u64 physical;		/* of the first page; a port's number */
+	u64 bytes;		/* whole pages; of ports, all */
+	u64 physical;		/* of the first page; of ports, 0 */
 	u32 id;
 	u8 memory_type;		/* enum mms_memory_type */
 	bool self_test;		/* never recorded; its emulations are counted */
@@ -239,8 +239,11 @@ void mms_access_hold(void (*work)(void));
 
 /* ---- caller.c ---- */
 
-/* The driver's modules, and those that they use: for the next recording. */
-void mms_caller_forget_modules(void);
+/* For the next recording: any module is a driver. */
+void mms_caller_reset(void);
+/* The driver is in no module: no caller is looked for. */
+void mms_caller_off(void);
+/* One of the driver's modules, or of those that they use. */
 int mms_caller_add_module(const char *name, bool is_driver);
 /* Fills in `caller`, and writes its symbol. */
 void mms_caller_find(struct mms_cpu *cpu);
@@ -282,8 +285,8 @@ void mms_user_done(struct mms_cpu *cpu);
 bool mms_user_allowed(const struct mms_cpu *cpu);
 /* Returns when no context is on its way back through our text any more. */
 void mms_user_exit(void);
-extern char mms_user_entry[];
-extern char mms_return[];	/* a lone RET */
+void mms_user_entry(void);
+void mms_return(void);		/* a lone RET */
 
 /* ---- ring.c ---- */
 

@@ -80,8 +80,13 @@ static int hooks_on_call(struct kretprobe_instance *instance, struct pt_regs *re
 {
 	struct call *call = (struct call *)instance->data;
 
+	struct kretprobe *probe = get_kretprobe(instance);
+
 	call->physical = regs->di;
 	call->bytes = regs->si;
+	if (probe && container_of(probe, struct hook, probe)->type == MMS_PORTS)
+		call->bytes = min_t(u64, (u32)regs->si,
+				    MMS_PORT_AREA_BYTES - (u16)regs->di);
 	return 0;
 }
 NOKPROBE_SYMBOL(hooks_on_call);
@@ -179,6 +184,8 @@ static void hooks_take_port_back(unsigned long *argument)
 {
 	u64 decoy = *argument;
 
+	if (READ_ONCE(checker) == current)
+		atomic_inc(&check_hits);
 	if (!mms_is_port_decoy(decoy))
 		return;
 	mms_mapping_remove(decoy);
@@ -211,20 +218,38 @@ static struct kprobe pci_unmap_probe = {
 	.pre_handler = hooks_on_pci_unmap,
 };
 
+/* The first two are in every kernel. Without PCI the last one isn't. */
 static struct kprobe *const unmap_probes[] = {
 	&unmap_probe, &memunmap_probe, &port_unmap_probe, &pci_unmap_probe,
 };
 
+static bool unmap_probed[ARRAY_SIZE(unmap_probes)];
+
 int mms_hooks_init(void)
 {
-	return register_kprobes((struct kprobe **)unmap_probes,
-				ARRAY_SIZE(unmap_probes));
+	unsigned int n;
+	int error;
+
+	for (n = 0; n < ARRAY_SIZE(unmap_probes); n++) {
+		error = register_kprobe(unmap_probes[n]);
+		if (error && (error != -ENOENT || n < 2)) {
+			mms_hooks_exit();
+			return error;
+		}
+		unmap_probed[n] = !error;
+	}
+	return 0;
 }
 
 void mms_hooks_exit(void)
 {
-	unregister_kprobes((struct kprobe **)unmap_probes,
-			   ARRAY_SIZE(unmap_probes));
+	unsigned int n;
+
+	for (n = 0; n < ARRAY_SIZE(unmap_probes); n++) {
+		if (unmap_probed[n])
+			unregister_kprobe(unmap_probes[n]);
+		unmap_probed[n] = false;
+	}
 }
 
 void mms_hooks_disarm(void)
@@ -277,20 +302,25 @@ u64 mms_hooks_missed(void)
 	return missed;
 }
 
-/* The I/O APIC of x86: device memory in every machine. It is mapped only. */
+/* The I/O APIC of x86: device memory in every machine; and a port at which nothing
+ * listens. Both are mapped only. */
 #define CHECK_PHYSICAL 0xfec00000
+#define CHECK_PORT 0x80
 
 int mms_hooks_check(void)
 {
-	void __iomem *page;
+	void __iomem *page, *port;
 
 	atomic_set(&check_hits, 0);
 	WRITE_ONCE(checker, current);
 	page = ioremap(CHECK_PHYSICAL, PAGE_SIZE);
 	if (page)
 		iounmap(page);
+	port = ioport_map(CHECK_PORT, 1);
+	if (port)
+		ioport_unmap(port);
 	WRITE_ONCE(checker, NULL);
-	if (!page)
+	if (!page || !port)
 		return -ENOMEM;
-	return atomic_read(&check_hits) == 2 ? 0 : -EIO;
+	return atomic_read(&check_hits) == 4 ? 0 : -EIO;
 }

@@ -111,7 +111,7 @@ static void mapping_fill_record(struct mms_record *record,
 	mms_record_init(record, kind);
 	record->address = m->asked_physical + m->space;
 	record->value[0] = m->asked_bytes;
-	record->value[1] = m->decoy + offset_in_page(m->asked_physical);
+	record->value[1] = m->decoy + m->asked_physical - m->physical;
 	record->site = kind == MMS_MAP && !mms_clean_room ? m->caller : 0;
 	record->mapping = m->id;
 	record->width = m->memory_type;
@@ -130,6 +130,8 @@ static void mapping_record(const struct mms_mapping *m, enum mms_kind kind)
 int mms_mapping_add(u64 decoy, u64 physical, u64 bytes, u64 caller,
 		    enum mms_memory_type type, bool self_test)
 {
+	/* a driver may use ports beside those that it has mapped: all have decoys */
+	u64 unit = type == MMS_PORTS ? MMS_PORT_AREA_BYTES : PAGE_SIZE;
 	struct mms_mapping *m;
 	unsigned long flags;
 	unsigned int at;
@@ -143,9 +145,9 @@ int mms_mapping_add(u64 decoy, u64 physical, u64 bytes, u64 caller,
 		return -ENOSPC;
 	}
 	*m = (struct mms_mapping){
-		.decoy = decoy & PAGE_MASK,
-		.bytes = PAGE_ALIGN(offset_in_page(physical) + bytes),
-		.physical = physical & PAGE_MASK,
+		.decoy = decoy - physical % unit,
+		.bytes = ALIGN(physical % unit + bytes, unit),
+		.physical = physical - physical % unit,
 		.memory_type = type,
 		.self_test = self_test,
 		.silent = self_test,
@@ -288,7 +290,7 @@ size_t mms_mapping_describe(char *text, size_t size)
 				    m->asked_physical + m->space,
 				    m->asked_physical + m->space +
 					    m->asked_bytes - 1,
-				    m->decoy + offset_in_page(m->asked_physical),
+				    m->decoy + m->asked_physical - m->physical,
 				    m->silent ? " silent" : "");
 	}
 	mms_spin_unlock_irqrestore(&table_lock, flags);

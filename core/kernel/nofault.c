@@ -17,7 +17,8 @@ static int nofault_on_question(struct kprobe *probe, struct pt_regs *regs)
 	unsigned long flags;
 	bool ours;
 
-	if (!mms_is_decoy(regs->di))
+	/* to look at a port would be an access to it, and none expects that */
+	if (!mms_is_decoy(regs->di) || mms_is_port_decoy(regs->di))
 		return 0;
 	local_irq_save(flags);
 	ours = mms_mapping_find(regs->di, min_t(u64, regs->si, UINT_MAX));

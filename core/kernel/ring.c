@@ -347,6 +347,7 @@ void mms_ring_forget_symbols(u64 first, u64 bytes)
 		if ((READ_ONCE(symbols[n]) | SITE_WRITTEN) - first < bytes)
 			WRITE_ONCE(symbols[n], 0);
 	atomic_inc(&mms_ring.symbol_epoch);
+	atomic_inc(&mms_ring.text_epoch);
 }
 
 /* ---- Reading ---- */

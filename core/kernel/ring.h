@@ -26,7 +26,8 @@ struct mms_ring {
 	struct mms_record *records;
 	u64 records_max;		/* a power of two */
 	bool recording;
-	atomic_t symbol_epoch;		/* rises when symbols are forgotten */
+	atomic_t symbol_epoch;		/* rises when symbols are to be written again */
+	atomic_t text_epoch;		/* rises when text may have come or gone */
 	atomic64_t written;
 	atomic64_t lost;		/* since the start */
 	atomic64_t lost_unsaid;		/* not yet in a LOST record */

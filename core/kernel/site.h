@@ -17,7 +17,7 @@ struct mms_mapping;
 enum mms_caller_way {
 	MMS_CALLER_UNKNOWN,	/* unwind */
 	MMS_CALLER_NONE,	/* the site is the driver's own */
-	MMS_CALLER_AT_DISTANCE,	/* `caller`, if that is still on the stack there */
+	MMS_CALLER_AT_DISTANCE,	/* on the stack there */
 };
 
 struct mms_site {
@@ -28,7 +28,8 @@ struct mms_site {
 	u32 symbol_epoch;		/* the trace has its symbol since then, */
 	enum mms_caller_way caller_way;	/* and this and what follows is so */
 	unsigned int caller_distance;	/* bytes above the stack pointer */
-	u64 caller;
+	u32 caller_epoch;		/* mms_ring.text_epoch */
+	u64 caller;			/* the last one that was there */
 	struct mms_move move;		/* if it is a plain one */
 	struct mms_instruction instruction;
 };

@@ -108,7 +108,8 @@ static bool step_on_copy(struct step *step, const struct mms_instruction *i)
 		return false;
 	step->cpu.instruction_flags |= MMS_F_STEPPED;
 	/* at the step's end the registers are those of another exception */
-	mms_caller_find(&step->cpu);
+	if (mms_ring_recording())
+		mms_caller_find(&step->cpu);
 	step->store = i->access & MMS_ACCESS_WRITE;
 	/* for instructions that require alignment: the copy is aligned as the
 	 * operand is */
@@ -138,7 +139,8 @@ static void step_put_escape(struct mms_cpu *cpu, const struct mms_instruction *i
 		record.address = decoy - m->decoy + m->physical + m->space;
 		record.mapping = m->id;
 	}
-	mms_caller_find(cpu);
+	if (mms_ring_recording())
+		mms_caller_find(cpu);
 	record.site = cpu->site;
 	record.caller = cpu->caller;
 	record.flags |= cpu->record_flags;

@@ -144,13 +144,13 @@ static void unrecorded_begin_group(struct group *group, const struct mms_unrecor
 	group->site = call->caller;
 	if (call->callback && unrecorded_called_indirectly(call->caller))
 		group->site = call->callback;
+	/* before the start there are no records: see mms_unrecorded_stop() */
+	group->told = mms_ring_recording();
 	if (!mms_clean_room) {
 		mms_ring_put_symbol(group->site);
 		sprint_symbol(symbol_text, group->site);
 		strscpy(group->symbol, symbol_text, sizeof(group->symbol));
 	}
-	/* before the start there are no records: see mms_unrecorded_stop() */
-	group->told = mms_ring_recording();
 	if (group->told)
 		unrecorded_tell(group, 1);
 }

@@ -82,7 +82,7 @@ async function devicesOf(
     (ownDrivers.includes(driver) || (!registered && canonicalModuleName(driver) === canonicalModuleName(name)));
   const addresses = devices.filter((device) => isIts(device.driver)).map((device) => device.address);
 
-  const aliases = await aliasesOfModule(registered ? moduleOfDriver(name, sysfs) : name, places);
+  const aliases = await aliasesOfModule(registered ? (moduleOfDriver(name, sysfs) ?? name) : name, places);
   const remarks: string[] = [];
   for (const { address, driver, modalias } of devices) {
     if (isIts(driver)) continue;
@@ -93,11 +93,12 @@ async function devicesOf(
   return { addresses, remarks, known: registered || ownDrivers.length > 0 || aliases.length > 0 };
 }
 
-export function moduleOfDriver(driver: string, sysfs: SysfsRoot): string {
+/** Returns the module of a driver that is there; undefined if it is built into the kernel. */
+export function moduleOfDriver(driver: string, sysfs: SysfsRoot): string | undefined {
   try {
     return basename(readlinkSync(join(sysfs, "bus/pci/drivers", driver, "module")));
   } catch {
-    return driver;
+    return undefined;
   }
 }
 

@@ -7,6 +7,8 @@ import type { PciFunction } from "../trace/header.js";
 import { aliasMatches, type DriverPlaces, moduleOfDriver, readAliases, readDependencies } from "./driver-devices.js";
 
 export interface DriverModules {
+  /** The devices' drivers are part of the kernel itself: nothing tells their return addresses from its own. */
+  builtIn: boolean;
   /** The drivers' own modules. */
   drivers: string[];
   /** The modules that those use, directly or through others. */
@@ -21,11 +23,15 @@ export function modulesOfDevices(functions: readonly PciFunction[], places: Driv
     if (drivers.has(module)) for (const used of uses) libraries.add(used);
   }
   for (const driver of drivers) libraries.delete(driver);
-  return { drivers: [...drivers].sort(), libraries: [...libraries].sort() };
+  const builtIn = functions.length > 0 && drivers.size === 0;
+  return { builtIn, drivers: [...drivers].sort(), libraries: [...libraries].sort() };
 }
 
 function modulesOf({ address, driver }: PciFunction, { sysfs, modulesFolder }: DriverPlaces): string[] {
-  if (driver !== null) return [canonicalModuleName(moduleOfDriver(driver, sysfs))];
+  if (driver !== null) {
+    const module = moduleOfDriver(driver, sysfs);
+    return module === undefined ? [] : [canonicalModuleName(module)];
+  }
   const modalias = modaliasOf(address, sysfs);
   if (modalias === undefined) return [];
   const fitting = readAliases(modulesFolder).filter(({ pattern }) => aliasMatches(pattern, modalias));

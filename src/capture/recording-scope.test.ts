@@ -88,10 +88,14 @@ describe("resolveScope", () => {
   });
 
   test("the driver's modules, and those that they use: of the bound driver, else of those that fit", async () => {
-    const none = { drivers: [], libraries: [] };
+    const none = { builtIn: false, drivers: [], libraries: [] };
     expect((await resolve({ all: true })).modules).toEqual(none);
     expect((await resolve({ ranges: ["fee00000-fee00fff"] })).modules).toEqual(none);
-    expect((await resolve({ devices: ["00:04.0"] })).modules).toEqual({ drivers: ["e1000"], libraries: [] });
+    // its driver has no module, until it has
+    const known = { devices: ["00:04.0"] };
+    expect((await resolve(known)).modules).toEqual({ builtIn: true, drivers: [], libraries: [] });
+    symlinkSync("../../../../module/e1000", join(sysfs, "bus/pci/drivers/e1000/module"));
+    expect((await resolve(known)).modules).toEqual({ builtIn: false, drivers: ["e1000"], libraries: [] });
     const usb = { vendor: "0x1b36\n", device: "0x000d\n", resource: usbResource(0), modalias: xhciModalias };
     addFunction("0000:00:06.0", usb);
     try {

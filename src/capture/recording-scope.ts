@@ -90,7 +90,7 @@ async function resolveWanted(
       ranges: [],
       functions: [],
       ports: [],
-      modules: { drivers: [], libraries: [] },
+      modules: { builtIn: false, drivers: [], libraries: [] },
       asked,
       remarks: [],
     };

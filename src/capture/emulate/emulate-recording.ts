@@ -233,7 +233,8 @@ function configure(device: ControlDevice, options: RecordingRequest, fence: stri
   for (const range of options.scope.ranges) device.command(`range ${formatRange(range)}`);
   for (const range of options.scope.ports) device.command(`ports ${formatRange(range)}`);
   for (const range of exclude) device.command(`exclude ${formatRange(range)}`);
-  const { drivers, libraries } = options.scope.modules;
+  const { builtIn, drivers, libraries } = options.scope.modules;
+  if (builtIn) device.command("no-callers");
   for (const name of drivers) device.command(`driver ${name}`);
   for (const name of libraries.slice(0, modulesMax - drivers.length)) device.command(`library ${name}`);
   if (excludeWriteCombining) device.command("exclude-wc");
