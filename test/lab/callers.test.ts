@@ -15,7 +15,7 @@ up='modprobe $DRIVER; for i in $(seq 100); do [ -d /sys/class/net/eth0 ] && brea
 record "--driver e100" e100 "DRIVER=e100; $up; modprobe -r e100" || exit 1
 modprobe -a virtio_net sd_mod
 echo 0000:00:05.0 > /sys/bus/pci/drivers/virtio-pci/unbind
-record '--device 00:05.0' virtio 'echo 0000:00:05.0 > /sys/bus/pci/drivers/virtio-pci/bind; sleep 2; ip link set eth0 up; sleep 2; ip link set eth0 down; echo 0000:00:05.0 > /sys/bus/pci/drivers/virtio-pci/unbind' || exit 1
+record '--device 00:05.0' virtio 'echo 0000:00:05.0 > /sys/bus/pci/drivers/virtio-pci/bind; sleep 2; ip link set eth0 up; ip addr add 10.0.2.15/24 dev eth0; ping -c 300 -i 0.01 10.0.2.2 >/dev/null; ip link set eth0 down; echo 0000:00:05.0 > /sys/bus/pci/drivers/virtio-pci/unbind' || exit 1
 record '--driver ahci' ahci 'modprobe -a ahci sd_mod; for i in $(seq 100); do [ -b /dev/sda ] && break; sleep 0.2; done; dd if=/dev/sda of=/dev/null bs=64k count=8; modprobe -r ahci'`;
 
 test("e100, virtio-net and ahci: nearly all accesses from outside of the driver have a caller in it", async () => {
@@ -43,7 +43,10 @@ test("e100, virtio-net and ahci: nearly all accesses from outside of the driver 
   await expectMostCalled(join(share, "ahci.mmt"), ["ahci", "libahci", "libata"]);
 });
 
-/** Expects a caller in one of the driver's modules for at least 95 of 100 accesses from outside of them. */
+/**
+ * Expects a caller in one of the driver's modules for at least 95 of 100 accesses from outside of them. The kernel makes some by itself: it
+ * moves an interrupt to another CPU.
+ */
 async function expectMostCalled(path: string, modules: readonly string[]): Promise<void> {
   let accesses = 0;
   let outside = 0;
