@@ -66,12 +66,21 @@ int mms_caller_add_module(const char *name, bool is_driver)
 	return 0;
 }
 
+/* From now on the site's accesses don't ask. */
+static void caller_never(struct mms_cpu *cpu)
+{
+	cpu->caller_sought = true;
+	if (cpu->known && cpu->learns)
+		WRITE_ONCE(cpu->known->caller_way, MMS_CALLER_NONE);
+}
+
 #ifndef CONFIG_UNWINDER_ORC
 
 /* By frame pointers the caller of a function without a frame is skipped, and
  * accessors have none; by guessing, addresses of former calls are found. */
 void mms_caller_find(struct mms_cpu *cpu)
 {
+	caller_never(cpu);
 }
 
 #else
@@ -259,16 +268,15 @@ void mms_caller_find(struct mms_cpu *cpu)
 	enum rank rank = RANK_OTHER;
 	struct walk walk;
 
-	if (cpu->caller_sought || !cpu->site || callers_off)
+	if (cpu->caller_sought)
 		return;
 	cpu->caller_sought = true;
 	if (likely(caller_take_known(cpu)))
 		return;
 	if (caller_is_module_text(cpu->site))
 		rank = caller_rank(cpu->site);
-	if (rank == RANK_DRIVER) {
-		if (site && cpu->learns)
-			WRITE_ONCE(site->caller_way, MMS_CALLER_NONE);
+	if (callers_off || rank == RANK_DRIVER) {
+		caller_never(cpu);
 		return;
 	}
 	caller_walk(&walk, cpu->regs, rank,
@@ -292,6 +300,7 @@ NOKPROBE_SYMBOL(caller_walk);
 NOKPROBE_SYMBOL(caller_stack_word);
 NOKPROBE_SYMBOL(caller_learn);
 NOKPROBE_SYMBOL(caller_take_known);
+NOKPROBE_SYMBOL(caller_never);
 NOKPROBE_SYMBOL(mms_caller_find);
 
 #endif

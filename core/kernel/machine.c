@@ -67,7 +67,7 @@ void mms_cpu_enter(struct mms_cpu *cpu, struct pt_regs *regs,
 	cpu->known = NULL;
 	cpu->site = mms_clean_room ? 0 : regs->ip;
 	cpu->caller = 0;
-	cpu->caller_sought = false;
+	cpu->caller_sought = mms_clean_room;
 	cpu->record_flags = 0;
 	cpu->instruction_flags = 0;
 	cpu->run.parts = 0;
