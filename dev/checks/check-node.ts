@@ -1,6 +1,6 @@
 // `npm run check:node`: runs the unit tests and the tests of whole programs with each version of Node that is supported, and prints
 // a table. Node comes from npm's own package `node`.
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
@@ -10,7 +10,7 @@ import { runTool } from "../../src/base/run-tool.js";
 import { countText } from "../../src/base/units.js";
 import { ExitCode } from "../../src/cli/shared/exit-code.js";
 import { publishDirectory } from "../../src/lab/publish.js";
-import { runCheck } from "./run-check.js";
+import { runCheck, workFolder } from "./run-check.js";
 
 const versions = ["20", "22", "24", "26"];
 const projects = ["unit", "whole"];
@@ -112,7 +112,10 @@ async function main(): Promise<void> {
   process.stdout.write(line(widths.map((width) => "-".repeat(width))));
   let failed = 0;
   for (const version of values.node) {
-    const folder = await prepareNode(version);
+    // a test starts the program as an ordinary user, who may not look into the cache
+    const folder = workFolder("node");
+    chmodSync(folder, 0o755);
+    copyFileSync(join(await prepareNode(version), "node"), join(folder, "node"));
     const { stdout } = await runTool(join(folder, "node"), ["--version"]);
     // the program is kept with the code that this V8 makes of it
     await bundle(join(folder, "node"));

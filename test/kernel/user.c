@@ -168,10 +168,13 @@ static void atomic(void)
 	left = __copy_to_user_inatomic((void __user *)user, device(), 64);
 	pagefault_enable();
 	mms_check(left == 64, "page faults disabled: %lu of 64 left", left);
+#ifdef CONFIG_PREEMPT_COUNT
+	/* without it, nobody can tell that a fault may not wait */
 	preempt_disable();
 	left = __copy_to_user_inatomic((void __user *)user, device(), 64);
 	preempt_enable();
 	mms_check(left == 64, "preemption disabled: %lu of 64 left", left);
+#endif
 	left = copy_to_user((void __user *)user, device(), 64);
 	mms_check(!left, "page faults enabled again: %lu of 64 left", left);
 	pagefault_disable();
