@@ -92,7 +92,7 @@ enum mms_memory_type {
  * Addresses in records are physical ones below MMS_PORT_SPACE. From there on they
  * are those of other spaces: MMS_PORT_SPACE + an I/O port's number.
  */
-#define MMS_PORT_SPACE (1ull << 50)
+#define MMS_PORT_SPACE (3ull << 50)
 
 /* The ways to map device memory without ioremap(). */
 enum mms_way {

@@ -5,7 +5,7 @@ export const addressSpaces = ["memory", "ports"] as const;
 export type AddressSpace = (typeof addressSpaces)[number];
 
 /** `MMS_PORT_SPACE` */
-const portSpace = 1n << 50n;
+const portSpace = 3n << 50n;
 const portCount = 1n << 16n;
 
 /** Returns the space of an address in a record. */

@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import { virtualRanges } from "../../machine/vmallocinfo.js";
 import type { TraceEvent } from "../events.js";
 import { eventsOfOtherRecords } from "../file/block-events.js";
+import { spaceOf } from "../space.js";
 import { detectInput } from "./formats.js";
 import type { ImportPiece, TextImport } from "./log-import.js";
 import { MmiotraceImport } from "./mmiotrace.js";
@@ -104,6 +105,8 @@ test("VFIO: device, BAR and offset come out, and the ids that the guest read", (
     "9@1700000000.000005:vfio_region_read  (0000:01:00.0:region8+0x3c0, 1) = 0x1\n" +
     "9@1700000000.000006:vfio_intx_interrupt  (0000:01:00.0) Pin A\n";
   expect(detectInput(Buffer.from(text))).toBe("vfio");
+  for (const event of read(new VfioImport("log"), text).events)
+    if ("address" in event) expect(spaceOf(event.address)).toBe("memory");
   const reader = new VfioImport("log");
   const { events, pieces } = read(reader, text);
   const updates = pieces.flatMap((piece) => ("update" in piece ? piece.update.pciFunctions! : []));
@@ -203,6 +206,23 @@ test("a log without any line of its format is refused, not an empty trace", () =
   expect(() => read(new MmiotraceImport("log"), text)).toThrow("log: there is no line of mmiotrace's in it");
   expect(() => read(new VfioImport("log"), "Jul 7 host: vfio_region_read  (0:region2+0x8, 4) = 0x1\n")).toThrow(
     "log: there is no vfio_region event in it that can be understood: the first one, line 1, is behind something else",
+  );
+});
+
+test("accesses through mappings that an mmiotrace log doesn't show living are counted", () => {
+  const lines = ["VERSION 20070824"];
+  const map = (id: number) => lines.push(`MAP 1.000000 ${id} 0xfe000000 0xffffc90000000000 0x1000 0x0 0`);
+  const access = (id: number) => lines.push(`R 4 2.000000 ${id} 0xfe000000 0x1 0x0 0`);
+  map(1);
+  map(5);
+  for (const id of [1, 3, 5, 3, 1, 6]) access(id);
+  lines.push("UNMAP 3.000000 1 0x0 0");
+  access(1);
+  access(5);
+  const reader = new MmiotraceImport("log");
+  read(reader, `${lines.join("\n")}\n`);
+  expect(reader.notes).toContain(
+    "4 accesses use mappings that the log doesn't show being made: it may have begun later",
   );
 });
 

@@ -37,9 +37,9 @@ export class MmiotraceImport extends TextImport {
   private readonly reported = new ReportedLosses();
   private readonly entries = new EntryCount();
   private readonly mappings = new Map<number, { address: bigint; length: bigint; virtual: bigint }>();
-  /** The least and the greatest number of a mapping made in the log: the kernel counts them up. */
-  private readonly madeIds = { least: Number.POSITIVE_INFINITY, greatest: Number.NEGATIVE_INFINITY };
-  /** Accesses through mappings of other numbers. */
+  /** The mapping of the last access through a living one; it may have gone since. */
+  private lastLiving = -1;
+  /** Accesses through mappings that the log doesn't show living. */
   private unseen = 0;
 
   /** `mayBeEmpty`: a text without any line of mmiotrace's is no error. */
@@ -147,9 +147,11 @@ export class MmiotraceImport extends TextImport {
     return true;
   }
 
-  /** Counts an access through a mapping that was made before the log began; a negative number stands for none. */
+  /** Counts an access through a mapping that the log doesn't show living; a negative number stands for none. */
   private countUnseen(mapping: number): void {
-    if (mapping >= 0 && (mapping < this.madeIds.least || mapping > this.madeIds.greatest)) this.unseen += 1;
+    if (mapping === this.lastLiving || mapping < 0) return;
+    if (this.mappings.has(mapping)) this.lastLiving = mapping;
+    else this.unseen += 1;
   }
 
   /** Keeps a line before the first event, for the header. Returns true if it was such a line. */
@@ -269,8 +271,6 @@ export class MmiotraceImport extends TextImport {
       throw this.broken(`more than ${livingMappingsMax} mappings at the same time`);
     }
     this.mappings.set(id, { address, length, virtual });
-    this.madeIds.least = Math.min(this.madeIds.least, id);
-    this.madeIds.greatest = Math.max(this.madeIds.greatest, id);
     this.records.add({
       kind: RecordKind.map,
       tsc: time_us,
@@ -293,6 +293,7 @@ export class MmiotraceImport extends TextImport {
     this.check("the end of a mapping", end);
     const known = this.mappings.get(id);
     this.mappings.delete(id);
+    this.lastLiving = -1;
     const address = known?.address ?? 0n;
     const value: [bigint, bigint] = [known?.length ?? 0n, known?.virtual ?? 0n];
     this.records.add({ kind: RecordKind.unmap, tsc: time_us, mapping: id >>> 0, address, value });
