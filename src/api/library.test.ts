@@ -529,6 +529,20 @@ describe("written traces", () => {
     await failing.close();
   });
 
+  test("a poll ends where records were lost", async () => {
+    const path = join(folder, "polls.mmt");
+    const writer = await createTrace(path);
+    const read = { kind: "read", address: 0xfebc0000n, width_bytes: 4, value: 1n, site: { address: 5n } } as const;
+    for (let time_s = 0; time_s < 8; time_s += 1) {
+      if (time_s === 5) await writer.add({ kind: "lost", count: 3, time_s });
+      await writer.add({ ...read, time_s });
+    }
+    await writer.close();
+    const trace = await openTrace(path);
+    expect((await statistics(trace)).polls).toMatchObject([{ polls: 2, reads: 8, longest: 5 }]);
+    await trace.close();
+  });
+
   test("a caller is in events, columns, filters, statistics, polls, tables and copies", async () => {
     const path = join(folder, "callers.mmt");
     const writer = await createTrace(path);

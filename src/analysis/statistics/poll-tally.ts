@@ -77,6 +77,12 @@ export class PollTally<R extends object> {
     } else this.runs.set(task, { address, width_bytes, code, register, count: 1, first: tsc, last: tsc });
   }
 
+  /** Ends all polls: what came in between is lost. */
+  breakOff(): void {
+    for (const run of this.runs.values()) if (run.count >= pollMin) this.take(run);
+    this.runs.clear();
+  }
+
   private take(run: Run<R>): void {
     const { register, code, count } = run;
     let byCode = this.entries.get(register);
@@ -99,8 +105,7 @@ export class PollTally<R extends object> {
   result(
     tell: (register: R, code: bigint) => Omit<PollStatistics, "polls" | "reads" | "longest" | "duration_s">,
   ): PollStatistics[] {
-    for (const run of this.runs.values()) if (run.count >= pollMin) this.take(run);
-    this.runs.clear();
+    this.breakOff();
     return [...this.entries.values()]
       .flatMap((byCode) => [...byCode.values()])
       .sort((a, b) => b.reads - a.reads)

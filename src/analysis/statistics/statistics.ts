@@ -172,6 +172,7 @@ export class StatisticsCollector {
         if ((event.flags & RecordFlag.gone) !== 0) this.unreadable += Number(event.count);
         else if (event.count === 0n) this.lostUncounted += 1;
         else this.lost += Number(event.count);
+        this.polls.breakOff();
         break;
       case "escape":
         this.escaped += 1;

@@ -14,7 +14,6 @@ import { traceName } from "../../trace/export/event-rows.js";
 import { textExportOf } from "../../trace/export/text-formats.js";
 import { incompleteOf } from "../../trace/file/incomplete.js";
 import type { TraceReader } from "../../trace/file/reader.js";
-import { mmiotraceProducer } from "../../trace/mmiotrace-head.js";
 import { openTrace } from "../../trace/node/file-source.js";
 import { openInput } from "../../trace/node/open-log.js";
 import { RecordFlag } from "../../trace/record.js";
@@ -294,10 +293,10 @@ function counts(reader: TraceReader, { accesses, ...losses }: { accesses: number
   const unreadable = reader.holes.reduce((sum, { records }) => sum + records, 0);
   const damaged = reader.holes.length === 0 ? "" : `, ${countText(unreadable)} unreadable`;
   const complete = incompleteOf(reader).length === 0;
-  // mmiotrace's log may begin after its first mappings; those of other programs don't tell what they lack
-  const mayLack = reader.header.producer === mmiotraceProducer ? (summary?.notes ?? []).length > 0 : true;
+  // a log of text may have been cut at any line's end: none tells that it is whole
+  const isImported = reader.header.engine === "import";
   const isPart = (summary?.part ?? []).length > 0;
-  const lacksNothing = reader.header.engine === "import" && mayLack ? ", nothing known to be missing" : ", complete";
+  const lacksNothing = isImported ? ", nothing known to be missing" : ", complete";
   const whole = isPart ? ", a part of a trace" : lacksNothing;
   const all = summary?.accesses ?? accesses;
   const printed = accesses === all ? "" : `${countText(accesses)} of `;
