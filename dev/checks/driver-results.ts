@@ -135,8 +135,12 @@ function gist(message: string): string {
 /** Messages of the core, of the kernel when it loads the core, of a busy host, and those caused by the lab's own root. */
 const expected =
   /^mmiostrider\b|module verification failed|^Disabling lock debugging|^hrtimer: interrupt took|^clocksource: |^evm: overlay not supported/;
-/** A driver's own messages on a busy machine: megaraid_sas, loaded 25 times without a recorder, printed this 24 times. */
-const byItself = /^megaraid_sas \S+ Unknown command completed! \[0x0\]$/;
+/**
+ * Messages that come and go with a machine's load: megaraid_sas, loaded 25 times without a recorder, printed this 24 times; the
+ * kernel says that a card's link is ready only if that came after the card was switched on.
+ */
+const byItself =
+  /^megaraid_sas \S+ Unknown command completed! \[0x0\]$|^IPv6: ADDRCONF\(NETDEV_CHANGE\): \S+: link becomes ready$/;
 
 /** Returns the kernel messages of the recorded run that the bare run doesn't have. */
 export function newMessages(boot: Boot, name: string): string[] {
