@@ -422,11 +422,11 @@ static noinline bool access_port(const struct access *a, enum mms_kind kind,
 	if (kind == MMS_READ) {
 		*value = mms_machine_port_in(NULL, port, min(bytes, 4u));
 		if (bytes == 8)
-			*value |= (u64)inl(port + 4) << 32;
+			*value |= (u64)mms_machine_port_in(NULL, port + 4, 4) << 32;
 	} else {
 		mms_machine_port_out(NULL, port, *value, min(bytes, 4u));
 		if (bytes == 8)
-			outl(*value >> 32, port + 4);
+			mms_machine_port_out(NULL, port + 4, *value >> 32, 4);
 	}
 	return true;
 }

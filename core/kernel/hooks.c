@@ -79,7 +79,6 @@ NOKPROBE_SYMBOL(mms_hooks_wanted_beside);
 static int hooks_on_call(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
 	struct call *call = (struct call *)instance->data;
-
 	struct kretprobe *probe = get_kretprobe(instance);
 
 	call->physical = regs->di;

@@ -17,11 +17,11 @@
 #include "core.h"
 #include "cpus.h"
 #include "ring.h"
+#include "single-steps.h"
 
 #define DEVICE_BYTES 4096
 #define WORDS_MAX 64
 #define STORE_BYTES_MAX 64
-#define TRAP_FLAG 0x100
 
 static u8 device[DEVICE_BYTES] __aligned(4096);
 static struct mms_mapping mapping = { .id = 1, .bytes = DEVICE_BYTES };
@@ -65,19 +65,6 @@ static void step_done(int signal, siginfo_t *info, void *context)
 	before = (const u8 *)state->uc_mcontext.gregs[REG_RIP];
 }
 
-static inline void step_begin(void)
-{
-	before = NULL;
-	asm volatile("pushfq; orq %0, (%%rsp); popfq"
-		     : : "i" (TRAP_FLAG) : "memory", "cc");
-}
-
-static inline void step_end(void)
-{
-	asm volatile("pushfq; andq %0, (%%rsp); popfq"
-		     : : "i" (~TRAP_FLAG) : "memory", "cc");
-}
-
 static void make_stores(struct mms_machine *m, unsigned int bytes, unsigned int count)
 {
 	u64 value[STORE_BYTES_MAX / sizeof(u64)];
@@ -102,6 +89,7 @@ static void print_words(unsigned int type, unsigned int kind, unsigned int bytes
 	memset(seen, 0, sizeof(seen));
 	mapping.memory_type = type;
 	word_count = 0;
+	before = NULL;
 	step_begin();
 	make_stores(&cpu.machine, bytes, count);
 	step_end();

@@ -74,20 +74,6 @@ static inline u64 rol64(u64 word, unsigned int by)
 	return word << (by & 63) | word >> (-by & 63);
 }
 
-/* No device here has ports. */
-static inline u32 inl(u16 port)
-{
-	(void)port;
-	abort();
-}
-
-static inline void outl(u32 value, u16 port)
-{
-	(void)value;
-	(void)port;
-	abort();
-}
-
 static inline bool is_power_of_2(unsigned long n)
 {
 	return n && !(n & (n - 1));

@@ -18,10 +18,10 @@
 
 #include "kernel/device.h"
 #include "plain-machine.h"
+#include "single-steps.h"
 
 #define WATCHED_BYTES 64
 #define STORES_MAX 64
-#define TRAP_FLAG 0x100
 
 static uint8_t device[MMS_PLAIN_AREA_BYTES] __attribute__((aligned(64)));
 static uint8_t ordinary[MMS_PLAIN_AREA_BYTES] __attribute__((aligned(64)));
@@ -46,19 +46,6 @@ static void step_done(int signal, siginfo_t *info, void *context)
 	before = (const uint8_t *)state->uc_mcontext.gregs[REG_RIP];
 }
 
-static inline void step_begin(void)
-{
-	before = NULL;
-	asm volatile("pushfq; orq %0, (%%rsp); popfq"
-		     : : "i" (TRAP_FLAG) : "memory", "cc");
-}
-
-static inline void step_end(void)
-{
-	asm volatile("pushfq; andq %0, (%%rsp); popfq"
-		     : : "i" (~TRAP_FLAG) : "memory", "cc");
-}
-
 /* As core/kernel/access.c does it. Linked in place of plain-machine.c's (--wrap). */
 void __wrap_mms_machine_store(struct mms_machine *m, uint64_t address,
 			      const void *value, unsigned int bytes)
@@ -67,6 +54,7 @@ void __wrap_mms_machine_store(struct mms_machine *m, uint64_t address,
 
 	if (bytes <= sizeof(number))
 		memcpy(&number, value, bytes);
+	before = NULL;
 	step_begin();
 	if (bytes <= sizeof(number))
 		mms_device_store((void *)address, number, bytes, m->store_kind);
