@@ -744,6 +744,34 @@ describe("options without effect", () => {
     },
   );
 
+  test.each([["report"], ["report", "-"], ["stat"], ["grep", "x"], ["cut", "-o", "beyond.mmt"]])(
+    "%s %s: bounds beyond a trace's ends",
+    (...words) => {
+      const piped = words[1] === "-";
+      const run = (...range: string[]) => {
+        const [all, options] = [[...words, ...range], { encoding: "utf8", timeout: 60_000, cwd: directory } as const];
+        const { stderr, status } = piped
+          ? spawnSync(process.execPath, [programFile, ...all], { ...options, input: readFileSync(trace) })
+          : mmiostrider(...all, trace);
+        return [status, stderr.split("\n")[0]];
+      };
+      const name = piped ? "standard input" : trace;
+      expect(run("--from", "@100000")).toEqual([
+        2,
+        expect.stringContaining(`${name} has no event 100000: its last one is `),
+      ]);
+      expect(run("--from", "77")).toEqual([
+        2,
+        expect.stringContaining(`${name} has nothing from 77 s on: it ends at `),
+      ]);
+      expect(run("--to", "100ns")).toEqual([
+        2,
+        expect.stringContaining(`${name} has nothing up to 1e-7 s: it begins at `),
+      ]);
+      expect(existsSync(join(directory, "beyond.mmt"))).toBe(false);
+    },
+  );
+
   test("a part with a marker that doesn't occur isn't cut", () => {
     expect(refused("cut", "--from", "mark:nosuch", trace, "-o", "nosuch.mmt")[0]).toBe(2);
     expect(existsSync(join(directory, "nosuch.mmt"))).toBe(false);
@@ -917,6 +945,8 @@ describe("CPUs, processes and contexts", () => {
     ` cat-7 [001] ${letters}1.000001: rwmmio_write: foo+0x8/0x10 [foo] width=32 val=0x1 addr=0xffffffc008100018\n`;
   const events = file("events.log", `# tracer: nop\n${event("..s1. ")}`);
   const fewer = file("fewer.log", `cpus=2\n${event("")}`);
+  const called = file("called.log", `# tracer: nop\n${event("..s1. ").replace("foo+", "bar+0x1/0x2 [bar] -> foo+")}`);
+  const traced = file("traced.txt", "VERSION 20070824\nR 4 1.000000 1 0xd0000000 0x1 0xffffffffc0000123 0\n");
   const rowOf = (path: string) =>
     JSON.parse(
       mmiostrider("report", "--format", "jsonl", "--filter", "access", path).stdout.split("\n")[0] || "{}",
@@ -938,6 +968,22 @@ describe("CPUs, processes and contexts", () => {
     const names = csv[0]!.split(",");
     const cells = csv[2]!.split(",");
     expect(["op", "cpu", "pid", "context"].map((name) => cells[names.indexOf(name)])).toEqual(["read", "", "", ""]);
+  });
+
+  test("rwmmio's callers are in rows and lines, without their made-up addresses", () => {
+    expect(rowOf(called)).toMatchObject({ site: "foo+0x8 [foo]", caller: "bar+0x1 [bar]", module: "foo" });
+    expect(rowOf(called)).not.toHaveProperty("caller_address");
+    expect(mmiostrider("report", called).stdout).toContain(" foo+0x8 [foo] from bar+0x1 [bar]\n");
+    expect(mmiostrider("stat", "--by", "site", called).stdout).toMatch(/^foo\+0x8 \[foo\] from bar\+0x1 \[bar\] +1 /m);
+    expect(mmiostrider("convert", "--to", "mmiotrace", called, "called.txt").stderr).toContain(
+      "callers, contexts, processes, symbols of sites",
+    );
+  });
+
+  test("of two merged logs can be asked for as far as one has them", () => {
+    const both = join(directory, "half-called.mmt");
+    expect(mmiostrider("merge", traced, called, "-o", both).status).toBe(0);
+    expect(mmiostrider("grep", "-c", ".", "--filter", "caller ~ bar", both).stdout).toBe("1\n");
   });
 
   test("are in no line of report's that lacks them, and no timeline's name", () => {
@@ -976,6 +1022,14 @@ describe("CPUs, processes and contexts", () => {
     [fewer, "context == task", "contexts"],
     [bare, "register == CTRL", "devices"],
     [bare, "device == e1000", "devices"],
+    [bare, "driver == e1000", "devices"],
+    [through, "not driver == e1000", "drivers"],
+    [bare, "caller ~ foo", "callers"],
+    [guest, "caller ~ foo", "callers"],
+    [events, "caller ~ foo", "callers"],
+    [bare, "site == 0x1", "sites"],
+    [bare, "not module == e1000", "symbols of sites"],
+    [traced, "module == e1000", "symbols of sites"],
   ])("a filter that asks for what the log doesn't have fails: %s %s", (path, filter, what) => {
     const { stdout, stderr, status } = mmiostrider("stat", "--filter", filter, path);
     expect([stdout, status]).toEqual(["", 2]);
@@ -991,7 +1045,21 @@ describe("CPUs, processes and contexts", () => {
     },
   );
 
+  test("a filter that asks for what a part of the log doesn't have says so", () => {
+    const late = log("late-site.txt", map, "R 4 0xd0000000 0x1", "R 4 1.900000 1 0xd0000000 0x1 0xffffffffc0000123 0");
+    const filter = ["--filter", "site == 0xffffffffc0000123"];
+    expect(mmiostrider("grep", "-c", ".", ...filter, late)).toMatchObject({ stdout: "1\n", status: 0 });
+    expect(mmiostrider("stat", ...filter, "--to", "@1", late)).toMatchObject({
+      status: 2,
+      stderr: `mmiostrider: ${late} has no sites to select by in the selected part: site\n`,
+    });
+  });
+
   test("a filter that asks for what the log has is taken", () => {
+    expect(mmiostrider("grep", "-c", ".", "--filter", "caller ~ bar", called).stdout).toBe("1\n");
+    expect(mmiostrider("grep", "-c", ".", "--filter", "module == bar", called).stdout).toBe("1\n");
+    expect(mmiostrider("grep", "-c", ".", "--filter", "site == 0xffffffffc0000123", traced).stdout).toBe("1\n");
+    expect(mmiostrider("stat", "--filter", "caller !~ x", trace).status).toBe(0);
     expect(
       mmiostrider("grep", "-c", "foo", "--filter", "cpu == 1 and pid == 7 and context == softirq", events),
     ).toMatchObject({ stdout: "1\n", status: 0 });

@@ -4,12 +4,8 @@
 import { type Filter as CompiledFilter, compileFilter } from "../analysis/filter/filter.js";
 import { AccessRegisters, type ChooseDatabase } from "../analysis/view/access-registers.js";
 import { followedViews } from "../analysis/view/follow.js";
-import {
-  type Bound as RoomBound,
-  type Selection as RoomSelection,
-  selectedViews,
-  type ViewBatch,
-} from "../analysis/view/selection.js";
+import type { Bound as RoomBound, Selection as RoomSelection } from "../analysis/view/range.js";
+import { selectedViews, type ViewBatch } from "../analysis/view/selection.js";
 import { InvalidValueError } from "../base/errors.js";
 import { type AccessColumns, accessColumns } from "../trace/file/access-columns.js";
 import { incompleteOf } from "../trace/file/incomplete.js";
@@ -178,7 +174,7 @@ export class Trace {
     const { signal, every_ms = lookEvery_ms } = selection;
     const wait = async () => signal?.aborted !== true && (await sleptWell(every_ms, signal));
     // a marker may still come
-    const wanted = { ...roomSelection(selection), marksMustOccur: false };
+    const wanted = { ...roomSelection(selection), boundsMustOccur: false };
     const views = followedViews(reader, makeRegisters(), wanted, { wait });
     for await (const batch of madeEvents(views, selection)) {
       for (const event of batch) {
@@ -243,7 +239,7 @@ export function traceOfReader(reader: TraceReader, choose: ChooseDatabase, notes
 /** Converts a selection to the rooms' form. Throws FilterError, InvalidValueError. */
 export function roomSelection({ from, to, filter }: Selection): RoomSelection {
   const compiled = typeof filter === "string" ? new Filter(filter) : filter;
-  const range = { from: from && roomBound(from), to: to && roomBound(to), marksMustOccur: true };
+  const range = { from: from && roomBound(from), to: to && roomBound(to), boundsMustOccur: true };
   return { ...range, filter: compiled && compiledOf(compiled) };
 }
 

@@ -28,7 +28,7 @@ export interface HeaderFacts {
 /** Makes the header of a trace that is being recorded now. */
 export function collectHeader(facts: HeaderFacts, sysfs: SysfsRoot = defaultSysfs): TraceHeader {
   const processors = cpus();
-  const lacks = [...(facts.lacks ?? []), ...(facts.options.cleanRoom ? (["site"] as const) : [])];
+  const lacks = [...(facts.lacks ?? []), ...(facts.options.cleanRoom ? (["site", "caller"] as const) : [])];
   return {
     engine: facts.engine,
     producer,

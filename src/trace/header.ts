@@ -61,7 +61,7 @@ export interface KernelModule {
 }
 
 /** Facts of events that a log may not have; `flags` are the ways in which an access was made (locked, string, …). */
-export const lackableFacts = ["cpu", "pid", "context", "flags", "mapping", "address", "site"] as const;
+export const lackableFacts = ["cpu", "pid", "context", "flags", "mapping", "address", "site", "caller"] as const;
 /** A fact that a log may not have. */
 export type LackableFact = (typeof lackableFacts)[number];
 

@@ -7,7 +7,7 @@ import { type LackableFact, type PciFunction, resourceFlag } from "./header.js";
 export const mmiotraceProducer = "mmiotrace";
 
 /** The facts that have no place in mmiotrace's lines; its PID is always 0. */
-export const mmiotraceLacks: readonly LackableFact[] = ["cpu", "pid", "context", "flags"];
+export const mmiotraceLacks: readonly LackableFact[] = ["cpu", "pid", "context", "flags", "caller"];
 
 const version = "VERSION 20070824";
 

@@ -17,7 +17,7 @@ import { RecordKind } from "../../trace/record.js";
 import { TextWriter } from "../../trace/text.js";
 import { compileFilter } from "../filter/filter.js";
 import { AccessRegisters } from "../view/access-registers.js";
-import type { Selection } from "../view/selection.js";
+import type { Selection } from "../view/range.js";
 import { cutTrace } from "./cut-trace.js";
 import { mergeTraces } from "./merge-traces.js";
 

@@ -6,7 +6,8 @@ import type { PlacedUpdate, TraceReader } from "../../trace/file/reader.js";
 import type { TraceWriter } from "../../trace/file/writer.js";
 import type { TraceHeader } from "../../trace/header.js";
 import type { AccessRegisters } from "../view/access-registers.js";
-import { type Bound, Range, type Selection, selectedViews } from "../view/selection.js";
+import { type Bound, Range, type Selection } from "../view/range.js";
+import { selectedViews } from "../view/selection.js";
 import { copiedEvent, copiedHeader } from "./copied-losses.js";
 import { TraceCopy, updatedHeader } from "./trace-copy.js";
 

@@ -244,8 +244,11 @@ function mergedHeader(
   const { pciFunctions, modules } = updatedHeader(headers[base]!, [...headers, ...early]);
   const options = headers.map((header) => header.options);
   const { lacks: _, ...header } = headers[base]!;
-  // a fact that one of them lacks isn't known of every event
-  const lacks = lackableFacts.filter((fact) => headers.some((one) => isLacking(one, fact)));
+  // a fact that one of them lacks isn't known of every event; an event without a site or a caller shows that by itself
+  const lacks = lackableFacts.filter((fact) => {
+    const isLackedBy = (one: TraceHeader) => isLacking(one, fact);
+    return fact === "site" || fact === "caller" ? headers.every(isLackedBy) : headers.some(isLackedBy);
+  });
   const producer = [...new Set(headers.map((one) => one.producer))].join(", ");
   return {
     ...copiedHeader({ ...header, pciFunctions }, header.pciFunctions),

@@ -4,7 +4,8 @@ import type { TraceReader } from "../../trace/file/reader.js";
 import { isLacking, type PciFunction, resourceFlag } from "../../trace/header.js";
 import type { TraceState } from "../../trace/state.js";
 import type { AccessRegisters } from "../view/access-registers.js";
-import { type Selection, selectedViews } from "../view/selection.js";
+import type { Selection } from "../view/range.js";
+import { selectedViews } from "../view/selection.js";
 
 /** A range that was mapped; mappings that overlap are one area. */
 export interface MappedArea {

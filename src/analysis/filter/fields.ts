@@ -102,7 +102,7 @@ export const conditions: ReadonlyMap<string, (view: EventView) => boolean> = new
 
 /** The facts that fields and conditions read, of those that a log may lack. */
 export const factsOfFields: ReadonlyMap<string, LackableFact> = new Map<string, LackableFact>([
-  ...(["cpu", "pid", "context", "mapping", "address", "site"] as const).map((fact) => [fact, fact] as const),
+  ...(["cpu", "pid", "context", "mapping", "address", "site", "caller"] as const).map((fact) => [fact, fact] as const),
   ["module", "site"],
   ...["locked", "string", "user", "unordered"].map((condition) => [condition, "flags"] as const),
 ]);

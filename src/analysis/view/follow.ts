@@ -2,7 +2,9 @@
 // trace ends.
 import type { TraceReader } from "../../trace/file/reader.js";
 import type { AccessRegisters } from "./access-registers.js";
-import { Range, requireMarks, type Selection, selectedViews, type ViewBatch } from "./selection.js";
+import { Range, type Selection } from "./range.js";
+import { selectedViews, type ViewBatch } from "./selection.js";
+import { requireBounds } from "./selection-checks.js";
 
 export interface Following {
   /** Everything that is there has been given. */
@@ -12,7 +14,7 @@ export interface Following {
 }
 
 /**
- * As selectedViews(), up to the recorder's summary; a marker must have occurred when that is there, or when no more comes. Of a trace
+ * As selectedViews(), up to the recorder's summary; the bounds must have occurred when that is there, or when no more comes. Of a trace
  * that is still growing, accesses are named by what their devices have told so far. Throws FormatError, UserError.
  */
 export async function* followedViews(
@@ -22,12 +24,12 @@ export async function* followedViews(
   { caughtUp, wait }: Following,
 ): AsyncGenerator<ViewBatch, void, undefined> {
   const range = new Range(reader.header, selection);
-  const marksLater = { ...selection, marksMustOccur: false };
+  const boundsLater = { ...selection, boundsMustOccur: false };
   const end = () => {
-    if (selection.marksMustOccur === true) requireMarks(range, reader);
+    if (selection.boundsMustOccur === true) requireBounds(range, reader);
   };
   for (let fromBlock = 0; ; ) {
-    yield* selectedViews(reader, registers, marksLater, { fromBlock, range, growing: reader.summary === null });
+    yield* selectedViews(reader, registers, boundsLater, { fromBlock, range, growing: reader.summary === null });
     fromBlock = reader.blocks.length;
     await caughtUp?.();
     if (reader.summary !== null) {

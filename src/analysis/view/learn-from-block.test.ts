@@ -14,7 +14,8 @@ import { openTrace } from "../../trace/node/file-source.js";
 import { RecordKind, record_bytes } from "../../trace/record.js";
 import { AccessRegisters } from "./access-registers.js";
 import { followedViews } from "./follow.js";
-import { type Selection, selectedViews, type ViewBatch } from "./selection.js";
+import type { Selection } from "./range.js";
+import { selectedViews, type ViewBatch } from "./selection.js";
 
 const directory = mkdtempSync(join(tmpdir(), "mmiostrider-learn-"));
 afterAll(() => rmSync(directory, { recursive: true }));

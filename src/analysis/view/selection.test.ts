@@ -12,7 +12,7 @@ import {
 import type { TraceReader } from "../../trace/file/reader.js";
 import { openTrace } from "../../trace/node/file-source.js";
 import { compileFilter } from "../filter/filter.js";
-import type { Bound } from "./selection.js";
+import type { Bound } from "./range.js";
 
 let reader: TraceReader;
 let all: { number: number; time_s: number; mark: boolean }[];

@@ -1,7 +1,8 @@
 // `mmiostrider grep`: prints the lines of reports that match a regular expression.
 import type { Command } from "commander";
 import type { AccessRegisters } from "../../analysis/view/access-registers.js";
-import { type Selection, selectedViews } from "../../analysis/view/selection.js";
+import type { Selection } from "../../analysis/view/range.js";
+import { selectedViews } from "../../analysis/view/selection.js";
 import { UserError } from "../../base/errors.js";
 import type { TraceEvent } from "../../trace/events.js";
 import { EventRows, traceName } from "../../trace/export/event-rows.js";

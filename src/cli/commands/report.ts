@@ -5,7 +5,8 @@ import { endingWords, type Poll, PollFinder, pollTicks } from "../../analysis/fo
 import type { AccessRegisters, RegisterAccess } from "../../analysis/view/access-registers.js";
 import type { EventView } from "../../analysis/view/event-view.js";
 import { followedViews } from "../../analysis/view/follow.js";
-import { type Selection, selectedViews, type ViewBatch } from "../../analysis/view/selection.js";
+import type { Selection } from "../../analysis/view/range.js";
+import { selectedViews, type ViewBatch } from "../../analysis/view/selection.js";
 import { TimeOrder, timesBackSentence } from "../../analysis/view/time-order.js";
 import { FormatError } from "../../base/errors.js";
 import { shellQuoted } from "../../base/shell-quote.js";

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { madeUpHeader, madeUpRecords } from "../../../dev/test-support/made-up-records.js";
 import { mapSelected, traceOf } from "../../../dev/test-support/recorded-traces.js";
-import type { Bound } from "../../analysis/view/selection.js";
+import type { Bound } from "../../analysis/view/range.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import { UsageError } from "./exit-code.js";
 import { parseBound } from "./selection-options.js";

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { parseTime_s } from "../../analysis/filter/comparisons.js";
 import { compileFilter } from "../../analysis/filter/filter.js";
-import type { Bound, Selection } from "../../analysis/view/selection.js";
+import type { Bound, Selection } from "../../analysis/view/range.js";
 import { UsageError } from "./exit-code.js";
 import { collect } from "./option-values.js";
 
@@ -53,7 +53,7 @@ export function selectionOf(options: SelectionOptions): Selection {
     throw new UsageError(`--from ${options.from} is behind --to ${options.to}: nothing lies between`);
   }
   const filter = options.filter === undefined ? undefined : compileFilter(options.filter);
-  return { from, to, filter, marksMustOccur: true };
+  return { from, to, filter, boundsMustOccur: true };
 }
 
 /** Returns true if `from` is behind `to` in any trace. */

@@ -144,9 +144,9 @@ export class EventRows {
   private readonly start: bigint;
   private readonly tscFrequency_hz: number;
   private readonly wall_ns: bigint;
-  /** The sites' addresses stand for callers' names. */
+  /** The addresses of sites and callers stand for names. */
   private readonly hasMadeUpSites: boolean;
-  private readonly has: Record<LackableFact, boolean>;
+  private readonly has: Record<"cpu" | "pid" | "context" | "mapping" | "address", boolean>;
   private readonly places = new WeakMap<DevicePlace["function"], PlaceNames>();
   private readonly symbols = new Map<string, SymbolNames>();
 
@@ -160,8 +160,8 @@ export class EventRows {
     this.hasMadeUpSites = header.producer.includes(rwmmioProducer);
     const has = (fact: LackableFact) => !isLacking(header, fact);
     this.has = {
-      ...{ cpu: has("cpu"), pid: has("pid"), context: has("context"), flags: has("flags") },
-      ...{ mapping: has("mapping"), address: has("address"), site: has("site") },
+      ...{ cpu: has("cpu"), pid: has("pid"), context: has("context") },
+      ...{ mapping: has("mapping"), address: has("address") },
     };
   }
 
@@ -299,7 +299,7 @@ export class EventRows {
   private caller(row: EventRow, caller: bigint, state: TraceState): void {
     if (caller === 0n) return;
     row.caller = this.symbolNames(caller, state)?.symbol ?? `0x${caller.toString(16)}`;
-    row.caller_address = caller;
+    row.caller_address = this.hasMadeUpSites ? undefined : caller;
   }
 
   private symbolNames(site: bigint, state: TraceState): SymbolNames | undefined {

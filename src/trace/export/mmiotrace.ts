@@ -135,6 +135,7 @@ export class MmiotraceWriter {
     if (event.cpu !== 0) leftOut.add("CPUs");
     if (event.pid !== 0) leftOut.add("processes");
     if ((event.flags & contextFlags) !== 0) leftOut.add("contexts");
+    if ("caller" in event && event.caller !== 0n) leftOut.add("callers");
   }
 
   /** Describes what of the trace isn't in the text, one sentence a kind; known after the last event. */

@@ -294,13 +294,26 @@ CPU:1 [LOST 12 EVENTS]
       [0xffffffc008100010n, 4, 1n],
       [0xffffffc008100018n, 8, 0n],
     ]);
-    expect(accessesOf(events).map((event) => symbols.get(event.site))).toEqual([
-      "gic_handle_irq+0x30/0x100",
-      "foo_writel+0x8/0x10 [foo]",
-      "foo_writel+0x8/0x10 [foo]",
+    expect(accessesOf(events).map(({ site, caller }) => [symbols.get(site), symbols.get(caller)])).toEqual([
+      ["gic_handle_irq+0x30/0x100", undefined],
+      ["foo_writel+0x8/0x10 [foo]", "foo_reset+0x14/0x80 [foo]"],
+      ["foo_writel+0x8/0x10 [foo]", undefined],
     ]);
+    expect(accessesOf(events).map(({ caller }) => caller === 0n)).toEqual([true, false, true]);
     expect(events.filter((event) => event.kind === "lost")).toMatchObject([{ count: 12n }]);
     expect(reader.totals).toMatchObject({ accesses: 3, lost: 12, unknownLines: 1 });
+  });
+
+  test("a caller may be an accessor elsewhere", () => {
+    const line = (names: string) =>
+      `x-1 [001] d.h1. 101.000001: rwmmio_write: ${names} width=32 val=0x1 addr=0xffffffc008100010\n`;
+    const { events } = read(new RwmmioImport("trace"), line("a+0x1/0x2 -> b+0x1/0x2") + line("b+0x1/0x2 -> a+0x1/0x2"));
+    const symbols = new Map(events.flatMap((event) => (event.kind === "symbol" ? [[event.site, event.text]] : [])));
+    expect(accessesOf(events).map(({ site, caller }) => [symbols.get(caller), symbols.get(site)])).toEqual([
+      ["a+0x1/0x2", "b+0x1/0x2"],
+      ["b+0x1/0x2", "a+0x1/0x2"],
+    ]);
+    expect(symbols.size).toBe(2);
   });
 
   test("half an access is a write with its value, or a read that is missing", () => {

@@ -20,7 +20,7 @@ const marker = "memory_region_";
 /** The events of accesses. */
 const events = /memory_region_(?:ops|ram_device)_(?:read|write|fetch) cpu /;
 const quote = 0x27;
-const lacks: readonly LackableFact[] = ["pid", "context", "flags", "site"];
+const lacks: readonly LackableFact[] = ["pid", "context", "flags", "site", "caller"];
 
 export class QemuImport extends TextImport {
   private readonly clock = new LogClock();

@@ -6,25 +6,30 @@
 // read without a value is counted as missing.
 //
 // The events have the kernel's virtual address. With /proc/vmallocinfo of the same boot it becomes the physical one; else it
-// stays unchanged. They have the caller's name, not its address: each name gets a made-up site.
+// stays unchanged. They have names of code, not addresses: each name gets a made-up one.
 
 import { findLatin1, latin1 } from "../../base/bytes.js";
 import type { FormatError } from "../../base/errors.js";
 import { countOf } from "../../base/units.js";
 import { EntryCount, isFtraceComment, lossOfLine } from "../ftrace-lines.js";
 import { type LackableFact, rwmmioProducer, type TraceHeader } from "../header.js";
-import { RecordFlag, RecordKind } from "../record.js";
+import { callerAddress, RecordFlag, RecordKind } from "../record.js";
 import type { VirtualRange } from "../virtual-range.js";
 import { importedHeader, TextImport } from "./log-import.js";
+import { Word } from "./record-buffer.js";
 
 const sitesMax = 16_384;
 /** Accesses begun and not ended at the same time: more than any machine has, unless one half of them isn't traced. */
 const begunMax = 65_536;
 const siteNameMax_chars = 160;
+/** High half of the made-up addresses: a record has only the low half of a caller's. */
+const siteHigh = Number(callerAddress(1) >> 32n);
 const two32 = 2 ** 32;
 const colon = 0x3a;
 const blank = 0x20;
 const eventName = ": rwmmio_";
+/** Between the names of a caller and an accessor. */
+const arrow = " -> ";
 const lacks: readonly LackableFact[] = ["flags", "mapping"];
 
 export class RwmmioImport extends TextImport {
@@ -54,7 +59,7 @@ export class RwmmioImport extends TextImport {
 
   override finish(): void {
     super.finish();
-    this.known ??= importedHeader(rwmmioProducer, { lacks });
+    this.known ??= importedHeader(rwmmioProducer, { lacks: [...lacks, "caller"] });
     const { totals, unmapped, ranges } = this;
     if (totals.accesses > 0 && ranges.length === 0) {
       this.noteForGood("the addresses are the kernel's virtual ones; --vmallocinfo makes physical ones of them");
@@ -100,6 +105,7 @@ export class RwmmioImport extends TextImport {
     if (bytes[fields.at + 1] !== blank) throw this.wrong();
     const task = this.task(latin1(bytes, from, nameFrom));
     const text = latin1(bytes, fields.at + 1, end);
+    this.known ??= this.headerOf(task.hasContext, text);
     // a process may go to another CPU meanwhile; each CPU's idle one is number 0
     const who = task.pid === 0 ? `idle ${task.cpu}` : task.pid;
     const key = `${isRead ? "R" : "W"} ${who} ${text.slice(text.lastIndexOf(" addr="))}`;
@@ -147,11 +153,10 @@ export class RwmmioImport extends TextImport {
   }
 
   /** Parses `COMMAND-PID [CPU] d.h1. SECONDS.MICROSECONDS`; the letters after the CPU may be missing (trace-cmd). */
-  private task(text: string): { pid: number; cpu: number; time_us: number; flags: number } {
+  private task(text: string): { pid: number; cpu: number; time_us: number; flags: number; hasContext: boolean } {
     const found = /-(\d{1,10}) +(?:\([-\d ]+\) +)?\[(\d{1,5})\] +(?:([^ ]{4,5}) +)?(\d{1,10})\.(\d{6})$/.exec(text);
     if (found === null) throw this.wrong();
     const [, pid, cpu, letters, seconds, fraction] = found;
-    this.known ??= importedHeader(rwmmioProducer, { lacks: letters === undefined ? [...lacks, "context"] : lacks });
     // The third letter is the CPU's context (Documentation/trace/ftrace.rst, irq-info).
     const where = letters?.[2] ?? ".";
     const flags =
@@ -169,7 +174,17 @@ export class RwmmioImport extends TextImport {
       cpu: Number(cpu) & 0xffff,
       time_us: Number(seconds) * 1_000_000 + Number(fraction),
       flags,
+      hasContext: letters !== undefined,
     };
+  }
+
+  /** Makes the header by the first event: a kernel writes all of them alike. */
+  private headerOf(hasContext: boolean, event: string): TraceHeader {
+    const more: LackableFact[] = [
+      ...(hasContext ? [] : ["context" as const]),
+      ...(event.includes(arrow) ? [] : ["caller" as const]),
+    ];
+    return importedHeader(rwmmioProducer, { lacks: [...lacks, ...more] });
   }
 
   /** Takes ` CALLER width=32 val=0x… addr=0x…`, or ` CALLER0 -> CALLER width=…` of newer kernels. */
@@ -180,26 +195,32 @@ export class RwmmioImport extends TextImport {
     if (body === null) throw this.wrong();
     const width_bits = Number(body[1]);
     if (![8, 16, 32, 64].includes(width_bits)) throw this.broken(`an access of ${width_bits} bits, which no CPU makes`);
-    const callers = text.slice(1, widthAt).trim().split(" -> ");
-    // The later one called readl() or the like, the earlier one is its caller.
-    const site = this.site(callers.at(-1)!, task.time_us);
+    const names = text.slice(1, widthAt).trim().split(arrow);
+    // The last one called readl() or the like, the one before is its caller.
+    const site = this.site(names.at(-1)!, task.time_us);
+    const callerName = names.at(-2);
+    const caller = callerName === undefined ? 0 : this.site(callerName, task.time_us);
     const { low: addressLow, high: addressHigh } = halves(this.physical(BigInt(`0x${body[3]}`)));
     const { low, high } = halves(BigInt(`0x${body[2]}`));
     const place = this.records.next();
     const { words } = this.records;
-    words[place + 2] = task.time_us >>> 0;
-    words[place + 3] = task.time_us / two32;
-    words[place + 4] = addressLow;
-    words[place + 5] = addressHigh;
-    words[place + 6] = low;
-    words[place + 7] = high;
-    words[place + 10] = site;
-    words[place + 12] = task.pid;
-    words[place + 14] = task.cpu | ((isRead ? RecordKind.read : RecordKind.write) << 16) | ((width_bits / 8) << 24);
-    words[place + 15] = task.flags;
+    words[place + Word.caller] = caller;
+    words[place + Word.tsc] = task.time_us >>> 0;
+    words[place + Word.tsc + 1] = task.time_us / two32;
+    words[place + Word.address] = addressLow;
+    words[place + Word.address + 1] = addressHigh;
+    words[place + Word.value] = low;
+    words[place + Word.value + 1] = high;
+    words[place + Word.site] = site;
+    words[place + Word.site + 1] = siteHigh;
+    words[place + Word.pid] = task.pid;
+    words[place + Word.packed] =
+      task.cpu | ((isRead ? RecordKind.read : RecordKind.write) << 16) | ((width_bits / 8) << 24);
+    words[place + Word.flags] = task.flags;
     this.totals.accesses += 1;
   }
 
+  /** Returns the low half of the name's address. */
   private site(name: string, time_us: number): number {
     let site = this.sites.get(name);
     if (site === undefined) {
@@ -209,7 +230,7 @@ export class RwmmioImport extends TextImport {
       }
       site = this.sites.size + 1;
       this.sites.set(name, site);
-      this.records.addText({ kind: RecordKind.symbol, site: BigInt(site), tsc: BigInt(time_us) }, name);
+      this.records.addText({ kind: RecordKind.symbol, site: callerAddress(site), tsc: BigInt(time_us) }, name);
     }
     return site;
   }

@@ -26,7 +26,7 @@ const blank = 0x20;
 /** The events of accesses. */
 const events = /vfio_region_(?:read|write) {1,2}\(/;
 const accessWidthMax_bytes = 8;
-const lacks: readonly LackableFact[] = ["cpu", "pid", "context", "flags", "mapping", "address", "site"];
+const lacks: readonly LackableFact[] = ["cpu", "pid", "context", "flags", "mapping", "address", "site", "caller"];
 
 interface Device {
   name: string;
