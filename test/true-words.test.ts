@@ -255,15 +255,109 @@ describe("verify", () => {
     const lacking = verify(end, truth);
     expect(lacking.status).toBe(1);
     expect(lacking.stdout).not.toContain("left out of the trace");
-    const row = /^0000:00:03\.0 BAR0 +e1000-mmio +13,876 +13,974 +no: (\d+) differ$/m.exec(lacking.stdout);
-    expect(Number(row?.[1])).toBeGreaterThanOrEqual(98);
-    expect(lastLine(lacking.stdout)).toBe(`NOT identical: ${row?.[1]} accesses differ`);
+    const row =
+      /^0000:00:03\.0 BAR0 +e1000-mmio +13,876 +13,974 +no: (\d+) differ, (\d+) missing, (\d+) only in the trace$/m;
+    const [differ, missing, extra] = row.exec(lacking.stdout)!.slice(1).map(Number);
+    expect(missing! - extra!).toBe(98);
+    expect(lastLine(lacking.stdout)).toBe(
+      `NOT identical: ${differ} accesses differ, ${missing} are missing in the trace, ${extra} are only in the trace`,
+    );
     expect(mmiostrider("cut", "--to", "@9000", recorded, "-o", begin).status).toBe(0);
     expect(verify(begin, truth).status).toBe(1);
-    expect(verify(begin, truth, "--cut").stdout).toMatch(/^left out of the log: .*, 4,975 behind the trace's end$/m);
-    expect(lastLine(verify(begin, truth, "--cut").stdout)).toBe(
-      "identical: 8,999 accesses, in the order of all regions",
-    );
+    const { stdout } = verify(begin, truth, "--cut");
+    expect(stdout).toMatch(/^left out of the log: .*, 4,975 behind the trace's end$/m);
+    expect(stdout).toMatch(/ e1000-mmio +8,999 +13,974 +yes, as far as the trace goes$/m);
+    expect(lastLine(stdout)).toBe("identical: 8,999 accesses, in the order of all regions, as far as the trace goes");
+  });
+
+  describe("in the table and in the last line says the same", () => {
+    const write = (at: number, value = at + 1) => `W 4 0xfebc0${at}00 0x${value}`;
+    const writes = Array.from({ length: 8 }, (_, at) => write(at));
+    const logged = writes.map((line) => {
+      const [, , address, value] = line.split(" ");
+      return `memory_region_ops_write cpu 0 mr 0x1 addr ${address} value ${value} size 4 name 'nic'\n`;
+    });
+    const of = (name: string, ...accesses: string[]) =>
+      log(name, "MAP 1.000000 1 0xfebc0000 0xffffc90000100000 0x20000 0x0 0", ...accesses, "UNMAP 2.000000 1 0x0 0");
+    const words = (path: string, lines: readonly string[], ...options: string[]) => {
+      const { stdout, status } = verify(path, file("words.log", lines.join("")), ...options);
+      const end = stdout
+        .trimEnd()
+        .split("\n")
+        .filter((line) => !line.startsWith("  "));
+      const rows = stdout.split("\n\n")[0]!.split("\n").slice(1);
+      return [rows.map((row) => row.split(/ {2,}/).at(-1)).join(" | "), end.at(-1), status];
+    };
+    const identical = (count: number) => `identical: ${count} accesses, in the order of all regions`;
+
+    test("of nothing compared", () => {
+      const path = of("words-nothing.txt");
+      const reason =
+        "NOT identical: nothing was compared: the trace and the log's part for it have no access in common";
+      expect(words(path, logged)).toEqual(["not compared", reason, 1]);
+    });
+
+    test("of accesses that are missing, that are only in the trace, and that differ", () => {
+      const missing = of("words-missing.txt", ...writes.filter((_, at) => at !== 3));
+      const reason = "NOT identical: 1 access is missing in the trace";
+      expect(words(missing, logged)).toEqual(["no: 1 missing", reason, 1]);
+      const only = "NOT identical: 2 accesses are only in the trace";
+      const extra = of("words-extra.txt", ...writes.slice(0, 4), write(2, 70), write(3, 71), ...writes.slice(4));
+      expect(words(extra, logged)).toEqual(["no: 2 only in the trace", only, 1]);
+      const changed = of("words-changed.txt", ...writes.map((line, at) => (at === 2 ? write(2, 70) : line)));
+      expect(words(changed, logged)).toEqual(["no: 1 differs", "NOT identical: 1 access differs", 1]);
+      const late = of("words-late.txt", ...writes.slice(1));
+      const may =
+        "NOT identical: 1 access of the log may be missing: the trace has a mapping there that began or ended about then";
+      expect(words(late, logged)).toEqual(["no: 1 may be missing", may, 1]);
+      expect(words(late, logged, "--leave-out-unmapped")).toEqual([
+        "yes, but for what was left out",
+        `${identical(7)}, but for what was left out of the log`,
+        0,
+      ]);
+    });
+
+    test("of a log that is torn, with --cut and without", () => {
+      const whole = of("words-whole.txt", ...writes);
+      const torn = [...logged.slice(0, 6), logged[6]!.slice(0, 30)];
+      const reason = `NOT identical: ${join(directory, "words.log")} is cut within its last line, 7`;
+      const more = `${reason}; 2 accesses are only in the trace`;
+      const rows = "as far as both go | no: 2 only in the trace";
+      expect(words(whole, torn)).toEqual([rows, more, 1]);
+      // the trace goes on behind the log
+      expect(words(whole, torn, "--cut")).toEqual([rows, more, 1]);
+      const part = of("words-part.txt", ...writes.slice(0, 4));
+      expect(words(part, torn, "--cut")).toEqual([
+        "yes, as far as the trace goes",
+        `${identical(4)}, as far as the trace goes`,
+        0,
+      ]);
+      expect(verify(part, join(directory, "words.log"), "--cut").stdout).toContain(
+        "2 behind the trace's end, and line 7, of which only a part is there\n",
+      );
+      const same = of("words-same.txt", ...writes.slice(0, 6));
+      expect(words(same, torn)).toEqual(["as far as both go", reason, 1]);
+    });
+
+    test("of a trace with gaps", () => {
+      const lossy = of("words-lossy.txt", ...writes, "MARK 0.000000 Lost 5 events.");
+      expect(words(lossy, logged)).toEqual([
+        "as far as both go",
+        "NOT identical: 5 records were lost while recording",
+        1,
+      ]);
+    });
+
+    test("of the order across regions", () => {
+      const other = "memory_region_ops_write cpu 0 mr 0x2 addr 0xfebd0000 value 0x1 size 4 name 'disk'\n";
+      const path = of("words-order.txt", ...writes, "W 4 0xfebd0000 0x1");
+      const moved = [...logged.slice(0, 7), other, ...logged.slice(7)];
+      expect(words(path, moved, "--leave-out-unmapped")).toEqual([
+        expect.stringContaining("yes, but for the order across regions"),
+        "NOT identical: each region's accesses are identical, but their order across regions is not",
+        1,
+      ]);
+    });
   });
 
   test("of a trace with gaps says so", () => {
@@ -762,11 +856,11 @@ describe("options without effect", () => {
       ]);
       expect(run("--from", "77")).toEqual([
         2,
-        expect.stringContaining(`${name} has nothing from 77 s on: it ends at `),
+        expect.stringContaining(`${name} has nothing from 77.000000000 s on: it ends at `),
       ]);
       expect(run("--to", "100ns")).toEqual([
         2,
-        expect.stringContaining(`${name} has nothing up to 1e-7 s: it begins at `),
+        expect.stringContaining(`${name} has nothing up to 0.000000100 s: it begins at `),
       ]);
       expect(existsSync(join(directory, "beyond.mmt"))).toBe(false);
     },
@@ -1046,8 +1140,10 @@ describe("CPUs, processes and contexts", () => {
   );
 
   test("a filter that asks for what a part of the log doesn't have says so", () => {
-    const late = log("late-site.txt", map, "R 4 0xd0000000 0x1", "R 4 1.900000 1 0xd0000000 0x1 0xffffffffc0000123 0");
-    const filter = ["--filter", "site == 0xffffffffc0000123"];
+    const site = "0xffffffffc0000123";
+    const accesses = ["0x0", site].map((pc, at) => `R 4 1.00000${at} 1 0xd0000000 0x1 ${pc} 0\n`);
+    const late = file("late-site.txt", `VERSION 20070824\n${map}\n${accesses.join("")}`);
+    const filter = ["--filter", `site == ${site}`];
     expect(mmiostrider("grep", "-c", ".", ...filter, late)).toMatchObject({ stdout: "1\n", status: 0 });
     expect(mmiostrider("stat", ...filter, "--to", "@1", late)).toMatchObject({
       status: 2,

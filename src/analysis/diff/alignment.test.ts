@@ -48,6 +48,15 @@ describe("skipping", () => {
     expect(align(sequences(notification(200), notification(500), [0]), 100).skipped).toBe(300);
   });
 
+  test("is nothing where one of the two lacks an access a little later", () => {
+    const whole = lap(1);
+    const lacking = whole.filter((_, at) => at !== 10);
+    const missing = align(sequences(lacking, whole, [0, 799]), 100);
+    expect(missing).toMatchObject({ differences: [{ kind: "missing", first: 10, second: 10 }], skipped: 0 });
+    const extra = align(sequences(whole, lacking, [0, 800]), 100);
+    expect(extra).toMatchObject({ differences: [{ kind: "extra", first: 10, second: 10 }], skipped: 0 });
+  });
+
   test("is nothing where nothing may be", () => {
     const found = align(sequences(lap(1), [...lap(1), ...count(3)], []), 100);
     expect(found.differences.map(({ kind }) => kind)).toEqual(["missing", "missing", "missing"]);

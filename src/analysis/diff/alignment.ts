@@ -23,6 +23,8 @@ const lookAheadMax = 256;
 const alikeWanted = 6;
 /** Look-ahead for the number of accesses to skip; it looks further if all of this matches. */
 const choiceAhead = 64;
+/** Accesses in a row that may be only in one of the two, while that number is chosen. */
+const shiftMax = 8;
 
 /** Uncertain order in the first sequence: accesses `from` to `middle` may really come after any of those `middle` to `end`. */
 export interface Movable {
@@ -116,17 +118,14 @@ function chooseSkips(sequences: Sequences, first: number, second: number): numbe
   let best = 0;
   let bestAlike = -1;
   for (let skips = 0; ; skips += 1) {
-    let alike = 0;
-    let other = second + skips;
-    for (let step = 0; step < ahead; step += 1, other += 1) {
-      while (step > 0 && other < sequences.secondCount && sequences.mustSkip(first + step, other)) other += 1;
-      const inBoth = first + step < sequences.firstCount && other < sequences.secondCount;
-      if (inBoth && sequences.same(first + step, other)) alike += 1;
-    }
+    const pairs = pairsFrom(sequences, first, second + skips, ahead);
+    let { alike } = pairs;
     if (alike === ahead) {
-      const further = goOnAlike(sequences, first + ahead, other);
+      const further = goOnAlike(sequences, first + ahead, pairs.end);
       if (further.throughout) return skips;
       alike += further.steps;
+    } else if (pairs.prefix > 0) {
+      alike = Math.max(alike, pairs.prefix + alikeWhenShifted(sequences, first, second + skips, ahead, pairs.prefix));
     }
     if (alike > bestAlike || atEnd) {
       best = skips;
@@ -134,6 +133,41 @@ function chooseSkips(sequences: Sequences, first: number, second: number): numbe
     }
     if (second + skips >= sequences.secondCount || !sequences.skippable(first, second + skips)) return best;
   }
+}
+
+/**
+ * Compares the next `ahead` accesses of the first, pair by pair: `alike` of them are, the first `prefix` of these without a gap; `end`
+ * is the second's place behind them.
+ */
+function pairsFrom(
+  sequences: Sequences,
+  first: number,
+  second: number,
+  ahead: number,
+): { alike: number; prefix: number; end: number } {
+  let alike = 0;
+  let prefix = 0;
+  let other = second;
+  for (let step = 0; step < ahead; step += 1, other += 1) {
+    while (step > 0 && other < sequences.secondCount && sequences.mustSkip(first + step, other)) other += 1;
+    const inBoth = first + step < sequences.firstCount && other < sequences.secondCount;
+    if (!inBoth || !sequences.same(first + step, other)) continue;
+    alike += 1;
+    if (prefix === step) prefix += 1;
+  }
+  return { alike, prefix, end: other };
+}
+
+/** Returns the most pairs alike behind the first `prefix` ones, if some accesses there are only in one of the two. */
+function alikeWhenShifted(sequences: Sequences, first: number, second: number, ahead: number, prefix: number): number {
+  let most = 0;
+  for (let shift = 1; shift <= shiftMax; shift += 1) {
+    const rest = ahead - prefix;
+    const missing = pairsFrom(sequences, first + prefix, second + prefix + shift, rest).alike;
+    const extra = pairsFrom(sequences, first + prefix + shift, second + prefix, Math.max(rest - shift, 0)).alike;
+    most = Math.max(most, missing, extra);
+  }
+  return most;
 }
 
 /** Length of the match from here; `throughout`: it reaches the next place where anything may be left out. */

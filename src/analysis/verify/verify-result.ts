@@ -28,8 +28,15 @@ export interface RegionResult {
   readonly trace: number;
   /** Number of the log's accesses to it. */
   readonly truth: number;
-  /** Number of accesses that differ, or that only one of them has. */
+  /** Number of accesses that differ, or that only one of them has: the sum of the next three. */
   readonly differences: number;
+  /** As the kinds of ReportedDifference. */
+  readonly changed: number;
+  readonly missing: number;
+  readonly extra: number;
+  /** The region's part of `leftOut`'s numbers of these names. */
+  readonly maybeMissing: number;
+  readonly behindEnd: number;
 }
 
 /** An access as people read it. */
@@ -65,6 +72,10 @@ export interface VerifyResult {
   readonly identical: boolean;
   /** The reasons against it, a sentence each. */
   readonly reasons: readonly string[];
+  /** Trace and log are whole: nothing is known to be missing in either. */
+  readonly whole: boolean;
+  /** The differences are only in the order of accesses to several regions: each region's own accesses are alike. */
+  readonly onlyOrder: boolean;
   /** Likely causes of differences, with a remedy, a sentence each. */
   readonly hints: readonly string[];
   readonly regions: readonly RegionResult[];
@@ -87,6 +98,8 @@ export interface VerifyResult {
     /** Accesses of the log behind the end of a trace whose recorder was killed (`cut`). */
     readonly behindEnd: number;
     readonly notLogged: number;
+    /** The log's last line, if it is cut and its access can't be one of the trace's; else null. */
+    readonly cutLine: number | null;
   };
   /** Accesses that agree except for their CPU; null where the trace's log doesn't tell the CPUs. */
   readonly otherCpu: number | null;

@@ -45,7 +45,7 @@ describe("the e1000 run that the kernel's mmiotrace recorded", () => {
     const result = await verifyText(recorded, truth);
     expect(result.reasons).toEqual([]);
     expect(result.identical).toBe(true);
-    expect(result.regions).toEqual([
+    expect(result.regions).toMatchObject([
       { name: "e1000-mmio", device: "0000:00:03.0 BAR0", trace: 13_974, truth: 13_974, differences: 0 },
     ]);
   });

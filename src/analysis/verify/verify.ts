@@ -82,6 +82,17 @@ interface Group {
 
 /** A region's row while its accesses are counted. */
 type RegionCounts = { -readonly [Name in keyof RegionResult]: RegionResult[Name] };
+type DifferenceCounts = Record<Difference["kind"], number>;
+
+/** An access of the log: it has its like in the trace, may be missing there, or lies behind a cut trace's end. */
+const Fate = { inBoth: 1, maybeMissing: 2, behindEnd: 3 } as const;
+
+/** The log's last line, of which only a part is there. */
+interface CutLine {
+  line: number;
+  /** The access in it may be one of the trace's. */
+  isMissed: boolean;
+}
 
 class Comparison {
   private readonly reader: TraceReader;
@@ -95,8 +106,8 @@ class Comparison {
   private readonly lacksCpus: boolean;
   private readonly log: TruthLog;
   private readonly logName: string;
-  /** 1: the access of the log, by place, has its like in the trace. */
-  private readonly inBoth: Uint8Array;
+  /** `Fate` of each access of the log, by place. */
+  private readonly fates: Uint8Array;
   private readonly leaveOutUnmapped: boolean;
   /** The caller asks for it: then an access that may be missing is no reason against sameness. */
   private readonly mayLack: boolean;
@@ -111,7 +122,7 @@ class Comparison {
     this.log = log;
     this.logName = logName;
     this.truth = log.accesses;
-    this.inBoth = new Uint8Array(this.truth.count);
+    this.fates = new Uint8Array(this.truth.count);
     const { fence } = reader.header;
     const { count } = this.truth;
     this.window =
@@ -141,8 +152,7 @@ class Comparison {
     let maybeMissing = 0;
     let behindEnd = 0;
     for (const group of groups) {
-      const alignment = this.alignGroup(group, (a, b) => {
-        this.inBoth[b] = 1;
+      const alignment = this.alignGroup(group, this.fates, (a, b) => {
         if (this.traced.cpu[a] !== this.truth.cpu[b]) this.otherCpu += 1;
       });
       more ||= alignment.more;
@@ -158,11 +168,17 @@ class Comparison {
       }
     }
     const regions = this.regionTable(found);
-    const reasons = this.reasons(found.length, more, relaxed, maybeMissing);
+    const kinds = countsOf(regions);
+    const cutLine = this.cutLine(found);
+    const gaps = [...this.traceGaps(), ...this.logFaults(cutLine)];
+    const onlyOrder = found.length > 0 && !relaxed && !more && this.regionsAgree();
+    const reasons = [...gaps, ...this.reasons(kinds, more, onlyOrder, maybeMissing)];
     const differences = found.map(({ difference, first, second }) => this.tell(difference.kind, first, second));
     return {
       identical: reasons.length === 0,
       reasons,
+      whole: gaps.length === 0,
+      onlyOrder,
       regions,
       hints: notificationHints(differences, this.reader.header.pciFunctions),
       differences,
@@ -177,6 +193,7 @@ class Comparison {
         maybeMissing,
         behindEnd,
         notLogged: this.fitted.notLogged,
+        cutLine: cutLine?.isMissed === false ? cutLine.line : null,
       },
       otherCpu: this.lacksCpus ? null : this.otherCpu,
       lost: Number(this.traced.lost),
@@ -207,8 +224,10 @@ class Comparison {
     return [...groups.values()];
   }
 
+  /** `fates` gets the fates of the group's accesses of the log. */
   private alignGroup(
     { first, second, extent }: Group,
+    fates: Uint8Array = new Uint8Array(this.truth.count),
     matched = (_a: number, _b: number) => {},
   ): Alignment & { maybeMissing: number; behindEnd: number } {
     // For a region only changes of the mappings that cover it matter.
@@ -243,17 +262,26 @@ class Comparison {
         firstCount: first.length,
         secondCount: second.length,
         same: (a, b) => this.same(first[a]!, second[b]!),
-        matched: (a, b) => matched(first[a]!, second[b]!),
+        matched: (a, b) => {
+          fates[second[b]!] = Fate.inBoth;
+          matched(first[a]!, second[b]!);
+        },
         maySkip: (a) => this.leaveOutUnmapped && changes.has(a),
         skippable: (a, b) => changes.get(a)?.some((living) => !addressIn(living, b)) ?? false,
         leftOut: (a, b) => {
-          if (this.cut && a === first.length) skippedBehindEnd += 1;
-          else if (changes.get(a)!.some((living) => addressIn(living, b))) maybeMissing += 1;
+          if (this.cut && a === first.length) {
+            fates[second[b]!] = Fate.behindEnd;
+            skippedBehindEnd += 1;
+          } else if (changes.get(a)!.some((living) => addressIn(living, b))) {
+            fates[second[b]!] = Fate.maybeMissing;
+            maybeMissing += 1;
+          }
         },
         mustSkip: (a, b) => this.leaveOutUnmapped && !changes.has(a) && !addressIn(livingAt[a]!, b),
         mayBeLater: (a) => this.mayBeLater(first, a),
         firstIsCut: this.cut,
         behindEnd: (count) => {
+          for (let b = second.length - count; b < second.length; b += 1) fates[second[b]!] = Fate.behindEnd;
           behindEnd += count;
         },
       },
@@ -310,25 +338,32 @@ class Comparison {
       const made = {
         name: this.truth.regions[region]?.name ?? "",
         device: this.device(address),
-        trace: 0,
-        truth: 0,
-        differences: 0,
+        ...{ trace: 0, truth: 0, differences: 0, changed: 0, missing: 0, extra: 0, maybeMissing: 0, behindEnd: 0 },
       };
       table.set(key, made);
       return made;
     };
     for (let at = this.window.from; at < this.window.to; at += 1) {
-      row(this.truth.region[at]!, this.truth.address[at]!).truth += 1;
+      const counts = row(this.truth.region[at]!, this.truth.address[at]!);
+      counts.truth += 1;
+      if (this.fates[at] === Fate.maybeMissing) counts.maybeMissing += 1;
+      else if (this.fates[at] === Fate.behindEnd) counts.behindEnd += 1;
     }
     for (let at = 0; at < this.traced.count; at += 1) row(this.fitted.region[at]!, this.traced.address[at]!).trace += 1;
     for (const { difference, first, second } of found) {
-      if (difference.kind === "missing") row(this.truth.region[second]!, this.truth.address[second]!).differences += 1;
-      else row(this.fitted.region[first]!, this.traced.address[first]!).differences += 1;
+      const { kind } = difference;
+      const counts =
+        kind === "missing"
+          ? row(this.truth.region[second]!, this.truth.address[second]!)
+          : row(this.fitted.region[first]!, this.traced.address[first]!);
+      counts.differences += 1;
+      counts[kind] += 1;
     }
     return [...table.values()];
   }
 
-  private reasons(differences: number, more: boolean, relaxed: boolean, maybeMissing: number): string[] {
+  /** Says what the trace is known to lack. */
+  private traceGaps(): string[] {
     const reasons: string[] = [];
     const { reader, traced } = this;
     const { summary } = reader;
@@ -346,16 +381,22 @@ class Comparison {
     if (reasons.length === 0) {
       reasons.push(...(summary?.incomplete ?? []).map((what) => `the trace is incomplete: ${what}`));
     }
-    reasons.push(...this.logFaults());
+    return reasons;
+  }
+
+  /** Says why the accesses that were compared aren't identical. */
+  private reasons(kinds: DifferenceCounts, more: boolean, onlyOrder: boolean, maybeMissing: number): string[] {
+    const reasons: string[] = [];
+    const { traced } = this;
+    const differences = kinds.changed + kinds.missing + kinds.extra;
     if (traced.mapped.length === 0) reasons.push(this.noMapping());
-    else if (differences === 0 && !this.inBoth.includes(1)) reasons.push(this.nothingCompared());
+    else if (differences === 0 && !this.fates.includes(Fate.inBoth)) reasons.push(this.nothingCompared());
     else if (maybeMissing > 0 && !this.mayLack) reasons.push(maybeMissingSentence(maybeMissing));
     if (differences === 0) return reasons;
-    const onlyOrder = !relaxed && !more && this.regionsAgree();
     reasons.push(
       onlyOrder
         ? "each region's accesses are identical, but their order across regions is not"
-        : `${more ? "at least " : ""}${countOf(differences, "access differs", "accesses differ")}`,
+        : `${more ? "at least " : ""}${differencesText(kinds)}`,
     );
     return reasons;
   }
@@ -370,8 +411,19 @@ class Comparison {
     return `${what}, so that nothing can be compared`;
   }
 
+  /**
+   * Returns the number of a last line of the log that is cut, where the recording goes on to it; undefined if there is none, or the fence
+   * ends before it. If the recorder or QEMU was killed, half a line is missed only if the trace goes on behind the log.
+   */
+  private cutLine(found: readonly { difference: Difference; second: number }[]): CutLine | undefined {
+    const { log, window } = this;
+    if (!log.isCut || window.toLine !== Infinity) return undefined;
+    const isBehind = found.some(({ difference: { kind }, second }) => kind === "extra" && second >= window.to);
+    return { line: log.lines + 1, isMissed: !this.cut || isBehind };
+  }
+
   /** Says what of the log's part for the recording couldn't be read. */
-  private logFaults(): string[] {
+  private logFaults(cutLine: CutLine | undefined): string[] {
     const { log, logName, window } = this;
     const faults: string[] = [];
     const unclear = log.unclearLines.filter((line) => window.fromLine <= line && line <= window.toLine);
@@ -383,9 +435,7 @@ class Comparison {
           : "have an access behind something else, and aren't";
       faults.push(`${lines} of ${logName} ${are} understood; the first is line ${unclear[0]}`);
     }
-    // behind the fence's end, or where the recorder or QEMU was killed, half a line is no loss
-    if (log.isCut && window.toLine === Infinity && !this.cut)
-      faults.push(`${logName} is cut within its last line, ${log.lines + 1}`);
+    if (cutLine?.isMissed === true) faults.push(`${logName} is cut within its last line, ${cutLine.line}`);
     return faults;
   }
 
@@ -429,7 +479,7 @@ class Comparison {
     const region = hasTruth ? truth.region[second]! : this.fitted.region[first]!;
     const before = [];
     for (let at = Math.max(window.from, second - 2); at < second; at += 1) {
-      if (this.inBoth[at] === 1) before.push(truthText(truth, at));
+      if (this.fates[at] === Fate.inBoth) before.push(truthText(truth, at));
     }
     return {
       kind,
@@ -446,6 +496,26 @@ class Comparison {
 function maybeMissingSentence(count: number): string {
   const accesses = countOf(count, "access of the log", "accesses of the log");
   return `${accesses} may be missing: the trace has a mapping there that began or ended about then`;
+}
+
+function countsOf(regions: readonly RegionResult[]): DifferenceCounts {
+  const sum = (kind: Difference["kind"]) => regions.reduce((all, region) => all + region[kind], 0);
+  return { changed: sum("changed"), missing: sum("missing"), extra: sum("extra") };
+}
+
+/** Describes the differences by their kinds: `2 accesses differ, 98 are missing in the trace`. */
+function differencesText({ changed, missing, extra }: DifferenceCounts): string {
+  const kinds: [count: number, one: string, more: string][] = [
+    [changed, "differs", "differ"],
+    [missing, "is missing in the trace", "are missing in the trace"],
+    [extra, "is only in the trace", "are only in the trace"],
+  ];
+  return kinds
+    .filter(([count]) => count > 0)
+    .map(([count, one, more], at) =>
+      at === 0 ? countOf(count, `access ${one}`, `accesses ${more}`) : countOf(count, one, more),
+    )
+    .join(", ");
 }
 
 function all(from: number, to: number): number[] {

@@ -100,11 +100,11 @@ export function requireBounds(range: Range, reader: TraceReader): void {
   const { from, to, fromTsc, toTsc } = range;
   const time = (tsc: bigint) => `${secondsText(reader.secondsSinceStart(tsc))} s`;
   if (from?.kind === "time" && fromTsc! > ends.last) {
-    const text = `${from.time_s}`;
+    const text = secondsText(from.time_s);
     throw new InvalidValueError(text, `${name} has nothing from ${text} s on: it ends at ${time(ends.last)}`);
   }
   if (to?.kind === "time" && toTsc! < ends.first) {
-    const text = `${to.time_s}`;
+    const text = secondsText(to.time_s);
     throw new InvalidValueError(text, `${name} has nothing up to ${text} s: it begins at ${time(ends.first)}`);
   }
 }

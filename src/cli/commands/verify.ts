@@ -89,7 +89,7 @@ function print(result: VerifyResult, options: VerifyCommandOptions): string {
     region.name === "" ? "(nothing in the log)" : region.name,
     countText(region.trace),
     countText(region.truth),
-    verdict(region, result.moreDifferences),
+    verdict(region, result, options),
   ]);
   lines.push(...tableLines([["device", "region", "trace", "truth", "identical"], ...rows]));
   for (const difference of result.differences.slice(0, shownMax)) {
@@ -104,11 +104,12 @@ function print(result: VerifyResult, options: VerifyCommandOptions): string {
   const hidden = result.differences.length - shownMax;
   if (hidden > 0) lines.push("", `… and ${result.moreDifferences ? "at least " : ""}${countText(hidden)} more`);
   lines.push("");
-  const { outsideMappings, outsideFence, noMappingAlive, maybeMissing, behindEnd, notLogged } = result.leftOut;
+  const { outsideMappings, outsideFence, noMappingAlive, maybeMissing, behindEnd, notLogged, cutLine } = result.leftOut;
   const fence = result.fence === null ? "" : `, ${countText(outsideFence)} outside the fence`;
   lines.push(
     `left out of the log: ${countOf(outsideMappings, "access", "accesses")} at addresses that the trace never had mapped${fence}, ` +
-      `${countText(noMappingAlive)} while ${maybeMissing > 0 ? "perhaps " : ""}no recorded mapping covered them${options.cut === true ? `, ${countText(behindEnd)} behind the trace's end` : ""}`,
+      `${countText(noMappingAlive)} while ${maybeMissing > 0 ? "perhaps " : ""}no recorded mapping covered them${options.cut === true ? `, ${countText(behindEnd)} behind the trace's end` : ""}` +
+      (cutLine === null ? "" : `, and line ${cutLine}, of which only a part is there`),
   );
   if (result.fence === null) lines.push("the trace has no fence: the log counts from its beginning to its end");
   if (notLogged > 0) {
@@ -136,15 +137,34 @@ function print(result: VerifyResult, options: VerifyCommandOptions): string {
 }
 
 /** Says of an identical trace what the comparison left out on suspicion. */
-function exceptions({ leftOut: { notLogged, maybeMissing } }: VerifyResult): string {
+function exceptions({ leftOut: { notLogged, maybeMissing, behindEnd } }: VerifyResult): string {
   const sides = [...(notLogged > 0 ? ["the trace"] : []), ...(maybeMissing > 0 ? ["the log"] : [])];
-  return sides.length === 0 ? "" : `, but for what was left out of ${sides.join(" and ")}`;
+  const goes = behindEnd > 0 ? `, ${asFarAsTrace}` : "";
+  return sides.length === 0 ? goes : `${goes}, but for what was left out of ${sides.join(" and ")}`;
 }
 
-function verdict({ differences, trace, truth }: RegionResult, isStopped: boolean): string {
-  if (differences > 0) return `no: ${isStopped ? "at least " : ""}${countOf(differences, "differs", "differ")}`;
-  if (isStopped) return "not compared to its end";
-  return trace === truth ? "yes" : "yes, but for what was left out";
+const asFarAsTrace = "as far as the trace goes";
+
+/** Makes a region's last cell, which must say no more than the last line. */
+function verdict(region: RegionResult, result: VerifyResult, options: VerifyCommandOptions): string {
+  const { trace, truth, differences, changed, missing, extra, maybeMissing, behindEnd } = region;
+  if (differences > 0 && result.onlyOrder) return "yes, but for the order across regions";
+  if (differences > 0) {
+    const kinds = [
+      ...(changed > 0 ? [countOf(changed, "differs", "differ")] : []),
+      ...(missing > 0 ? [`${countText(missing)} missing`] : []),
+      ...(extra > 0 ? [`${countText(extra)} only in the trace`] : []),
+    ];
+    return `no: ${result.moreDifferences ? "at least " : ""}${kinds.join(", ")}`;
+  }
+  if (result.moreDifferences) return "not compared to its end";
+  if (trace === 0 || truth === 0) return "not compared";
+  if (maybeMissing > 0 && options.leaveOutUnmapped !== true) return `no: ${countText(maybeMissing)} may be missing`;
+  const words = [result.whole ? "yes" : "as far as both go"];
+  if (behindEnd > 0) words.push(asFarAsTrace);
+  if (maybeMissing > 0) words.push("but for what was left out");
+  else if (trace + behindEnd !== truth) words.push("while it was mapped");
+  return words.join(", ");
 }
 
 function accessLine(access: AccessText, place: string): string {
