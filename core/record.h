@@ -19,7 +19,7 @@
 #define __u64 uint64_t
 #endif
 
-#define MMS_ABI_VERSION 4
+#define MMS_ABI_VERSION 5
 
 enum mms_kind {
 	MMS_READ = 1,	/* a load from the device: address, width, value */
@@ -90,9 +90,12 @@ enum mms_memory_type {
 
 /*
  * Addresses in records are physical ones below MMS_PORT_SPACE. From there on they
- * are those of other spaces: MMS_PORT_SPACE + an I/O port's number.
+ * are those of other spaces: MMS_PORT_SPACE + an I/O port's number;
+ * MMS_CONFIGURATION_SPACE + domain << 28 + bus << 20 + device << 15 + function << 12
+ * + offset in a PCI function's configuration space, with mapping 0.
  */
 #define MMS_PORT_SPACE (3ull << 50)
+#define MMS_CONFIGURATION_SPACE (7ull << 49)
 
 /* The ways to map device memory without ioremap(). */
 enum mms_way {

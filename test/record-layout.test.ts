@@ -21,6 +21,7 @@ import {
   text_bytes,
   value_bytes,
 } from "../src/trace/record.js";
+import { configurationSpace, portSpace } from "../src/trace/space.js";
 import { type UnrecordedWay, unrecordedWays } from "../src/trace/unrecorded.js";
 
 const directory = mkdtempSync(join(tmpdir(), "mmiostrider-layout-"));
@@ -59,6 +60,8 @@ test("the record's layout and constants are those of core/record.h", () => {
     ["MMS_RING_MAGIC", ringMagic],
     ["MMS_TEXT_BYTES", text_bytes],
     ["MMS_VALUE_BYTES", value_bytes],
+    ["MMS_PORT_SPACE", Number(portSpace)],
+    ["MMS_CONFIGURATION_SPACE", Number(configurationSpace)],
     ...Object.entries(recordOffset).map(([name, at]): [string, number] => [
       `offsetof(struct mms_record, ${member(name)})`,
       at,

@@ -203,25 +203,17 @@ static __always_inline void access_name(struct mms_cpu *cpu)
 		access_give_names(cpu);
 }
 
-void mms_machine_begin(struct mms_machine *machine, uint64_t address,
-		       unsigned int bytes)
+/* Returns the locks that are held now, a bit each. 0: none, see above, or this CPU
+ * is in an access already; `flags` says if the order is uncertain then. */
+static __always_inline u64 access_enter(u64 address, unsigned int bytes, u32 *flags)
 {
-	struct mms_cpu *cpu = mms_cpu_of(machine);
-	const struct mms_mapping *m;
 	bool relaxed;
 	u64 wanted;
 
-	/* takes time, and others would wait for it */
-	if (unlikely(!access_has_names(cpu))) {
-		m = access_mapping_of(cpu, address, max(bytes, 1u));
-		if (m && !m->silent)
-			access_give_names(cpu);
-	}
 	if (unlikely(this_cpu_read(stage) != FREE)) {
 		if (mms_relaxed || this_cpu_read(stage) != HOLDING)
-			cpu->instruction_flags |= MMS_F_UNORDERED;
-		cpu->locks = 0;
-		return;
+			*flags |= MMS_F_UNORDERED;
+		return 0;
 	}
 	this_cpu_write(stage, WAITING);
 	barrier();
@@ -229,9 +221,9 @@ void mms_machine_begin(struct mms_machine *machine, uint64_t address,
 		relaxed = READ_ONCE(mms_relaxed);
 		wanted = access_locks_of(relaxed, address, bytes);
 		if (unlikely(!access_lock_all(wanted))) {
-			cpu->instruction_flags |= MMS_F_UNORDERED;
+			*flags |= MMS_F_UNORDERED;
 			this_cpu_write(stage, FREE);
-			return;
+			return 0;
 		}
 		/* a recording that orders otherwise may have begun meanwhile */
 		if (likely(relaxed == READ_ONCE(mms_relaxed)))
@@ -239,7 +231,31 @@ void mms_machine_begin(struct mms_machine *machine, uint64_t address,
 		access_unlock_all(wanted);
 	}
 	this_cpu_write(stage, HOLDING);
-	cpu->locks = wanted;
+	return wanted;
+}
+
+static __always_inline void access_leave(u64 locks)
+{
+	/* from here on another CPU may hold the lock */
+	this_cpu_write(stage, WAITING);
+	access_unlock_all(locks);
+	barrier();
+	this_cpu_write(stage, FREE);
+}
+
+void mms_machine_begin(struct mms_machine *machine, uint64_t address,
+		       unsigned int bytes)
+{
+	struct mms_cpu *cpu = mms_cpu_of(machine);
+	const struct mms_mapping *m;
+
+	/* takes time, and others would wait for it */
+	if (unlikely(!access_has_names(cpu))) {
+		m = access_mapping_of(cpu, address, max(bytes, 1u));
+		if (m && !m->silent)
+			access_give_names(cpu);
+	}
+	cpu->locks = access_enter(address, bytes, &cpu->instruction_flags);
 }
 
 static void access_end_run(struct mms_cpu *cpu);
@@ -258,12 +274,8 @@ void mms_machine_end(struct mms_machine *machine)
 	}
 	if (!cpu->locks)
 		return;
-	/* from here on another CPU may hold the lock */
-	this_cpu_write(stage, WAITING);
-	access_unlock_all(cpu->locks);
+	access_leave(cpu->locks);
 	cpu->locks = 0;
-	barrier();
-	this_cpu_write(stage, FREE);
 }
 
 void mms_access_hold(void (*work)(void))
@@ -764,4 +776,67 @@ void mms_machine_flush(struct mms_machine *machine, uint64_t address,
 	if (mms_is_port_decoy(address) ||
 	    !mms_device_flush(access_real(address), mnemonic))
 		machine->access_failed = true;
+}
+
+/* ---- Accesses by the kernel's own functions, not by an instruction on a decoy ---- */
+
+static void access_name_call(struct mms_record *record, struct pt_regs *caller)
+{
+	if (mms_clean_room)
+		record->site = 0;
+	if (mms_clean_room || !mms_ring_recording())
+		return;
+	mms_ring_put_symbol(record->site);
+	record->caller = mms_caller_of(caller, record->flags);
+}
+
+static void access_make_ordered(struct mms_record *record,
+				bool (*make)(struct mms_record *, void *), void *data)
+{
+	u64 locks = access_enter(record->address, record->width, &record->flags);
+	bool recorded, made;
+	u64 place;
+
+	if (locks)
+		this_cpu_write(stage, ACCESSING);
+	barrier();
+	recorded = mms_ring_claim(1, &place);
+	record->tsc = mms_clock();
+	record->cpu = raw_smp_processor_id();
+	made = make(record, data);
+	barrier();
+	if (locks)
+		this_cpu_write(stage, HOLDING);
+	/* the place is taken: an access that was announced, and not made */
+	if (!made) {
+		record->kind = MMS_ESCAPE;
+		record->width = 0;
+	}
+	if (recorded) {
+		mms_ring_publish(place, record);
+		mms_ring_wake(place + 1);
+	}
+	if (locks)
+		access_leave(locks);
+}
+
+void mms_access_by_call(struct mms_record *record, struct pt_regs *caller,
+			bool ordered, bool (*make)(struct mms_record *, void *),
+			void *data)
+{
+	unsigned long flags;
+
+	record->flags = mms_record_context();
+	local_irq_save(flags);
+	access_name_call(record, caller);
+	if (ordered)
+		access_make_ordered(record, make, data);
+	local_irq_restore(flags);
+	if (ordered)
+		return;
+	record->flags |= MMS_F_UNORDERED;
+	record->tsc = mms_clock();
+	record->cpu = raw_smp_processor_id();
+	if (make(record, data))
+		mms_ring_put(record);
 }

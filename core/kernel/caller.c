@@ -83,6 +83,11 @@ void mms_caller_find(struct mms_cpu *cpu)
 	caller_never(cpu);
 }
 
+u32 mms_caller_of(struct pt_regs *regs, u32 record_flags)
+{
+	return 0;
+}
+
 #else
 
 /* ---- Whose text an address is ---- */
@@ -260,10 +265,28 @@ static bool caller_take_known(struct mms_cpu *cpu)
 	return true;
 }
 
+static bool caller_is_softirq(u32 record_flags)
+{
+	return (record_flags & (MMS_F_SOFTIRQ | MMS_F_HARDIRQ | MMS_F_NMI)) ==
+	       MMS_F_SOFTIRQ;
+}
+
+u32 mms_caller_of(struct pt_regs *regs, u32 record_flags)
+{
+	struct walk walk;
+
+	if (callers_off)
+		return 0;
+	caller_walk(&walk, regs, RANK_OTHER, FRAMES_MAX,
+		    caller_is_softirq(record_flags));
+	if (upper_32_bits(walk.caller) != U32_MAX)
+		return 0;
+	mms_ring_put_symbol(walk.caller);
+	return walk.caller;
+}
+
 void mms_caller_find(struct mms_cpu *cpu)
 {
-	bool softirq = (cpu->record_flags & (MMS_F_SOFTIRQ | MMS_F_HARDIRQ |
-					     MMS_F_NMI)) == MMS_F_SOFTIRQ;
 	struct mms_site *site = cpu->known;
 	enum rank rank = RANK_OTHER;
 	struct walk walk;
@@ -281,7 +304,7 @@ void mms_caller_find(struct mms_cpu *cpu)
 	}
 	caller_walk(&walk, cpu->regs, rank,
 		    rank == RANK_LIBRARY ? LIBRARY_FRAMES_MAX : FRAMES_MAX,
-		    softirq);
+		    caller_is_softirq(cpu->record_flags));
 	if (upper_32_bits(walk.caller) != U32_MAX)
 		return;
 	cpu->caller = walk.caller;
@@ -301,6 +324,8 @@ NOKPROBE_SYMBOL(caller_stack_word);
 NOKPROBE_SYMBOL(caller_learn);
 NOKPROBE_SYMBOL(caller_take_known);
 NOKPROBE_SYMBOL(caller_never);
+NOKPROBE_SYMBOL(caller_is_softirq);
+NOKPROBE_SYMBOL(mms_caller_of);
 NOKPROBE_SYMBOL(mms_caller_find);
 
 #endif

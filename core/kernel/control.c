@@ -128,6 +128,17 @@ static int control_add_module(const char *name, bool is_driver)
 	return error ? control_fail(error, "not a module's name: %s", name) : 0;
 }
 
+static int control_add_function(const char *address)
+{
+	int error = mms_functions_add(address);
+
+	if (error == -ENOSPC)
+		return control_fail(error, "more than %d functions",
+				    MMS_FUNCTIONS_MAX);
+	return error ? control_fail(error, "not a PCI function's address: %s",
+				    address) : 0;
+}
+
 static int control_set_ring(const char *text)
 {
 	u64 bytes;
@@ -168,6 +179,13 @@ static int control_arm(void)
 		return control_fail(error, "no probe on the ioremap family: error %d",
 				    error);
 	}
+	error = mms_configuration_arm();
+	if (error) {
+		mms_hooks_disarm();
+		mms_ring_free();
+		return control_fail(error, "configuration space can't be watched: error %d",
+				    error);
+	}
 	mms_unrecorded_open();
 	mms_watch_arm();
 	armed = true;
@@ -177,6 +195,7 @@ static int control_arm(void)
 static void control_disarm(void)
 {
 	mms_watch_disarm();
+	mms_configuration_disarm();
 	mms_hooks_disarm();
 	mms_ring_free();
 	armed = false;
@@ -233,6 +252,8 @@ static int control_set_up(const char *line)
 	if (control_has_argument(line, "ports", &argument))
 		return control_put_range(mms_filter.ports, &mms_filter.port_ranges,
 					 argument);
+	if (control_has_argument(line, "function", &argument))
+		return control_add_function(argument);
 	if (control_has_argument(line, "driver", &argument))
 		return control_add_module(argument, true);
 	if (control_has_argument(line, "library", &argument))
@@ -243,6 +264,8 @@ static int control_set_up(const char *line)
 		return control_set_fence(argument);
 	if (!strcmp(line, "all"))
 		mms_filter.all = true;
+	else if (!strcmp(line, "configuration"))
+		mms_configuration_want();
 	else if (!strcmp(line, "exclude-wc"))
 		mms_filter.exclude_write_combining = true;
 	else if (!strcmp(line, "relaxed"))
@@ -263,9 +286,9 @@ static int control_set_up(const char *line)
 static bool control_is_set_up(const char *line)
 {
 	static const char *const words[] = {
-		"range", "exclude", "ram", "ports", "driver", "library", "ring",
-		"fence", "all", "exclude-wc", "relaxed", "clean-room",
-		"no-callers", "arm", "start",
+		"range", "exclude", "ram", "ports", "function", "configuration",
+		"driver", "library", "ring", "fence", "all", "exclude-wc",
+		"relaxed", "clean-room", "no-callers", "arm", "start",
 	};
 	size_t length = strcspn(line, " ");
 	unsigned int n;
@@ -353,6 +376,7 @@ static char *control_describe(void)
 			   "escaped %llu\n"
 			   "missed %llu\n"
 			   "unrecorded %llu\n"
+			   "past %llu\n"
 			   "mappings %u\n"
 			   "recorded %u\n"
 			   "tsc_khz %u\n"
@@ -363,6 +387,7 @@ static char *control_describe(void)
 			   mms_ring_escaped(),
 			   state == RECORDING ? mms_hooks_missed() : missed,
 			   mms_unrecorded_calls(),
+			   mms_configuration_past(),
 			   mms_mapping_count(), mms_mapping_total(), tsc_khz,
 			   mms_clock(), last_error);
 	mutex_unlock(&control);
@@ -381,6 +406,8 @@ static int control_open_recorder(void)
 	mutex_lock(&control);
 	state = IDLE;
 	mms_filter = (struct mms_filter){};
+	mms_functions_clear();
+	mms_configuration_forget();
 	mms_caller_reset();
 	relaxed = false;
 	mms_clean_room = false;

@@ -2,6 +2,8 @@
 /*
  * Declarations shared by the parts of the kernel module.
  *
+ *	functions.c the PCI functions that a recording is about
+ *	configuration.c accesses to the functions' configuration space
  *	hooks.c    ioremap, ioport_map and their counterparts: hands out decoys
  *	watch.c    mappings that get no decoy; unrecorded.c their records
  *	mapping.c  the table of decoys
@@ -136,6 +138,30 @@ bool mms_hooks_wanted(u64 physical, u64 bytes, enum mms_memory_type type);
  * means than the ioremap family. For any context. */
 bool mms_hooks_wanted_beside(u64 physical, u64 bytes, pgprot_t protection);
 
+/* ---- functions.c ---- */
+
+struct pci_bus;
+
+#define MMS_FUNCTIONS_MAX 1024
+
+void mms_functions_clear(void);
+/* Takes `0000:00:03.0`. Returns 0, -EINVAL, or -ENOSPC. */
+int mms_functions_add(const char *address);
+/* Returns true if the recording is about this function, be it there or not. */
+bool mms_functions_has(struct pci_bus *bus, unsigned int devfn);
+bool mms_functions_has_number(unsigned int domain, unsigned int bus,
+			      unsigned int devfn);
+
+/* ---- configuration.c ---- */
+
+/* For the next recording: whether configuration space is recorded. */
+void mms_configuration_want(void);
+void mms_configuration_forget(void);
+int mms_configuration_arm(void);	/* 0, or a negative error: nothing is armed */
+void mms_configuration_disarm(void);
+/* Accesses to the functions' configuration space that weren't recorded. */
+u64 mms_configuration_past(void);
+
 /* ---- watch.c ---- */
 
 void mms_watch_arm(void);
@@ -223,6 +249,8 @@ extern const uint16_t mms_pt_regs_at[MMS_REGISTER_COUNT];
  * `nmis_of_ours` NMIs too many: the exceptions by which we were called. */
 void mms_cpu_enter(struct mms_cpu *cpu, struct pt_regs *regs,
 		   unsigned int nmis_of_ours);
+/* Returns the context of our own caller, as enum mms_flags. */
+u32 mms_record_context(void);
 /* Copies the emulator's changes back into the registers. */
 void mms_cpu_leave(struct mms_cpu *cpu);
 
@@ -236,6 +264,16 @@ void mms_access_exit(void);
 /* Calls `work` while no CPU is making an access: each access comes, with its
  * record if any, before the call or after it. Exception: an NMI on this CPU. */
 void mms_access_hold(void (*work)(void));
+/*
+ * Makes and records an access that isn't an instruction's on a decoy. `make` makes it:
+ * it fills in the record's value, and returns false if there was no access. The
+ * record has kind, address, width and site; `caller` are the registers of the function
+ * that asks for the access, as they are when the access is made. Not `ordered`:
+ * `make` may take long, or take locks; the access's place is uncertain then.
+ */
+void mms_access_by_call(struct mms_record *record, struct pt_regs *caller,
+			bool ordered, bool (*make)(struct mms_record *, void *),
+			void *data);
 
 /* ---- caller.c ---- */
 
@@ -247,6 +285,9 @@ void mms_caller_off(void);
 int mms_caller_add_module(const char *name, bool is_driver);
 /* Fills in `caller`, and writes its symbol. */
 void mms_caller_find(struct mms_cpu *cpu);
+/* Returns the caller of the code with these registers, whose site has no rank of its
+ * own, as records have it, and writes its symbol. The caller has interrupts off. */
+u32 mms_caller_of(struct pt_regs *regs, u32 record_flags);
 
 /* ---- step.c ---- */
 

@@ -42,6 +42,13 @@ static u32 machine_context(unsigned int count, unsigned int nmis_of_ours,
 	return flags;
 }
 
+u32 mms_record_context(void)
+{
+	bool in_nmi;
+
+	return machine_context(preempt_count(), 0, &in_nmi);
+}
+
 /* Every field is assigned by itself: nearly all accesses of a driver come
  * through here, and clearing the structure first costs as much again. */
 void mms_cpu_enter(struct mms_cpu *cpu, struct pt_regs *regs,

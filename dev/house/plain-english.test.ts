@@ -52,5 +52,5 @@ test("a backtrace tells the file of each function: statics in core/ begin with t
     return [...functions].map(([, name]) => name!).filter((name) => name !== "name" && !name.startsWith(`${subject}_`));
   });
   expect(files.length).toBeGreaterThan(15);
-  expect(wrong.filter((name) => !/^(DEFINE|DECLARE)_|^__printf$/.test(name))).toEqual([]);
+  expect(wrong.filter((name) => !/^(DEFINE|DECLARE)_|^LIST_HEAD$|^__printf$/.test(name))).toEqual([]);
 });

@@ -1,12 +1,12 @@
 // The library's events: plain frozen, self-contained objects, which stay unchanged when the next event comes. Made of the rooms' own
 // events and of the trace's state at each.
 import type { RegisterAccess } from "../analysis/view/access-registers.js";
-import { barName } from "../analysis/view/device-names.js";
 import type { EventView } from "../analysis/view/event-view.js";
 import { assertUnreachable } from "../base/assert.js";
 import type { FieldValue } from "../registers/field-values.js";
 import type { AccessEvent as RoomAccess } from "../trace/events.js";
 import { type Context, type FlagName, flagNamesOf } from "../trace/flags.js";
+import { barName } from "../trace/header.js";
 import type { MemoryType } from "../trace/record.js";
 import { type AddressSpace, spaceOf, withinSpace } from "../trace/space.js";
 import type { DevicePlace } from "../trace/state.js";
@@ -57,7 +57,7 @@ export interface EventBase {
 /** A load or a store that reached the device. */
 export interface AccessEvent extends EventBase {
   readonly kind: "read" | "write";
-  /** Physical, or a port's number: see `space`. */
+  /** Physical, a port's number, or a place in configuration space: see `space`. */
   readonly address: bigint;
   readonly space: AddressSpace;
   readonly width_bytes: number;

@@ -14,8 +14,8 @@ const contexts: readonly string[] = ["task", "softirq", "hardirq", "nmi"];
 const cpuMax = 2 ** 16 - 1;
 const uint32Max = 2 ** 32 - 1;
 /** Physical addresses are below 2^52. */
-const addressMax = (1n << 52n) - 1n;
-const portMax = 0xffffn;
+const physicalMax = (1n << 52n) - 1n;
+const addressMax = { memory: physicalMax, ports: 0xffffn, configuration: (1n << 49n) - 1n };
 const uint64Max = (1n << 64n) - 1n;
 /** A text's records must all fit into one block. */
 const textMax_bytes = 16 << 10;
@@ -91,7 +91,7 @@ class Check {
         if (typeof event.gone !== "boolean") this.refuse("gone", event.gone, "true or false");
         return;
       case "unrecorded":
-        this.bigint("address", event.address, 0n, addressMax);
+        this.bigint("address", event.address, 0n, physicalMax);
         this.bigint("length_bytes", event.length_bytes, 0n, uint64Max);
         this.oneOf("way", event.way, unrecordedWays);
         if (event.calls !== undefined) this.integer("calls", event.calls, 1, Number.MAX_SAFE_INTEGER);
@@ -119,7 +119,7 @@ class Check {
 
   private address({ address, space = "memory" }: { address: bigint; space?: AddressSpace | undefined }): void {
     this.oneOf("space", space, addressSpaces);
-    this.bigint("address", address, 0n, space === "memory" ? addressMax : portMax);
+    this.bigint("address", address, 0n, addressMax[space]);
   }
 
   private mapping(mapping: number | undefined): void {

@@ -17,6 +17,7 @@ const allOptions: Required<EngineOptions> = {
   cleanRoom: true,
   exclude: [{ first: 0n, last: 1n }],
   excludeWriteCombining: true,
+  withoutConfiguration: true,
   coreFile: "/root/mmiostrider.ko",
   sign: { key: "key.pem", certificate: "cert.pem" },
 };

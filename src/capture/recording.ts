@@ -22,6 +22,8 @@ export interface EngineOptions {
   /** Mappings that touch these physical addresses aren't recorded. */
   exclude?: readonly AddressRange[] | undefined;
   excludeWriteCombining?: boolean | undefined;
+  /** Accesses to the functions' configuration space aren't recorded. */
+  withoutConfiguration?: boolean | undefined;
   /** The core's file, instead of the one built for the kernel. */
   coreFile?: string | undefined;
   /** Signs the core before it is loaded. */

@@ -14,6 +14,9 @@ import type { LabKernel } from "./kernel-package.js";
 
 export const qemuProgram = "qemu-system-x86_64";
 
+/** QEMU's names for the accesses that devices receive, to their regions and to their configuration space. */
+const truthEvents = ["memory_region_ops_read", "memory_region_ops_write", "pci_cfg_read", "pci_cfg_write"];
+
 /** The values of QEMU's `-accel tcg,thread=`. */
 export const threadModes = ["multi", "single"] as const;
 export type Threads = (typeof threadModes)[number];
@@ -165,7 +168,7 @@ function qemuCommandLine(request: LabRequest, work: string): string[] {
     ...["-device", "virtserialport,bus=ports.0,nr=2,chardev=exit"],
     ...(request.truthFile === undefined
       ? []
-      : ["-D", request.truthFile, "-trace", "memory_region_ops_read", "-trace", "memory_region_ops_write"]),
+      : ["-D", request.truthFile, ...truthEvents.flatMap((event) => ["-trace", event])]),
     ...request.qemuArguments,
   ];
 }

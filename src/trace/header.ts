@@ -9,6 +9,13 @@ export type Hex = `0x${string}`;
 export const resourceFlag = { romShadow: 0x2n, port: 0x100n, memory: 0x200n, prefetch: 0x2000n } as const;
 /** The expansion ROM's place among the BARs. */
 export const romIndex = 6;
+/** The configuration space's place behind the BARs. */
+export const configurationIndex = 7;
+
+/** Returns `BAR0`, …, `ROM` for the expansion ROM, `CONFIG` for the configuration space. */
+export function barName(index: number): string {
+  return index === romIndex ? "ROM" : index === configurationIndex ? "CONFIG" : `BAR${index}`;
+}
 
 /** The producer in the header of an imported rwmmio log, whose sites have made-up addresses. */
 export const rwmmioProducer = "ftrace rwmmio";
@@ -90,6 +97,8 @@ export interface TraceHeader {
     cleanRoom: boolean;
     /** Write-combining mappings were left out. */
     excludeWriteCombining: boolean;
+    /** The functions whose configuration space was recorded, as `0000:00:04.0`; `all`; absent for none. */
+    configuration?: readonly string[] | "all";
     /** Size of the buffer between the core and the recorder. */
     ring_bytes: number;
   };

@@ -4,7 +4,7 @@ import { assert } from "../base/assert.js";
 import { assertLayout } from "../base/struct-layout.js";
 
 /** `MMS_ABI_VERSION` */
-export const abiVersion = 4;
+export const abiVersion = 5;
 /** `MMS_RING_MAGIC` */
 export const ringMagic = 0x52534d4d;
 

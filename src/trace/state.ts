@@ -4,9 +4,17 @@ import type { AddressRange } from "../base/address-range.js";
 import { assertUnreachable } from "../base/assert.js";
 import { ByTarget } from "./by-target.js";
 import type { AccessEvent, TraceEvent } from "./events.js";
-import { type Bar, barRange, type PciFunction, resourceFlag, type TraceHeader, type TraceUpdate } from "./header.js";
+import {
+  type Bar,
+  barRange,
+  configurationIndex,
+  type PciFunction,
+  resourceFlag,
+  type TraceHeader,
+  type TraceUpdate,
+} from "./header.js";
 import type { MemoryType } from "./record.js";
-import { type AddressSpace, inSpace } from "./space.js";
+import { type AddressSpace, configuration_bytes, configurationOf, inSpace } from "./space.js";
 
 export interface LivingMapping {
   id: number;
@@ -21,7 +29,7 @@ export interface LivingMapping {
 /** The place of an address in a device. */
 export interface DevicePlace {
   function: PciFunction;
-  /** 0 to 5, or 6 for the expansion ROM. */
+  /** 0 to 5; 6 for the expansion ROM, 7 for the configuration space. */
   bar: number;
   offset: bigint;
 }
@@ -43,6 +51,13 @@ function rangeInRecords(bar: Bar): AddressRange {
   const { first, last } = barRange(bar);
   const space = barSpace(bar) ?? "memory";
   return { first: inSpace(space, first), last: inSpace(space, last) };
+}
+
+/** Returns the function's configuration space; nothing where a log's device has no address in the machine. */
+function configurationRange(found: PciFunction): BarRange[] {
+  const first = configurationOf(found.address);
+  if (first === undefined) return [];
+  return [{ first, last: first + configuration_bytes - 1n, bar: configurationIndex, function: found }];
 }
 
 export class TraceState {
@@ -70,11 +85,12 @@ export class TraceState {
     const byAddress = new Map(this.functions.map((found) => [found.address, found]));
     for (const found of update.pciFunctions) byAddress.set(found.address, found);
     this.functions = [...byAddress.values()].sort((a, b) => (a.address < b.address ? -1 : 1));
-    this.ranges = this.functions.flatMap((found) =>
-      found.bars
+    this.ranges = this.functions.flatMap((found) => [
+      ...found.bars
         .filter((bar) => barSpace(bar) !== undefined && BigInt(bar.length_bytes) > 0n)
         .map((bar) => ({ ...rangeInRecords(bar), bar: bar.index, function: found })),
-    );
+      ...configurationRange(found),
+    ]);
     this.lastRange = undefined;
     this.places.clear();
   }

@@ -6,9 +6,9 @@ import { printable } from "../base/printable.js";
 import { countOf, secondsText } from "../base/units.js";
 import { ByTarget } from "./by-target.js";
 import type { AccessEvent, LostEvent, TraceEvent, UnrecordedEvent } from "./events.js";
-import { isLacking, type TraceHeader } from "./header.js";
+import { barName, isLacking, type TraceHeader } from "./header.js";
 import { RecordFlag } from "./record.js";
-import { spaceOf, withinSpace } from "./space.js";
+import { configurationText, spaceOf, withinSpace } from "./space.js";
 import type { DevicePlace, TraceState } from "./state.js";
 import { unrecordedText } from "./unrecorded.js";
 
@@ -51,10 +51,12 @@ export function shortSymbol(text: string): string {
   return text.replace(/(\+0x[0-9a-f]+)\/0x[0-9a-f]+/, "$1");
 }
 
-/** Formats a record's address where no device is known for it: `0xfed00000`, or `port 0x70`. */
+/** Formats a record's address where no device is known for it: `0xfed00000`, `port 0x70`, or `0000:00:04.0 CONFIG+0x010`. */
 export function addressText(address: bigint): string {
+  const space = spaceOf(address);
+  if (space === "configuration") return configurationText(address);
   const number = hex(withinSpace(address));
-  return spaceOf(address) === "memory" ? number : `port ${number}`;
+  return space === "memory" ? number : `port ${number}`;
 }
 
 /** Formats a site outside of the driver with the place in the driver that called it, if that is known. */
@@ -228,8 +230,8 @@ export class TextWriter {
   private where(address: bigint, state: TraceState, place: DevicePlace | undefined = state.placeOf(address)): string {
     if (place === undefined) return addressText(address);
     const { driver, address: bdf } = place.function;
-    const bar = place.bar === 6 ? "ROM" : `BAR${place.bar}`;
-    return `${bdf} ${driver === null ? "" : `${driver} `}${bar}+0x${place.offset.toString(16).padStart(5, "0")}`;
+    const offset = place.offset.toString(16).padStart(5, "0");
+    return `${bdf} ${driver === null ? "" : `${driver} `}${barName(place.bar)}+0x${offset}`;
   }
 
   private unrecorded(event: UnrecordedEvent, state: TraceState): string {

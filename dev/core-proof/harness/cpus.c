@@ -164,6 +164,18 @@ void mms_caller_find(struct mms_cpu *cpu)
 	cpu->caller_sought = true;
 }
 
+u32 mms_caller_of(struct pt_regs *regs, u32 record_flags)
+{
+	(void)regs;
+	(void)record_flags;
+	return 0;
+}
+
+u32 mms_record_context(void)
+{
+	return 0;
+}
+
 uint32_t mms_machine_port_in(struct mms_machine *machine, uint16_t port,
 			     unsigned int bytes)
 {

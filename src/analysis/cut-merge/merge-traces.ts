@@ -259,9 +259,16 @@ function mergedHeader(
       relaxed: options.some(({ relaxed }) => relaxed),
       cleanRoom: options.every(({ cleanRoom }) => cleanRoom),
       excludeWriteCombining: options.some(({ excludeWriteCombining }) => excludeWriteCombining),
+      ...configurationOfAll(options.map(({ configuration }) => configuration)),
       ring_bytes: Math.max(...options.map(({ ring_bytes }) => ring_bytes)),
     },
   };
+}
+
+function configurationOfAll(recorded: readonly TraceHeader["options"]["configuration"][]) {
+  const known = recorded.filter((functions) => functions !== undefined);
+  if (known.length === 0) return {};
+  return { configuration: known.includes("all") ? ("all" as const) : [...new Set(known.flat())] };
 }
 
 /** Checks that the traces are of one machine: the same devices at the same places, comparable clocks. */

@@ -7,8 +7,8 @@
 //   else                                              by physical address
 //
 // Made-up addresses are compared with nothing: an access to a device that only one of the traces knows is then only in that one.
+import { barName } from "../../trace/header.js";
 import { addressText } from "../../trace/text.js";
-import { barName } from "../view/device-names.js";
 import type { CollectedAccess, CollectedAccesses, KnownDevice, MappedArea } from "./access-sequence.js";
 
 /** An access, or a read that was repeated at once. */

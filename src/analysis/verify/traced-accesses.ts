@@ -3,8 +3,9 @@
 import { assertUnreachable } from "../../base/assert.js";
 import type { TraceEvent } from "../../trace/events.js";
 import type { TraceReader } from "../../trace/file/reader.js";
+import type { TraceHeader } from "../../trace/header.js";
 import { RecordFlag } from "../../trace/record.js";
-import { inSpace, withinSpace } from "../../trace/space.js";
+import { configuration_bytes, configurationOf, inSpace, spaceOf, withinSpace } from "../../trace/space.js";
 import type { NumberRange } from "./truth-log.js";
 
 /** The widest access that a CPU makes to a device. */
@@ -39,17 +40,27 @@ export interface TracedAccesses {
   escaped: number;
 }
 
+/** Returns the recorded configuration spaces, which need no mapping. */
+function configurationRanges({ options, pciFunctions }: TraceHeader): NumberRange[] {
+  const { configuration = [] } = options;
+  const functions = configuration === "all" ? pciFunctions.map(({ address }) => address) : configuration;
+  return functions.flatMap((function_) => {
+    const first = configurationOf(function_);
+    return first === undefined ? [] : [rangeOf({ address: first, length_bytes: configuration_bytes })];
+  });
+}
+
 /** First address that QEMU's log means as memory: it gives no space, and never logs the memory below. */
 const memoryFirst = 0x10000;
 
-/** Returns the address of the log for one of the trace. */
-function addressInLog(address: bigint): number {
-  return Number(withinSpace(address));
+/** Returns the address of the log for one of the trace: that of configuration space stays as records have it. */
+export function addressInLog(address: bigint): number {
+  return Number(spaceOf(address) === "configuration" ? address : withinSpace(address));
 }
 
 /** Returns the address of the trace for one of the log. */
 export function addressInTrace(address: number): bigint {
-  return inSpace(address < memoryFirst ? "ports" : "memory", BigInt(address));
+  return address < memoryFirst ? inSpace("ports", BigInt(address)) : BigInt(address);
 }
 
 /** Walks the whole trace; `progress` gets the part read so far. Throws FormatError. */
@@ -77,6 +88,7 @@ export async function collectAccesses(
   for await (const { block, state, events } of reader.batches()) {
     if (block.firstEvent === 0) {
       for (const mapping of state.mappings.values()) living.set(mapping.id, rangeOf(mapping));
+      for (const [at, range] of configurationRanges(reader.header).entries()) living.set(-1 - at, range);
       accesses.atStart.push(...living.values());
       accesses.mapped.push(...living.values());
     }

@@ -6,7 +6,14 @@ import { concatBytes, findLatin1, isLatin1, latin1, startsWithLatin1 } from "../
 import { FormatError } from "../../base/errors.js";
 import { sleep } from "../../base/turns.js";
 import type { ByteSource } from "../../trace/file/source.js";
+import { configurationSpace } from "../../trace/space.js";
 import { DeviceMoves } from "./device-moves.js";
+import {
+  type ConfigurationAccess,
+  ConfigurationLines,
+  findConfigurationEvent,
+  isDataLine,
+} from "./truth-configuration.js";
 import { LineScanner } from "./truth-line.js";
 
 const chunk_bytes = 4 << 20;
@@ -183,6 +190,8 @@ class TruthParser {
   private readonly regionNumbers = new Map<string, number>();
   private readonly line = new LineScanner();
   private readonly moves = new DeviceMoves();
+  /** Undefined if the trace has no configuration space. */
+  private readonly configuration: ConfigurationLines | undefined;
   private lines = 0;
   private accessLines = 0;
   private readonly unclearLines: number[] = [];
@@ -198,6 +207,7 @@ class TruthParser {
     this.aliases = aliases;
     this.first = Math.min(...ranges.map((range) => range.first));
     this.last = Math.max(...ranges.map((range) => range.last));
+    this.configuration = this.last >= Number(configurationSpace) ? new ConfigurationLines() : undefined;
   }
 
   /** Takes the log's next bytes. Throws FormatError. */
@@ -242,7 +252,7 @@ class TruthParser {
     }
     if (!startsWithLatin1(bytes, at, end, marker)) {
       if (markers.some((words) => findLatin1(bytes, from, end, words) >= 0)) this.unclearLines.push(this.lines);
-      else this.moves.hear(bytes, from, end);
+      else if (!this.hearConfiguration(bytes, from, end)) this.moves.hear(bytes, from, end);
       return;
     }
     at += marker.length;
@@ -264,9 +274,10 @@ class TruthParser {
     const address = this.inMemory(line.high * 2 ** 32 + line.low);
     if (!line.sound) throw this.broken("this isn't how QEMU writes a memory_region_ops line");
     const isPost = write && address === postPort;
+    const isData = this.configuration !== undefined && isDataLine(bytes, end);
     if (!this.wanted(address)) {
       this.outsideMappings += 1;
-      if (!isPost) return;
+      if (!isPost && !isData) return;
     }
     line.word("value");
     line.hex();
@@ -284,23 +295,55 @@ class TruthParser {
       this.postWrites.push({ byte: low & 0xff, at: this.list.columns.count, line: this.lines });
       return;
     }
+    if (isData) this.keepConfiguration(this.configuration?.data({ write, cpu, width_bytes, value: low }));
     if (!this.wanted(address) || this.moves.made(write, address, width_bytes)) return;
-    const index = this.list.next();
-    const { columns } = this.list;
-    columns.write[index] = write ? 1 : 0;
-    columns.width_bytes[index] = width_bytes;
-    columns.address[index] = address;
-    columns.valueLow[index] = low;
-    columns.valueHigh[index] = high;
-    columns.cpu[index] = cpu;
     const { lastRegion } = this;
     const isLast =
       isLatin1(bytes, nameFrom, nameEnd, lastRegion.name) &&
       isLatin1(bytes, pointerFrom, pointerEnd, lastRegion.pointer);
-    columns.region[index] = isLast
+    const region = isLast
       ? lastRegion.number
       : this.region(latin1(bytes, nameFrom, nameEnd), latin1(bytes, pointerFrom, pointerEnd));
-    columns.line[index] = this.lines;
+    this.keep({ write, width_bytes, address, low, high, cpu, region, line: this.lines });
+  }
+
+  private keep(access: {
+    write: boolean;
+    width_bytes: number;
+    address: number;
+    low: number;
+    high: number;
+    cpu: number;
+    region: number;
+    line: number;
+  }): void {
+    const index = this.list.next();
+    const { columns } = this.list;
+    columns.write[index] = access.write ? 1 : 0;
+    columns.width_bytes[index] = access.width_bytes;
+    columns.address[index] = access.address;
+    columns.valueLow[index] = access.low;
+    columns.valueHigh[index] = access.high;
+    columns.cpu[index] = access.cpu;
+    columns.region[index] = access.region;
+    columns.line[index] = access.line;
+  }
+
+  /** Returns true if the line is about configuration space, and the trace has any. */
+  private hearConfiguration(bytes: Uint8Array, from: number, end: number): boolean {
+    if (this.configuration === undefined) return false;
+    const at = findConfigurationEvent(bytes, from, end);
+    if (at < 0) return false;
+    const found = this.configuration.event(bytes, at, end, this.lines);
+    if (found === "unclear") this.unclearLines.push(this.lines);
+    else this.keepConfiguration(found);
+    return true;
+  }
+
+  private keepConfiguration(access: ConfigurationAccess | undefined): void {
+    if (access === undefined || !this.wanted(access.address)) return;
+    const region = this.region(`${access.name} configuration`, access.function);
+    this.keep({ ...access, low: access.value, high: 0, region });
   }
 
   private inMemory(address: number): number {

@@ -1,6 +1,7 @@
 // verify's options and results, as data: a row a region, each difference with the accesses around it.
+import { addressText } from "../../trace/text.js";
 import { tracedPart } from "./fit-accesses.js";
-import type { TracedAccesses, TracedPart } from "./traced-accesses.js";
+import { addressInTrace, type TracedAccesses, type TracedPart } from "./traced-accesses.js";
 import type { TruthAccesses } from "./truth-log.js";
 
 /** Rules of a comparison that the caller may change. */
@@ -136,7 +137,7 @@ function accessText(part: Omit<TracedPart, "event" | "unordered">, place: number
   return {
     kind: part.write === 1 ? "write" : "read",
     width_bytes: part.width_bytes,
-    address: `0x${part.address.toString(16)}`,
+    address: addressText(addressInTrace(part.address)).replace(/^port /, ""),
     value: `0x${value.toString(16)}`,
     cpu: part.cpu,
     place,

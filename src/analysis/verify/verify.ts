@@ -31,7 +31,7 @@ import { countOf } from "../../base/units.js";
 import { holeSentence } from "../../trace/file/incomplete.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import type { ByteSource } from "../../trace/file/source.js";
-import { isLacking } from "../../trace/header.js";
+import { barName, isLacking } from "../../trace/header.js";
 import { TraceState } from "../../trace/state.js";
 import { type Alignment, align, type Difference, type Movable } from "../diff/alignment.js";
 import { fenceWindow, type Window } from "./fence-window.js";
@@ -458,7 +458,7 @@ class Comparison {
     const place = this.state.placeOf(addressInTrace(address));
     if (place !== undefined) {
       const { address: bdf, driver } = place.function;
-      return `${bdf} ${driver === null ? "" : `${driver} `}BAR${place.bar}`;
+      return `${bdf} ${driver === null ? "" : `${driver} `}${barName(place.bar)}`;
     }
     const range = joinRanges(this.traced.mapped).find(({ first, last }) => first <= address && address <= last);
     return range === undefined

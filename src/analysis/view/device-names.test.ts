@@ -2,7 +2,8 @@
 import { expect, test } from "vitest";
 import { madeUpHeader } from "../../../dev/test-support/made-up-records.js";
 import type { PciFunction } from "../../trace/header.js";
-import { barName, isNamed, namesOf } from "./device-names.js";
+import { barName } from "../../trace/header.js";
+import { isNamed, namesOf } from "./device-names.js";
 
 const nic: PciFunction = {
   ...madeUpHeader().pciFunctions[0]!,
@@ -24,5 +25,5 @@ test("each of them names it, in any case, and nothing else does", () => {
 });
 
 test("BARs have their number, the expansion ROM has its name", () => {
-  expect([0, 5, 6].map(barName)).toEqual(["BAR0", "BAR5", "ROM"]);
+  expect([0, 5, 6, 7].map(barName)).toEqual(["BAR0", "BAR5", "ROM", "CONFIG"]);
 });

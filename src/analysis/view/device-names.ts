@@ -15,8 +15,3 @@ export function isNamed(found: PciFunction, name: string): boolean {
   const wanted = name.toLowerCase();
   return namesOf(found).some((own) => own.toLowerCase() === wanted);
 }
-
-/** Returns `BAR0`, …, or `ROM` for the expansion ROM. */
-export function barName(bar: number): string {
-  return bar === 6 ? "ROM" : `BAR${bar}`;
-}

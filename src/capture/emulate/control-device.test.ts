@@ -15,6 +15,7 @@ lost 4
 escaped 5
 missed 6
 unrecorded 8
+past 0
 mappings 2
 recorded 7
 tsc_khz 2000000
@@ -38,6 +39,7 @@ describe("parseStatus", () => {
       escaped: 5,
       missed: 6,
       unrecorded: 8,
+      past: 0,
       mappings: 2,
       recorded: 7,
       tsc_khz: 2_000_000,

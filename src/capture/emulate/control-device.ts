@@ -65,6 +65,8 @@ export interface CoreStatus {
   missed: number;
   /** Mappings of wanted memory that got no decoy since the start. */
   unrecorded: number;
+  /** Accesses to the recorded functions' configuration space that weren't recorded. */
+  past: number;
   /** Decoys alive now. */
   mappings: number;
   /** Mappings recorded since the start, decoys of earlier recordings among them. */
@@ -124,6 +126,7 @@ export function parseStatus(text: string): CoreStatus {
     escaped: number("escaped"),
     missed: number("missed"),
     unrecorded: number("unrecorded"),
+    past: number("past"),
     mappings: number("mappings"),
     recorded: number("recorded"),
     tsc_khz: number("tsc_khz"),

@@ -71,6 +71,7 @@ export class EmulateRecording implements Recording {
           relaxed: engineOptions.relaxed === true,
           cleanRoom: engineOptions.cleanRoom === true,
           excludeWriteCombining: engineOptions.excludeWriteCombining === true,
+          ...configurationOption(options),
           ring_bytes: options.ring_bytes,
         },
         commandLine: options.commandLine,
@@ -212,9 +213,25 @@ export class EmulateRecording implements Recording {
           "mappings may have been made without a decoy",
       );
     }
+    if (status.past > 0) {
+      this.incomplete.push(
+        `${countOf(status.past, "access", "accesses")} to configuration space went past the bus's operations, ` +
+          "as those of ACPI's methods do, and are not in the trace",
+      );
+    }
     this.incomplete.push(...unrecordedSentences(status));
     return status;
   }
+}
+
+/** Returns the header's option for the functions whose configuration space is recorded. */
+function configurationOption({
+  scope,
+  engineOptions,
+}: RecordingRequest): Pick<TraceHeader["options"], "configuration"> {
+  if (engineOptions.withoutConfiguration === true) return {};
+  if (scope.all) return { configuration: "all" };
+  return scope.functions.length === 0 ? {} : { configuration: scope.functions.map(({ address }) => address) };
 }
 
 /** Configures the core for the recording. */
@@ -232,6 +249,8 @@ function configure(device: ControlDevice, options: RecordingRequest, fence: stri
   }
   for (const range of options.scope.ranges) device.command(`range ${formatRange(range)}`);
   for (const range of options.scope.ports) device.command(`ports ${formatRange(range)}`);
+  for (const { address } of options.scope.functions) device.command(`function ${address}`);
+  if (configurationOption(options).configuration !== undefined) device.command("configuration");
   for (const range of exclude) device.command(`exclude ${formatRange(range)}`);
   const { builtIn, drivers, libraries } = options.scope.modules;
   if (builtIn) device.command("no-callers");

@@ -5,7 +5,7 @@ export const emulate: Engine = {
   name: "emulate",
   about: "decoys and emulation",
   rootFor: "it loads a kernel module and reads /dev/mmiostrider",
-  offers: ["relaxed", "cleanRoom", "exclude", "excludeWriteCombining", "coreFile", "sign"],
+  offers: ["relaxed", "cleanRoom", "exclude", "excludeWriteCombining", "withoutConfiguration", "coreFile", "sign"],
   limits: "the core has nothing like it",
 
   async needs(kernel) {

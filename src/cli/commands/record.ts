@@ -81,6 +81,7 @@ export function addRecord(program: Command): void {
     .option("--exclude <first-last>", "leave out mappings that touch these physical addresses; repeatable", collect)
     .option("--exclude-memory", "leave out BARs that are memory (framebuffers): prefetchable ones of 8 MB and more")
     .option("--exclude-wc", "leave out write-combining mappings; a framebuffer may be mapped otherwise (cirrus)")
+    .option("--no-config", "leave out accesses to the PCI functions' configuration space")
     .option(
       "--ring-size <bytes>",
       "the buffer between core and recorder: 64K to 1G (default: a sixteenth of the free memory, 4M to 256M)",

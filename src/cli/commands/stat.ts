@@ -9,13 +9,13 @@ import {
   StatisticsCollector,
 } from "../../analysis/statistics/statistics.js";
 import type { TallyResult } from "../../analysis/statistics/tally.js";
-import { barName } from "../../analysis/view/device-names.js";
 import { selectedViews } from "../../analysis/view/selection.js";
 import { timesBackSentence } from "../../analysis/view/time-order.js";
 import { assertUnreachable } from "../../base/assert.js";
 import { bytesText, countOf, countText, durationText } from "../../base/units.js";
 import { incompleteOf } from "../../trace/file/incomplete.js";
 import type { TraceReader } from "../../trace/file/reader.js";
+import { barName } from "../../trace/header.js";
 import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { writeJson } from "../shared/json-output.js";
 import { lossesText } from "../shared/losses.js";

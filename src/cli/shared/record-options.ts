@@ -26,6 +26,8 @@ export interface RecordOptions {
   exclude?: string[];
   excludeMemory?: true;
   excludeWc?: true;
+  /** Not given as --no-config. */
+  config: boolean;
   ringSize?: number;
   relaxed?: true;
   cleanRoom?: true;
@@ -69,6 +71,7 @@ const flags: Record<EngineOption, string> = {
   cleanRoom: "--clean-room",
   exclude: "--exclude",
   excludeWriteCombining: "--exclude-wc",
+  withoutConfiguration: "--no-config",
   coreFile: "--core",
   sign: "--sign-key",
 };
@@ -80,6 +83,7 @@ export function requireOffered(engine: Engine, options: RecordOptions, scope: Re
     cleanRoom: options.cleanRoom,
     exclude: scope.leftOut.length > 0 || options.excludeMemory === true ? scope.leftOut : undefined,
     excludeWriteCombining: options.excludeWc,
+    withoutConfiguration: options.config ? undefined : true,
     coreFile: options.core === undefined ? undefined : resolve(options.core),
     sign: signingKey(options),
   };

@@ -4,7 +4,7 @@
 import { assertUnreachable } from "../../base/assert.js";
 import { countOf } from "../../base/units.js";
 import type { AccessEvent, TraceEvent } from "../events.js";
-import { isLacking, type TraceHeader } from "../header.js";
+import { barName, isLacking, type TraceHeader } from "../header.js";
 import type { TraceState } from "../state.js";
 import type { TellRegister } from "../text.js";
 import { type EventRow, EventRows } from "./event-rows.js";
@@ -94,7 +94,7 @@ export class ChromeTrace implements TextExport {
     let deviceName =
       row.device === undefined
         ? elsewhere
-        : [row.device, row.driver ?? row.pci_id, `BAR${row.bar}`].filter((word) => word !== undefined).join(" ");
+        : [row.device, row.driver ?? row.pci_id, barName(row.bar!)].filter((word) => word !== undefined).join(" ");
     // A hostile trace may have any number of devices.
     if (!this.devices.has(deviceName) && this.devices.size >= devicesMax) deviceName = elsewhere;
     let text = "";
@@ -132,7 +132,8 @@ export class ChromeTrace implements TextExport {
 
   private mapping(phase: "b" | "e", row: EventRow, time_ns: bigint): string {
     const begun = phase === "b" ? row : (this.mappings.get(row.mapping!) ?? row);
-    const where = begun.device === undefined ? `0x${begun.address?.toString(16)}` : `${begun.device} BAR${begun.bar}`;
+    const where =
+      begun.device === undefined ? `0x${begun.address?.toString(16)}` : `${begun.device} ${barName(begun.bar!)}`;
     const args = phase === "b" ? `,"args":${JSON.stringify(argsOf(row))}` : "";
     return this.line(
       `{"ph":"${phase}","cat":"mapping","id":${row.mapping},"name":${JSON.stringify(`mapping ${row.mapping}: ${where}`)},"pid":${deviceGroup},"tid":0,"ts":${microseconds(time_ns)}${args}}`,

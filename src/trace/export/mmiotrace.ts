@@ -32,6 +32,7 @@ export class MmiotraceWriter {
   /** Events without a line. */
   private modules = 0;
   private ports = 0;
+  private configuration = 0;
   /** Facts of events that have no place in their lines. */
   private readonly leftOut = new Set<string>();
   private nameless = 0;
@@ -129,7 +130,9 @@ export class MmiotraceWriter {
 
   private count(event: TraceEvent): void {
     const { leftOut } = this;
-    if ("address" in event && spaceOf(event.address) === "ports") this.ports += 1;
+    const space = "address" in event ? spaceOf(event.address) : "memory";
+    if (space === "ports") this.ports += 1;
+    else if (space === "configuration") this.configuration += 1;
     if (event.kind === "module") this.modules += 1;
     else if (event.kind === "symbol") leftOut.add("symbols of sites");
     if (event.cpu !== 0) leftOut.add("CPUs");
@@ -143,6 +146,10 @@ export class MmiotraceWriter {
     const notes: string[] = [];
     if (this.ports > 0)
       notes.push(`${countOf(this.ports, "event")} of I/O ports left out: mmiotrace has no lines for them`);
+    if (this.configuration > 0) {
+      const accesses = countOf(this.configuration, "access", "accesses");
+      notes.push(`${accesses} to configuration space left out: mmiotrace has no lines for them`);
+    }
     if (this.modules > 0)
       notes.push(`${countOf(this.modules, "event")} of modules left out: mmiotrace has no lines for them`);
     if (this.leftOut.size > 0)

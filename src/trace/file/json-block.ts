@@ -88,6 +88,7 @@ const isHeader = objectOf({
     relaxed: isBoolean,
     cleanRoom: isBoolean,
     excludeWriteCombining: isBoolean,
+    configuration: optional((value) => value === "all" || listOf(isText)(value)),
     ring_bytes: isNumber,
   }),
   lacks: optional(listOf(isText)),
