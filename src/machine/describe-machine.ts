@@ -95,7 +95,7 @@ export class MachineWatch {
     for (const address of listPciFunctions(this.sysfs)) {
       const before = this.functions.get(address);
       if (before !== undefined && before.driver === boundDriver(address, this.sysfs)) continue;
-      const now = readPciFunction(address, this.sysfs);
+      const now = readPciFunction(address, this.sysfs, before);
       if (now === undefined) continue;
       this.functions.set(address, now);
       changed.push(now);

@@ -43,28 +43,45 @@ export function modaliasOf(address: string, sysfs: SysfsRoot = defaultSysfs): st
   return readKernelFile(join(devicesFolder(sysfs), address, "modalias"))?.trim();
 }
 
-/** Reads a function for the trace's header; undefined if there is none at this address. */
-export function readPciFunction(address: string, sysfs: SysfsRoot = defaultSysfs): PciFunction | undefined {
+/**
+ * Reads a function for the trace's header; undefined if there is none at this address. If `known` is the same device, its configuration
+ * space isn't read again: the parts that are kept don't change, and reading them is an access to the device.
+ */
+export function readPciFunction(
+  address: string,
+  sysfs: SysfsRoot = defaultSysfs,
+  known?: PciFunction,
+): PciFunction | undefined {
   const folder = join(devicesFolder(sysfs), address);
   const read = (file: string) => readKernelFile(join(folder, file));
   const resource = read("resource");
   if (resource === undefined) return undefined;
-  // Reading a sleeping function's configuration space would wake it.
-  const asleep = read("power/runtime_status")?.trim() === "suspended";
-  const config = asleep ? undefined : readPciConfig(join(folder, "config"));
-  return {
-    address,
+  const identity = {
     vendor: hexOf(read("vendor")),
     device: hexOf(read("device")),
     subsystemVendor: hexOf(read("subsystem_vendor")),
     subsystemDevice: hexOf(read("subsystem_device")),
     class: hexOf(read("class")),
     revision: hexOf(read("revision")),
+  };
+  const isKnown = Object.entries(identity).every(([name, value]) => known?.[name as keyof typeof identity] === value);
+  const config = (isKnown ? known?.config : undefined) ?? configOf(folder);
+  return {
+    address,
+    ...identity,
     irq: Number(read("irq")?.trim() ?? 0),
     driver: boundDriver(address, sysfs),
     bars: parseResource(resource),
-    ...(config === undefined ? {} : { config: Buffer.from(config).toString("hex") }),
+    ...(config === undefined ? {} : { config }),
   };
+}
+
+/** Reads the parts of a function's configuration space that are kept; undefined if they can't be read. */
+function configOf(folder: string): string | undefined {
+  // Reading a sleeping function's configuration space would wake it.
+  if (readKernelFile(join(folder, "power/runtime_status"))?.trim() === "suspended") return undefined;
+  const config = readPciConfig(join(folder, "config"));
+  return config === undefined ? undefined : Buffer.from(config).toString("hex");
 }
 
 /** Parses the BARs in sysfs's `resource`: a line `FIRST LAST FLAGS` each, all zero if unused. */

@@ -28,7 +28,7 @@ export function addVerify(program: Command): void {
     .argument("<file>", "the trace, or a log of mmiotrace's (other logs tell no mappings); - is standard input")
     .requiredOption(
       "--truth <log>",
-      "QEMU's log of `-trace memory_region_ops_*` (lab --truth keeps it), packed with gzip or not",
+      "QEMU's log of `-trace memory_region_ops_*` and `-trace pci_cfg_*` (lab --truth keeps it), packed with gzip or not",
     )
     .option(
       "--leave-out-unmapped",
