@@ -1104,6 +1104,39 @@ describe("CPUs, processes and contexts", () => {
     );
   });
 
+  test("are unknown of losses, and of marks that an import makes", () => {
+    const losses = [
+      "# entries-in-buffer/entries-written: 2/9   #P:2",
+      event("..s1. ").trimEnd(),
+      "CPU:1 [LOST 5 EVENTS]",
+    ];
+    const lossy = file("lossy-events.log", `# tracer: nop\n${losses.join("\n")}\n${event("..s1. ")}`);
+    const rowsOf = (path: string, filter: string) =>
+      mmiostrider("report", "--format", "jsonl", "--filter", filter, path)
+        .stdout.trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line))
+        .map(({ op, cpu, pid, context, count }) => ({ op, cpu, pid, context, count }));
+    const lost = [
+      { op: "lost", count: 7 },
+      { op: "lost", cpu: 1, count: 5 },
+    ];
+    expect(rowsOf(lossy, "op == lost")).toEqual(lost);
+    const part = join(directory, "lossy-events.mmt");
+    expect(mmiostrider("convert", lossy, part).status).toBe(3);
+    expect(rowsOf(part, "op == lost")).toEqual(lost);
+    expect(mmiostrider("report", lossy).stdout).toMatch(
+      /^ {17}-- LOST: 7 records.*\n(?:.*\n)*? {15}1 -- LOST: 5 records/m,
+    );
+    expect(mmiostrider("report", guest).stdout).toMatch(/^ {17}-- mark: region 1 is nic$/m);
+    expect(rowsOf(guest, "op == mark")).toEqual([{ op: "mark" }]);
+    // a line that comes back has its CPU
+    const back = log("lossy-back.txt", map, "R 4 0xd0000000 0x1", "CPU:1 [LOST 5 EVENTS]");
+    const { stderr } = mmiostrider("convert", back, "lossy-again.txt");
+    expect(stderr).not.toContain("left out");
+    expect(readFileSync(join(directory, "lossy-again.txt"))).toEqual(readFileSync(back));
+  });
+
   test("of two merged logs can be asked for as far as one has them", () => {
     const both = join(directory, "half-called.mmt");
     expect(mmiostrider("merge", traced, called, "-o", both).status).toBe(0);

@@ -46,7 +46,7 @@ export interface EventBase {
   readonly time_s: number | null;
   /** The CPU's time stamp counter; `header.clock` ties it to the wall clock. 0 if `time_s` is null. */
   readonly tsc: bigint;
-  /** Null, as `pid` and `context`, if the log has none: `header.lacks`. */
+  /** Null, as `pid` and `context`, if the log has none (`header.lacks`), and where losses are of many CPUs and processes. */
   readonly cpu: number | null;
   /** The process that ran on the CPU. */
   readonly pid: number | null;

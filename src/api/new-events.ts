@@ -10,7 +10,7 @@ export interface NewEventBase {
   readonly tsc?: bigint | undefined;
   /** Seconds since recording began, from 0 on; null is no time. */
   readonly time_s?: number | null | undefined;
-  /** 0 to 65,535; default, also for null: 0. */
+  /** 0 to 65,535; default: 0, also for null if it is an access. Other events may have none: null. */
   readonly cpu?: number | null | undefined;
   /** 0 to 2^32 - 1; default, also for null: 0. */
   readonly pid?: number | null | undefined;

@@ -2,6 +2,7 @@
 // fields are 0 or empty.
 import { TraceCopy } from "../analysis/cut-merge/trace-copy.js";
 import { assertUnreachable } from "../base/assert.js";
+import { noCpu } from "../trace/event-task.js";
 import type { TraceEvent as RoomEvent } from "../trace/events.js";
 import type { TraceWriter as RoomWriter } from "../trace/file/writer.js";
 import { flagsOf } from "../trace/flags.js";
@@ -71,7 +72,9 @@ export class TraceWriter {
 
   #eventOf(event: NewEvent): RoomEvent {
     const { flags = [] } = event;
-    const [cpu, pid, context] = [event.cpu ?? 0, event.pid ?? 0, event.context ?? "task"];
+    const isAccess = event.kind === "read" || event.kind === "write";
+    const cpu = event.cpu === null && !isAccess ? noCpu : (event.cpu ?? 0);
+    const [pid, context] = [event.pid ?? 0, event.context ?? "task"];
     const tsc = event.tsc ?? this.#tscOf(event.time_s ?? null);
     const base = { number: this.#number, sequence: 0, tsc, cpu, pid, flags: flagsOf(context, flags) };
     switch (event.kind) {

@@ -5,8 +5,9 @@ import { eightHexDigits, hex } from "../base/hex.js";
 import { printable } from "../base/printable.js";
 import { countOf, secondsText } from "../base/units.js";
 import { ByTarget } from "./by-target.js";
+import { EventTasks } from "./event-task.js";
 import type { AccessEvent, LostEvent, TraceEvent, UnrecordedEvent } from "./events.js";
-import { barName, isLacking, type TraceHeader } from "./header.js";
+import { barName, type TraceHeader } from "./header.js";
 import { RecordFlag } from "./record.js";
 import { configurationText, spaceOf, withinSpace } from "./space.js";
 import type { DevicePlace, TraceState } from "./state.js";
@@ -90,7 +91,7 @@ export class TextWriter {
   private readonly tellRegister: TellRegister;
   private readonly cells = new ByTarget<AccessCells>();
   private readonly start: bigint;
-  private readonly hasCpus: boolean;
+  private readonly tasks: EventTasks;
   private readonly paint: Paint;
 
   constructor(header: TraceHeader, tellRegister: TellRegister = () => undefined, paint: Paint = plain) {
@@ -98,7 +99,7 @@ export class TextWriter {
     this.paint = paint;
     this.tellRegister = tellRegister;
     this.start = BigInt(header.clock.tsc);
-    this.hasCpus = !isLacking(header, "cpu");
+    this.tasks = new EventTasks(header);
   }
 
   /** Makes the lines about the recording, and the columns' names. */
@@ -205,9 +206,9 @@ export class TextWriter {
     return made;
   }
 
-  private stamp({ tsc, cpu }: TraceEvent): string {
-    const cpuCell = this.hasCpus ? cpu.toString() : "";
-    return `${this.seconds(tsc).padStart(width.time)} ${cpuCell.padStart(width.cpu)}`;
+  private stamp(event: TraceEvent): string {
+    const cpu = this.tasks.cpuOf(event);
+    return `${this.seconds(event.tsc).padStart(width.time)} ${(cpu === null ? "" : cpu.toString()).padStart(width.cpu)}`;
   }
 
   private note(event: TraceEvent, text: string, part: LinePart = "note"): string {

@@ -2,9 +2,10 @@
 // answers are valid until it gets the next event.
 
 import { hex } from "../../base/hex.js";
+import { EventTasks } from "../../trace/event-task.js";
 import type { AccessEvent, TraceEvent } from "../../trace/events.js";
-import { type Context, contextOf } from "../../trace/flags.js";
-import { isLacking, type TraceHeader } from "../../trace/header.js";
+import type { Context } from "../../trace/flags.js";
+import type { TraceHeader } from "../../trace/header.js";
 import { type AddressSpace, spaceOf, withinSpace } from "../../trace/space.js";
 import type { DevicePlace, TraceState } from "../../trace/state.js";
 import { shortSymbol, withCaller } from "../../trace/text.js";
@@ -31,9 +32,7 @@ export class EventView {
   private readonly registers: AccessRegisters;
   private readonly start: bigint;
   private readonly tscFrequency_hz: number;
-  private readonly hasCpus: boolean;
-  private readonly hasPids: boolean;
-  private readonly hasContexts: boolean;
+  private readonly tasks: EventTasks;
   private knownPlace: DevicePlace | undefined;
   private placeKnown = false;
   /** Symbols by site, until a site's symbol changes. */
@@ -41,9 +40,7 @@ export class EventView {
 
   constructor(header: TraceHeader, registers: AccessRegisters) {
     this.registers = registers;
-    this.hasCpus = !isLacking(header, "cpu");
-    this.hasPids = !isLacking(header, "pid");
-    this.hasContexts = !isLacking(header, "context");
+    this.tasks = new EventTasks(header);
     this.start = BigInt(header.clock.tsc);
     this.tscFrequency_hz = header.clock.tscFrequency_hz;
   }
@@ -76,17 +73,17 @@ export class EventView {
     return Number(this.event.tsc - this.start) / this.tscFrequency_hz;
   }
 
-  /** Null, as with the next two, where the log has none. */
+  /** Null, as with the next two, where it isn't known. */
   get cpu(): number | null {
-    return this.hasCpus ? this.event.cpu : null;
+    return this.tasks.cpuOf(this.event);
   }
 
   get pid(): number | null {
-    return this.hasPids ? this.event.pid : null;
+    return this.tasks.pidOf(this.event);
   }
 
   get context(): Context | null {
-    return this.hasContexts ? contextOf(this.event.flags) : null;
+    return this.tasks.contextOf(this.event);
   }
 
   /** Address of an access, a mapping or an escape in its space: physical, or a port's number. */

@@ -70,14 +70,14 @@ export class ChromeTrace implements TextExport {
         if (!this.mappings.delete(event.mapping)) return "";
         return this.mapping("e", row, time_ns);
       case "lost":
-        return this.instant("g", lostLabel(row), cpuGroup, event.cpu, time_ns, row);
+        return this.instant("g", lostLabel(row), cpuGroup, row.cpu ?? 0, time_ns, row);
       case "mark":
       case "escape":
       case "module":
       case "unrecorded":
       case "symbol":
       case "unknown":
-        return this.instant("g", label(row), cpuGroup, event.cpu, time_ns, row);
+        return this.instant("g", label(row), cpuGroup, row.cpu ?? 0, time_ns, row);
       default:
         return assertUnreachable(event);
     }

@@ -2,9 +2,10 @@
 // row-text.ts and parquet.ts write them; docs/convert.md describes them.
 import { assertUnreachable } from "../../base/assert.js";
 import { secondsText } from "../../base/units.js";
+import { EventTasks } from "../event-task.js";
 import type { TraceEvent } from "../events.js";
-import { contextOf, flagNamesOf } from "../flags.js";
-import { isLacking, type LackableFact, rwmmioProducer, type TraceHeader } from "../header.js";
+import { flagNamesOf } from "../flags.js";
+import { isLacking, rwmmioProducer, type TraceHeader } from "../header.js";
 import { type AddressSpace, spaceOf, withinSpace } from "../space.js";
 import type { DevicePlace, TraceState } from "../state.js";
 import { shortSymbol, type TellRegister } from "../text.js";
@@ -146,7 +147,8 @@ export class EventRows {
   private readonly wall_ns: bigint;
   /** The addresses of sites and callers stand for names. */
   private readonly hasMadeUpSites: boolean;
-  private readonly has: Record<"cpu" | "pid" | "context" | "mapping" | "address", boolean>;
+  private readonly tasks: EventTasks;
+  private readonly has: Record<"mapping" | "address", boolean>;
   private readonly places = new WeakMap<DevicePlace["function"], PlaceNames>();
   private readonly symbols = new Map<string, SymbolNames>();
 
@@ -158,11 +160,8 @@ export class EventRows {
     this.tscFrequency_hz = header.clock.tscFrequency_hz;
     this.wall_ns = BigInt(header.clock.wall_ns);
     this.hasMadeUpSites = header.producer.includes(rwmmioProducer);
-    const has = (fact: LackableFact) => !isLacking(header, fact);
-    this.has = {
-      ...{ cpu: has("cpu"), pid: has("pid"), context: has("context") },
-      ...{ mapping: has("mapping"), address: has("address") },
-    };
+    this.tasks = new EventTasks(header);
+    this.has = { mapping: !isLacking(header, "mapping"), address: !isLacking(header, "address") };
   }
 
   /** Makes the event's row, a new object; undefined for events that only help to read the others. */
@@ -172,16 +171,16 @@ export class EventRows {
     const time_s = event.tsc === 0n ? undefined : Number(event.tsc - this.start) / this.tscFrequency_hz;
     // To the same nanosecond as in `report`.
     const time_ns = time_s === undefined ? undefined : BigInt(Math.round(time_s * 1e9));
-    const { has } = this;
+    const { tasks } = this;
     const row: EventRow = {
       trace: this.trace,
       event: BigInt(event.number),
       time_ns,
       time_s: time_s === undefined ? undefined : Number(secondsText(time_s)),
       wall: time_ns === undefined || this.wall_ns === 0n ? undefined : (this.wall_ns + time_ns) / 1000n,
-      cpu: has.cpu ? event.cpu : undefined,
-      pid: has.pid ? event.pid : undefined,
-      context: has.context ? contextOf(event.flags) : undefined,
+      cpu: tasks.cpuOf(event) ?? undefined,
+      pid: tasks.pidOf(event) ?? undefined,
+      context: tasks.contextOf(event) ?? undefined,
       op: event.kind,
       device: undefined,
       pci_id: undefined,

@@ -8,6 +8,7 @@ import { assertUnreachable } from "../../base/assert.js";
 import { concatBytes, latin1Bytes, utf8Bytes } from "../../base/bytes.js";
 import { hex } from "../../base/hex.js";
 import { countOf } from "../../base/units.js";
+import { EventTasks } from "../event-task.js";
 import type { TraceEvent } from "../events.js";
 import { isLacking, type PciFunction, rwmmioProducer, type TraceHeader } from "../header.js";
 import { mmiotraceHead, mmiotraceProducer } from "../mmiotrace-head.js";
@@ -16,7 +17,6 @@ import { spaceOf } from "../space.js";
 import { TraceState } from "../state.js";
 
 const lineWidths_bytes = [8, 4, 2, 1];
-const contextFlags = RecordFlag.hardirq | RecordFlag.softirq | RecordFlag.nmi;
 const newline = 0x0a;
 const carriageReturn = 0x0d;
 
@@ -38,8 +38,10 @@ export class MmiotraceWriter {
   private nameless = 0;
   private madeUp = 0;
   private readonly lacksAddresses: boolean;
+  private readonly tasks: EventTasks;
 
   constructor(header: TraceHeader) {
+    this.tasks = new EventTasks(header);
     this.lacksAddresses = isLacking(header, "address");
     this.hasSites = !header.producer.includes(rwmmioProducer);
     if (BigInt(header.clock.wall_ns) !== 0n) this.leftOut.add("the wall clock");
@@ -135,9 +137,11 @@ export class MmiotraceWriter {
     else if (space === "configuration") this.configuration += 1;
     if (event.kind === "module") this.modules += 1;
     else if (event.kind === "symbol") leftOut.add("symbols of sites");
-    if (event.cpu !== 0) leftOut.add("CPUs");
-    if (event.pid !== 0) leftOut.add("processes");
-    if ((event.flags & contextFlags) !== 0) leftOut.add("contexts");
+    const { tasks } = this;
+    const comesBack = event.kind === "lost" && (event.count === 0n || (event.flags & RecordFlag.verbatim) !== 0);
+    if (!comesBack && (tasks.cpuOf(event) ?? 0) !== 0) leftOut.add("CPUs");
+    if ((tasks.pidOf(event) ?? 0) !== 0) leftOut.add("processes");
+    if ((tasks.contextOf(event) ?? "task") !== "task") leftOut.add("contexts");
     if ("caller" in event && event.caller !== 0n) leftOut.add("callers");
   }
 

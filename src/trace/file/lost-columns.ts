@@ -1,5 +1,6 @@
 // The content of a block that can't be read, for its readers: one LOST event with the number of its records.
 import type { EventColumns } from "../event-columns.js";
+import { noCpu } from "../event-task.js";
 import { RecordFlag, RecordKind, record_bytes, writeRecord } from "../record.js";
 import type { BlockHeader } from "./layout.js";
 
@@ -8,7 +9,7 @@ const none = new Uint8Array(0);
 /** Makes the columns of an unreadable block. They have no state: that of the next block doesn't follow from them. */
 export function lostColumns({ records, tscMin }: BlockHeader): EventColumns {
   const other = new Uint8Array(record_bytes);
-  const lost = { kind: RecordKind.lost, tsc: tscMin, flags: RecordFlag.gone };
+  const lost = { kind: RecordKind.lost, cpu: noCpu, tsc: tscMin, flags: RecordFlag.gone };
   writeRecord(new DataView(other.buffer), 0, { ...lost, value: [BigInt(records), 0n] });
   return {
     ...{ rows: 0, tscFirst: 0n, ticks: new Float64Array(0), word: new Uint16Array(0), task: new Uint16Array(0) },

@@ -3,6 +3,7 @@
 import { assert } from "../../base/assert.js";
 import type { UserError } from "../../base/errors.js";
 import { countOf } from "../../base/units.js";
+import { noCpu } from "../event-task.js";
 import type { TraceEvent } from "../events.js";
 import type { TraceHeader, TraceSummary, TraceUpdate } from "../header.js";
 import { RecordKind, record_bytes, writeRecord } from "../record.js";
@@ -150,7 +151,7 @@ export class TraceWriter {
     this.missing += count;
     const record = new Int32Array(stride);
     const tsc = (BigInt(words[at + 3]! >>> 0) << 32n) | BigInt(words[at + 2]! >>> 0);
-    writeRecord(new DataView(record.buffer), 0, { tsc, kind: RecordKind.lost, value: [BigInt(count), 0n] });
+    writeRecord(new DataView(record.buffer), 0, { tsc, cpu: noCpu, kind: RecordKind.lost, value: [BigInt(count), 0n] });
     if (!this.hasRoom) await this.finishBlock();
     this.encoder.add(record, 0);
     this.tail.add(new Uint8Array(record.buffer));

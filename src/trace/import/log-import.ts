@@ -4,6 +4,7 @@ import { latin1 } from "../../base/bytes.js";
 import { FormatError, messageOf, UserError } from "../../base/errors.js";
 import { sleep } from "../../base/turns.js";
 import { countOf } from "../../base/units.js";
+import { noCpu } from "../event-task.js";
 import type { TraceWriter } from "../file/writer.js";
 import type { LossReport } from "../ftrace-lines.js";
 import type { TraceHeader, TraceSummary, TraceUpdate } from "../header.js";
@@ -151,7 +152,7 @@ export abstract class TextImport {
 
   /** Adds a loss at this place. `flags`: verbatim if the log's line comes back in another way. */
   protected addLoss({ count, cpu }: LossReport, flags = 0): void {
-    this.records.add({ kind: RecordKind.lost, cpu: (cpu ?? 0) & 0xffff, value: [count ?? 0n, 0n], flags });
+    this.records.add({ kind: RecordKind.lost, cpu: cpu ?? noCpu, value: [count ?? 0n, 0n], flags });
     if (count === undefined) this.totals.lostUncounted += 1;
     else this.totals.lost += Number(count);
   }

@@ -5,6 +5,7 @@
 // before each line (log-clock.ts) every time stamp is 0.
 import { isLatin1, latin1, latin1Bytes, startsWithLatin1 } from "../../base/bytes.js";
 import { countOf } from "../../base/units.js";
+import { noCpu } from "../event-task.js";
 import type { LackableFact, TraceHeader } from "../header.js";
 import { RecordFlag, RecordKind } from "../record.js";
 import { LogClock, takeStamp_us } from "./log-clock.js";
@@ -148,7 +149,7 @@ export class QemuImport extends TextImport {
       this.regions.set(key, number);
       const text = `region ${number} is ${name === "" ? `0x${pointer.toString(16)}` : name}`;
       const flags = RecordFlag.verbatim;
-      this.records.addText({ kind: RecordKind.mark, tsc: BigInt(stamp_us), flags }, latin1Bytes(text));
+      this.records.addText({ kind: RecordKind.mark, tsc: BigInt(stamp_us), cpu: noCpu, flags }, latin1Bytes(text));
     }
     this.last = { pointer, name, number };
     return number;
