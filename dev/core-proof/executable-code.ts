@@ -67,14 +67,19 @@ export function kernelOfBootImage(file: string, image: Buffer): Buffer {
   return decompress(file, image.subarray(start, end));
 }
 
-/** Finds the executable sections of a file: a boot image, or an ELF file, perhaps compressed (`.ko.xz`, `.ko.zst`). */
-export function codeOfFile(file: string): CodeSection[] {
+/** Reads a file, and decompresses it where it is no ELF file or boot image, as `.ko.xz` and `.ko.zst` are none. */
+export function decompressedFile(file: string): Buffer {
   const content = readFileSync(file);
   if (content.length < 64) throw new FormatError(file, "too short to hold code");
-  if (content.readUInt32BE(0) === 0x7f454c46) return executableSections(file, content);
-  if (content.toString("latin1", 0x202, 0x206) === "HdrS")
-    return executableSections(file, kernelOfBootImage(file, content));
-  return executableSections(file, decompress(file, content));
+  const isAsItIs = content.readUInt32BE(0) === 0x7f454c46 || content.toString("latin1", 0x202, 0x206) === "HdrS";
+  return isAsItIs ? content : decompress(file, content);
+}
+
+/** Finds the executable sections of a file: a boot image, or an ELF file, perhaps compressed. */
+export function codeOfFile(file: string): CodeSection[] {
+  const content = decompressedFile(file);
+  const isBootImage = content.toString("latin1", 0x202, 0x206) === "HdrS";
+  return executableSections(file, isBootImage ? kernelOfBootImage(file, content) : content);
 }
 
 /** Lists the files of a kernel that hold code: its boot image, and every module below a directory. */

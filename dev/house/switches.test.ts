@@ -13,6 +13,9 @@ const openSwitches: Record<string, string[]> = {
   // numbers of a file or of the kernel, which may be of a later version
   "src/trace/events.ts": ["first.kind"],
   "src/capture/singlestep/mmiotrace-source.ts": ["kind"],
+  "src/rewrite/layout.ts": ["sweep.kinds[instruction]"],
+  "src/rewrite/module-code.ts": ["next - offset"],
+  "src/rewrite/references.ts": ["type"],
   // another process's message, which is not trusted
   "src/capture/feed/drain-messages.ts": ["told"],
   // texts of a user or of a file
@@ -23,6 +26,7 @@ const openSwitches: Record<string, string[]> = {
   "dev/core-proof/byte-strings.ts": ["random.below(4)"],
   "dev/test-support/made-up-records.ts": ["below(60)"],
   // names of iced-x86, of which only some matter
+  "src/x86/sweep.ts": ["instruction.op0Kind"],
   "dev/core-proof/decoder-comparison.ts": ["kind"],
   "dev/core-proof/opcode-operands.ts": ['at < 0 ? "" : field.exec(names[at]!)![1]'],
   "dev/house/source-imports.ts": ["node.type"],

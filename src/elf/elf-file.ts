@@ -54,6 +54,8 @@ export class ElfFile {
   /** Of Machine, or another number. */
   readonly machine: number;
   readonly sections: readonly ElfSection[];
+  /** The number of the section that holds the sections' names; 0 in a file without sections. */
+  readonly namesIndex: number;
   private readonly bytes: Uint8Array;
   private readonly view: DataView;
 
@@ -71,6 +73,12 @@ export class ElfFile {
     this.type = this.view.getUint16(at.type, true);
     this.machine = this.view.getUint16(at.machine, true);
     this.sections = this.readSections();
+    this.namesIndex = this.sections.length === 0 ? 0 : this.readNamesIndex(this.sections[0]!.link);
+  }
+
+  /** The file's header, as it stands there. */
+  get header(): Uint8Array {
+    return this.bytes.subarray(0, fileHeader.size_bytes);
   }
 
   /** Returns the first section of that name, or undefined. */
@@ -169,14 +177,19 @@ export class ElfFile {
     const count = view.getUint16(at.sectionCount, true) || first.size_bytes;
     this.require(isInFile(count), outside, at.sectionHeaders);
     const headers = Array.from({ length: count }, (_, index) => this.readHeader(index));
-    const inHeader = view.getUint16(at.namesSection, true);
-    const names = headers[inHeader === SpecialSection.elsewhere ? first.link : inHeader];
+    const names = headers[this.readNamesIndex(first.link)];
     this.require(names !== undefined && names.index !== 0, "it has no section names", at.namesSection);
     const strings = this.content({ ...names, name: "of the sections' names" });
     return headers.map(({ nameOffset, ...header }) => {
       const name = this.string(strings, nameOffset, `section ${header.index}`, this.headerOf(header.index));
       return { ...header, name };
     });
+  }
+
+  /** Reads the number of the section of names. `elsewhere`: the number in the first section's header, for one of more than 16 bits. */
+  private readNamesIndex(elsewhere: number): number {
+    const inHeader = this.view.getUint16(fileHeader.at.namesSection, true);
+    return inHeader === SpecialSection.elsewhere ? elsewhere : inHeader;
   }
 
   private readHeader(index: number): ElfSection & { nameOffset: number } {

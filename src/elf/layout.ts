@@ -61,6 +61,9 @@ export const sectionHeader = structure(64, {
 /** Elf64_Sym. */
 export const symbolEntry = structure(24, { name: 4, info: 1, other: 1, section: 2, value: 8, size_bytes: 8 });
 
+/** Elf64_Rela. The relocation's type is the low half of r_info, its symbol the high one. */
+export const relocationEntry = structure(24, { offset: 8, type: 4, symbol: 4, addend: 8 });
+
 /** Elf64_Nhdr; the owner's name and the description follow it. */
 export const noteHeader = structure(12, { owner_bytes: 4, description_bytes: 4, type: 4 });
 
@@ -81,8 +84,12 @@ export const SectionType = {
   bits: 1,
   symbols: 2,
   strings: 3,
+  /** Relocations with addends. */
+  relocations: 4,
   notes: 7,
   noBits: 8,
+  /** Relocations without addends, which x86-64 doesn't use. */
+  relocationsWithoutAddends: 9,
   dynamicSymbols: 11,
   /** The number of each symbol's section, for numbers that don't fit into the symbol. */
   symbolSections: 18,
@@ -90,6 +97,23 @@ export const SectionType = {
 
 /** sh_flags */
 export const SectionFlag = { write: 0x1n, allocated: 0x2n, executable: 0x4n } as const;
+
+/** The types of relocations in kernel modules: System V ABI, AMD64 supplement, 4.4 "Relocation". */
+export const RelocationType = {
+  none: 0,
+  /** 8 bytes, S + A */
+  absolute64: 1,
+  /** 4 bytes, S + A - P */
+  relative32: 2,
+  /** 4 bytes; for a symbol without a procedure linkage table, the same as `relative32`. */
+  call32: 4,
+  /** 4 bytes, S + A, extended with zeros. */
+  absolute32: 10,
+  /** 4 bytes, S + A, extended with the sign. */
+  absolute32Signed: 11,
+  /** 8 bytes, S + A - P */
+  relative64: 24,
+} as const;
 
 /** Section numbers with another meaning. */
 export const SpecialSection = {

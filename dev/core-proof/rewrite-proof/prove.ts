@@ -1,0 +1,168 @@
+// The structural proof of a rewritten module: taking out what was put in gives the original, instruction by instruction, relocation
+// by relocation, table by table. Shares no code with the rewriter but the reading of ELF headers, which is tested against readelf.
+import type { ElfFile, ElfSection } from "../../../src/elf/elf-file.js";
+import type { InsertedRange, RewrittenModule } from "../../../src/rewrite/rewrite-module.js";
+import { type Complain, pairCode } from "./pair-code.js";
+import { type ReadModule, readModule } from "./read-module.js";
+import { type Comparison, compareDistances, compareRelocations, expectedOffset } from "./references.js";
+import { compareUnwinding } from "./unwinding.js";
+
+/** Most mistakes that are told of one module. */
+const mistakesMax = 20;
+
+/** Looks at the inserted code: the proof's caller knows what it may be. */
+export type InsertedCodeProof = (comparison: Comparison, inserted: readonly InsertedRange[]) => void;
+
+/** Proves a rewritten module against the original. Returns the mistakes, at most mistakesMax, none where all is right. */
+export function proveRewriting(
+  file: string,
+  original: Uint8Array,
+  rewritten: RewrittenModule,
+  proveInserted: InsertedCodeProof,
+): string[] {
+  const mistakes: string[] = [];
+  const complain: Complain = (section, offset, what) => {
+    if (mistakes.length < mistakesMax) mistakes.push(`${file}: ${section}+0x${offset.toString(16)}: ${what}`);
+  };
+  const skip = new Map<string, Map<number, number>>();
+  for (const { section, offset, length_bytes } of rewritten.inserted) {
+    const ranges = skip.get(section) ?? new Map<number, number>();
+    ranges.set(offset, length_bytes);
+    skip.set(section, ranges);
+  }
+  const old = readModule(file, original, new Map());
+  const after = readModule(file, rewritten.bytes, skip);
+  compareSections(old, after, complain);
+  if (mistakes.length > 0) return mistakes;
+  const comparison: Comparison = { old, new: after, paired: new Map(), replaced: replacedRanges(old), complain };
+  for (const [index, code] of old.code) {
+    const name = code.section.name;
+    const ranges = rewritten.inserted.filter(({ section }) => section === name);
+    const paired = pairCode(code, after.code.get(index)!, ranges, complain);
+    if (paired === undefined) return mistakes;
+    comparison.paired.set(index, paired);
+  }
+  compareSymbols(comparison);
+  compareRelocations(comparison);
+  compareDistances(comparison);
+  compareUnwinding(comparison);
+  compareReplaced(comparison);
+  compareJumpLabels(comparison);
+  proveInserted(comparison, rewritten.inserted);
+  return mistakes;
+}
+
+/** Compares the sections' headers, and the contents of those that hold neither code nor what is compared by its meaning. */
+function compareSections(old: ReadModule, after: ReadModule, complain: Complain): void {
+  if (old.elf.sections.length !== after.elf.sections.length) complain("headers", 0, "another number of sections");
+  old.elf.sections.forEach((section, index) => {
+    const now = after.elf.sections[index];
+    const same: (keyof ElfSection)[] = ["name", "type", "flags", "address", "link", "info", "alignment", "entry_bytes"];
+    if (now === undefined || same.some((key) => section[key] !== now[key])) {
+      complain(section.name, 0, "another header");
+      return;
+    }
+    if (old.code.has(index) || section.type === 4) return;
+    if (section.type === 8) {
+      if (section.size_bytes !== now.size_bytes) complain(section.name, 0, "another size");
+      return;
+    }
+    compareContent(old.elf, after.elf, section, complain);
+  });
+}
+
+function compareContent(old: ElfFile, after: ElfFile, section: ElfSection, complain: Complain): void {
+  const before = Buffer.from(old.content(section));
+  const now = Buffer.from(after.content(after.sections[section.index]!));
+  const isUnloaded = (section.flags & 2n) === 0n && now.length === 0;
+  if (section.name === ".symtab" || isUnloaded) return;
+  if (!now.equals(before)) complain(section.name, 0, "other bytes");
+}
+
+function compareSymbols(comparison: Comparison): void {
+  const { old, new: after, complain } = comparison;
+  old.symbols.forEach((symbol, index) => {
+    const now = after.symbols[index];
+    const same = ["name", "binding", "type", "sectionNumber"] as const;
+    if (now === undefined || same.some((key) => symbol[key] !== now[key])) {
+      complain(".symtab", index, `symbol ${symbol.name} is another one`);
+      return;
+    }
+    const section = symbol.section?.index ?? 0;
+    if (!comparison.paired.has(section)) {
+      const isSame = symbol.value === now.value && symbol.size_bytes === now.size_bytes;
+      if (!isSame) complain(".symtab", index, `symbol ${symbol.name} of data has moved`);
+      return;
+    }
+    const start = expectedOffset(comparison, section, Number(symbol.value), false);
+    const end = expectedOffset(comparison, section, Number(symbol.value) + symbol.size_bytes, false);
+    if (start !== Number(now.value)) complain(".symtab", index, `symbol ${symbol.name} is at another place`);
+    const size_bytes = symbol.size_bytes === 0 ? 0 : end! - start!;
+    if (size_bytes !== now.size_bytes) complain(".symtab", index, `symbol ${symbol.name} has another size`);
+    if (symbol.type === 2 && Number(symbol.value) % 16 === 0 && Number(now.value) % 16 !== 0) {
+      complain(".symtab", index, `function ${symbol.name} has lost its alignment`);
+    }
+  });
+  if (after.symbols.length > old.symbols.length) complain(".symtab", old.symbols.length, "a symbol too many");
+}
+
+/** Finds the ranges of code that the kernel replaces: those of alternatives, and of calls to the hypervisor's operations. */
+function replacedRanges(module: ReadModule): Comparison["replaced"] {
+  const found: Comparison["replaced"] = new Map();
+  for (const [name, references, lengthFromEnd] of [
+    [".altinstructions", 2, 2],
+    [".parainstructions", 1, 0],
+  ] as const) {
+    const section = module.elf.section(name);
+    if (section === undefined) continue;
+    const content = module.elf.content(section);
+    const sorted = [...(module.relocations.get(section.index) ?? [])].sort((a, b) => a.offset - b.offset);
+    sorted.forEach(({ offset, symbol, addend }, place) => {
+      if (place % references !== 0) return;
+      const next = sorted[place + references]?.offset ?? content.length;
+      // the lengths stand at the entry's end, with one more byte behind them in an entry of 13 bytes
+      const at = lengthFromEnd === 0 ? offset + 9 : next - (next - offset === 13 ? 3 : lengthFromEnd);
+      const { section: code, value } = module.symbols[symbol]!;
+      const ranges = found.get(code!.index) ?? new Map<number, number>();
+      const start = Number(value) + addend;
+      ranges.set(start, Math.max(ranges.get(start) ?? 0, start + content[at]!));
+      found.set(code!.index, ranges);
+    });
+  }
+  return found;
+}
+
+/** Looks if nothing was put into replaced ranges. */
+function compareReplaced(comparison: Comparison): void {
+  for (const [section, ranges] of comparison.replaced) {
+    const paired = comparison.paired.get(section)!;
+    for (const [start, end] of ranges) {
+      const from = paired.new.starts[paired.oldNumber[start]!]!;
+      const last = paired.oldNumber[end]! - 1;
+      const to = paired.new.starts[last]! + paired.new.lengths[last]!;
+      if (end > start && to - from !== end - start) {
+        comparison.complain(paired.old.section.name, from, "code that the kernel replaces has another length");
+      }
+    }
+  }
+}
+
+/** Looks if each jump label of two bytes reaches its target with one byte. */
+function compareJumpLabels({ new: after, paired, complain }: Comparison): void {
+  const section = after.elf.section("__jump_table");
+  const entries = new Map(after.relocations.get(section?.index ?? -1)?.map((one) => [one.offset, one]));
+  const placeOf = ({ symbol, addend }: { symbol: number; addend: number }) => ({
+    section: after.symbols[symbol]!.section!.index,
+    offset: Number(after.symbols[symbol]!.value) + addend,
+  });
+  for (const [offset, entry] of entries) {
+    if (offset % 16 !== 0) continue;
+    const site = placeOf(entry);
+    const target = placeOf(entries.get(offset + 4)!);
+    const bytes = paired.get(site.section)!.new.bytes;
+    const isShort = bytes[site.offset] === 0xeb || (bytes[site.offset] === 0x66 && bytes[site.offset + 1] === 0x90);
+    const distance = target.offset - site.offset - 2;
+    const isReached = site.section === target.section && distance >= -128 && distance <= 127;
+    if (isShort && !isReached) complain("__jump_table", offset, "a short jump label that doesn't reach its target");
+  }
+}

@@ -1,0 +1,96 @@
+// A module's file as the proof of the rewriter reads it: from the file's bytes with iced-x86, and with nothing of the rewriter.
+import { Decoder, DecoderOptions, Instruction, OpKind, Register } from "iced-x86";
+import { ElfFile, type ElfSection, type ElfSymbol } from "../../../src/elf/elf-file.js";
+
+/** One section of code, decoded. */
+export interface ReadCode {
+  section: ElfSection;
+  bytes: Uint8Array;
+  /** Offsets of the instructions, and of the end. */
+  starts: number[];
+  lengths: Uint8Array;
+  /** The offset of a distance in each instruction, and whether it is one of a branch; 0 for none. */
+  distanceFields: Uint8Array;
+  isBranch: Uint8Array;
+}
+
+/** Relocations of one section, by number of the section. */
+export interface ReadRelocation {
+  offset: number;
+  type: number;
+  symbol: number;
+  addend: number;
+}
+
+export interface ReadModule {
+  elf: ElfFile;
+  symbols: ElfSymbol[];
+  code: Map<number, ReadCode>;
+  relocations: Map<number, ReadRelocation[]>;
+}
+
+const executable = 0x6n;
+const typeBits = 1;
+const typeRelocations = 4;
+
+/** Reads a module. `skip` holds the ranges of code that aren't to be decoded, by section name: offset → length. */
+export function readModule(file: string, bytes: Uint8Array, skip: Map<string, Map<number, number>>): ReadModule {
+  const elf = new ElfFile(file, bytes);
+  const code = new Map<number, ReadCode>();
+  const relocations = new Map<number, ReadRelocation[]>();
+  for (const section of elf.sections) {
+    if (section.type === typeBits && (section.flags & executable) === executable && section.size_bytes > 0) {
+      code.set(section.index, decode(elf, section, skip.get(section.name)));
+    } else if (section.type === typeRelocations) {
+      relocations.set(section.info, relocationsIn(elf.content(section)));
+    }
+  }
+  return { elf, symbols: elf.symbols(), code, relocations };
+}
+
+function relocationsIn(content: Uint8Array): ReadRelocation[] {
+  const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
+  return Array.from({ length: content.length / 24 }, (_, entry) => ({
+    offset: Number(view.getBigUint64(24 * entry, true)),
+    type: view.getUint32(24 * entry + 8, true),
+    symbol: view.getUint32(24 * entry + 12, true),
+    addend: Number(view.getBigInt64(24 * entry + 16, true)),
+  }));
+}
+
+/** Decodes a section but for the ranges in `skip`. An undecodable byte is an instruction of one byte. */
+function decode(elf: ElfFile, section: ElfSection, skip: Map<number, number> | undefined): ReadCode {
+  const bytes = elf.content(section);
+  const decoder = new Decoder(64, bytes, DecoderOptions.None);
+  const instruction = new Instruction();
+  const starts: number[] = [];
+  const lengths = new Uint8Array(bytes.length);
+  const distanceFields = new Uint8Array(bytes.length);
+  const isBranch = new Uint8Array(bytes.length);
+  for (let at = 0; at < bytes.length; ) {
+    const skipped = skip?.get(at);
+    if (skipped !== undefined) {
+      at += skipped;
+      decoder.position = Math.min(at, bytes.length);
+      continue;
+    }
+    decoder.decodeOut(instruction);
+    const length = instruction.length;
+    if (instruction.op0Kind === OpKind.NearBranch64) {
+      isBranch[starts.length] = 1;
+      const isShort = instruction.isJccShort || instruction.isJmpShort || instruction.isJcxShort;
+      distanceFields[starts.length] = isShort || instruction.isLoop || instruction.isLoopcc ? length - 1 : length - 4;
+    } else if (instruction.memoryBase === Register.RIP) {
+      const offsets = decoder.getConstantOffsets(instruction);
+      distanceFields[starts.length] = offsets.displacementOffset;
+      offsets.free();
+    }
+    lengths[starts.length] = length;
+    starts.push(at);
+    at += length;
+  }
+  starts.push(bytes.length);
+  instruction.free();
+  decoder.free();
+  return { section, bytes, starts, lengths, distanceFields, isBranch };
+}

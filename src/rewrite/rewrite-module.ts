@@ -1,0 +1,110 @@
+// A module's file with code put into it: all code laid out anew, and everything that refers to code kept right.
+import { ElfFile } from "../elf/elf-file.js";
+import { type NewSection, sectionsToWrite, writeRelocatable } from "../elf/elf-writer.js";
+import { symbolEntry } from "../elf/layout.js";
+import { type Relocations, relocationBytes } from "../elf/relocations.js";
+import { emitSection } from "./emit.js";
+import type { Instrumentation } from "./instrumentation.js";
+import { layOut } from "./layout.js";
+import { type ModuleCode, readModuleCode } from "./module-code.js";
+import { isUnloadedWithCode, type Layouts, newRelocations, newSymbol } from "./references.js";
+
+/** A range of the new file's code that wasn't in the old one. */
+export interface InsertedRange {
+  /** Padding in front of a function, or code in front of an instruction. */
+  kind: "padding" | "before";
+  section: string;
+  /** In bytes from the new section's start. */
+  offset: number;
+  length_bytes: number;
+}
+
+export interface RewrittenModule {
+  bytes: Uint8Array<ArrayBuffer>;
+  /** Sorted by section and offset. */
+  inserted: InsertedRange[];
+}
+
+/**
+ * Rewrites a module's file, decompressed; `file` is its name in errors. The signature is left out, because it no longer fits, and so is
+ * debugging information about code. Throws RewriteRefusal for what isn't understood, FormatError for a broken file.
+ */
+export function rewriteModule(file: string, bytes: Uint8Array, instrumentation: Instrumentation): RewrittenModule {
+  const module = readModuleCode(new ElfFile(file, bytes));
+  const sections = sectionsToWrite(module.elf);
+  const rooms = module.code.map((code) => (code === undefined ? undefined : instrumentation.chooseRoom(code)));
+  const layouts: Layouts = module.code.map((code, index) =>
+    code === undefined ? undefined : layOut(module, code, rooms[index]!),
+  );
+  const values = moveSymbols(module, layouts, sections);
+  for (const code of module.code) {
+    if (code === undefined) continue;
+    const layout = layouts[code.section.index]!;
+    const content = emitSection(module, code, layout);
+    instrumentation.fill(code, layout, content);
+    sections[code.section.index]!.content = content;
+  }
+  const relocations = moveRelocations(module, layouts, values, sections);
+  for (const [index, entries] of relocations) {
+    sections[module.relocations[index]!.table.index]!.content = relocationBytes(entries);
+  }
+  return { bytes: writeRelocatable(module.elf, sections), inserted: insertedRanges(module, layouts) };
+}
+
+/** Moves the symbols of code. Returns all symbols' values. */
+function moveSymbols(module: ModuleCode, layouts: Layouts, sections: NewSection[]): Float64Array {
+  const values = Float64Array.from(module.symbols, ({ value }) => Number(value));
+  const table = sections.find(({ index }) => index === module.symbolTable?.index);
+  if (table === undefined) return values;
+  // a Buffer's slice() would share its memory
+  const content = new Uint8Array(table.content);
+  const view = new DataView(content.buffer);
+  module.symbols.forEach((symbol, index) => {
+    if (symbol.section === undefined || module.code[symbol.section.index] === undefined) return;
+    const { value, size_bytes } = newSymbol(module, layouts, symbol, index);
+    values[index] = value;
+    const start = index * symbolEntry.size_bytes;
+    view.setBigUint64(start + symbolEntry.at.value, BigInt(value), true);
+    view.setBigUint64(start + symbolEntry.at.size_bytes, BigInt(size_bytes), true);
+  });
+  table.content = content;
+  return values;
+}
+
+/** Moves the relocations of all sections that the kernel loads, and empties the others that refer to code. */
+function moveRelocations(
+  module: ModuleCode,
+  layouts: Layouts,
+  values: Float64Array,
+  sections: NewSection[],
+): Map<number, Relocations> {
+  const moved = new Map<number, Relocations>();
+  for (const table of module.relocations) {
+    if (table === undefined) continue;
+    if (isUnloadedWithCode(module, table)) {
+      sections[table.table.index]!.content = new Uint8Array(0);
+      sections[table.target.index]!.content = new Uint8Array(0);
+    } else {
+      moved.set(table.target.index, newRelocations(module, layouts, table, values));
+    }
+  }
+  return moved;
+}
+
+function insertedRanges(module: ModuleCode, layouts: Layouts): InsertedRange[] {
+  const ranges: InsertedRange[] = [];
+  for (const code of module.code) {
+    if (code === undefined) continue;
+    const { starts, before_bytes, lengths } = layouts[code.section.index]!;
+    const section = code.section.name;
+    let end = 0;
+    for (let number = 0; number < lengths.length; number += 1) {
+      const offset = starts[number]! - before_bytes[number]!;
+      if (offset > end) ranges.push({ kind: "padding", section, offset: end, length_bytes: offset - end });
+      if (before_bytes[number]! > 0)
+        ranges.push({ kind: "before", section, offset, length_bytes: before_bytes[number]! });
+      end = starts[number]! + lengths[number]!;
+    }
+  }
+  return ranges;
+}
