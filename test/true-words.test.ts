@@ -50,7 +50,7 @@ describe("diff", () => {
     const { stdout, status } = mmiostrider("diff", first, second);
     expect([lastLine(stdout), status]).toEqual(["DIFFERENT", 1]);
     expect(stdout).toMatch(/^physical addresses +3 +1 +0 +0 +0$/m);
-    expect(stdout).toMatch(/^- @1 1\.000001000 W 4 physical addresses 0xd0000004 +0x00000001$/m);
+    expect(stdout).toMatch(/^- @1 1\.000001 W 4 physical addresses 0xd0000004 +0x00000001$/m);
   });
 
   test("of nothing with nothing is no sameness", () => {
@@ -575,6 +575,16 @@ describe("the numbers of the last lines", () => {
     expect(doubled.stderr).toContain(`mmiostrider: note: ${all}: ${words}\n`);
     expect(doubled.stderr).toContain(clock);
     expect(mmiostrider("stat", all).stderr).toContain(`${all}: note: ${words}\n`);
+    // a count of the whole log isn't one of its part
+    const whole = "6 accesses use mappings that the log doesn't show being made: it may have begun later";
+    const notes = (name: string) => mmiostrider("stat", name).stderr;
+    expect(notes(midst)).toBe(`mmiostrider: ${midst}: note: ${whole}\n`);
+    expect(notes(first)).toContain(`${first}: note: in ${midst}, ${whole}\n`);
+    expect(notes(all)).toContain(`${all}: note: in ${midst}, ${whole}\n`);
+    mmiostrider("cut", "--filter", "write", midst, "-o", "parted-writes.mmt");
+    expect(notes("parted-writes.mmt")).toContain(`note: in ${midst}, ${whole}\n`);
+    mmiostrider("cut", "--from", "@0", midst, "-o", "parted-none.mmt");
+    expect(notes("parted-none.mmt")).toContain(`note: ${whole}\n`);
     mmiostrider("cut", "--from", "@2", midst, "-o", second);
     expect(mmiostrider("merge", first, second, "-o", all).stderr).toContain(`${all}: 2 events are in it twice`);
     // mappings of other recordings stay apart
@@ -586,6 +596,68 @@ describe("the numbers of the last lines", () => {
     mmiostrider("merge", midst, other, "-o", all);
     const maps = mmiostrider("report", "--filter", "op == map", all).stdout.match(/map #\d+/g);
     expect(new Set(maps).size).toBe(2);
+  });
+
+  test("merged parts of VFIO's logs have each device once, at its own place, and tell what is in them twice", () => {
+    const write = (time: number, device: string, offset: string, value: number) =>
+      `9@1700000000.00000${time}:vfio_region_write  (${device}:region0+${offset}, 0x${value}, 4)\n`;
+    const [one, two] = ["0000:01:00.0", "0000:02:00.0"];
+    const lines = [
+      write(1, one, "0x8", 1),
+      write(2, one, "0x10", 2),
+      write(3, two, "0x8", 3),
+      write(4, two, "0x10000", 4),
+    ];
+    const ids = `9@1700000000.000003:vfio_pci_read_config  (${two}, @0x0, len=0x4) 0x100e8086\n`;
+    const first = file("vfio-first.log", lines.slice(0, 3).join(""));
+    const second = file("vfio-second.log", ids + lines.slice(2).join(""));
+    const all = join(directory, "vfio-all.mmt");
+    const { stdout, status } = mmiostrider("merge", "--json", first, second, "-o", all);
+    expect([status, JSON.parse(stdout)]).toMatchObject([0, { events: 5, repeated: 1 }]);
+    const rows = mmiostrider("report", "--format", "jsonl", all).stdout.trimEnd().split("\n");
+    expect(rows.map((row) => JSON.parse(row)).map(({ device, offset, value }) => [device, offset, value])).toEqual([
+      [one, 8, "0x1"],
+      [one, 16, "0x2"],
+      [two, 8, "0x3"],
+      [two, 8, "0x3"],
+      [two, 65_536, "0x4"],
+    ]);
+    expect(JSON.parse(rows[2]!).pci_id).toBe("8086:100e");
+    // cut parts have their devices in the header
+    const parts = ["vfio-head.mmt", "vfio-tail.mmt"];
+    mmiostrider("cut", "--to", "@3", all, "-o", parts[0]!);
+    mmiostrider("cut", "--from", "@4", all, "-o", parts[1]!);
+    mmiostrider("merge", parts[1]!, parts[0]!, "-o", "vfio-again.mmt");
+    const again = mmiostrider("report", "--format", "jsonl", "vfio-again.mmt").stdout.trimEnd().split("\n");
+    const bare = (row: string) => row.replace(/"trace":"[^"]*"/, "");
+    expect(again.map(bare)).toEqual(rows.map(bare));
+    const other = file("vfio-other.log", ids.replace("100e", "100f") + lines[2]);
+    expect(mmiostrider("merge", second, other, "-o", all)).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining(`different machines: ${two} isn't the same device`),
+    });
+  });
+
+  test("merged logs of rwmmio have each site's name once, and tell what is in them twice", () => {
+    const write = (time: number, names: string) =>
+      ` cat-7 [001] ..s1. 1.00000${time}: rwmmio_write: ${names} width=32 val=0x1 addr=0xffffffc008100018\n`;
+    const lines = [
+      write(1, "a+0x1/0x2"),
+      write(2, "b+0x1/0x2 -> c+0x1/0x2"),
+      write(3, "c+0x1/0x2"),
+      write(4, "d+0x1/0x2"),
+    ];
+    const first = file("names-first.log", lines.slice(0, 3).join(""));
+    const second = file("names-second.log", lines.slice(1).join(""));
+    const all = join(directory, "names-all.mmt");
+    expect(JSON.parse(mmiostrider("merge", "--json", first, second, "-o", all).stdout).repeated).toBe(2);
+    const sites = JSON.parse(mmiostrider("stat", "--json", all).stdout).sites as { site: string; accesses: number }[];
+    expect(sites.map(({ site, accesses }) => [site, accesses]).sort()).toEqual([
+      ["a+0x1", 1],
+      ["c+0x1 from b+0x1", 2],
+      ["c+0x1", 2],
+      ["d+0x1", 1],
+    ]);
   });
 
   test("merging logs without a wall clock says what that means", () => {
@@ -900,6 +972,15 @@ describe("times", () => {
   test("are the same to the nanosecond in every output", () => {
     const rows = mmiostrider("report", "--format", "jsonl", trace).stdout.trimEnd().split("\n");
     const times = new Map(rows.map((row) => JSON.parse(row)).map(({ event, time_s }) => [event, time_s.toFixed(9)]));
+    // of a log in microseconds, to the microsecond
+    const accesses = [1, 20, 300].map(
+      (part) => `R 4 ${part}.${String(part * 7).padStart(6, "0")} 1 0xd0000000 0x1 0x0 0`,
+    );
+    const path = file("microseconds.txt", `VERSION 20070824\n${accesses.join("\n")}\n`);
+    const micros = mmiostrider("report", path).stdout.matchAll(/^ *(\S+) +R /gm);
+    expect([...micros].map((found) => found[1])).toEqual(["1.000007", "20.000140", "300.002100"]);
+    const beyond = mmiostrider("report", "--from", "500", path).stderr;
+    expect(beyond).toContain("has nothing from 500.000000 s on: it ends at 300.002100 s");
     const printed = mmiostrider("report", trace).stdout.matchAll(/^ *(\d+\.\d{9}) /gm);
     expect([...printed].map((found) => found[1])).toEqual([...times.values()]);
     const { traceEvents } = JSON.parse(mmiostrider("convert", "--to", "perfetto", trace, "-").stdout);
@@ -1144,7 +1225,7 @@ describe("CPUs, processes and contexts", () => {
   });
 
   test("are in no line of report's that lacks them, and no timeline's name", () => {
-    expect(mmiostrider("report", bare).stdout).toMatch(/^ 1\.000001000 {5}R 4 {3}0xd0000000 /m);
+    expect(mmiostrider("report", bare).stdout).toMatch(/^ {4}1\.000001 {5}R 4 {3}0xd0000000 /m);
     expect(mmiostrider("report", guest).stdout).toMatch(/^ +1 R 4 {3}0xd0000000 /m);
     const timeline = mmiostrider("convert", "--to", "perfetto", bare, "-").stdout;
     expect(timeline).toContain('"CPU not known"');

@@ -42,8 +42,15 @@ export function bytesText(bytes: number): string {
 const nanoseconds = 1e9;
 const threeDigitsOf = Array.from({ length: 1000 }, (_, value) => value.toString().padStart(3, "0"));
 
-/** Seconds to the nanosecond, as toFixed(9) has them but several times faster: `0.721540243`. */
-export function secondsText(seconds: number): string {
+/** Digits behind the point of a time: as many as its clock has. */
+export type TimeDigits = 6 | 9;
+
+/** Seconds to the nanosecond, as toFixed(9) has them but several times faster: `0.721540243`; or those of a clock of microseconds. */
+export function secondsText(seconds: number, digits: TimeDigits = 9): string {
+  return digits === 9 ? nanosecondsText(seconds) : nanosecondsText(seconds).slice(0, digits - 9);
+}
+
+function nanosecondsText(seconds: number): string {
   const all_ns = Math.round(seconds * nanoseconds);
   // Speed doesn't matter for fractions of nanoseconds and for negative numbers.
   if (!(all_ns >= 0 && all_ns < Number.MAX_SAFE_INTEGER)) return seconds.toFixed(9);

@@ -1,6 +1,7 @@
 // A trace's data beside its events: the header, later updates of it, and the closing summary. All three are stored as JSON;
 // 64-bit numbers are "0x…" strings there and stay strings here.
 import type { AddressRange } from "../base/address-range.js";
+import type { TimeDigits } from "../base/units.js";
 
 /** A number of up to 64 bits as lower-case hexadecimal with 0x in front. */
 export type Hex = `0x${string}`;
@@ -143,6 +144,11 @@ export interface TraceSummary {
   mappings: number;
   /** The reasons why the trace is incomplete, one sentence each; empty if it is complete. */
   readonly incomplete: readonly string[];
+}
+
+/** Returns the number of digits behind the point that a trace's times in seconds have. */
+export function timeDigitsOf({ clock }: Pick<TraceHeader, "clock">): TimeDigits {
+  return clock.tscFrequency_hz <= 1e6 ? 6 : 9;
 }
 
 /** Returns true if the events' records have no such fact. */

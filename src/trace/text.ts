@@ -3,11 +3,11 @@ import { assertUnreachable } from "../base/assert.js";
 import { flatText } from "../base/flat-text.js";
 import { eightHexDigits, hex } from "../base/hex.js";
 import { printable } from "../base/printable.js";
-import { countOf, secondsText } from "../base/units.js";
+import { countOf, secondsText, type TimeDigits } from "../base/units.js";
 import { ByTarget } from "./by-target.js";
 import { EventTasks } from "./event-task.js";
 import type { AccessEvent, LostEvent, TraceEvent, UnrecordedEvent } from "./events.js";
-import { barName, type TraceHeader } from "./header.js";
+import { barName, type TraceHeader, timeDigitsOf } from "./header.js";
 import { RecordFlag } from "./record.js";
 import { configurationText, spaceOf, withinSpace } from "./space.js";
 import type { DevicePlace, TraceState } from "./state.js";
@@ -92,6 +92,7 @@ export class TextWriter {
   private readonly cells = new ByTarget<AccessCells>();
   private readonly start: bigint;
   private readonly tasks: EventTasks;
+  private readonly timeDigits: TimeDigits;
   private readonly paint: Paint;
 
   constructor(header: TraceHeader, tellRegister: TellRegister = () => undefined, paint: Paint = plain) {
@@ -100,6 +101,7 @@ export class TextWriter {
     this.tellRegister = tellRegister;
     this.start = BigInt(header.clock.tsc);
     this.tasks = new EventTasks(header);
+    this.timeDigits = timeDigitsOf(header);
   }
 
   /** Makes the lines about the recording, and the columns' names. */
@@ -221,10 +223,10 @@ export class TextWriter {
     return `LOST: ${records}, ${this.header.engine === "import" ? "as the log says" : "the ring was full"}`;
   }
 
-  /** Formats the seconds since recording began, with nanoseconds. */
+  /** Formats the seconds since recording began, with nanoseconds or microseconds. */
   private seconds(tsc: bigint): string {
     if (tsc === 0n) return "";
-    return secondsText(Number(tsc - this.start) / this.header.clock.tscFrequency_hz);
+    return secondsText(Number(tsc - this.start) / this.header.clock.tscFrequency_hz, this.timeDigits);
   }
 
   /** Formats `0000:00:04.0 e1000 BAR0+0x00008`, or the physical address if no BAR has it. */

@@ -9,6 +9,7 @@ import type { AccessRegisters } from "../view/access-registers.js";
 import { type Bound, Range, type Selection } from "../view/range.js";
 import { selectedViews } from "../view/selection.js";
 import { copiedEvent, copiedHeader } from "./copied-losses.js";
+import { noteOfWhole } from "./copied-notes.js";
 import { TraceCopy, updatedHeader } from "./trace-copy.js";
 
 export interface CutOptions {
@@ -68,9 +69,11 @@ export async function cutTrace(reader: TraceReader, options: CutOptions): Promis
     await letOthersRun();
   }
   const made = copy ?? (await start()).copy;
-  const { missed = 0, notes, part: before = [] } = reader.summary ?? {};
+  const { missed = 0, notes: wholeNotes, part: before = [] } = reader.summary ?? {};
   const incomplete = incompleteness(reader, options.leftOut);
   const part = range.leavesOut ? partSentence(reader.source.name, selection) : undefined;
+  const isPart = part !== undefined || options.leftOut !== undefined;
+  const notes = isPart ? wholeNotes?.map((note) => noteOfWhole(reader.source.name, note)) : wholeNotes;
   const parts = part === undefined ? before : [...before, part];
   await made.close({
     ...{ missed, incomplete },

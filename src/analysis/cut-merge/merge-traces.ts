@@ -7,10 +7,12 @@ import type { TraceEvent } from "../../trace/events.js";
 import { holeSentence } from "../../trace/file/incomplete.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import type { TraceWriter } from "../../trace/file/writer.js";
-import { isLacking, lackableFacts, type PciFunction, type TraceHeader } from "../../trace/header.js";
+import { isLacking, lackableFacts, type PciFunction, type TraceHeader, type TraceUpdate } from "../../trace/header.js";
 import type { LivingMapping, TraceState } from "../../trace/state.js";
 import { TimeOrder, type TimesBack } from "../view/time-order.js";
 import { copiedEvent, copiedHeader } from "./copied-losses.js";
+import { noteOfWhole } from "./copied-notes.js";
+import { hasMadeUpDevices, hasMadeUpSites, MadeUpDevices, MadeUpSites, renumberedDevice } from "./made-up-places.js";
 import { identityOf, mappingNumbers, type NewMapping, noMapping, numberingsOf } from "./mapping-numbers.js";
 import { Repeats } from "./repeats.js";
 import { TraceCopy, updatedHeader } from "./trace-copy.js";
@@ -72,6 +74,13 @@ function translator(source: Clock, base: Clock): (tsc: bigint) => bigint {
   };
 }
 
+/** The new places of a trace with made-up ones. */
+interface SourcePlaces {
+  /** Numbers of its devices in the new trace. */
+  devices: ReadonlyMap<number, number> | undefined;
+  sites: MadeUpSites | undefined;
+}
+
 /** One of the traces, and the reading position in it. */
 class Source {
   readonly reader: TraceReader;
@@ -82,6 +91,7 @@ class Source {
   private updates = 0;
   private readonly mappings = new Map<number, number>();
   private readonly newMapping: NewMapping;
+  private readonly places: SourcePlaces;
   /** Number of its mappings' own numbering. */
   private readonly numbering: number;
   state!: TraceState;
@@ -91,12 +101,29 @@ class Source {
   event: TraceEvent | undefined;
   tsc = 0n;
 
-  constructor(reader: TraceReader, translate: (tsc: bigint) => bigint, newMapping: NewMapping, numbering: number) {
+  constructor(
+    reader: TraceReader,
+    translate: (tsc: bigint) => bigint,
+    newMapping: NewMapping,
+    numbering: number,
+    places: SourcePlaces,
+  ) {
     this.reader = reader;
+    this.places = places;
     this.numbering = numbering;
     this.translate = translate;
     this.newMapping = newMapping;
     this.batches = reader.batches();
+  }
+
+  /** Its devices are in the new trace's header as they are at its end. */
+  get hasMadeUpDevices(): boolean {
+    return this.places.devices !== undefined;
+  }
+
+  /** Knows the symbols of the event's sites. */
+  get symbols(): Pick<TraceState, "symbolOf"> {
+    return this.places.sites ?? this.state;
   }
 
   /** Goes on to the next event; passes updates that are due to `note`. Await the result if there is one. */
@@ -130,7 +157,9 @@ class Source {
   private take(event: TraceEvent): void {
     if (event.kind === "read" || event.kind === "write") this.timeOrder.take(event);
     const tsc = this.translate(event.tsc);
-    this.event = { ...event, tsc };
+    const { devices, sites } = this.places;
+    const placed = devices === undefined ? event : renumberedDevice(event, devices);
+    this.event = { ...(sites === undefined ? placed : sites.renumbered(placed, this.state)), tsc };
     // An event without a time follows the one before it.
     if (tsc !== 0n) this.tsc = tsc;
     if ("mapping" in this.event) {
@@ -161,40 +190,52 @@ export async function mergeTraces(readers: readonly TraceReader[], options: Merg
   const base = earliest(clocks);
   const newMapping = mappingNumbers();
   const numberings = numberingsOf(readers);
+  const [devices, sites] = [new MadeUpDevices(), new MadeUpSites()];
   const sources = readers.map((reader, index) => {
-    return new Source(reader, translator(clocks[index]!, clocks[base]!), newMapping, numberings[index]!);
+    const places = {
+      devices: hasMadeUpDevices(reader) ? devices.take(functionsOf(reader)) : undefined,
+      sites: hasMadeUpSites(reader) ? sites : undefined,
+    };
+    return new Source(reader, translator(clocks[index]!, clocks[base]!), newMapping, numberings[index]!, places);
   });
   const repeats = new Repeats();
   // Updates before a source's first event go into the header.
   const early: { source: Source; update: number }[] = [];
-  for (const source of sources) await source.next(async (from, update) => void early.push({ source: from, update }));
+  const note = async (from: Source, update: number) => {
+    if (!from.hasMadeUpDevices) early.push({ source: from, update });
+  };
+  for (const source of sources) await source.next(note);
   const writer = await options.create({
-    ...mergedHeader(
-      readers,
-      base,
-      early.map(({ source, update }) => source.reader.updates[update]!.update),
-    ),
+    ...mergedHeader(readers, base, [
+      { pciFunctions: devices.functions },
+      ...early.map(({ source, update }) => source.reader.updates[update]!.update),
+    ]),
     commandLine: options.commandLine,
   });
   writer.begin(sources.flatMap((source) => source.living ?? []));
   const copy = new TraceCopy(writer);
-  const note = (source: Source, update: number) => copy.note(source.reader.updates[update]!.update);
+  const noteLater = async (source: Source, update: number) => {
+    if (!source.hasMadeUpDevices) await copy.note(source.reader.updates[update]!.update);
+  };
   for (;;) {
     const source = first(sources);
     if (source === undefined) break;
     const event = source.event!;
     repeats.take(event, source);
     const copied = copiedEvent(event, source.reader.header);
-    const written = copied && copy.add(copied, source.state);
+    const written = copied && copy.add(copied, source.symbols);
     if (written !== undefined) {
       options.progress?.(copy.events, all);
       await written;
     }
-    const more = source.next(note);
+    const more = source.next(noteLater);
     if (more !== undefined) await more;
   }
   const missed = readers.reduce((sum, { summary }) => sum + (summary?.missed ?? 0), 0);
-  const notes = [...new Set(readers.flatMap(({ summary }) => summary?.notes ?? []))];
+  const noted = readers.flatMap(({ summary, source }) =>
+    (summary?.notes ?? []).map((note) => noteOfWhole(source.name, note)),
+  );
+  const notes = [...new Set(noted)];
   if (repeats.count > 0) notes.push(repeatsSentence(repeats.count));
   const part = [...new Set(readers.flatMap(({ summary }) => summary?.part ?? []))];
   await copy.close({
@@ -235,13 +276,12 @@ function earliest(clocks: readonly Clock[]): number {
   return least;
 }
 
-function mergedHeader(
-  readers: readonly TraceReader[],
-  base: number,
-  early: TraceReader["updates"][number]["update"][],
-) {
+function mergedHeader(readers: readonly TraceReader[], base: number, early: readonly TraceUpdate[]) {
   const headers = readers.map(({ header }) => header);
-  const { pciFunctions, modules } = updatedHeader(headers[base]!, [...headers, ...early]);
+  const real = readers.map((reader) =>
+    hasMadeUpDevices(reader) ? { ...reader.header, pciFunctions: [] } : reader.header,
+  );
+  const { pciFunctions, modules } = updatedHeader(real[base]!, [...real, ...early]);
   const options = headers.map((header) => header.options);
   const { lacks: _, ...header } = headers[base]!;
   // a fact that one of them lacks isn't known of every event; an event without a site or a caller shows that by itself
@@ -289,7 +329,8 @@ function checkMachines(readers: readonly TraceReader[]): void {
     }
     for (const found of functionsOf(other)) {
       const before = functionsOf(one!).find(({ address }) => address === found.address);
-      if (before !== undefined && identity(before) !== identity(found)) {
+      const areMadeUp = hasMadeUpDevices(one!) && hasMadeUpDevices(other);
+      if (before !== undefined && !(areMadeUp ? mayBeSame(before, found) : identity(before) === identity(found))) {
         throw new UserError(
           `merging ${names} failed: they are of different machines: ${found.address} isn't the same device`,
           {
@@ -306,6 +347,12 @@ function functionsOf(reader: TraceReader): readonly PciFunction[] {
     reader.header,
     reader.updates.map(({ update }) => update),
   ).pciFunctions;
+}
+
+/** Returns true unless both logs tell the ids, and they differ. */
+function mayBeSame(one: PciFunction, other: PciFunction): boolean {
+  if (BigInt(one.vendor) === 0n || BigInt(other.vendor) === 0n) return true;
+  return one.vendor === other.vendor && one.device === other.device;
 }
 
 const identity = ({ vendor, device, bars }: PciFunction) => {

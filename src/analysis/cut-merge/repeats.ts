@@ -1,5 +1,5 @@
 // Finds events that are in several of the traces that are merged: one was given twice, or parts overlap.
-import type { TraceEvent } from "../../trace/events.js";
+import { codeOf, type TraceEvent } from "../../trace/events.js";
 
 /** Events of one time that are compared with each other: a string instruction's have one time. */
 const comparedMax = 1024;
@@ -34,7 +34,7 @@ export class Repeats {
 function isRepeat(a: TraceEvent, b: TraceEvent): boolean {
   if (a.kind !== b.kind || a.cpu !== b.cpu || a.pid !== b.pid || a.flags !== b.flags) return false;
   if ((a.kind === "read" || a.kind === "write") && (b.kind === "read" || b.kind === "write")) {
-    return a.address === b.address && a.value === b.value && a.width_bytes === b.width_bytes && a.site === b.site;
+    return a.address === b.address && a.value === b.value && a.width_bytes === b.width_bytes && codeOf(a) === codeOf(b);
   }
   if (a.kind === "map" && b.kind === "map") return a.address === b.address && a.length_bytes === b.length_bytes;
   if (a.kind === "unmap" && b.kind === "unmap") return a.mapping === b.mapping;

@@ -9,6 +9,8 @@ import type { TraceState } from "../../trace/state.js";
 
 const batch_bytes = 1 << 20;
 
+type SymbolSource = Pick<TraceState, "symbolOf">;
+
 export class TraceCopy {
   private readonly writer: TraceWriter;
   private readonly records = new EventRecords();
@@ -23,8 +25,8 @@ export class TraceCopy {
     this.writer = writer;
   }
 
-  /** Takes the next event; `state` is its own trace's state there. Await the result if there is one. */
-  add(event: TraceEvent, state: TraceState): Promise<void> | undefined {
+  /** Takes the next event; `state` knows its sites' symbols. Await the result if there is one. */
+  add(event: TraceEvent, state: SymbolSource): Promise<void> | undefined {
     if (event.kind === "symbol") return undefined;
     this.tellSymbols(event, state);
     this.records.add(event);
@@ -49,12 +51,12 @@ export class TraceCopy {
     await this.writer.append(this.records.take());
   }
 
-  private tellSymbols(event: TraceEvent, state: TraceState): void {
+  private tellSymbols(event: TraceEvent, state: SymbolSource): void {
     if ("site" in event) this.tellSymbolOf(event.site, event, state);
     if ("caller" in event) this.tellSymbolOf(event.caller, event, state);
   }
 
-  private tellSymbolOf(site: bigint, event: TraceEvent, state: TraceState): void {
+  private tellSymbolOf(site: bigint, event: TraceEvent, state: SymbolSource): void {
     if (site === 0n) return;
     const text = state.symbolOf(site);
     if (text === undefined || this.symbols.get(site) === text) return;

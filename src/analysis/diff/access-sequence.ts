@@ -1,7 +1,9 @@
 // Collects a trace's accesses, to compare traces: place, direction, value, in order. An immediately repeated read is one entry,
 // since the number of a driver's polls is chance. sequence-pairs.ts decides how the accesses of two traces are compared.
+
+import type { TimeDigits } from "../../base/units.js";
 import type { TraceReader } from "../../trace/file/reader.js";
-import { isLacking, type PciFunction, resourceFlag } from "../../trace/header.js";
+import { isLacking, type PciFunction, resourceFlag, timeDigitsOf } from "../../trace/header.js";
 import type { TraceState } from "../../trace/state.js";
 import type { AccessRegisters } from "../view/access-registers.js";
 import type { Selection } from "../view/range.js";
@@ -71,6 +73,8 @@ export interface CollectedAccesses {
   readonly areas: readonly MappedArea[];
   /** The physical addresses have no meaning: the trace comes from a log without them. */
   readonly madeUpAddresses: boolean;
+  /** Digits behind the point of its times in seconds. */
+  readonly timeDigits: TimeDigits;
 }
 
 /** Collects all selected accesses. Throws FormatError. */
@@ -120,7 +124,8 @@ export async function collectDiffAccesses(
   const known = areas.joined();
   for (const access of accesses) access.area = areaOf(known, access.address);
   const madeUpAddresses = isLacking(reader.header, "address");
-  return { name: reader.source.name, accesses, devices, accessed, areas: known.inOrder, madeUpAddresses };
+  const timeDigits = timeDigitsOf(reader.header);
+  return { name: reader.source.name, accesses, devices, accessed, areas: known.inOrder, madeUpAddresses, timeDigits };
 }
 
 function learnDevice(devices: Map<string, KnownDevice>, found: PciFunction): void {

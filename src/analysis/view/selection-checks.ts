@@ -3,7 +3,7 @@
 import { InvalidValueError } from "../../base/errors.js";
 import { secondsText } from "../../base/units.js";
 import type { BlockInfo, TraceReader } from "../../trace/file/reader.js";
-import { isLacking, type LackableFact, type PciFunction } from "../../trace/header.js";
+import { isLacking, type LackableFact, type PciFunction, timeDigitsOf } from "../../trace/header.js";
 import { deviceFields, factsOfFields } from "../filter/fields.js";
 import type { EventView } from "./event-view.js";
 import type { Range, Selection } from "./range.js";
@@ -98,13 +98,14 @@ export function requireBounds(range: Range, reader: TraceReader): void {
   const ends = endsOf(reader.blocks);
   if (ends === undefined) return;
   const { from, to, fromTsc, toTsc } = range;
-  const time = (tsc: bigint) => `${secondsText(reader.secondsSinceStart(tsc))} s`;
+  const digits = timeDigitsOf(reader.header);
+  const time = (tsc: bigint) => `${secondsText(reader.secondsSinceStart(tsc), digits)} s`;
   if (from?.kind === "time" && fromTsc! > ends.last) {
-    const text = secondsText(from.time_s);
+    const text = secondsText(from.time_s, digits);
     throw new InvalidValueError(text, `${name} has nothing from ${text} s on: it ends at ${time(ends.last)}`);
   }
   if (to?.kind === "time" && toTsc! < ends.first) {
-    const text = secondsText(to.time_s);
+    const text = secondsText(to.time_s, digits);
     throw new InvalidValueError(text, `${name} has nothing up to ${text} s: it begins at ${time(ends.first)}`);
   }
 }

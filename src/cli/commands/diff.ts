@@ -10,7 +10,7 @@ import {
   type TraceDifference,
 } from "../../analysis/diff/diff-traces.js";
 import type { SequenceEntry } from "../../analysis/diff/sequence-pairs.js";
-import { countOf, countText } from "../../base/units.js";
+import { countOf, countText, secondsText, type TimeDigits } from "../../base/units.js";
 import { incompleteOf } from "../../trace/file/incomplete.js";
 import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { writeJson } from "../shared/json-output.js";
@@ -122,7 +122,10 @@ async function diff(a: string, b: string, options: DiffOptions, self: Command): 
   const output = new TextOutput();
   await untilReaderIsGone(async () => {
     if (options.json) await writeJson(output, { ...result, same, incomplete });
-    else await output.write(textOf({ ...result, same }, incomplete.length > 0, options));
+    else {
+      const digits = { first: first.timeDigits, second: second.timeDigits };
+      await output.write(textOf({ ...result, same }, incomplete.length > 0, digits, options));
+    }
     await output.flush();
   });
   if (names.tell() || !same) process.exitCode = ExitCode.failed;
@@ -145,7 +148,12 @@ function masksOf(texts: readonly string[]): Masks {
   return masks;
 }
 
-function textOf(result: DiffResult, incomplete: boolean, options: DiffOptions): string {
+function textOf(
+  result: DiffResult,
+  incomplete: boolean,
+  digits: { first: TimeDigits; second: TimeDigits },
+  options: DiffOptions,
+): string {
   if (result.compared === 0) {
     return `nothing was compared: neither trace has an access${options.filter === undefined ? "" : " that fits the filter"}\n`;
   }
@@ -164,8 +172,8 @@ function textOf(result: DiffResult, incomplete: boolean, options: DiffOptions): 
     if (!follows(before, difference)) lines.push("");
     before = difference;
     const { kind, device, first, second } = difference;
-    if (first !== null) lines.push(paint("alarm", line("-", device, first)));
-    if (second !== null) lines.push(paint("read", line("+", device, second)));
+    if (first !== null) lines.push(paint("alarm", line("-", device, first, digits.first)));
+    if (second !== null) lines.push(paint("read", line("+", device, second, digits.second)));
     if (kind === "written" || kind === "read") before = undefined;
   }
   const differing = (row: DeviceComparison) =>
@@ -206,11 +214,11 @@ function follows(before: TraceDifference | undefined, next: TraceDifference): bo
   return before !== undefined && before.kind === next.kind && before.device === next.device;
 }
 
-function line(sign: string, device: string, entry: SequenceEntry): string {
+function line(sign: string, device: string, entry: SequenceEntry, digits: TimeDigits): string {
   const op = `${entry.kind === "read" ? "R" : "W"} ${entry.width_bytes}`;
   const value = `0x${entry.value.toString(16).padStart(2 * entry.width_bytes, "0")}`;
   const times = entry.count > 1 ? ` ×${countText(entry.count)}` : "";
   const where = `${device} ${entry.register.padEnd(14)}`;
-  const time = entry.time_s === null ? "" : ` ${entry.time_s.toFixed(9)}`;
+  const time = entry.time_s === null ? "" : ` ${secondsText(entry.time_s, digits)}`;
   return `${sign} @${entry.event}${time} ${op} ${where} ${value}${times} ${entry.site}`.trimEnd();
 }

@@ -68,7 +68,7 @@ Exit codes: 0 done, 1 failed (then nothing is left behind), 2 wrong usage, 3 wri
         }
         await tellMade(
           options,
-          { events, inputs: readers },
+          { events, inputs: readers, repeated },
           `${countOf(events, "event")} of ${countOf(files.length, "trace")}`,
         );
         if (readers.filter(tellIncomplete).length > 0) process.exitCode = ExitCode.incomplete;

@@ -45,12 +45,14 @@ interface Made {
   /** Sentences about events of the inputs that were left out: by a filter, and by a range. */
   leftOut?: string | undefined;
   part?: string | undefined;
+  /** Events that are in it twice. */
+  repeated?: number | undefined;
 }
 
 /** Prints the result: as a line on standard error, or as JSON on standard output. */
 export async function tellMade(
   { output, json }: MadeOptions,
-  { events, inputs, leftOut, part }: Made,
+  { events, inputs, leftOut, part, repeated }: Made,
   line: string,
 ): Promise<void> {
   if (json !== true) {
@@ -66,5 +68,6 @@ export async function tellMade(
     inputs: inputs.map(({ source }) => source.name),
     incomplete,
     ...(part === undefined ? {} : { part }),
+    ...(repeated === undefined ? {} : { repeated }),
   });
 }

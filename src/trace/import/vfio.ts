@@ -9,17 +9,13 @@ import { latin1 } from "../../base/bytes.js";
 import { hex } from "../../base/hex.js";
 import { countOf } from "../../base/units.js";
 import type { Bar, LackableFact, PciFunction, TraceHeader } from "../header.js";
+import { addressBase, deviceSpace, madeUpDevicesMax, regionSpace } from "../made-up-addresses.js";
 import { RecordKind } from "../record.js";
 import { LogClock, takeStamp_us } from "./log-clock.js";
 import { importedHeader, TextImport } from "./log-import.js";
 import { UnknownLines } from "./unknown-lines.js";
 
-const devicesMax = 256;
 const regions = 7;
-/** Made-up addresses: 2^50 + device · 2^42 + region · 2^39. All below 2^52, as physical addresses are. */
-const addressBase = 2 ** 50;
-const deviceSpace = 2 ** 42;
-const regionSpace = 2 ** 39;
 const barLeast_bytes = 4096;
 const memoryResource = "0x200";
 const two32 = 2 ** 32;
@@ -161,7 +157,7 @@ export class VfioImport extends TextImport {
   private device(name: string): Device {
     let found = this.devices.get(name);
     if (found === undefined) {
-      if (this.devices.size === devicesMax) throw this.broken(`more than ${devicesMax} devices`);
+      if (this.devices.size === madeUpDevicesMax) throw this.broken(`more than ${madeUpDevicesMax} devices`);
       found = { name, number: this.devices.size, bars: [], vendor: 0, device: 0 };
       this.devices.set(name, found);
     }
