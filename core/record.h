@@ -45,7 +45,41 @@ enum mms_kind {
 			 * the caller; pid: the process, if for user space.
 			 * With several calls, of one caller for one process,
 			 * the addresses are those from the first to the last */
+	MMS_IRQ_ENTRY = 11, /* a handler of a PCI function's interrupt begins.
+			 * address: Linux's number of the interrupt; value[0]:
+			 * the CPU's vector, 0 if it has none; value[1]: 0;
+			 * site: the handler; function: see below */
+	MMS_IRQ_EXIT = 12, /* it has returned. As above; value[1]: the result,
+			 * bit 0 handled, bit 1 its thread is to be woken */
+	MMS_DMA_MAP = 13, /* a PCI function was given memory. address: on the bus;
+			 * value[0]: physical, 0 if unknown; value[1]: bytes;
+			 * width: enum mms_dma_kind, direction; site: the caller
+			 * of the kernel's function; function: see below */
+	MMS_DMA_UNMAP = 14, /* it is about to be taken back: all memory from address
+			 * on, value[1] bytes. As above; value[0]: 0 */
 };
+
+/*
+ * The PCI function of records about interrupts and DMA: `mapping` has the low half of
+ * its domain's number, its bus, and its device and function, 16, 8 and 8 bits; the
+ * high half of the domain's number lies above the lowest 48 bits of value[1].
+ */
+#define MMS_EVENT_VALUE_BITS 48
+#define MMS_EVENT_VALUE_MASK ((1ull << MMS_EVENT_VALUE_BITS) - 1)
+
+/* The ways to give memory to a device: width's bits above the direction. */
+enum mms_dma_kind {
+	MMS_DMA_COHERENT = 0,	/* dma_alloc_coherent() and its like, pools */
+	MMS_DMA_PAGES = 1,	/* dma_alloc_pages(), dma_alloc_noncoherent() */
+	MMS_DMA_NONCONTIGUOUS = 2, /* a part of dma_alloc_noncontiguous()'s */
+	MMS_DMA_STREAMING = 3,	/* dma_map_single(), dma_map_page() */
+	MMS_DMA_LIST = 4,	/* a part of dma_map_sg()'s */
+	MMS_DMA_RESOURCE = 5,	/* dma_map_resource(): device memory */
+};
+
+/* Linux's enum dma_data_direction: both, to the device, from it, none. */
+#define MMS_DMA_DIRECTION_BITS 2
+#define MMS_DMA_DIRECTION_MASK ((1u << MMS_DMA_DIRECTION_BITS) - 1)
 
 /*
  * Text (MARK, SYMBOL, MODULE) lies in address and value[], 24 bytes a record,
@@ -76,6 +110,8 @@ enum mms_flags {
 				 * the log without other meaning; LOST: the
 				 * header keeps its line */
 	MMS_F_RUN = 1 << 11,	/* only in the ring: see struct mms_run_part */
+	MMS_F_THREAD = 1 << 12,	/* IRQ_ENTRY, IRQ_EXIT: the handler runs in the
+				 * interrupt's thread */
 };
 
 enum mms_memory_type {
@@ -112,7 +148,7 @@ enum mms_way {
 struct mms_record {
 	__u32 sequence;	/* place in the ring since the start, counted from 1,
 			 * modulo 2^32; written last: it completes the record */
-	__u32 caller;	/* READ, WRITE, ESCAPE: low half of the return address in
+	__u32 caller;	/* READ, WRITE, ESCAPE, DMA_…: low half of the return address in
 			 * the driver, where the site lies outside of it. The
 			 * high half has only ones: all kernel text lies there.
 			 * 0: the site is the driver's own, or none was found */

@@ -6,8 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { projectDirectory } from "../src/base/paths.js";
+import { dmaDirections, dmaWays } from "../src/trace/dma-kinds.js";
 import {
   abiVersion,
+  dmaDirectionBits,
+  eventValueBits,
   memoryTypes,
   RecordFlag,
   RecordKind,
@@ -80,6 +83,10 @@ test("the record's layout and constants are those of core/record.h", () => {
       name === "other" ? "MMS_OTHER_TYPE" : `MMS_${name.replace("-", "_").toUpperCase()}`,
       value,
     ]),
+    ["MMS_DMA_DIRECTION_BITS", dmaDirectionBits],
+    ["MMS_DMA_DIRECTION_MASK", dmaDirections.length - 1],
+    ["MMS_EVENT_VALUE_BITS", Number(eventValueBits)],
+    ...dmaWays.map((way, value): [string, number] => [`MMS_DMA_${way.toUpperCase()}`, value]),
     ...unrecordedWays.map((way, value): [string, number] => [wayConstant(way), value]),
   ];
   const told = askCompiler(expected.map(([expression]) => expression));

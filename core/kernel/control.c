@@ -16,6 +16,7 @@
 #include <linux/uaccess.h>
 #include <asm/tsc.h>
 
+#include "calls.h"
 #include "clock.h"
 #include "core.h"
 
@@ -23,7 +24,9 @@
 #define RING_BYTES_MIN (64ull << 10)
 #define RING_BYTES_MAX (1ull << 30)
 #define RING_BYTES_DEFAULT (16ull << 20)
-#define STATUS_BYTES_MAX (96 * MMS_MAPPINGS_MAX + MMS_UNRECORDED_STATUS_BYTES_MAX)
+#define STATUS_BYTES_MAX \
+	(96 * MMS_MAPPINGS_MAX + MMS_UNRECORDED_STATUS_BYTES_MAX + \
+	 2 * MMS_EVENTS_STATUS_BYTES_MAX)
 
 enum state { IDLE, RECORDING, STOPPED };
 
@@ -36,6 +39,7 @@ static bool fenced;
 static u32 fence;
 static u64 ring_bytes;
 static bool relaxed;
+static bool interrupts, dma;	/* are recorded */
 static char last_error[96] = "-";
 static u64 missed;		/* of the recording that ended */
 static atomic_t recorders;
@@ -99,6 +103,8 @@ static void control_stop_recording(void)
 	mms_unrecorded_stop(control_end);
 	mms_ring_settle();
 	missed = mms_hooks_missed();
+	mms_interrupts_count_missed();
+	mms_dma_count_missed();
 	state = STOPPED;
 }
 
@@ -186,6 +192,16 @@ static int control_arm(void)
 		return control_fail(error, "configuration space can't be watched: error %d",
 				    error);
 	}
+	mms_calls_forget();
+	error = interrupts ? mms_interrupts_arm() : 0;
+	if (error) {
+		mms_configuration_disarm();
+		mms_hooks_disarm();
+		mms_ring_free();
+		return control_fail(error, "no memory to watch interrupts");
+	}
+	if (dma)
+		mms_dma_arm();
 	mms_unrecorded_open();
 	mms_watch_arm();
 	armed = true;
@@ -195,6 +211,8 @@ static int control_arm(void)
 static void control_disarm(void)
 {
 	mms_watch_disarm();
+	mms_dma_disarm();
+	mms_interrupts_disarm();
 	mms_configuration_disarm();
 	mms_hooks_disarm();
 	mms_ring_free();
@@ -268,6 +286,10 @@ static int control_set_up(const char *line)
 		mms_configuration_want();
 	else if (!strcmp(line, "exclude-wc"))
 		mms_filter.exclude_write_combining = true;
+	else if (!strcmp(line, "interrupts"))
+		interrupts = true;
+	else if (!strcmp(line, "dma"))
+		dma = true;
 	else if (!strcmp(line, "relaxed"))
 		relaxed = true;
 	else if (!strcmp(line, "clean-room"))
@@ -288,7 +310,8 @@ static bool control_is_set_up(const char *line)
 	static const char *const words[] = {
 		"range", "exclude", "ram", "ports", "function", "configuration",
 		"driver", "library", "ring", "fence", "all", "exclude-wc",
-		"relaxed", "clean-room", "no-callers", "arm", "start",
+		"interrupts", "dma", "relaxed", "clean-room", "no-callers",
+		"arm", "start",
 	};
 	size_t length = strcspn(line, " ");
 	unsigned int n;
@@ -393,6 +416,9 @@ static char *control_describe(void)
 	mutex_unlock(&control);
 	length += mms_unrecorded_describe(text + length,
 					  MMS_UNRECORDED_STATUS_BYTES_MAX);
+	length += mms_interrupts_describe(text + length,
+					  MMS_EVENTS_STATUS_BYTES_MAX);
+	length += mms_dma_describe(text + length, MMS_EVENTS_STATUS_BYTES_MAX);
 	mms_mapping_describe(text + length, STATUS_BYTES_MAX - length);
 	return text;
 }
@@ -410,6 +436,7 @@ static int control_open_recorder(void)
 	mms_configuration_forget();
 	mms_caller_reset();
 	relaxed = false;
+	interrupts = dma = false;
 	mms_clean_room = false;
 	fenced = false;
 	ring_bytes = RING_BYTES_DEFAULT;

@@ -6,6 +6,8 @@
  *	configuration.c accesses to the functions' configuration space
  *	hooks.c    ioremap, ioport_map and their counterparts: hands out decoys
  *	watch.c    mappings that get no decoy; unrecorded.c their records
+ *	interrupts.c dma.c  what else happens between driver and device; events.c
+ *	calls.c    probed functions that call each other
  *	mapping.c  the table of decoys
  *	fault.c    a fault on a decoy: decode, emulate
  *	machine.c  the emulator's view of the kernel: registers, ports
@@ -179,6 +181,22 @@ u64 mms_unrecorded_calls(void);
 /* Writes the status lines; returns their length, at most this. */
 #define MMS_UNRECORDED_STATUS_BYTES_MAX (64 << 10)
 size_t mms_unrecorded_describe(char *text, size_t size);
+
+/* ---- interrupts.c, dma.c ---- */
+
+#define MMS_EVENTS_STATUS_BYTES_MAX (4 << 10)
+
+/* For the functions of functions.c. What can't be seen is a line of the status. */
+int mms_interrupts_arm(void);
+void mms_interrupts_disarm(void);
+void mms_dma_arm(void);
+void mms_dma_disarm(void);
+/* At the recording's end: calls that go past the probes from here on don't count. */
+void mms_interrupts_count_missed(void);
+void mms_dma_count_missed(void);
+/* Write the status lines; return their length. */
+size_t mms_interrupts_describe(char *text, size_t size);
+size_t mms_dma_describe(char *text, size_t size);
 
 /* ---- fault.c ---- */
 

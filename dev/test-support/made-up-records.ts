@@ -143,6 +143,16 @@ function addMadeUp(
       list.add({ ...base, ...place, width: below(256), flags: random() & ~8 });
       break;
     }
+    case 11:
+    case 12:
+      addDma(list, { ...base, site, caller }, below);
+      break;
+    case 13: {
+      const kind = below(2) === 0 ? RecordKind.irqEntry : RecordKind.irqExit;
+      const value: [bigint, bigint] = [33n, kind === RecordKind.irqExit ? BigInt(below(4)) : 0n];
+      list.add({ ...base, kind, mapping: madeUpFunction, address: 20n, value, site });
+      break;
+    }
     default: {
       const width = [1, 2, 4, 4, 4, 8, 16][below(7)]!;
       const address = bar + BigInt(below(64) * 16);
@@ -151,6 +161,17 @@ function addMadeUp(
       list.add({ ...base, kind, address, width, site, caller, value: [BigInt.asUintN(64, value), value >> 64n] });
     }
   }
+}
+
+/** 0000:00:04.0, as records have it. */
+const madeUpFunction = 0x20;
+
+/** Adds a buffer of a few that there are, or the end of one or of several. */
+function addDma(list: RecordList, base: Partial<RingRecord>, below: (limit: number) => number): void {
+  const kind = below(2) === 0 ? RecordKind.dmaMap : RecordKind.dmaUnmap;
+  const bus = 0x1_0000_0000n + BigInt(0x1000 * below(16));
+  const value: [bigint, bigint] = [kind === RecordKind.dmaMap ? bus : 0n, BigInt(0x1000 * (1 + below(3)))];
+  list.add({ ...base, kind, mapping: madeUpFunction, address: bus, value, width: below(24) });
 }
 
 /** Four parts of one access of 64 bytes. */

@@ -2,6 +2,7 @@
 export { FilterError } from "../analysis/filter/filter-error.js";
 export { UnfinishedFenceError } from "../analysis/verify/unfinished-fence.js";
 export { AmbiguousNameError, FormatError, InvalidValueError, UnknownNameError, UserError } from "../base/errors.js";
+export { type DmaDirection, type DmaWay, dmaDirections, dmaWays } from "../trace/dma-kinds.js";
 export { type Context, type FlagName, flagNames } from "../trace/flags.js";
 export type { TraceUpdate } from "../trace/header.js";
 export { inputFormats } from "../trace/import/formats.js";
@@ -36,8 +37,13 @@ export {
 } from "./analysis.js";
 export {
   type AccessEvent,
+  type DmaEventBase,
+  type DmaMapEvent,
+  type DmaPlace,
+  type DmaUnmapEvent,
   type EscapeEvent,
   type EventBase,
+  type InterruptEvent,
   type LostEvent,
   type MapEvent,
   type MarkEvent,

@@ -4,6 +4,7 @@ import type { RegisterAccess } from "../analysis/view/access-registers.js";
 import type { EventView } from "../analysis/view/event-view.js";
 import { assertUnreachable } from "../base/assert.js";
 import type { FieldValue } from "../registers/field-values.js";
+import type { DmaDirection, DmaWay } from "../trace/dma-kinds.js";
 import type { AccessEvent as RoomAccess } from "../trace/events.js";
 import { type Context, type FlagName, flagNamesOf } from "../trace/flags.js";
 import { barName } from "../trace/header.js";
@@ -77,6 +78,8 @@ export interface AccessEvent extends EventBase {
   readonly caller: Site | null;
   /** The mapping's number, as in its `map` event. */
   readonly mapping: number;
+  /** The place in a living DMA buffer of the device that the value is the address of, as far as numbers tell; else null. */
+  readonly dma: DmaPlace | null;
 }
 
 /** A driver mapped device memory. */
@@ -162,6 +165,63 @@ export interface UnrecordedEvent extends EventBase {
   readonly site: Site | null;
 }
 
+/** A handler of a PCI function's interrupt begins, or has returned. With the flag `thread` it is the one in the interrupt's thread. */
+export interface InterruptEvent extends EventBase {
+  readonly kind: "interrupt";
+  readonly phase: "entry" | "exit";
+  /** The PCI function's address: `0000:00:04.0` */
+  readonly device: string;
+  /** Linux's number of the interrupt. */
+  readonly irq: number;
+  /** The CPU's vector; null if the interrupt has none. */
+  readonly vector: number | null;
+  /** At the exit: the handler says that its device had raised the interrupt. False at the entry. */
+  readonly handled: boolean;
+  /** At the exit: the handler's thread is to go on. False at the entry. */
+  readonly wakesThread: boolean;
+  /** The handler. */
+  readonly site: Site | null;
+}
+
+/** Fields of both DMA events. */
+export interface DmaEventBase extends EventBase {
+  /** The PCI function's address: `0000:00:04.0` */
+  readonly device: string;
+  /** The address on the bus, which the device uses. */
+  readonly bus: bigint;
+  readonly length_bytes: bigint;
+  readonly way: DmaWay;
+  readonly direction: DmaDirection;
+  /** The caller of the kernel's function. */
+  readonly site: Site | null;
+  /** As an access's. */
+  readonly caller: Site | null;
+}
+
+/** A PCI function was given memory for direct access. */
+export interface DmaMapEvent extends DmaEventBase {
+  readonly kind: "dma-map";
+  /** The buffer's number in the trace, from 1 on: `dma#1` in `report`. */
+  readonly buffer: number;
+  /** Null if it isn't known. */
+  readonly physical: bigint | null;
+}
+
+/** Memory is about to be taken back from a PCI function. */
+export interface DmaUnmapEvent extends DmaEventBase {
+  readonly kind: "dma-unmap";
+  /** The numbers of the buffers that end; none for memory that was given before the recording. */
+  readonly buffers: readonly number[];
+}
+
+/** A place in a DMA buffer that is alive at an event. */
+export interface DmaPlace {
+  /** The buffer's number: `dma-map` events have it. */
+  readonly buffer: number;
+  /** In bytes. */
+  readonly offset: number;
+}
+
 /** A record of a kind that this version doesn't know. */
 export interface UnknownEvent extends EventBase {
   readonly kind: "unknown";
@@ -180,6 +240,9 @@ export type TraceEvent =
   | EscapeEvent
   | ModuleEvent
   | UnrecordedEvent
+  | InterruptEvent
+  | DmaMapEvent
+  | DmaUnmapEvent
   | UnknownEvent;
 
 /** Formats `0000:00:04.0 e1000 BAR0+0x8`, as in `report`. */
@@ -256,6 +319,26 @@ export class EventMaker {
         const where = { place: this.place(view), site: this.site(view) };
         return { ...this.base(view), kind, address, length_bytes, way, calls: Number(event.calls), ...where };
       }
+      case "interrupt": {
+        const { kind, phase, device, irq, handled, wakesThread } = event;
+        const vector = event.vector === 0 ? null : event.vector;
+        return {
+          ...this.base(view),
+          ...{ kind, phase, device, irq, vector, handled, wakesThread, site: this.site(view) },
+        };
+      }
+      case "dma-map": {
+        const { kind, buffer, device, bus, length_bytes, way, direction } = event;
+        const physical = event.physical === 0n ? null : event.physical;
+        const code = { site: this.site(view), caller: this.caller(view) };
+        return { ...this.base(view), kind, buffer, device, bus, physical, length_bytes, way, direction, ...code };
+      }
+      case "dma-unmap": {
+        const { kind, device, bus, length_bytes, way, direction } = event;
+        const buffers = Object.freeze([...event.buffers]);
+        const code = { site: this.site(view), caller: this.caller(view) };
+        return { ...this.base(view), kind, buffers, device, bus, length_bytes, way, direction, ...code };
+      }
       case "unknown": {
         const { kind, recordKind, record } = event;
         return { ...this.base(view), kind, recordKind, record: digitsOf(record) };
@@ -288,6 +371,7 @@ export class EventMaker {
       site: this.site(view),
       caller: this.caller(view),
       mapping: event.mapping,
+      dma: dmaOf(view),
     };
     return this.withFields ? { ...access, fields: fieldsOf(view.register, event.value) } : access;
   }
@@ -346,6 +430,11 @@ export class EventMaker {
 
 function inItsSpace({ address }: { address: bigint }): { address: bigint; space: AddressSpace } {
   return { address: withinSpace(address), space: spaceOf(address) };
+}
+
+function dmaOf({ dmaPlace }: EventView): DmaPlace | null {
+  if (dmaPlace === undefined) return null;
+  return Object.freeze({ buffer: dmaPlace.buffer.number, offset: dmaPlace.offset });
 }
 
 function timeOf(view: EventView): number | null {

@@ -1,21 +1,38 @@
 // Checks the events that users want to write: each field's type and limit. An event that passes reads back as it was written.
 import { assertUnreachable } from "../base/assert.js";
 import { InvalidValueError } from "../base/errors.js";
+import { dmaDirections, dmaWays } from "../trace/dma-kinds.js";
 import { type FlagName, flagNames } from "../trace/flags.js";
-import { kernelText, memoryTypes } from "../trace/record.js";
+import { isPciAddress, kernelText, memoryTypes } from "../trace/record.js";
 import { type AddressSpace, addressSpaces } from "../trace/space.js";
 import { unrecordedWays } from "../trace/unrecorded.js";
 import type { NewEvent, NewSite } from "./new-events.js";
 
 const widths_bytes: readonly number[] = [1, 2, 4, 8, 16, 32, 64];
 /** All but `unknown`, whose records can't be made of their fields. */
-const kinds: readonly string[] = ["read", "write", "map", "unmap", "mark", "lost", "escape", "module", "unrecorded"];
+const kinds: readonly string[] = [
+  "read",
+  "write",
+  "map",
+  "unmap",
+  "mark",
+  "lost",
+  "escape",
+  "module",
+  "unrecorded",
+  "interrupt",
+  "dma-map",
+  "dma-unmap",
+];
 const contexts: readonly string[] = ["task", "softirq", "hardirq", "nmi"];
 const cpuMax = 2 ** 16 - 1;
 const uint32Max = 2 ** 32 - 1;
 /** Physical addresses are below 2^52. */
 const physicalMax = (1n << 52n) - 1n;
 const addressMax = { memory: physicalMax, ports: 0xffffn, configuration: (1n << 49n) - 1n };
+/** A record keeps so much of a DMA buffer's length. */
+const dmaLengthMax = (1n << 48n) - 1n;
+const vectorMax = 255;
 const uint64Max = (1n << 64n) - 1n;
 /** A text's records must all fit into one block. */
 const textMax_bytes = 16 << 10;
@@ -56,12 +73,7 @@ class Check {
         this.caller(event.caller);
         return;
       case "map":
-        this.integer("mapping", event.mapping, 1, uint32Max);
-        this.address(event);
-        this.bigint("length_bytes", event.length_bytes, 1n, uint64Max);
-        this.decoy(event.decoy);
-        if (event.memoryType !== undefined) this.oneOf("memoryType", event.memoryType, memoryTypes);
-        this.site(event.site);
+        this.map(event);
         return;
       case "unmap":
         this.integer("mapping", event.mapping, 0, uint32Max);
@@ -91,11 +103,14 @@ class Check {
         if (typeof event.gone !== "boolean") this.refuse("gone", event.gone, "true or false");
         return;
       case "unrecorded":
-        this.bigint("address", event.address, 0n, physicalMax);
-        this.bigint("length_bytes", event.length_bytes, 0n, uint64Max);
-        this.oneOf("way", event.way, unrecordedWays);
-        if (event.calls !== undefined) this.integer("calls", event.calls, 1, Number.MAX_SAFE_INTEGER);
-        this.site(event.site);
+        this.unrecorded(event);
+        return;
+      case "interrupt":
+        this.interrupt(event);
+        return;
+      case "dma-map":
+      case "dma-unmap":
+        this.dma(event);
         return;
       case "unknown":
         return;
@@ -120,6 +135,56 @@ class Check {
   private address({ address, space = "memory" }: { address: bigint; space?: AddressSpace | undefined }): void {
     this.oneOf("space", space, addressSpaces);
     this.bigint("address", address, 0n, addressMax[space]);
+  }
+
+  private map(event: NewEvent & { kind: "map" }): void {
+    this.integer("mapping", event.mapping, 1, uint32Max);
+    this.address(event);
+    this.bigint("length_bytes", event.length_bytes, 1n, uint64Max);
+    this.decoy(event.decoy);
+    if (event.memoryType !== undefined) this.oneOf("memoryType", event.memoryType, memoryTypes);
+    this.site(event.site);
+  }
+
+  private unrecorded(event: NewEvent & { kind: "unrecorded" }): void {
+    this.bigint("address", event.address, 0n, physicalMax);
+    this.bigint("length_bytes", event.length_bytes, 0n, uint64Max);
+    this.oneOf("way", event.way, unrecordedWays);
+    if (event.calls !== undefined) this.integer("calls", event.calls, 1, Number.MAX_SAFE_INTEGER);
+    this.site(event.site);
+  }
+
+  private interrupt(event: NewEvent & { kind: "interrupt" }): void {
+    this.oneOf("phase", event.phase, ["entry", "exit"]);
+    this.device(event.device);
+    this.integer("irq", event.irq, 0, uint32Max);
+    if (event.vector !== undefined && event.vector !== null) this.integer("vector", event.vector, 0, vectorMax);
+    this.flag("handled", event.handled);
+    this.flag("wakesThread", event.wakesThread);
+    this.site(event.site);
+  }
+
+  private dma(event: NewEvent & { kind: "dma-map" | "dma-unmap" }): void {
+    this.device(event.device);
+    this.bigint("bus", event.bus, 0n, uint64Max);
+    this.bigint("length_bytes", event.length_bytes, 0n, dmaLengthMax);
+    this.oneOf("way", event.way, dmaWays);
+    this.oneOf("direction", event.direction, dmaDirections);
+    if (event.kind === "dma-map" && event.physical !== undefined && event.physical !== null) {
+      this.bigint("physical", event.physical, 0n, physicalMax);
+    }
+    this.site(event.site);
+    this.caller(event.caller);
+  }
+
+  private device(device: string): void {
+    if (typeof device !== "string" || !isPciAddress(device)) {
+      this.refuse("device", device, "a PCI function's address such as 0000:00:04.0");
+    }
+  }
+
+  private flag(field: string, value: boolean | undefined): void {
+    if (value !== undefined && typeof value !== "boolean") this.refuse(field, value, "true or false");
   }
 
   private mapping(mapping: number | undefined): void {

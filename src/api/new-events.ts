@@ -1,4 +1,5 @@
 // The events that users write, with each field's limit; new-event-checks.ts checks them.
+import type { DmaDirection, DmaWay } from "../trace/dma-kinds.js";
 import type { Context, FlagName } from "../trace/flags.js";
 import type { MemoryType } from "../trace/record.js";
 import type { AddressSpace } from "../trace/space.js";
@@ -124,6 +125,55 @@ export type NewEvent = NewEventBase &
         /** 1 to 2^53 - 1; default: 1. */
         readonly calls?: number | undefined;
         readonly site?: NewSite | null | undefined;
+      }
+    | {
+        readonly kind: "interrupt";
+        readonly phase: "entry" | "exit";
+        /** A PCI function's address: `0000:00:04.0` */
+        readonly device: string;
+        /** Below 2^32. */
+        readonly irq: number;
+        /** 0 to 255; default, also for null: 0, which is none. */
+        readonly vector?: number | null | undefined;
+        /** Default: false. */
+        readonly handled?: boolean | undefined;
+        /** Default: false. */
+        readonly wakesThread?: boolean | undefined;
+        readonly site?: NewSite | null | undefined;
+      }
+    | {
+        readonly kind: "dma-map";
+        /** A PCI function's address: `0000:00:04.0` */
+        readonly device: string;
+        /** Below 2^64. */
+        readonly bus: bigint;
+        /** Below 2^52; default, also for null: 0, which is unknown. */
+        readonly physical?: bigint | null | undefined;
+        /** Below 2^48. */
+        readonly length_bytes: bigint;
+        /** One of `dmaWays`. */
+        readonly way: DmaWay;
+        /** One of `dmaDirections`. */
+        readonly direction: DmaDirection;
+        readonly site?: NewSite | null | undefined;
+        /** As an access's. */
+        readonly caller?: NewSite | null | undefined;
+      }
+    | {
+        readonly kind: "dma-unmap";
+        /** A PCI function's address: `0000:00:04.0` */
+        readonly device: string;
+        /** Below 2^64. */
+        readonly bus: bigint;
+        /** Below 2^48. */
+        readonly length_bytes: bigint;
+        /** One of `dmaWays`. */
+        readonly way: DmaWay;
+        /** One of `dmaDirections`. */
+        readonly direction: DmaDirection;
+        readonly site?: NewSite | null | undefined;
+        /** As an access's. */
+        readonly caller?: NewSite | null | undefined;
       }
     | { readonly kind: "unknown" }
   );

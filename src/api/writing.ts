@@ -114,6 +114,22 @@ export class TraceWriter {
         const { kind, address, length_bytes, way, calls = 1 } = event;
         return { ...base, kind, address, length_bytes, way, calls: BigInt(calls), site: this.#siteOf(event.site) };
       }
+      case "interrupt": {
+        const { kind, phase, device, irq, handled = false, wakesThread = false } = event;
+        const site = this.#siteOf(event.site);
+        return { ...base, kind, phase, device, irq, vector: event.vector ?? 0, handled, wakesThread, site };
+      }
+      case "dma-map": {
+        const { kind, device, bus, length_bytes, way, direction } = event;
+        const code = { site: this.#siteOf(event.site), caller: this.#siteOf(event.caller) };
+        const physical = event.physical ?? 0n;
+        return { ...base, kind, buffer: 0, device, bus, physical, length_bytes, way, direction, ...code };
+      }
+      case "dma-unmap": {
+        const { kind, device, bus, length_bytes, way, direction } = event;
+        const code = { site: this.#siteOf(event.site), caller: this.#siteOf(event.caller) };
+        return { ...base, kind, buffers: [], device, bus, length_bytes, way, direction, ...code };
+      }
       case "unknown":
         throw new Error("assertion failed: checkNewEvent() refuses unknown events");
       default:

@@ -18,6 +18,8 @@ const allOptions: Required<EngineOptions> = {
   exclude: [{ first: 0n, last: 1n }],
   excludeWriteCombining: true,
   withoutConfiguration: true,
+  withoutInterrupts: true,
+  withoutDma: true,
   coreFile: "/root/mmiostrider.ko",
   sign: { key: "key.pem", certificate: "cert.pem" },
 };

@@ -24,6 +24,10 @@ export interface EngineOptions {
   excludeWriteCombining?: boolean | undefined;
   /** Accesses to the functions' configuration space aren't recorded. */
   withoutConfiguration?: boolean | undefined;
+  /** The functions' interrupts aren't recorded. */
+  withoutInterrupts?: boolean | undefined;
+  /** Memory that is given to the functions for direct access isn't recorded. */
+  withoutDma?: boolean | undefined;
   /** The core's file, instead of the one built for the kernel. */
   coreFile?: string | undefined;
   /** Signs the core before it is loaded. */

@@ -15,7 +15,7 @@ function eventsOf(records: Uint8Array): TraceEvent[] {
 
 test.each([1, 2, 3])("made-up records of all kinds, seed %d", (seed) => {
   const events = eventsOf(madeUpRecords(20_000, seed));
-  expect(new Set(events.map(({ kind }) => kind)).size).toBe(11);
+  expect(new Set(events.map(({ kind }) => kind)).size).toBe(14);
   const made = new EventRecords();
   const pieces: Uint8Array[] = [];
   events.forEach((event, index) => {

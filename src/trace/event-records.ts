@@ -1,8 +1,19 @@
 // Turns events back into ring records, for traces made from other traces: the counterpart of events.ts.
 import { assertUnreachable } from "../base/assert.js";
-import type { AccessEvent, TraceEvent } from "./events.js";
+import { dmaDirections, dmaWays } from "./dma-kinds.js";
+import {
+  type AccessEvent,
+  type DmaMapEvent,
+  type DmaUnmapEvent,
+  handledBit,
+  type InterruptEvent,
+  type TraceEvent,
+  wakesThreadBit,
+} from "./events.js";
 import {
   callerInRecord,
+  dmaDirectionBits,
+  functionInRecord,
   memoryTypes,
   RecordFlag,
   RecordKind,
@@ -91,6 +102,13 @@ export class EventRecords {
         this.put({ ...base, kind: RecordKind.unrecorded, address, value: [length_bytes, calls], width, site });
         break;
       }
+      case "interrupt":
+        this.addInterrupt(event);
+        break;
+      case "dma-map":
+      case "dma-unmap":
+        this.addDma(event);
+        break;
       case "unknown": {
         const at = this.room();
         this.bytes.set(event.record, at);
@@ -100,6 +118,29 @@ export class EventRecords {
       default:
         assertUnreachable(event);
     }
+  }
+
+  private addInterrupt(event: InterruptEvent): void {
+    const { tsc, cpu, pid, flags, phase, device, irq, vector, handled, wakesThread, site } = event;
+    const result = (handled ? handledBit : 0n) | (wakesThread ? wakesThreadBit : 0n);
+    const { mapping, value } = functionInRecord({ device, value: result });
+    const kind = phase === "entry" ? RecordKind.irqEntry : RecordKind.irqExit;
+    this.put({
+      ...{ tsc, cpu, pid, flags, kind, mapping, site },
+      address: BigInt(irq),
+      value: [BigInt(vector), value],
+    });
+  }
+
+  private addDma(event: DmaMapEvent | DmaUnmapEvent): void {
+    const { tsc, cpu, pid, flags, device, bus, length_bytes, way, direction, site } = event;
+    const { mapping, value } = functionInRecord({ device, value: length_bytes });
+    this.put({
+      ...{ tsc, cpu, pid, flags, mapping, site, caller: callerInRecord(event.caller), address: bus },
+      kind: event.kind === "dma-map" ? RecordKind.dmaMap : RecordKind.dmaUnmap,
+      value: [event.kind === "dma-map" ? event.physical : 0n, value],
+      width: (dmaWays.indexOf(way) << dmaDirectionBits) | dmaDirections.indexOf(direction),
+    });
   }
 
   private addAccess(event: AccessEvent): void {

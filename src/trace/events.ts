@@ -1,11 +1,15 @@
 // The events that a trace's records stand for, one type a kind: several records that belong together are one event.
 import { assert } from "../base/assert.js";
+import { type DmaDirection, type DmaWay, dmaDirections, dmaWays } from "./dma-kinds.js";
 import {
   callerAddress,
+  dmaDirectionBits,
+  functionOfRecord,
   type MemoryType,
   memoryTypes,
   RecordFlag,
   RecordKind,
+  type RingRecord,
   readRecord,
   record_bytes,
   recordTextBytes,
@@ -117,6 +121,54 @@ export interface UnrecordedEvent extends EventBase {
   site: bigint;
 }
 
+/** A handler of a PCI function's interrupt begins, or has returned. With the flag `thread` it is the one in the interrupt's thread. */
+export interface InterruptEvent extends EventBase {
+  kind: "interrupt";
+  phase: "entry" | "exit";
+  /** The PCI function: `0000:00:04.0` */
+  device: string;
+  /** Linux's number of the interrupt. */
+  irq: number;
+  /** The CPU's vector; 0 if the interrupt has none. */
+  vector: number;
+  /** At the exit: the handler says that its device had raised the interrupt. */
+  handled: boolean;
+  /** At the exit: the handler's thread is to go on. */
+  wakesThread: boolean;
+  /** The handler. */
+  site: bigint;
+}
+
+interface DmaBase extends EventBase {
+  /** The PCI function: `0000:00:04.0` */
+  device: string;
+  /** The address on the bus, which the device uses. */
+  bus: bigint;
+  length_bytes: bigint;
+  way: DmaWay;
+  direction: DmaDirection;
+  /** The caller of the kernel's function. */
+  site: bigint;
+  /** As an access's. */
+  caller: bigint;
+}
+
+/** A PCI function was given memory. */
+export interface DmaMapEvent extends DmaBase {
+  kind: "dma-map";
+  /** The buffer's number in the trace; 0 until the trace's state has taken the event. */
+  buffer: number;
+  /** Its physical address; 0 if unknown. */
+  physical: bigint;
+}
+
+/** Memory is about to be taken back from a PCI function: all that was given to it at these addresses. */
+export interface DmaUnmapEvent extends DmaBase {
+  kind: "dma-unmap";
+  /** The numbers of the buffers that end; none until the trace's state has taken the event, and for buffers from before. */
+  buffers: readonly number[];
+}
+
 /** A record of a kind that this version doesn't know. */
 export interface UnknownEvent extends EventBase {
   kind: "unknown";
@@ -139,6 +191,9 @@ export type OtherEvent =
   | SymbolEvent
   | ModuleEvent
   | UnrecordedEvent
+  | InterruptEvent
+  | DmaMapEvent
+  | DmaUnmapEvent
   | UnknownEvent;
 export type TraceEvent = AccessEvent | OtherEvent;
 
@@ -198,9 +253,39 @@ export function eventOfRecords(group: Uint8Array, place: { number: number; seque
       const way = unrecordedWays[first.width] ?? "several";
       return { ...base, kind: "unrecorded", address, length_bytes, way, calls, site };
     }
+    case RecordKind.irqEntry:
+    case RecordKind.irqExit: {
+      const { device, value: result } = functionOfRecord(first);
+      return {
+        ...base,
+        kind: "interrupt",
+        phase: first.kind === RecordKind.irqEntry ? "entry" : "exit",
+        device,
+        irq: Number(BigInt.asUintN(32, address)),
+        vector: Number(BigInt.asUintN(32, first.value[0])),
+        handled: (result & handledBit) !== 0n,
+        wakesThread: (result & wakesThreadBit) !== 0n,
+        site,
+      };
+    }
+    case RecordKind.dmaMap:
+      return { ...base, kind: "dma-map", ...dmaOf(first), buffer: 0, physical: first.value[0], site, caller };
+    case RecordKind.dmaUnmap:
+      return { ...base, kind: "dma-unmap", ...dmaOf(first), buffers: [], site, caller };
     default:
       return { ...base, kind: "unknown", recordKind: first.kind, record: group.slice(0, record_bytes) };
   }
+}
+
+/** `irqreturn_t` */
+export const handledBit = 1n;
+export const wakesThreadBit = 2n;
+
+function dmaOf(record: RingRecord): Pick<DmaBase, "device" | "bus" | "length_bytes" | "way" | "direction"> {
+  const { device, value } = functionOfRecord(record);
+  const direction = dmaDirections[record.width & (dmaDirections.length - 1)]!;
+  const way = dmaWays[record.width >> dmaDirectionBits] ?? "streaming";
+  return { device, bus: record.address, length_bytes: value, way, direction };
 }
 
 function joinText(group: Uint8Array): string {

@@ -2,7 +2,7 @@
 import { RecordFlag } from "./record.js";
 
 /** Names of an access's properties; docs/trace-format.md has their meanings. */
-export const flagNames = ["locked", "string", "user", "unordered", "gone", "stepped", "verbatim"] as const;
+export const flagNames = ["locked", "string", "user", "unordered", "gone", "stepped", "verbatim", "thread"] as const;
 /** A flag that says how an access was made. */
 export type FlagName = (typeof flagNames)[number];
 

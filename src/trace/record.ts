@@ -20,6 +20,10 @@ export const RecordKind = {
   symbol: 8,
   module: 9,
   unrecorded: 10,
+  irqEntry: 11,
+  irqExit: 12,
+  dmaMap: 13,
+  dmaUnmap: 14,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
@@ -38,6 +42,7 @@ export const RecordFlag = {
   verbatim: 1 << 10,
   /** Only in the ring: `struct mms_run_part`. */
   run: 1 << 11,
+  thread: 1 << 12,
 } as const;
 
 /** `enum mms_memory_type`, by value. */
@@ -144,6 +149,53 @@ export function callerAddress(caller: number): bigint {
 export function callerInRecord(address: bigint): number {
   if (address !== 0n && address >> 32n !== kernelText >> 32n) throw new RangeError(`no kernel text: ${address}`);
   return Number(address & 0xffff_ffffn);
+}
+
+/** `MMS_EVENT_VALUE_BITS`: the part of a value beside the half of a domain's number. */
+export const eventValueBits = 48n;
+/** `MMS_DMA_DIRECTION_BITS` */
+export const dmaDirectionBits = 2;
+
+/** The PCI function of a record about an interrupt or DMA, and the number beside it. */
+export interface FunctionAndValue {
+  /** `0000:00:04.0` */
+  device: string;
+  /** Up to 48 bits. */
+  value: bigint;
+}
+
+/** Returns the PCI function of a record about an interrupt or DMA. */
+export function functionOfRecord({ mapping, value }: Pick<RingRecord, "mapping" | "value">): FunctionAndValue {
+  const domain = Number(value[1] >> eventValueBits) * 0x1_0000 + (mapping >>> 16);
+  const digits = (number: number, count: number) => number.toString(16).padStart(count, "0");
+  const [bus, device, number] = [(mapping >>> 8) & 0xff, (mapping >>> 3) & 0x1f, mapping & 7];
+  return {
+    device: `${digits(domain, 4)}:${digits(bus, 2)}:${digits(device, 2)}.${number}`,
+    value: BigInt.asUintN(Number(eventValueBits), value[1]),
+  };
+}
+
+const pciAddress = /^([0-9a-f]{4,8}):([0-9a-f]{2}):([01][0-9a-f])\.([0-7])$/;
+
+/** Returns true for `0000:00:04.0` and the like. */
+export function isPciAddress(text: string): boolean {
+  return pciAddress.test(text);
+}
+
+/** Makes the two fields of a record that functionOfRecord() reads. Throws RangeError if `device` isn't a PCI function's address. */
+export function functionInRecord({ device, value }: FunctionAndValue): { mapping: number; value: bigint } {
+  const parts = pciAddress.exec(device);
+  if (parts === null) throw new RangeError(`no PCI function: ${device}`);
+  const [domain, bus, slot, number] = parts.slice(1).map((part) => Number.parseInt(part, 16)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  return {
+    mapping: (((domain & 0xffff) << 16) | (bus << 8) | (slot << 3) | number) >>> 0,
+    value: (BigInt(domain >>> 16) << eventValueBits) | BigInt.asUintN(Number(eventValueBits), value),
+  };
 }
 
 /** Reads the record at byte `at`. `view` must hold all 64 bytes of it. */

@@ -3,6 +3,7 @@
 import type { AddressRange } from "../base/address-range.js";
 import { assertUnreachable } from "../base/assert.js";
 import { ByTarget } from "./by-target.js";
+import { DmaBuffers, type DmaPlace } from "./dma.js";
 import type { AccessEvent, TraceEvent } from "./events.js";
 import {
   type Bar,
@@ -62,6 +63,7 @@ function configurationRange(found: PciFunction): BarRange[] {
 
 export class TraceState {
   readonly mappings = new Map<number, LivingMapping>();
+  readonly dma = new DmaBuffers();
   private readonly symbols = new Map<bigint, string>();
   private functions: PciFunction[] = [];
   private ranges: BarRange[] = [];
@@ -73,6 +75,11 @@ export class TraceState {
 
   constructor(header?: TraceHeader) {
     if (header !== undefined) this.update({ pciFunctions: header.pciFunctions });
+  }
+
+  /** Returns the PCI function at this address: `0000:00:04.0`; undefined if it isn't known. */
+  functionAt(address: string): PciFunction | undefined {
+    return this.functions.find((found) => found.address === address);
   }
 
   get pciFunctions(): readonly PciFunction[] {
@@ -111,6 +118,12 @@ export class TraceState {
       case "unmap":
         this.mappings.delete(event.mapping);
         break;
+      case "dma-map":
+        this.dma.map(event);
+        break;
+      case "dma-unmap":
+        this.dma.unmap(event);
+        break;
       case "symbol":
         this.nameSite(event.site, event.text);
         break;
@@ -121,6 +134,7 @@ export class TraceState {
       case "escape":
       case "module":
       case "unrecorded":
+      case "interrupt":
       case "unknown":
         break;
       default:
@@ -157,6 +171,13 @@ export class TraceState {
       this.places.set(target, place);
     }
     return place ?? undefined;
+  }
+
+  /** Returns the living DMA buffer of the accessed function that the value is an address in, as far as numbers tell; or undefined. */
+  dmaPlaceOf(event: AccessEvent): DmaPlace | undefined {
+    if (this.dma.size === 0) return undefined;
+    const place = this.placeOfAccess(event);
+    return place && this.dma.placeOf(place.function.address, event.value, event.width_bytes);
   }
 
   /** Returns the PCI function, BAR and offset of an address as records have it (space.ts); undefined if it is in no BAR. */

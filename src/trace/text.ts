@@ -5,7 +5,9 @@ import { eightHexDigits, hex } from "../base/hex.js";
 import { printable } from "../base/printable.js";
 import { countOf, secondsText, type TimeDigits } from "../base/units.js";
 import { ByTarget } from "./by-target.js";
+import { dmaPlaceText } from "./dma.js";
 import { EventTasks } from "./event-task.js";
+import { dmaMapWords, dmaUnmapWords, interruptWords } from "./event-words.js";
 import type { AccessEvent, LostEvent, TraceEvent, UnrecordedEvent } from "./events.js";
 import { barName, type TraceHeader, timeDigitsOf } from "./header.js";
 import { RecordFlag } from "./record.js";
@@ -161,6 +163,14 @@ export class TextWriter {
         );
       case "unrecorded":
         return this.note(event, `UNRECORDED: ${this.unrecorded(event, state)}`, "alarm");
+      case "interrupt": {
+        const handler = event.site === 0n ? "" : this.site(event.site, state);
+        return this.note(event, interruptWords(event, deviceName(event.device, state), handler));
+      }
+      case "dma-map":
+        return this.note(event, dmaMapWords(event, deviceName(event.device, state), this.by(event, state)));
+      case "dma-unmap":
+        return this.note(event, dmaUnmapWords(event, deviceName(event.device, state), this.by(event, state)));
       case "unknown":
         return this.note(event, `a record of kind ${event.recordKind}, which this version doesn't know`);
       default:
@@ -177,8 +187,10 @@ export class TextWriter {
     const value = valueCell(event.value, event.width_bytes);
     const line = `${paint("time", this.stamp(event))}${head}${paint("value", value)}${site}`;
     const meaning = register?.meaningOf(event.value);
-    if (meaning === undefined && remark === undefined) return `${line}\n`;
-    const note = remark === undefined ? "" : ` ${paint("note", remark)}`;
+    const buffer = state.dmaPlaceOf(event);
+    if (meaning === undefined && remark === undefined && buffer === undefined) return `${line}\n`;
+    const named = buffer === undefined ? "" : ` ${paint("value", dmaPlaceText(buffer))}`;
+    const note = named + (remark === undefined ? "" : ` ${paint("note", remark)}`);
     return `${line}${blanks}${note}${meaning === undefined ? "" : ` ${paint("meaning", `{ ${meaning} }`)}`}\n`;
   }
 
@@ -250,10 +262,21 @@ export class TextWriter {
     return withCaller(this.site(site, state), caller === 0n ? undefined : this.site(caller, state));
   }
 
+  /** Returns the words about an event's code; none if it wasn't recorded. */
+  private by(event: { site: bigint; caller: bigint }, state: TraceState): string {
+    return event.site === 0n ? "" : this.siteAndCaller(event, state);
+  }
+
   private site(site: bigint, state: TraceState): string {
     const text = state.symbolOf(site);
     return text === undefined ? hex(site) : printable(shortSymbol(text));
   }
+}
+
+/** Formats `0000:00:04.0 e1000`. */
+function deviceName(address: string, state: TraceState): string {
+  const driver = state.functionAt(address)?.driver ?? null;
+  return driver === null ? address : `${address} ${driver}`;
 }
 
 const before32Bits = "0x".padStart(width.value - 8);

@@ -10,6 +10,7 @@ import { type Bound, Range, type Selection } from "../view/range.js";
 import { selectedViews } from "../view/selection.js";
 import { copiedEvent, copiedHeader } from "./copied-losses.js";
 import { noteOfWhole } from "./copied-notes.js";
+import { dmaBefore } from "./dma-before.js";
 import { TraceCopy, updatedHeader } from "./trace-copy.js";
 
 export interface CutOptions {
@@ -59,7 +60,7 @@ export async function cutTrace(reader: TraceReader, options: CutOptions): Promis
         const started = await start();
         // If the first event is a MAP, its own mapping didn't exist before it.
         const living = [...state.mappings.values()].filter(({ id }) => event.kind !== "map" || id !== event.mapping);
-        started.writer.begin(living);
+        started.writer.begin(living, dmaBefore(state, event));
       }
       const copied = copiedEvent(event, reader.header);
       const written = copied && copy!.add(copied, state);

@@ -12,6 +12,7 @@ import type { LivingMapping, TraceState } from "../../trace/state.js";
 import { TimeOrder, type TimesBack } from "../view/time-order.js";
 import { copiedEvent, copiedHeader } from "./copied-losses.js";
 import { noteOfWhole } from "./copied-notes.js";
+import { dmaBefore } from "./dma-before.js";
 import { hasMadeUpDevices, hasMadeUpSites, MadeUpDevices, MadeUpSites, renumberedDevice } from "./made-up-places.js";
 import { identityOf, mappingNumbers, type NewMapping, noMapping, numberingsOf } from "./mapping-numbers.js";
 import { Repeats } from "./repeats.js";
@@ -212,7 +213,12 @@ export async function mergeTraces(readers: readonly TraceReader[], options: Merg
     ]),
     commandLine: options.commandLine,
   });
-  writer.begin(sources.flatMap((source) => source.living ?? []));
+  const earliestSource = first(sources);
+  const dma = earliestSource === undefined ? undefined : dmaBefore(earliestSource.state, earliestSource.event!);
+  writer.begin(
+    sources.flatMap((source) => source.living ?? []),
+    dma ?? { next: 1, buffers: [] },
+  );
   const copy = new TraceCopy(writer);
   const noteLater = async (source: Source, update: number) => {
     if (!source.hasMadeUpDevices) await copy.note(source.reader.updates[update]!.update);
@@ -299,6 +305,8 @@ function mergedHeader(readers: readonly TraceReader[], base: number, early: read
       relaxed: options.some(({ relaxed }) => relaxed),
       cleanRoom: options.every(({ cleanRoom }) => cleanRoom),
       excludeWriteCombining: options.some(({ excludeWriteCombining }) => excludeWriteCombining),
+      interrupts: options.some(({ interrupts }) => interrupts === true),
+      dma: options.some(({ dma }) => dma === true),
       ...configurationOfAll(options.map(({ configuration }) => configuration)),
       ring_bytes: Math.max(...options.map(({ ring_bytes }) => ring_bytes)),
     },

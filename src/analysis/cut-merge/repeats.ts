@@ -41,5 +41,8 @@ function isRepeat(a: TraceEvent, b: TraceEvent): boolean {
   if (a.kind === "module" && b.kind === "module") return a.name === b.name && a.gone === b.gone;
   if (a.kind === "escape" && b.kind === "escape") return a.address === b.address && a.site === b.site;
   if (a.kind === "unrecorded" && b.kind === "unrecorded") return a.address === b.address && a.calls === b.calls;
+  if (a.kind === "interrupt" && b.kind === "interrupt") return a.irq === b.irq && a.phase === b.phase;
+  if (a.kind === "dma-map" && b.kind === "dma-map") return a.bus === b.bus && a.device === b.device;
+  if (a.kind === "dma-unmap" && b.kind === "dma-unmap") return a.bus === b.bus && a.device === b.device;
   return a.kind === "mark" && b.kind === "mark" && a.text === b.text;
 }

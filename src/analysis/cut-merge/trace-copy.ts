@@ -90,6 +90,9 @@ export class TraceCopy {
       case "mark":
       case "symbol":
       case "module":
+      case "interrupt":
+      case "dma-map":
+      case "dma-unmap":
       case "unknown":
         break;
       default:

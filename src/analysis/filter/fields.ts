@@ -1,4 +1,6 @@
 // The fields of events in filters: each field's name, kind and reading function. docs/filter.md describes them.
+import { dmaName, dmaPlaceText } from "../../trace/dma.js";
+import { resultWords } from "../../trace/event-words.js";
 import type { LackableFact } from "../../trace/header.js";
 import { RecordFlag } from "../../trace/record.js";
 import { addressSpaces } from "../../trace/space.js";
@@ -22,10 +24,10 @@ const number = (value: number | null) => (value === null ? undefined : BigInt(va
 const one = (text: string | undefined | null) => (text === undefined || text === null ? none : [text]);
 
 const operations = new Map(
-  ["read", "write", "map", "unmap", "mark", "lost", "escape", "module", "unrecorded", "unknown"].map((name) => [
-    name,
-    name,
-  ]),
+  [
+    ...["read", "write", "map", "unmap", "mark", "lost", "escape", "module", "unrecorded"],
+    ...["interrupt", "dma-map", "dma-unmap", "unknown"],
+  ].map((name) => [name, name]),
 );
 operations.set("r", "read").set("w", "write");
 
@@ -55,10 +57,22 @@ function moduleNames({ module, callerModule }: EventView): readonly string[] {
   return [...one(module), ...one(callerModule)];
 }
 
+function vectorOf({ event }: EventView): bigint | undefined {
+  return event.kind === "interrupt" && event.vector !== 0 ? BigInt(event.vector) : undefined;
+}
+
+/** Returns the names of the DMA buffers that the event begins, ends, or has an address in, with the way and the direction of the former. */
+function dmaNames({ event, dmaPlace }: EventView): readonly string[] {
+  if (event.kind === "dma-map") return [dmaName(event.buffer), event.way, event.direction];
+  if (event.kind === "dma-unmap") return [...event.buffers.map(dmaName), event.way, event.direction];
+  return dmaPlace === undefined ? none : [dmaName(dmaPlace.buffer.number), dmaPlaceText(dmaPlace)];
+}
+
 function textOf(view: EventView): string | undefined {
   const { event } = view;
   if (event.kind === "mark") return event.text;
   if (event.kind === "unrecorded") return event.way;
+  if (event.kind === "interrupt") return event.phase === "entry" ? "entry" : `exit: ${resultWords(event)}`;
   return event.kind === "module" ? event.name : undefined;
 }
 
@@ -72,8 +86,8 @@ export const fields: ReadonlyMap<string, FilterField> = new Map<string, FilterFi
   ["width", { kind: "number", read: ({ access }) => (access === undefined ? undefined : BigInt(access.width_bytes)) }],
   ["space", { kind: "text", read: ({ space }) => one(space), known: spaces }],
   ["address", { kind: "number", read: (view) => view.address }],
-  ["device", { kind: "text", read: ({ place }) => (place === undefined ? none : namesOf(place.function)) }],
-  ["driver", { kind: "text", read: ({ place }) => one(place?.function.driver ?? undefined) }],
+  ["device", { kind: "text", read: ({ function: found }) => (found === undefined ? none : namesOf(found)) }],
+  ["driver", { kind: "text", read: ({ function: found }) => one(found?.driver) }],
   ["bar", { kind: "number", read: ({ place }) => (place === undefined ? undefined : BigInt(place.bar)) }],
   ["offset", { kind: "number", read: ({ place }) => place?.offset }],
   ["register", { kind: "text", read: ({ register }) => registerNames(register?.name) }],
@@ -83,6 +97,10 @@ export const fields: ReadonlyMap<string, FilterField> = new Map<string, FilterFi
   ["caller", { kind: "text", read: callerNames }],
   ["module", { kind: "text", read: moduleNames }],
   ["mapping", { kind: "number", read: ({ event }) => ("mapping" in event ? BigInt(event.mapping) : undefined) }],
+  ["irq", { kind: "number", read: ({ event }) => (event.kind === "interrupt" ? BigInt(event.irq) : undefined) }],
+  ["vector", { kind: "number", read: vectorOf }],
+  ["bus", { kind: "number", read: ({ event }) => ("bus" in event ? event.bus : undefined) }],
+  ["dma", { kind: "text", read: dmaNames }],
   ["text", { kind: "text", read: (view) => one(textOf(view)) }],
 ]);
 

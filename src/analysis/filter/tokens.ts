@@ -10,7 +10,7 @@ export interface Token {
 
 const signs = ["==", "!=", "<=", ">=", "!~", "&&", "||", "=", "<", ">", "~", "&", "!", "(", ")", "{", "}", ","];
 /** Characters of devices' addresses, registers' names with globs, symbols, and numbers with units. */
-const wordCharacters = /[\p{L}\p{N}_.:*?+@/$[\]-]+/uy;
+const wordCharacters = /[\p{L}\p{N}_.:*?+@/$#[\]-]+/uy;
 const expressionMax_chars = 10_000;
 
 /** Cuts an expression into tokens; the last one is of kind `end`. Throws FilterError. */

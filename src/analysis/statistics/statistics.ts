@@ -185,6 +185,9 @@ export class StatisticsCollector {
       case "mark":
       case "symbol":
       case "module":
+      case "interrupt":
+      case "dma-map":
+      case "dma-unmap":
       case "unknown":
         break;
       default:

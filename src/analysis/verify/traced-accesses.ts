@@ -143,6 +143,9 @@ function take(accesses: TracedAccesses, living: Map<number, NumberRange>, event:
     case "symbol":
     case "module":
     case "unrecorded":
+    case "interrupt":
+    case "dma-map":
+    case "dma-unmap":
     case "unknown":
       break;
     default:

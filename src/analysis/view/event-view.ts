@@ -2,10 +2,11 @@
 // answers are valid until it gets the next event.
 
 import { hex } from "../../base/hex.js";
+import type { DmaPlace } from "../../trace/dma.js";
 import { EventTasks } from "../../trace/event-task.js";
 import type { AccessEvent, TraceEvent } from "../../trace/events.js";
 import type { Context } from "../../trace/flags.js";
-import type { TraceHeader } from "../../trace/header.js";
+import type { PciFunction, TraceHeader } from "../../trace/header.js";
 import { type AddressSpace, spaceOf, withinSpace } from "../../trace/space.js";
 import type { DevicePlace, TraceState } from "../../trace/state.js";
 import { shortSymbol, withCaller } from "../../trace/text.js";
@@ -86,8 +87,9 @@ export class EventView {
     return this.tasks.contextOf(this.event);
   }
 
-  /** Address of an access, a mapping or an escape in its space: physical, or a port's number. */
+  /** Address of an access, a mapping, an escape or a DMA buffer in its space: physical, or a port's number. */
   get address(): bigint | undefined {
+    if (this.event.kind === "dma-map") return this.event.physical === 0n ? undefined : this.event.physical;
     return "address" in this.event ? withinSpace(this.event.address) : undefined;
   }
 
@@ -105,6 +107,18 @@ export class EventView {
       this.placeKnown = true;
     }
     return this.knownPlace;
+  }
+
+  /** The PCI function that the event is about: the accessed one, that of an interrupt, or of a DMA buffer; undefined if unknown. */
+  get function(): PciFunction | undefined {
+    const { event } = this;
+    return "device" in event ? this.state.functionAt(event.device) : this.place?.function;
+  }
+
+  /** The place in a living DMA buffer that an access's value is the address of; undefined for others. */
+  get dmaPlace(): DmaPlace | undefined {
+    const { access } = this;
+    return access && this.state.dmaPlaceOf(access);
   }
 
   /** The site; 0 if none was recorded; undefined for events without one. */

@@ -23,6 +23,8 @@ tsc 0x1234567890abcdef
 error no such command: fly
 unwatched vmap_pfn vmap_pfn -2 0
 unwatched vmf_insert_pfn vmf_insert_pfn_prot 0 9
+unseen interrupts irq_thread_fn -2 0
+unseen dma dma_unmap_page_attrs 0 3
 way remap_pfn_range 0xfebc0000-0xfebc0fff 2 812 pci_mmap_resource_range+0x7b/0xa0
 way vmap_pfn 0xfebd0000-0xfebdffff 6 0 -
 mapping 1 0xfebc0000-0xfebdffff 0xbfffb8f9c0080000
@@ -60,6 +62,10 @@ describe("parseStatus", () => {
         { way: "vmap_pfn", name: "vmap_pfn", error: -2, missed: 0 },
         { way: "vmf_insert_pfn", name: "vmf_insert_pfn_prot", error: 0, missed: 9 },
       ],
+      unseen: [
+        { source: "interrupts", name: "irq_thread_fn", error: -2, missed: 0 },
+        { source: "dma", name: "dma_unmap_page_attrs", error: 0, missed: 3 },
+      ],
     });
     expect(parseStatus(status.replace(/^error .*$/m, "error -")).error).toBeUndefined();
   });
@@ -70,7 +76,7 @@ describe("parseStatus", () => {
     const documented = block.split("\n").flatMap((line) => /^\w+/.exec(line)?.[0] ?? []);
     const ours = status.split("\n").flatMap((line) => /^\w+/.exec(line)?.[0] ?? []);
     expect(new Set(ours)).toEqual(new Set(documented));
-    for (const key of documented.filter((name) => !["error", "unwatched", "way", "mapping"].includes(name))) {
+    for (const key of documented.filter((name) => !["error", "unwatched", "unseen", "way", "mapping"].includes(name))) {
       const without = status.replace(new RegExp(`^${key} .*\n`, "m"), "");
       expect(() => parseStatus(without), key).toThrow(UserError);
     }

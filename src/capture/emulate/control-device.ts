@@ -56,6 +56,19 @@ export interface UnwatchedFunction {
   missed: number;
 }
 
+/** The commands that turn events on. */
+export type EventSource = "interrupts" | "dma";
+
+/** A function or a tracepoint of the kernel whose events the core can't see, or not always. */
+export interface UnseenFunction {
+  source: EventSource;
+  name: string;
+  /** The kernel's error, negative; 0 if it is watched. */
+  error: number;
+  /** Calls that went past the probe, for any device. */
+  missed: number;
+}
+
 export interface CoreStatus {
   state: "idle" | "recording" | "stopped";
   abi: number;
@@ -79,6 +92,7 @@ export interface CoreStatus {
   living: LivingDecoy[];
   unrecordedGroups: UnrecordedGroup[];
   unwatched: UnwatchedFunction[];
+  unseen: UnseenFunction[];
 }
 
 /** Parses the status text; skips unknown keys. Throws UserError if a needed key is missing. */
@@ -87,6 +101,7 @@ export function parseStatus(text: string): CoreStatus {
   const living: LivingDecoy[] = [];
   const unrecordedGroups: UnrecordedGroup[] = [];
   const unwatched: UnwatchedFunction[] = [];
+  const unseen: UnseenFunction[] = [];
   for (const line of text.split("\n")) {
     const space = line.indexOf(" ");
     if (space < 0) continue;
@@ -94,7 +109,9 @@ export function parseStatus(text: string): CoreStatus {
     const mapping = key === "mapping" ? /^(\d+) ([0-9a-fx]+)-([0-9a-fx]+) ([0-9a-fx]+)( silent)?$/i.exec(value) : null;
     const group = key === "way" ? parseGroup(value) : undefined;
     const function_ = key === "unwatched" ? parseUnwatched(value) : undefined;
-    if (group !== undefined) unrecordedGroups.push(group);
+    const event = key === "unseen" ? parseUnseen(value) : undefined;
+    if (event !== undefined) unseen.push(event);
+    else if (group !== undefined) unrecordedGroups.push(group);
     else if (function_ !== undefined) unwatched.push(function_);
     else if (mapping !== null) {
       living.push({
@@ -135,6 +152,7 @@ export function parseStatus(text: string): CoreStatus {
     living,
     unrecordedGroups,
     unwatched,
+    unseen,
   };
 }
 
@@ -159,6 +177,13 @@ function parseUnwatched(text: string): UnwatchedFunction | undefined {
   const match = /^(\w+) (\w+) (-?\d+) (\d+)$/.exec(text);
   if (match === null) return undefined;
   return { way: wayNamed(match[1]!), name: match[2]!, error: Number(match[3]), missed: Number(match[4]) };
+}
+
+function parseUnseen(text: string): UnseenFunction | undefined {
+  const match = /^(interrupts|dma) (\w+) (-?\d+) (\d+)$/.exec(text);
+  if (match === null) return undefined;
+  const source = match[1] as EventSource;
+  return { source, name: match[2]!, error: Number(match[3]), missed: Number(match[4]) };
 }
 
 function hexadecimal(text: string): bigint {

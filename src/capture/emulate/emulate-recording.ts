@@ -21,8 +21,9 @@ import { MappingCheck, readKernelMappings } from "../mapping-check.js";
 import { PortWatch } from "../port-watch.js";
 import type { Recording, RecordingProgress, RecordingRequest, RecordingResult } from "../recording.js";
 import { rangesMax } from "../recording-scope.js";
-import type { ControlDevice, CoreStatus } from "./control-device.js";
+import type { ControlDevice, CoreStatus, EventSource } from "./control-device.js";
 import { loadCore, unloadCore } from "./core-load.js";
+import { missedSentences, seesEvents, unseenRemarks } from "./event-sentences.js";
 import { unrecordedSentences, unwatchedRemarks } from "./unrecorded-sentences.js";
 
 const lookAgain_ms = 50;
@@ -72,6 +73,7 @@ export class EmulateRecording implements Recording {
           cleanRoom: engineOptions.cleanRoom === true,
           excludeWriteCombining: engineOptions.excludeWriteCombining === true,
           ...configurationOption(options),
+          ...eventOptions(options, device.status()),
           ring_bytes: options.ring_bytes,
         },
         commandLine: options.commandLine,
@@ -122,7 +124,8 @@ export class EmulateRecording implements Recording {
 
   private async begin(bindings: readonly Binding[]): Promise<void> {
     this.checkHooks("at the start");
-    for (const remark of unwatchedRemarks(this.device.status())) this.options.onNotice(remark);
+    const status = this.device.status();
+    for (const remark of [...unwatchedRemarks(status), ...unseenRemarks(status)]) this.options.onNotice(remark);
     if (!this.options.scope.all) {
       for (const mapping of this.mappingCheck?.early ?? []) this.incomplete.push(earlySentence(mapping));
       this.incomplete.push(...this.earlyOthers.map(earlyOtherSentence));
@@ -219,7 +222,7 @@ export class EmulateRecording implements Recording {
           "as those of ACPI's methods do, and are not in the trace",
       );
     }
-    this.incomplete.push(...unrecordedSentences(status));
+    this.incomplete.push(...unrecordedSentences(status), ...missedSentences(status));
     return status;
   }
 }
@@ -232,6 +235,24 @@ function configurationOption({
   if (engineOptions.withoutConfiguration === true) return {};
   if (scope.all) return { configuration: "all" };
   return scope.functions.length === 0 ? {} : { configuration: scope.functions.map(({ address }) => address) };
+}
+
+/** Returns the events that are asked for: those of PCI functions. */
+function wantedEvents({ scope, engineOptions }: RecordingRequest): Record<EventSource, boolean> {
+  const hasFunctions = scope.all || scope.functions.length > 0;
+  return {
+    interrupts: hasFunctions && engineOptions.withoutInterrupts !== true,
+    dma: hasFunctions && engineOptions.withoutDma !== true,
+  };
+}
+
+/** Returns the header's options for the events that the core sees. */
+function eventOptions(request: RecordingRequest, status: CoreStatus): Pick<TraceHeader["options"], EventSource> {
+  const wanted = wantedEvents(request);
+  return {
+    interrupts: wanted.interrupts && seesEvents(status, "interrupts"),
+    dma: wanted.dma && seesEvents(status, "dma"),
+  };
 }
 
 /** Configures the core for the recording. */
@@ -251,6 +272,9 @@ function configure(device: ControlDevice, options: RecordingRequest, fence: stri
   for (const range of options.scope.ports) device.command(`ports ${formatRange(range)}`);
   for (const { address } of options.scope.functions) device.command(`function ${address}`);
   if (configurationOption(options).configuration !== undefined) device.command("configuration");
+  const events = wantedEvents(options);
+  if (events.interrupts) device.command("interrupts");
+  if (events.dma) device.command("dma");
   for (const range of exclude) device.command(`exclude ${formatRange(range)}`);
   const { builtIn, drivers, libraries } = options.scope.modules;
   if (builtIn) device.command("no-callers");

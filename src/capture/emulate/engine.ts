@@ -5,7 +5,17 @@ export const emulate: Engine = {
   name: "emulate",
   about: "decoys and emulation",
   rootFor: "it loads a kernel module and reads /dev/mmiostrider",
-  offers: ["relaxed", "cleanRoom", "exclude", "excludeWriteCombining", "withoutConfiguration", "coreFile", "sign"],
+  offers: [
+    "relaxed",
+    "cleanRoom",
+    "exclude",
+    "excludeWriteCombining",
+    "withoutConfiguration",
+    "withoutInterrupts",
+    "withoutDma",
+    "coreFile",
+    "sign",
+  ],
   limits: "the core has nothing like it",
 
   async needs(kernel) {

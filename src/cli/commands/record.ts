@@ -81,6 +81,8 @@ export function addRecord(program: Command): void {
     .option("--exclude <first-last>", "leave out mappings that touch these physical addresses; repeatable", collect)
     .option("--exclude-memory", "leave out BARs that are memory (framebuffers): prefetchable ones of 8 MB and more")
     .option("--exclude-wc", "leave out write-combining mappings; a framebuffer may be mapped otherwise (cirrus)")
+    .option("--no-interrupts", "leave out the PCI functions' interrupts")
+    .option("--no-dma", "leave out the memory that drivers give to the PCI functions for direct access (DMA)")
     .option("--no-config", "leave out accesses to the PCI functions' configuration space")
     .option(
       "--ring-size <bytes>",

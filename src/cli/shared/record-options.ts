@@ -28,6 +28,10 @@ export interface RecordOptions {
   excludeWc?: true;
   /** Not given as --no-config. */
   config: boolean;
+  /** Not given as --no-interrupts. */
+  interrupts: boolean;
+  /** Not given as --no-dma. */
+  dma: boolean;
   ringSize?: number;
   relaxed?: true;
   cleanRoom?: true;
@@ -72,6 +76,8 @@ const flags: Record<EngineOption, string> = {
   exclude: "--exclude",
   excludeWriteCombining: "--exclude-wc",
   withoutConfiguration: "--no-config",
+  withoutInterrupts: "--no-interrupts",
+  withoutDma: "--no-dma",
   coreFile: "--core",
   sign: "--sign-key",
 };
@@ -84,6 +90,8 @@ export function requireOffered(engine: Engine, options: RecordOptions, scope: Re
     exclude: scope.leftOut.length > 0 || options.excludeMemory === true ? scope.leftOut : undefined,
     excludeWriteCombining: options.excludeWc,
     withoutConfiguration: options.config ? undefined : true,
+    withoutInterrupts: options.interrupts ? undefined : true,
+    withoutDma: options.dma ? undefined : true,
     coreFile: options.core === undefined ? undefined : resolve(options.core),
     sign: signingKey(options),
   };

@@ -1,10 +1,13 @@
 // Exports a trace for Perfetto's and Chrome's trace viewers: their JSON format ("Trace Event Format"). A track for each CPU and
-// for each device's BAR with an instant for each access, a slice for each mapping's life, counters of accesses a millisecond.
+// for each device's BAR with an instant for each access, a slice for each mapping's and each DMA buffer's life and for each run of an
+// interrupt's handler, counters of accesses a millisecond.
 
 import { assertUnreachable } from "../../base/assert.js";
 import { countOf } from "../../base/units.js";
-import type { AccessEvent, TraceEvent } from "../events.js";
+import { dmaName } from "../dma.js";
+import type { AccessEvent, InterruptEvent, TraceEvent } from "../events.js";
 import { barName, isLacking, type TraceHeader } from "../header.js";
+import { RecordFlag } from "../record.js";
 import type { TraceState } from "../state.js";
 import type { TellRegister } from "../text.js";
 import { type EventRow, EventRows } from "./event-rows.js";
@@ -27,6 +30,9 @@ export class ChromeTrace implements TextExport {
   private readonly cpus = new Set<number>();
   private readonly devices = new Map<string, { track: number; reads: number; writes: number }>();
   private readonly mappings = new Map<number, EventRow>();
+  private readonly buffers = new Map<number, EventRow>();
+  /** The handlers that run on each CPU, the innermost last. */
+  private readonly running = new Map<number, string[]>();
   private counterAt_ns: bigint | undefined;
   /** Undefined before the first event with a time. */
   private last_ns: bigint | undefined;
@@ -71,6 +77,15 @@ export class ChromeTrace implements TextExport {
         return this.mapping("e", row, time_ns);
       case "lost":
         return this.instant("g", lostLabel(row), cpuGroup, row.cpu ?? 0, time_ns, row);
+      case "interrupt":
+        return this.interrupt(event, row, time_ns);
+      case "dma-map":
+        this.buffers.set(event.buffer, row);
+        return this.buffer("b", event.buffer, row, time_ns);
+      case "dma-unmap": {
+        const ended = event.buffers.filter((number) => this.buffers.delete(number));
+        return ended.map((number) => this.buffer("e", number, row, time_ns)).join("");
+      }
       case "mark":
       case "escape":
       case "module":
@@ -86,8 +101,47 @@ export class ChromeTrace implements TextExport {
   end(): string {
     let text = "";
     for (const row of this.mappings.values()) text += this.mapping("e", row, this.last_ns ?? 0n);
+    for (const [number, row] of this.buffers) text += this.buffer("e", number, row, this.last_ns ?? 0n);
     if (this.counterAt_ns !== undefined) text += this.counterLines(this.counterAt_ns);
     return `${text}\n]}\n`;
+  }
+
+  /** A handler's run is a slice on its CPU's track; one in a thread, which may change CPUs, among the devices. */
+  private interrupt(event: InterruptEvent, row: EventRow, time_ns: bigint): string {
+    const name = JSON.stringify(`interrupt ${event.irq}: ${row.site ?? row.device}`);
+    const isEntry = event.phase === "entry";
+    const args = isEntry ? `,"args":${JSON.stringify(argsOf(row))}` : "";
+    const common = `"cat":"interrupt","name":${name},"ts":${microseconds(time_ns)}${args}`;
+    const key = `${event.irq} ${event.site}`;
+    if ((event.flags & RecordFlag.thread) !== 0) {
+      return this.line(
+        `{"ph":"${isEntry ? "b" : "e"}","id":"thread ${event.irq} ${event.pid}","pid":${deviceGroup},"tid":0,${common}}`,
+      );
+    }
+    const running = this.running.get(event.cpu) ?? [];
+    this.running.set(event.cpu, running);
+    if (isEntry) running.push(key);
+    // an end without its beginning would end another handler's slice
+    else if (running.pop() !== key) return "";
+    return (
+      this.cpuTrack(event.cpu) +
+      this.line(`{"ph":"${isEntry ? "B" : "E"}","pid":${cpuGroup},"tid":${event.cpu},${common}}`)
+    );
+  }
+
+  private buffer(phase: "b" | "e", number: number, row: EventRow, time_ns: bigint): string {
+    const name = JSON.stringify(`${dmaName(number)}: ${row.device}`);
+    const args = phase === "b" ? `,"args":${JSON.stringify(argsOf(row))}` : "";
+    return this.line(
+      `{"ph":"${phase}","cat":"dma","id":${number},"name":${name},"pid":${deviceGroup},"tid":0,"ts":${microseconds(time_ns)}${args}}`,
+    );
+  }
+
+  /** Names the CPU's track before its first event. */
+  private cpuTrack(cpu: number): string {
+    if (this.cpus.has(cpu)) return "";
+    this.cpus.add(cpu);
+    return this.threadName(cpuGroup, cpu, this.hasCpus ? `CPU ${cpu}` : "CPU not known");
   }
 
   private access(event: AccessEvent, row: EventRow, time_ns: bigint): string {
@@ -97,11 +151,7 @@ export class ChromeTrace implements TextExport {
         : [row.device, row.driver ?? row.pci_id, barName(row.bar!)].filter((word) => word !== undefined).join(" ");
     // A hostile trace may have any number of devices.
     if (!this.devices.has(deviceName) && this.devices.size >= devicesMax) deviceName = elsewhere;
-    let text = "";
-    if (!this.cpus.has(event.cpu)) {
-      this.cpus.add(event.cpu);
-      text += this.threadName(cpuGroup, event.cpu, this.hasCpus ? `CPU ${event.cpu}` : "CPU not known");
-    }
+    let text = this.cpuTrack(event.cpu);
     let device = this.devices.get(deviceName);
     if (device === undefined) {
       device = { track: this.devices.size + 1, reads: 0, writes: 0 };
@@ -217,6 +267,10 @@ function argsOf(row: EventRow): Record<string, string | number> {
   take("meaning", row.meaning);
   take("site", row.site);
   take("mapping", row.mapping);
+  take("vector", row.vector);
+  take("bus", row.bus);
+  take("length_bytes", row.length_bytes);
+  take("dma", row.dma);
   return args;
 }
 

@@ -2,8 +2,10 @@
 // row-text.ts and parquet.ts write them; docs/convert.md describes them.
 import { assertUnreachable } from "../../base/assert.js";
 import { secondsText } from "../../base/units.js";
+import { dmaName, dmaPlaceText } from "../dma.js";
 import { EventTasks } from "../event-task.js";
-import type { TraceEvent } from "../events.js";
+import { resultWords } from "../event-words.js";
+import type { DmaMapEvent, DmaUnmapEvent, TraceEvent } from "../events.js";
 import { flagNamesOf } from "../flags.js";
 import { isLacking, rwmmioProducer, type TraceHeader } from "../header.js";
 import { type AddressSpace, spaceOf, withinSpace } from "../space.js";
@@ -52,6 +54,14 @@ export interface EventRow {
   count: bigint | undefined;
   text: string | undefined;
   flags: string | undefined;
+  /** Linux's number of the interrupt. */
+  irq: number | undefined;
+  /** The CPU's vector. */
+  vector: number | undefined;
+  /** A DMA buffer's address on the bus. */
+  bus: bigint | undefined;
+  /** `dma#3`: the buffer that begins or ends; `dma#3+0x40`: the place in a living one that an access's value is an address of. */
+  dma: string | undefined;
 }
 
 export type ColumnName = Exclude<keyof EventRow, "time_ns">;
@@ -93,9 +103,16 @@ export const columns: readonly { name: ColumnName; kind: ColumnKind }[] = [
   { name: "count", kind: "long" },
   { name: "text", kind: "text" },
   { name: "flags", kind: "text" },
+  { name: "irq", kind: "int" },
+  { name: "vector", kind: "int" },
+  { name: "bus", kind: "bits" },
+  { name: "dma", kind: "text" },
 ];
 
-/** Returns a marker's or a module's text, an escaped instruction's bytes, or an unrecorded mapping's way. */
+/**
+ * Returns a marker's or a module's text, an escaped instruction's bytes, an unrecorded mapping's way, an interrupt's phase, or a DMA
+ * buffer's way and direction.
+ */
 function textOf(event: TraceEvent): string | undefined {
   switch (event.kind) {
     case "mark":
@@ -107,6 +124,11 @@ function textOf(event: TraceEvent): string | undefined {
       return event.way;
     case "escape":
       return [...event.instruction].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+    case "interrupt":
+      return event.phase === "entry" ? "entry" : `exit: ${resultWords(event)}`;
+    case "dma-map":
+    case "dma-unmap":
+      return `${event.way} ${event.direction}`;
     case "read":
     case "write":
     case "map":
@@ -203,6 +225,10 @@ export class EventRows {
       count: undefined,
       text: textOf(event),
       flags: flagNamesOf(event.flags).join(" ") || undefined,
+      irq: undefined,
+      vector: undefined,
+      bus: undefined,
+      dma: undefined,
     };
     this.fill(row, event, state);
     return row;
@@ -221,6 +247,8 @@ export class EventRows {
         const register = place && this.tellRegister(event, place);
         row.register = register?.name;
         row.meaning = register?.meaningOf(event.value);
+        const buffer = state.dmaPlaceOf(event);
+        row.dma = buffer && dmaPlaceText(buffer);
         break;
       }
       case "map":
@@ -246,6 +274,16 @@ export class EventRows {
         this.place(row, event.address, state.placeOf(event.address));
         this.site(row, event.site, state);
         break;
+      case "interrupt":
+        row.irq = event.irq;
+        row.vector = event.vector === 0 ? undefined : event.vector;
+        this.device(row, event.device, state);
+        this.site(row, event.site, state);
+        break;
+      case "dma-map":
+      case "dma-unmap":
+        this.fillDma(row, event, state);
+        break;
       case "lost":
         row.count = event.count === 0n ? undefined : event.count;
         break;
@@ -262,6 +300,16 @@ export class EventRows {
     }
   }
 
+  private fillDma(row: EventRow, event: DmaMapEvent | DmaUnmapEvent, state: TraceState): void {
+    row.bus = event.bus;
+    row.length_bytes = event.length_bytes;
+    if (event.kind === "dma-map" && event.physical !== 0n) row.address = event.physical;
+    row.dma = (event.kind === "dma-map" ? [event.buffer] : event.buffers).map(dmaName).join(" ") || undefined;
+    this.device(row, event.device, state);
+    this.site(row, event.site, state);
+    this.caller(row, event.caller, state);
+  }
+
   private place(row: EventRow, address: bigint, place: DevicePlace | undefined): DevicePlace | undefined {
     row.address = this.has.address ? withinSpace(address) : undefined;
     const space = spaceOf(address);
@@ -274,6 +322,15 @@ export class EventRows {
     row.bar = place.bar;
     row.offset = place.offset;
     return place;
+  }
+
+  private device(row: EventRow, address: string, state: TraceState): void {
+    const found = state.functionAt(address);
+    row.device = address;
+    if (found === undefined) return;
+    const names = this.namesOf(found);
+    row.pci_id = names.pci_id;
+    row.driver = names.driver;
   }
 
   private namesOf(found: DevicePlace["function"]): PlaceNames {

@@ -33,6 +33,8 @@ export class MmiotraceWriter {
   private modules = 0;
   private ports = 0;
   private configuration = 0;
+  private interrupts = 0;
+  private dma = 0;
   /** Facts of events that have no place in their lines. */
   private readonly leftOut = new Set<string>();
   private nameless = 0;
@@ -118,6 +120,9 @@ export class MmiotraceWriter {
       }
       case "symbol":
       case "module":
+      case "interrupt":
+      case "dma-map":
+      case "dma-unmap":
       case "unknown":
         return "";
       default:
@@ -135,6 +140,8 @@ export class MmiotraceWriter {
     const space = "address" in event ? spaceOf(event.address) : "memory";
     if (space === "ports") this.ports += 1;
     else if (space === "configuration") this.configuration += 1;
+    if (event.kind === "interrupt") this.interrupts += 1;
+    if (event.kind === "dma-map" || event.kind === "dma-unmap") this.dma += 1;
     if (event.kind === "module") this.modules += 1;
     else if (event.kind === "symbol") leftOut.add("symbols of sites");
     const { tasks } = this;
@@ -154,6 +161,9 @@ export class MmiotraceWriter {
       const accesses = countOf(this.configuration, "access", "accesses");
       notes.push(`${accesses} to configuration space left out: mmiotrace has no lines for them`);
     }
+    if (this.interrupts > 0)
+      notes.push(`${countOf(this.interrupts, "event")} of interrupts left out: mmiotrace has no lines for them`);
+    if (this.dma > 0) notes.push(`${countOf(this.dma, "event")} of DMA left out: mmiotrace has no lines for them`);
     if (this.modules > 0)
       notes.push(`${countOf(this.modules, "event")} of modules left out: mmiotrace has no lines for them`);
     if (this.leftOut.size > 0)

@@ -17,8 +17,8 @@ export async function encodeEvents(
   const events = [...eventsOfOtherRecords(encoder.otherRecords)];
   const sites = encoder.sites();
   for (const event of events) {
-    if (event.kind === "escape" || event.kind === "map" || event.kind === "unrecorded") sites.add(event.site);
-    if (event.kind === "escape") sites.add(event.caller);
+    if (event.kind !== "symbol" && "site" in event) sites.add(event.site);
+    if ("caller" in event) sites.add(event.caller);
   }
   const { payload, ...content } = await encoder.encode(encodeState(state, sites), codec);
   return { block: encodeBlock(BlockType.events, payload, place, content, codec.crc32), content, events };

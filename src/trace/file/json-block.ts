@@ -1,6 +1,8 @@
 // The JSON in a trace besides its columns: header, updates, summary, and each block's state. Reads it back with care:
 // anything that contradicts header.ts is a BlockError.
 import { hex } from "../../base/hex.js";
+import type { DmaBuffer, DmaBuffers } from "../dma.js";
+import { dmaDirections, dmaWays } from "../dma-kinds.js";
 import type { Hex, TraceHeader, TraceSummary, TraceUpdate } from "../header.js";
 import { memoryTypes } from "../record.js";
 import type { LivingMapping, TraceState } from "../state.js";
@@ -88,6 +90,8 @@ const isHeader = objectOf({
     relaxed: isBoolean,
     cleanRoom: isBoolean,
     excludeWriteCombining: isBoolean,
+    interrupts: optional(isBoolean),
+    dma: optional(isBoolean),
     configuration: optional((value) => value === "all" || listOf(isText)(value)),
     ring_bytes: isNumber,
   }),
@@ -113,6 +117,21 @@ const isState = objectOf({
   mappings: listOf(
     objectOf({ id: isCount, address: isHex, length_bytes: isHex, decoy: isHex, memoryType: isCount, site: isHex }),
   ),
+  dma: optional(
+    objectOf({
+      next: isCount,
+      buffers: listOf(
+        objectOf({
+          number: isCount,
+          device: isText,
+          bus: isHex,
+          length_bytes: isHex,
+          way: isCount,
+          direction: isCount,
+        }),
+      ),
+    }),
+  ),
   symbols: (value) =>
     objectOf({})(value) && Object.entries(value as object).every(([site, text]) => isHex(site) && isText(text)),
 });
@@ -135,6 +154,17 @@ export function parseSummary(raw: Uint8Array): TraceSummary {
 interface StateJson {
   mappings: { id: number; address: Hex; length_bytes: Hex; decoy: Hex; memoryType: number; site: Hex }[];
   symbols: { [site: Hex]: string };
+  /** The living DMA buffers, and the next one's number; absent where there was none yet. */
+  dma?: { next: number; buffers: DmaJson[] };
+}
+
+interface DmaJson {
+  number: number;
+  device: string;
+  bus: Hex;
+  length_bytes: Hex;
+  way: number;
+  direction: number;
 }
 
 /** Encodes the state before a block: the living mappings, and the names of those of `sites` that have one. */
@@ -152,7 +182,26 @@ export function encodeState(state: TraceState, sites: Iterable<bigint>): Uint8Ar
     memoryType: memoryTypes.indexOf(mapping.memoryType),
     site: hex(mapping.site),
   }));
-  return encoder.encode(JSON.stringify({ mappings, symbols } satisfies StateJson));
+  const dma = dmaJson(state.dma);
+  return encoder.encode(JSON.stringify({ mappings, symbols, ...(dma && { dma }) } satisfies StateJson));
+}
+
+function dmaJson(dma: DmaBuffers): StateJson["dma"] {
+  if (dma.next === 1) return undefined;
+  const buffers = [...dma.values()].map(({ number, device, bus, length_bytes, way, direction }) => ({
+    ...{ number, device, bus: hex(bus), length_bytes: hex(length_bytes) },
+    ...{ way: dmaWays.indexOf(way), direction: dmaDirections.indexOf(direction) },
+  }));
+  return { next: dma.next, buffers };
+}
+
+function* dmaOfJson(buffers: readonly DmaJson[]): Iterable<DmaBuffer> {
+  for (const { number, device, bus, length_bytes, way, direction } of buffers) {
+    yield {
+      ...{ number, device, bus: BigInt(bus), length_bytes: BigInt(length_bytes) },
+      ...{ way: dmaWays[way] ?? "streaming", direction: dmaDirections[direction] ?? "both" },
+    };
+  }
 }
 
 /** Throws BlockError if this isn't the state before a block. */
@@ -162,8 +211,9 @@ export function checkState(raw: Uint8Array): void {
 
 /** Sets `state` to the state before a block. Throws BlockError. */
 export function applyState(raw: Uint8Array, state: TraceState): void {
-  const { mappings, symbols } = parseAs<StateJson>(raw, isState, "block state");
+  const { mappings, symbols, dma } = parseAs<StateJson>(raw, isState, "block state");
   for (const [site, text] of Object.entries(symbols)) state.nameSite(BigInt(site), text);
+  state.dma.reset(dma?.next ?? 1, dmaOfJson(dma?.buffers ?? []));
   state.mappings.clear();
   for (const mapping of mappings) {
     const living: LivingMapping = {

@@ -17,6 +17,7 @@ import { nodeCodec } from "../node/codec.js";
 import { createTrace } from "../node/create-trace.js";
 import { openTrace } from "../node/file-source.js";
 import { RecordFlag, record_bytes, recordOffset } from "../record.js";
+import { TraceState } from "../state.js";
 import { streamCodec } from "./compression.js";
 import { TraceReader } from "./reader.js";
 import { MemorySink } from "./sink.js";
@@ -30,6 +31,8 @@ afterAll(() => rmSync(directory, { recursive: true }));
 function eventsOfRecords(records: Uint8Array): TraceEvent[] {
   const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
   const events: TraceEvent[] = [];
+  // numbers the DMA buffers
+  const state = new TraceState();
   let from = 0;
   for (let at = record_bytes; at <= records.length; at += record_bytes) {
     const before = at - record_bytes;
@@ -40,6 +43,7 @@ function eventsOfRecords(records: Uint8Array): TraceEvent[] {
     const event = eventOfRecords(group, place);
     if (event.kind === "unknown") event.record.fill(0, 0, 8);
     events.push(event);
+    state.apply(event);
     from = at;
   }
   return events;

@@ -80,9 +80,12 @@ export class WriterTail {
     return this.parts > 0 && parts > 1 && this.rows + rows <= parts * partRowsMax;
   }
 
-  /** Begins anew at the end. `events`: the events, except accesses, of the unflushed records. */
-  seal(events: TraceEvent[]): void {
-    for (const event of this.events) this.state.apply(event);
+  /**
+   * Begins anew at the end. `events`: the events, except accesses, of the unflushed records; `isMerged`: of all records, since one
+   * block has replaced the small ones.
+   */
+  seal(events: TraceEvent[], isMerged = false): void {
+    if (!isMerged) for (const event of this.events) this.state.apply(event);
     for (const event of events) this.state.apply(event);
     this.events = [];
     this.used_bytes = this.rows = this.others = this.parts = 0;

@@ -3,6 +3,7 @@
 import { assert } from "../../base/assert.js";
 import type { UserError } from "../../base/errors.js";
 import { countOf } from "../../base/units.js";
+import type { DmaBuffer } from "../dma.js";
 import { noCpu } from "../event-task.js";
 import type { TraceEvent } from "../events.js";
 import type { TraceHeader, TraceSummary, TraceUpdate } from "../header.js";
@@ -74,9 +75,14 @@ export class TraceWriter {
     return writer;
   }
 
-  /** Sets the mappings that are already alive, before anything is appended: for a trace that is a part of another. */
-  begin(mappings: Iterable<LivingMapping>): void {
+  /**
+   * Sets the mappings and DMA buffers that are already alive, and the next buffer's number, before anything is appended: for a trace
+   * that is a part of another.
+   */
+  begin(mappings: Iterable<LivingMapping>, dma: { next: number; buffers: readonly DmaBuffer[] }): void {
     assert(this.firstRecord + this.encoder.records === 0, "nothing was appended yet");
+    this.state.dma.reset(dma.next, dma.buffers);
+    this.tail.state.dma.reset(dma.next, dma.buffers);
     for (const mapping of mappings) {
       this.state.mappings.set(mapping.id, mapping);
       this.tail.state.mappings.set(mapping.id, mapping);
@@ -238,13 +244,14 @@ export class TraceWriter {
       encoder.addAll(tail.unflushedRecords);
       return false;
     }
-    // Apply the small blocks' events once more: the last one wins, as before.
+    // Apply the small blocks' events once more: the last one wins, as before; but each DMA buffer gets a number once.
+    this.state.dma.reset(tail.state.dma.next, tail.state.dma.values());
     for (const event of events) this.state.apply(event);
     this.index.length = tail.start.indexLength;
     this.index.push(indexEntry(tail.start.offset, block));
     this.firstRecord = tail.start.firstRecord + content.records;
     this.firstEvent = tail.start.firstEvent + content.events;
-    tail.seal(events);
+    tail.seal(events, true);
     return true;
   }
 

@@ -13,7 +13,6 @@ import { addressBase, deviceSpace, madeUpDevicesMax, regionSpace } from "../made
 import { RecordKind } from "../record.js";
 import { LogClock, takeStamp_us } from "./log-clock.js";
 import { importedHeader, TextImport } from "./log-import.js";
-import { UnknownLines } from "./unknown-lines.js";
 
 const regions = 7;
 const barLeast_bytes = 4096;
@@ -21,10 +20,7 @@ const memoryResource = "0x200";
 const two32 = 2 ** 32;
 const blank = 0x20;
 /** The events of accesses. */
-const patterns = {
-  event: /vfio_region_(?:read|write) {1,2}\(/,
-  remains: /vfio_region_(?:read|write)|:region\d+\+0x[0-9a-f]+[,)]/i,
-};
+const events = /vfio_region_(?:read|write) {1,2}\(/;
 const accessWidthMax_bytes = 8;
 const lacks: readonly LackableFact[] = ["cpu", "pid", "context", "flags", "mapping", "address", "site", "caller"];
 
@@ -38,7 +34,6 @@ interface Device {
 }
 
 export class VfioImport extends TextImport {
-  protected readonly unknown = new UnknownLines("vfio", patterns);
   private readonly clock = new LogClock();
   private readonly devices = new Map<string, Device>();
   private otherRegions = 0;
@@ -56,10 +51,14 @@ export class VfioImport extends TextImport {
     const { otherRegions, totals, clock } = this;
     if (otherRegions > 0)
       this.notes.push(`${countOf(otherRegions, "access to no BAR is", "accesses to no BAR are")} left out`);
-    this.endLines();
+    if (totals.unknownLines > 0)
+      this.notes.push(
+        `${countOf(totals.unknownLines, "line of another kind is", "lines of other kinds are")} left out`,
+      );
     if (totals.accesses > 0)
       this.noteForGood("the physical addresses and the BARs' lengths are made up: the log has none");
     if (totals.accesses > 0) this.noteForGood(...clock.notes);
+    this.requireOwnLines("vfio_region event");
   }
 
   protected takeLastLine(bytes: Uint8Array, from: number, end: number): void {
@@ -79,7 +78,7 @@ export class VfioImport extends TextImport {
       this.takeAccess(event === "vfio_region_read", time_us);
     } else if (event === "vfio_pci_read_config") {
       this.takeConfiguration();
-    } else this.takeForeignLine(bytes, from, end);
+    } else this.takeForeignLine(bytes, from, end, events);
   }
 
   /** Takes `  (NAME:regionN+0xOFFSET, 0xVALUE, WIDTH)` or `  (NAME:regionN+0xOFFSET, WIDTH) = 0xVALUE`. */

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Shared by interrupts.c and dma.c: events.c. */
+#ifndef MMIOSTRIDER_EVENTS_H
+#define MMIOSTRIDER_EVENTS_H
+
+#include <linux/kprobes.h>
+
+#include "../record.h"
+
+struct device;
+struct pci_dev;
+
+/* A probe on a function of the kernel: with `probe.handler` also at its return. */
+struct mms_event_probe {
+	struct kretprobe probe;
+	bool needed;		/* there is none only in kernels that we don't know */
+	bool armed;
+	int error;		/* the reason why it isn't armed */
+	u64 missed;		/* calls that went past it, of any device */
+};
+
+#define MMS_EVENT_PROBES_MAX 32	/* in one table */
+
+void mms_events_arm(struct mms_event_probe *probes, unsigned int count);
+void mms_events_disarm(struct mms_event_probe *probes, unsigned int count);
+/* Counts the calls that went past the probes until now. */
+void mms_events_count_missed(struct mms_event_probe *probes, unsigned int count);
+/* Writes the status lines of functions that can't be seen; returns their length. */
+size_t mms_events_describe(const char *events, struct mms_event_probe *probes,
+			   unsigned int count, char *text, size_t size);
+
+/* Returns the PCI function that a device is, or is a part of; or NULL. */
+struct pci_dev *mms_events_function(struct device *device);
+/* Says in the record which function it is about. */
+void mms_events_put_function(struct mms_record *record, const struct pci_dev *function);
+
+#endif
