@@ -2,6 +2,7 @@
 import { type CollectedAccesses, collectDiffAccesses } from "../analysis/diff/access-sequence.js";
 import { type DiffResult, diffTraces, Masks, type ValueMask } from "../analysis/diff/diff-traces.js";
 import { endingWords, PollFinder, type Poll as RoomPoll } from "../analysis/folding/polls.js";
+import type { DmaStatistics, InterruptStatistics } from "../analysis/statistics/event-tally.js";
 import type { PollStatistics } from "../analysis/statistics/poll-tally.js";
 import {
   type CpuStatistics,
@@ -29,6 +30,7 @@ export type {
   ValueMask,
 } from "../analysis/diff/diff-traces.js";
 export type { ComparedBy, SequenceEntry } from "../analysis/diff/sequence-pairs.js";
+export type { DmaStatistics, InterruptStatistics } from "../analysis/statistics/event-tally.js";
 export type { PollStatistics } from "../analysis/statistics/poll-tally.js";
 export type {
   CpuStatistics,
@@ -64,6 +66,10 @@ export interface Statistics extends TallyResult {
   readonly cpus: readonly CpuStatistics[];
   /** By register and site: reads by the same code, three in a row or more. */
   readonly polls: readonly PollStatistics[];
+  /** By interrupt, handler and CPU. */
+  readonly interrupts: readonly InterruptStatistics[];
+  /** By PCI function, way and direction. */
+  readonly dma: readonly DmaStatistics[];
 }
 
 /**
@@ -80,9 +86,9 @@ export async function statistics(trace: Trace, selection: Selection = {}): Promi
 }
 
 function plain(result: RoomStatistics): Statistics {
-  const { devices, registers, sites, cpus, polls } = result;
+  const { devices, registers, sites, cpus, polls, interrupts, dma } = result;
   const tables = { devices: [...devices], registers: [...registers], sites: [...sites] };
-  return { ...result, ...tables, cpus: [...cpus], polls: [...polls] };
+  return { ...result, ...tables, cpus: [...cpus], polls: [...polls], interrupts: [...interrupts], dma: [...dma] };
 }
 
 /** The same read by the same code again and again, with no other selected event in between. */

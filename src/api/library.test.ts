@@ -603,6 +603,42 @@ describe("written traces", () => {
     await trace.close();
   });
 
+  test("with interrupts and DMA reads back as it was written", async () => {
+    const path = join(folder, "interrupts.mmt");
+    const writer = await createTrace(path, { pciFunctions: madeUpHeader().pciFunctions });
+    const device = "0000:00:04.0";
+    const memory = { device, bus: 0x1_0000n, length_bytes: 0x1000n, way: "streaming", direction: "to-device" } as const;
+    const written: NewEvent[] = [
+      { kind: "dma-map", ...memory, physical: 0x1_0000n, site: { address: 5n, symbol: "f+0x1 [m]" } },
+      { kind: "interrupt", phase: "entry", device, irq: 24, vector: 35, context: "hardirq", site: { address: 7n } },
+      { kind: "interrupt", phase: "exit", device, irq: 24, handled: true, flags: ["thread"] },
+      { kind: "dma-unmap", ...memory },
+    ];
+    for (const event of written) await writer.add(event);
+    await writer.close();
+    const trace = await openTrace(path);
+    const events = await all(trace);
+    expect(events).toMatchObject([
+      { ...written[0], buffer: 1, caller: null, site: { address: 5n, symbol: "f+0x1 [m]", module: "m" } },
+      { ...written[1], handled: false, wakesThread: false },
+      { ...written[2], vector: null, wakesThread: false, site: null },
+      { ...written[3], buffers: [1] },
+    ]);
+    const { interrupts, dma } = await statistics(trace);
+    expect(interrupts).toMatchObject([
+      { irq: 24, runs: 1, handled: 0, inThread: false },
+      { irq: 24, runs: 0, handled: 1, inThread: true },
+    ]);
+    expect(dma).toMatchObject([{ device, way: "streaming", direction: "to-device", buffers: 1, ended: 1 }]);
+    const copy = await createTrace(join(folder, "interrupts-copy.mmt"), { pciFunctions: trace.header.pciFunctions });
+    for (const event of events) await copy.add(event);
+    await copy.close();
+    const copied = await openTrace(join(folder, "interrupts-copy.mmt"));
+    expect(await all(copied)).toEqual(events);
+    await copied.close();
+    await trace.close();
+  });
+
   test("is followed while it grows", async () => {
     const path = join(folder, "growing.mmt");
     const writer = await createTrace(path);

@@ -19,11 +19,15 @@ export function resultWords({ handled, wakesThread }: Pick<InterruptEvent, "hand
   return handled ? "handled" : "not handled";
 }
 
+/** Returns a handler's symbol without its offset: a handler begins at its function's first byte. */
+export function handlerName(symbol: string): string {
+  return symbol.replace(/\+0x0(?= |$)/, "");
+}
+
 /** Formats `interrupt 24 (vector 35) of 0000:00:04.0 e1000: e1000_intr [e1000] begins`. */
 export function interruptWords(event: InterruptEvent, device: string, handler: string): string {
   const vector = event.vector === 0 ? "" : ` (vector ${event.vector})`;
-  // a handler begins at its function's first byte
-  const name = handler === "" ? "a handler" : handler.replace(/\+0x0(?= |$)/, "");
+  const name = handler === "" ? "a handler" : handlerName(handler);
   const thread = (event.flags & RecordFlag.thread) === 0 ? "" : " in its thread";
   const begun = `interrupt ${event.irq}${vector} of ${device}: ${name}`;
   switch (event.phase) {

@@ -7,6 +7,7 @@ import { RecordFlag } from "../../trace/record.js";
 import { addressText } from "../../trace/text.js";
 import type { EventView } from "../view/event-view.js";
 import { TimeOrder, type TimesBack } from "../view/time-order.js";
+import { type DmaStatistics, DmaTally, type InterruptStatistics, InterruptTally } from "./event-tally.js";
 import { type PollStatistics, PollTally } from "./poll-tally.js";
 import { Tally, type TallyResult } from "./tally.js";
 
@@ -73,6 +74,8 @@ export interface Statistics extends TallyResult {
   /** Empty where the log has no CPUs. */
   readonly cpus: Rows<CpuStatistics>;
   readonly polls: Rows<PollStatistics>;
+  readonly interrupts: Rows<InterruptStatistics>;
+  readonly dma: Rows<DmaStatistics>;
 }
 
 /** A table's rows, each made on demand: of tens of thousands of registers usually only a few are shown. */
@@ -150,6 +153,8 @@ export class StatisticsCollector {
   private readonly sites = new Map<bigint, { tally: Tally; text: string; module: string | undefined }>();
   private readonly cpus = new Map<number, CpuTally>();
   private readonly polls: PollTally<RegisterTally>;
+  private readonly interrupts = new InterruptTally();
+  private readonly dma = new DmaTally();
 
   constructor(header: Pick<TraceHeader, "clock" | "lacks">) {
     const { clock } = header;
@@ -180,14 +185,18 @@ export class StatisticsCollector {
       case "unrecorded":
         this.unrecorded += Number(event.calls);
         break;
+      case "interrupt":
+        this.interrupts.add(view, event);
+        break;
+      case "dma-map":
+      case "dma-unmap":
+        this.dma.add(view, event);
+        break;
       case "map":
       case "unmap":
       case "mark":
       case "symbol":
       case "module":
-      case "interrupt":
-      case "dma-map":
-      case "dma-unmap":
       case "unknown":
         break;
       default:
@@ -311,7 +320,9 @@ export class StatisticsCollector {
         const [cpu, { tally, hardirq, softirq }] = cpus[index]!;
         return { cpu, ...told(tally), ...(lacksContexts ? { hardirq: null, softirq: null } : { hardirq, softirq }) };
       }),
-      polls: new Rows(polls.length, (index) => polls[index]!),
+      polls: rowsOf(polls),
+      interrupts: rowsOf(this.interrupts.result(this.tscFrequency_hz)),
+      dma: rowsOf(this.dma.result()),
     };
   }
 }
@@ -325,6 +336,10 @@ function newRegister(place: RegisterTally["place"], width_bytes: number | null):
 function sorted<T extends { tally: Tally }, R>(tallies: T[], row: (tally: T) => R): Rows<R> {
   tallies.sort((a, b) => b.tally.accesses - a.tally.accesses);
   return new Rows(tallies.length, (index) => row(tallies[index]!));
+}
+
+function rowsOf<T>(rows: readonly T[]): Rows<T> {
+  return new Rows(rows.length, (index) => rows[index]!);
 }
 
 function joined<T>(first: Rows<T>, second: Rows<T>): Rows<T> {

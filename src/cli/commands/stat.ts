@@ -1,4 +1,4 @@
-// `mmiostrider stat`: counts a trace by device, register, site and CPU, and finds polls.
+// `mmiostrider stat`: counts a trace by device, register, site and CPU, finds polls, and counts interrupts and DMA.
 
 import type { Command } from "commander";
 import {
@@ -34,7 +34,7 @@ import { tableLines } from "../shared/table.js";
 import { tellIncomplete } from "../shared/tell-incomplete.js";
 import { TextOutput, untilReaderIsGone } from "../shared/text-output.js";
 
-const subjects = ["device", "register", "site", "cpu", "poll"] as const;
+const subjects = ["device", "register", "site", "cpu", "poll", "interrupt", "dma"] as const;
 type Subject = (typeof subjects)[number];
 const topDefault = 10;
 
@@ -47,10 +47,11 @@ interface StatOptions extends SelectionOptions, RegisterOptions {
 export function addStat(program: Command): void {
   const command = program
     .command("stat")
-    .summary("count accesses by device, register, site and CPU, and find polls")
+    .summary("count accesses by device, register, site and CPU, polls, interrupts and DMA")
     .description(
       "Counts a trace's accesses, bytes and the time between accesses by device, register, site and CPU, and finds " +
-        "polls: the same read by the same code three times in a row or more.",
+        "polls: the same read by the same code three times in a row or more. Counts the runs of interrupts' handlers and " +
+        "their time by handler and CPU, and the memory given to devices for direct access (DMA).",
     )
     .argument("<file>", "the trace, or a log that convert reads; - is standard input")
     .addOption(
@@ -142,9 +143,14 @@ function textOf(result: Statistics, options: StatOptions, reader: TraceReader): 
   if (result.unreadable > 0) lines.push(`${countOf(result.unreadable, "record")} unreadable`);
   if (timesBack !== null) lines.push(`${timesBackSentence(timesBack)}: no time between accesses is counted there`);
   if (result.unrecorded > 0) lines.push(`${countText(result.unrecorded)} mappings without a decoy, not recorded`);
-  for (const subject of options.by ?? subjects)
+  for (const subject of options.by ?? subjects.filter((one) => !isAbsent(one, result)))
     lines.push("", ...tableOf(subject, result, options.top, elsewhereOf(reader)));
   return `${lines.join("\n")}\n`;
+}
+
+/** Returns true for a table about events that most traces don't have, if there are none of them. */
+function isAbsent(subject: Subject, { interrupts, dma }: Statistics): boolean {
+  return (subject === "interrupt" && interrupts.length === 0) || (subject === "dma" && dma.length === 0);
 }
 
 /** Tells the losses of the whole trace as its recorder counted them, and those of the counted part where they differ. */
@@ -199,9 +205,45 @@ function tableOf(subject: Subject, result: Statistics, top: number, elsewhere: s
         row.duration_s === null ? "" : durationText(row.duration_s),
         row.site ?? "",
       ]);
+    case "interrupt":
+      return interruptTable(result, top);
+    case "dma":
+      return dmaTable(result, top);
     default:
       return assertUnreachable(subject);
   }
+}
+
+function interruptTable({ interrupts }: Statistics, top: number): string[] {
+  if (interrupts.length === 0) return ["no interrupts"];
+  const names = ["interrupt", "of", "handler", ">CPU", ">runs", ">handled", ">time", ">mean", ">greatest"];
+  return cut(top, names, interrupts, (row) => {
+    const { time_s } = row;
+    return [
+      `${row.irq}`,
+      deviceText(row),
+      `${row.handler ?? ""}${row.inThread ? ", in its thread" : ""}`,
+      `${row.cpu}`,
+      countText(row.runs),
+      countText(row.handled),
+      ...(time_s === null ? ["", "", ""] : [time_s.all, time_s.mean, time_s.greatest].map(durationText)),
+    ];
+  });
+}
+
+function dmaTable({ dma }: Statistics, top: number): string[] {
+  if (dma.length === 0) return ["no DMA buffers"];
+  const names = ["DMA of", "way", "direction", ">buffers", ">bytes", ">greatest", ">ended", ">older ended"];
+  return cut(top, names, dma, (row) => [
+    deviceText(row),
+    row.way,
+    row.direction,
+    countText(row.buffers),
+    bytesText(row.bytes),
+    bytesText(row.greatest_bytes),
+    countText(row.ended),
+    countText(row.endedUnknown),
+  ]);
 }
 
 function registerTable({ registers, places }: Statistics, top: number): string[] {
