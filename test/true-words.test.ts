@@ -244,9 +244,15 @@ describe("verify", () => {
     const noisy = file("noisy.log", `${lines.join("\n")}\nvirsh: ${lines[0]}\n`);
     const unclear = verify(recorded, noisy);
     expect([lastLine(unclear.stdout), unclear.status]).toEqual([
-      `NOT identical: 1 line of ${noisy} has an access behind something else, and isn't understood; the first is line ${lines.length + 1}`,
+      `NOT identical: 1 line of ${noisy} has an access behind something else, or a damaged one, and isn't understood; the first is line ${lines.length + 1}`,
       1,
     ]);
+    const spoilt = lines.map((line, at) => (at === 900 ? line.replace("memory_", "memo#") : line));
+    const damaged = verify(recorded, file("spoilt.log", `${spoilt.join("\n")}\n`));
+    expect(damaged.status).toBe(1);
+    expect(lastLine(damaged.stdout)).toMatch(
+      /^NOT identical: 1 line of \S+ has .* damaged one, and isn't understood; the first is line 901; /,
+    );
   });
 
   test("of a part of a trace compares what the log has, and counts what the part lacks", () => {
@@ -1087,6 +1093,30 @@ describe("a log that lacks something", () => {
       encoding: "utf8",
     });
     expect(piped.stderr).toContain(notes[path]![0]);
+  });
+});
+
+describe("a damaged line of a log", () => {
+  const access = "R 4 1.000001 1 0xd0000000 0x1 0x0 0";
+  const path = file("damaged-line.txt", `VERSION 20070824\n${access}\n#${access}\nX${access.slice(1)}\n${access}\n`);
+  const sentence = "1 line looks like a damaged line of mmiotrace's, and can't be read; the first is line 4";
+
+  test("makes it incomplete for every command, and so its trace", () => {
+    const converted = join(directory, "damaged-line.mmt");
+    expect(mmiostrider("convert", path, converted)).toMatchObject({
+      status: 3,
+      stderr: expect.stringContaining(sentence),
+    });
+    for (const name of [path, converted]) {
+      for (const words of [["report"], ["stat"], ["diff", name], ["cut", "-o", "damaged-part.mmt", "--from", "@0"]]) {
+        const { stderr, status } = mmiostrider(...words, name);
+        expect([stderr.includes(sentence), status], words.join(" ")).toEqual([true, 3]);
+      }
+      expect(lastLine(mmiostrider("report", name).stdout)).toMatch(/^# 2 accesses, .*, INCOMPLETE$/);
+    }
+    const back = join(directory, "damaged-line-again.txt");
+    mmiostrider("convert", converted, back);
+    expect(readFileSync(back)).toEqual(readFileSync(path));
   });
 });
 

@@ -23,7 +23,7 @@ export type TraceInput = TraceBytes | ReadableStream<Uint8Array>;
 export async function openTrace(input: TraceInput, options: Omit<OpenOptions, "registers"> = {}): Promise<Trace> {
   const bytes = input instanceof ReadableStream ? await new Response(input).blob() : input;
   const { reader, notes } = await openBytes(bytes, options, streamCodec);
-  return traceOfReader(reader, () => undefined, notes);
+  return traceOfReader(reader, { choose: () => undefined }, notes);
 }
 
 /** A trace in memory that is being written. */

@@ -231,9 +231,13 @@ export class Trace {
 
 export { internalsOf, makeTrace };
 
-/** Makes the library's trace of a reader; `choose` finds a device's registers. */
-export function traceOfReader(reader: TraceReader, choose: ChooseDatabase, notes: readonly string[] = []): Trace {
-  return makeTrace({ reader, makeRegisters: () => new AccessRegisters(choose) }, notes);
+/** Makes the library's trace of a reader; `choose` finds a device's registers, `chooseConfiguration` those of its configuration space. */
+export function traceOfReader(
+  reader: TraceReader,
+  { choose, chooseConfiguration }: { choose: ChooseDatabase; chooseConfiguration?: ChooseDatabase },
+  notes: readonly string[] = [],
+): Trace {
+  return makeTrace({ reader, makeRegisters: () => new AccessRegisters(choose, chooseConfiguration) }, notes);
 }
 
 /** Converts a selection to the rooms' form. Throws FilterError, InvalidValueError. */

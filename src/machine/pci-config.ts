@@ -16,12 +16,15 @@ const capabilitiesMax = 48;
 /** Section 6.8.2: the MSI-X capability, with the BARs of its table and its pending bits. */
 const capabilityMsix = 0x11;
 const msix_bytes = 12;
+/** Section 6.8.1: the MSI capability's control word tells the places of its other registers. */
+const capabilityMsi = 0x05;
+const msi_bytes = 4;
 /** Appendix H: a vendor's capability, with its length in the third byte; virtio's give the places of its structures. */
 const capabilityVendor = 0x09;
 
 /**
- * Reads the function's configuration space from the file at `path` (sysfs's `config`), at most 256 bytes: its header, and MSI-X
- * and vendor capabilities; bytes not read are 0. Undefined if it can't be read (only root may read more than the header).
+ * Reads the function's configuration space from the file at `path` (sysfs's `config`), at most 256 bytes: its header, the capabilities'
+ * identifiers, MSI's control word, and MSI-X and vendor capabilities; bytes not read are 0. Undefined if it can't be read (only root may read more than the header).
  */
 export function readPciConfig(path: string): Uint8Array | undefined {
   let file: number;
@@ -59,6 +62,7 @@ function readCapabilities(config: Uint8Array, read: (offset: number, length: num
     seen.add(at);
     if (!read(at, capabilityHead_bytes)) return;
     if (config[at] === capabilityMsix) read(at, msix_bytes);
+    else if (config[at] === capabilityMsi) read(at, msi_bytes);
     else if (config[at] === capabilityVendor && read(at, 3)) read(at, config[at + 2]!);
     at = config[at + 1]! & ~3;
   }

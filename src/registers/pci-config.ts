@@ -1,4 +1,5 @@
-// Reads the places of register blocks from a PCI function's configuration space: virtio's structures, the MSI-X table.
+// Reads the places of register blocks from a PCI function's configuration space: virtio's structures and the MSI-X table in the BARs,
+// and the capabilities in the space itself.
 import type { Layout, Segment } from "./database.js";
 
 /** Capability identifiers and offsets: PCI Local Bus Specification 3.0, section 6.7 and appendix H. */
@@ -46,6 +47,41 @@ export function layoutFromConfig(config: Uint8Array, virtio: boolean, has: (doma
     }
   }
   return layout;
+}
+
+/** PCI Local Bus Specification 3.0, section 6.1: the header's type, and its end. */
+const headerTypeOffset = 0x0e;
+const header_bytes = 0x40;
+/** The space that capabilities may be in; PCI Express's own ones are above it. */
+const standard_bytes = 0x100;
+/** Section 6.8.1: a function's MSI capability has 64-bit addresses. */
+const capabilityMsi = 0x05;
+const msiHas64Bits = 0x80;
+
+/** The capabilities with a domain of their own in pci-config.xml. */
+const capabilityDomains = new Map([
+  [0x01, "PM"],
+  [0x03, "VPD"],
+  [capabilityMsi, "MSI"],
+  [0x10, "EXP"],
+  [capabilityMsix, "MSIX"],
+  [0x13, "AF"],
+]);
+
+/** Returns the domains of the configuration space itself, of a function with these bytes in it, at the place `index` behind the BARs. */
+export function layoutOfConfig(config: Uint8Array, index: number): Layout {
+  const isBridge = (byteAt(config, headerTypeOffset) & 0x7f) === 1;
+  const header = { domain: isBridge ? "PCI_BRIDGE" : "PCI_CONFIG", start: 0, end: header_bytes };
+  const starts = capabilities(config).sort((a, b) => a - b);
+  const found = starts.flatMap((start, place): Segment[] => {
+    const id = byteAt(config, start);
+    const domain = capabilityDomains.get(id);
+    if (domain === undefined) return [];
+    const end = starts[place + 1] ?? standard_bytes;
+    const is64Bit = id === capabilityMsi && (byteAt(config, start + 2) & msiHas64Bits) !== 0;
+    return [{ domain: is64Bit ? "MSI_64" : domain, start, end }];
+  });
+  return new Map([[index, [header, ...found]]]);
 }
 
 /** Adds the segments of `more` to `layout`; if both place a domain, `more` wins. */

@@ -8,6 +8,7 @@ import { importedTrace, recordedText, recordedTrace } from "../../../dev/test-su
 import { builtInFor } from "../../registers/files/index.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import { openTrace } from "../../trace/node/file-source.js";
+import { inSpace } from "../../trace/space.js";
 import { AccessRegisters } from "../view/access-registers.js";
 import { type CollectedAccesses, collectDiffAccesses } from "./access-sequence.js";
 import { diffTraces, Masks } from "./diff-traces.js";
@@ -165,6 +166,28 @@ describe("what can't be compared by BAR", () => {
     ]);
     const less = await compare(lines("0x1"), head + read("0xd7000104"));
     expect(less).toMatchObject({ same: false, devices: [{ missing: 2, extra: 0 }] });
+  });
+
+  test("calls virtual addresses and ports by their names, and compares them with no physical address", async () => {
+    const [virtual, physical] = ["0xffffffffc8100018", "0xd7000100"];
+    const lines = (value: string) => head + write(virtual!, value) + write(physical!, value);
+    const { devices, differences } = await compare(lines("0x1"), lines("0x2"));
+    expect(devices).toMatchObject([
+      { by: "address", device: "physical addresses", aligned: 1, written: 1 },
+      { by: "address", device: "virtual addresses", aligned: 1, written: 1 },
+    ]);
+    expect(differences.map(({ first }) => first!.register)).toEqual([physical, virtual]);
+    expect(await compare(head + write(virtual!), head + write(physical!))).toMatchObject({
+      same: false,
+      devices: [
+        { device: "physical addresses", missing: 0, extra: 1 },
+        { device: "virtual addresses", missing: 1, extra: 0 },
+      ],
+    });
+    const port = `0x${inSpace("ports", 0x70n).toString(16)}`;
+    const ports = await compare(head + write(port, "0x1"), head + write(port, "0x2"));
+    expect(ports.devices).toMatchObject([{ by: "address", device: "ports", written: 1 }]);
+    expect(ports.differences).toMatchObject([{ first: { register: "0x70" } }]);
   });
 
   test("nothing compared with nothing is not the same", async () => {

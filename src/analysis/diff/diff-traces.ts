@@ -28,7 +28,7 @@ export interface DeviceComparison {
    * even that.
    */
   readonly by: ComparedBy;
-  /** PCI address in the first trace; `mapping 0xfebc0000+0x20000`; or `physical addresses`. */
+  /** PCI address in the first trace; `mapping 0xfebc0000+0x20000`; `physical addresses`, `virtual addresses` or `ports`. */
   readonly device: string;
   /** The same in the second trace, if it isn't the same there. */
   readonly otherDevice: string | null;
@@ -157,7 +157,7 @@ function bitCount(bits: bigint): number {
 }
 
 /**
- * Compares two traces device by device; accesses in no device that both know, by mapping or by physical address.
+ * Compares two traces device by device; accesses in no device that both know, by mapping or by address.
  * Throws InvalidValueError for a mask that fits no register of either.
  */
 export function diffTraces(

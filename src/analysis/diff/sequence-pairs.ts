@@ -4,11 +4,13 @@
 //   both traces know the device and its BAR           by BAR and offset, whatever the addresses
 //   else, both have mapped this range, or one of      by offset in the range; ranges of one size are paired in the order in
 //   this size, at any time                            which they were mapped; mappings that overlap are one range
-//   else                                              by physical address
+//   else                                              by physical address, virtual one, or port
 //
 // Made-up addresses are compared with nothing: an access to a device that only one of the traces knows is then only in that one.
 import { barName } from "../../trace/header.js";
+import { spaceOf, withinSpace } from "../../trace/space.js";
 import { addressText } from "../../trace/text.js";
+import { isVirtual } from "../../trace/virtual-range.js";
 import type { CollectedAccess, CollectedAccesses, KnownDevice, MappedArea } from "./access-sequence.js";
 
 /** An access, or a read that was repeated at once. */
@@ -16,9 +18,9 @@ export interface SequenceEntry {
   readonly kind: "read" | "write";
   /** Null where no BAR is compared. */
   readonly bar: number | null;
-  /** In bytes from the start of the BAR or the mapping; the physical address where addresses are compared. */
+  /** In bytes from the start of the BAR or the mapping; the address, or the port, where addresses are compared. */
   readonly offset: bigint;
-  /** Physical address. */
+  /** As an access's. */
   readonly address: bigint;
   readonly width_bytes: number;
   /** The value; for a repeated read, the last one. */
@@ -29,7 +31,7 @@ export interface SequenceEntry {
   readonly event: number;
   /** Seconds since recording began; null where a log of another format has no time. */
   readonly time_s: number | null;
-  /** The register's name, or its place: `BAR0+0x10`, `+0x10` in a mapping, or its physical address. */
+  /** The register's name, or its place: `BAR0+0x10`, `+0x10` in a mapping, or its address or port. */
   readonly register: string;
   /** The site's symbol or address, or "". */
   readonly site: string;
@@ -41,7 +43,7 @@ export type ComparedBy = "bar" | "mapping" | "address";
 /** Sequences of the first and the second trace that can be compared; one may be empty. */
 export interface SequencePair {
   by: ComparedBy;
-  /** PCI address, `mapping 0xfebc0000+0x20000`, or `physical addresses`: in the first trace, else in the second. */
+  /** PCI address, `mapping 0xfebc0000+0x20000`, or the kind of addresses: in the first trace, else in the second. */
   device: string;
   /** The other trace's name of the same, if that is another one. */
   otherDevice: string | null;
@@ -169,16 +171,19 @@ function pairRest(first: CollectedAccesses, second: CollectedAccesses): Sequence
       second: byArea(inSecond.get(pair) ?? []),
     };
   });
-  made.push({
-    by: "address",
-    device: "physical addresses",
-    otherDevice: null,
-    driver: null,
-    kind: "",
-    first: byAddress(inFirst.get(undefined) ?? []),
-    second: byAddress(inSecond.get(undefined) ?? []),
-  });
+  const [ofFirst, ofSecond] = [inFirst, inSecond].map((groups) => groupBy(groups.get(undefined) ?? [], addressKind));
+  for (const device of [...new Set([...ofFirst!.keys(), ...ofSecond!.keys()])].sort()) {
+    const [first, second] = [ofFirst!, ofSecond!].map((groups) => byAddress(groups.get(device) ?? []));
+    made.push({ by: "address", device, otherDevice: null, driver: null, kind: "", first: first!, second: second! });
+  }
   return made;
+}
+
+/** Returns the name of the addresses that an access's is one of. */
+function addressKind({ address }: CollectedAccess): string {
+  const space = spaceOf(address);
+  if (space !== "memory") return space === "configuration" ? "configuration space" : space;
+  return isVirtual(address) ? "virtual addresses" : "physical addresses";
 }
 
 type AreaPair = readonly [MappedArea, MappedArea];
@@ -233,7 +238,7 @@ function byArea(accesses: readonly CollectedAccess[]): SequenceEntry[] {
 }
 
 function byAddress(accesses: readonly CollectedAccess[]): SequenceEntry[] {
-  return entriesOf(accesses, ({ address }) => ({ bar: null, offset: address }));
+  return entriesOf(accesses, ({ address }) => ({ bar: null, offset: withinSpace(address) }));
 }
 
 /** Makes the entries of a sequence; joins repeated reads that only accesses of other sequences have parted. */

@@ -76,7 +76,7 @@ export interface TruthLog {
   lines: number;
   /** Number of lines that are accesses, kept or not. */
   accessLines: number;
-  /** The lines, counted from 1, that have an access behind something else: they aren't understood. */
+  /** The lines, counted from 1, that have an access behind something else, or a part of one: they aren't understood. */
   unclearLines: number[];
   /** The log ends within its last line, which is left out. */
   isCut: boolean;
@@ -131,6 +131,8 @@ class AccessList {
 
 const marker = "memory_region_ops_";
 const markers = [`${marker}read cpu `, `${marker}write cpu `];
+/** Words of each access, which a damaged line may have without the rest. */
+const remains = [" mr 0x", " addr 0x"];
 const newline = 0x0a;
 const quote = 0x27;
 const colon = 0x3a;
@@ -251,7 +253,8 @@ class TruthParser {
       at += 1;
     }
     if (!startsWithLatin1(bytes, at, end, marker)) {
-      if (markers.some((words) => findLatin1(bytes, from, end, words) >= 0)) this.unclearLines.push(this.lines);
+      const has = (words: string) => findLatin1(bytes, from, end, words) >= 0;
+      if (remains.every(has) || markers.some(has)) this.unclearLines.push(this.lines);
       else if (!this.hearConfiguration(bytes, from, end)) this.moves.hear(bytes, from, end);
       return;
     }

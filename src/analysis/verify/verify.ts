@@ -431,8 +431,8 @@ class Comparison {
       const lines = countOf(unclear.length, "line");
       const are =
         unclear.length === 1
-          ? "has an access behind something else, and isn't"
-          : "have an access behind something else, and aren't";
+          ? "has an access behind something else, or a damaged one, and isn't"
+          : "have accesses behind something else, or damaged ones, and aren't";
       faults.push(`${lines} of ${logName} ${are} understood; the first is line ${unclear[0]}`);
     }
     if (cutLine?.isMissed === true) faults.push(`${logName} is cut within its last line, ${cutLine.line}`);

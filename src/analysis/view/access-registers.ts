@@ -7,7 +7,7 @@ import type { DatabaseWarning } from "../../registers/schema.js";
 import { ByTarget } from "../../trace/by-target.js";
 import type { EventColumns } from "../../trace/event-columns.js";
 import type { AccessEvent } from "../../trace/events.js";
-import { type Bar, type PciFunction, resourceFlag } from "../../trace/header.js";
+import { type Bar, configurationIndex, type PciFunction, resourceFlag } from "../../trace/header.js";
 import type { DevicePlace, TraceState } from "../../trace/state.js";
 import type { RegisterWords } from "../../trace/text.js";
 
@@ -46,8 +46,10 @@ export type ChooseDatabase = (found: PciFunction) => RegisterDatabase | undefine
 
 export class AccessRegisters {
   private readonly choose: ChooseDatabase;
+  private readonly chooseConfiguration: ChooseDatabase;
   /** By PCI address. */
   private readonly databases = new Map<string, RegisterDatabase | undefined>();
+  private readonly configurations = new Map<string, RegisterDatabase>();
   /** Numbers of accesses named before their device told its variant, by PCI address. */
   private readonly namedEarly = new Map<string, number>();
   private earlyNames = 0;
@@ -57,15 +59,16 @@ export class AccessRegisters {
   /** Answers so far, until a device tells something new. */
   private readonly seen = new ByTarget<RegisterAccess>();
 
-  /** `choose` finds a PCI function's database. */
-  constructor(choose: ChooseDatabase) {
+  /** `choose` finds a PCI function's database, `chooseConfiguration` that of its configuration space. */
+  constructor(choose: ChooseDatabase, chooseConfiguration: ChooseDatabase = () => undefined) {
     this.choose = choose;
+    this.chooseConfiguration = chooseConfiguration;
   }
 
   /** Returns the register of `event`, whose address is at `place`; undefined if its device has no database. */
   see(event: AccessEvent, place: DevicePlace): RegisterAccess | undefined {
     const known = this.seen.get(event.target);
-    let database = known === undefined ? this.databaseOf(place.function) : known.database;
+    let database = known === undefined ? this.databaseAt(place) : known.database;
     if (database === undefined) return undefined;
     // The knowledge from an answer applies to the answer itself, too: a GPU's first register tells how to read it.
     if (database.learns && event.kind === "read") {
@@ -158,6 +161,19 @@ export class AccessRegisters {
       this.seen.clear();
     }
     return next;
+  }
+
+  private databaseAt({ bar, function: found }: DevicePlace): RegisterDatabase | undefined {
+    return bar === configurationIndex ? this.configurationOf(found) : this.databaseOf(found);
+  }
+
+  private configurationOf(found: PciFunction): RegisterDatabase | undefined {
+    let known = this.configurations.get(found.address);
+    if (known === undefined) {
+      known = this.chooseConfiguration(found);
+      if (known !== undefined) this.configurations.set(found.address, known);
+    }
+    return known;
   }
 
   private databaseOf(found: PciFunction): RegisterDatabase | undefined {

@@ -9,7 +9,7 @@ import { tellerOf } from "../../analysis/view/learn-from-block.js";
 import { UserError } from "../../base/errors.js";
 import { finishedFile } from "../../base/finished-output.js";
 import { producer } from "../../base/version.js";
-import { builtInFor } from "../../registers/files/index.js";
+import { builtInFor, configurationDatabaseFor } from "../../registers/files/index.js";
 import type { TraceHeader } from "../../trace/header.js";
 import { type InputFormat, type OutputFormat, outputFormatOf } from "../../trace/import/formats.js";
 import { convert as convertFile } from "../../trace/node/convert.js";
@@ -101,7 +101,7 @@ export async function convert(from: string, to: string, options: ConvertOptions 
   }
   const { registers } = options;
   const choose = registers === undefined ? builtInFor : chooserOf(registers);
-  const makeTeller = () => tellerOf(new AccessRegisters(choose));
+  const makeTeller = () => tellerOf(new AccessRegisters(choose, configurationDatabaseFor));
   return convertFile(from, to, { from: options.from, to: format, makeTeller, producer });
 }
 

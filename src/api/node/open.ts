@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { builtInFor } from "../../registers/files/index.js";
+import { builtInFor, configurationDatabaseFor } from "../../registers/files/index.js";
 import { nodeCodec } from "../../trace/node/codec.js";
 import { FileSource, openSource, openTrace as openTraceFile } from "../../trace/node/file-source.js";
 import { type Input, inputOf, openAsTrace, openInput } from "../../trace/node/open-log.js";
@@ -32,7 +32,8 @@ export interface NodeOpenOptions extends OpenOptions {
 export async function openTrace(input: TraceInput, options: NodeOpenOptions = {}): Promise<Trace> {
   const { reader, notes } = await open(input, options);
   const { registers } = options;
-  return traceOfReader(reader, registers === undefined ? builtInFor : chooserOf(registers), notes);
+  const choose = registers === undefined ? builtInFor : chooserOf(registers);
+  return traceOfReader(reader, { choose, chooseConfiguration: configurationDatabaseFor }, notes);
 }
 
 async function open(input: TraceInput, options: NodeOpenOptions): Promise<Opened> {

@@ -48,7 +48,7 @@ Examples:
   mmiostrider diff --filter 'register != EECD' --json a.mmt b.mmt | jq .differences
 
 A device that both traces know is compared by BAR and offset, whatever its addresses. All other accesses are compared by offset
-in mappings of the same range, else of the same size, or else by physical address.
+in mappings of the same range, else of the same size, or else by physical address, virtual one (of rwmmio's logs) or port.
 
 Both traces' accesses are kept in memory: of very large traces, compare parts (cut, --filter).
 

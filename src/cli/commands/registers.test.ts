@@ -137,7 +137,8 @@ describe("list", () => {
   it("lists the built-in databases", async () => {
     await registers("list", "--json");
     const rows = JSON.parse(output) as { name: string; domains: { registers: number }[] }[];
-    expect(rows.map((row) => row.name)).toEqual(["e1000", "e1000e", "nvme", "ahci", "xhci", "virtio-pci", "bochs"]);
+    const names = ["e1000", "e1000e", "nvme", "ahci", "xhci", "virtio-pci", "bochs", "pci-config"];
+    expect(rows.map((row) => row.name)).toEqual(names);
     for (const row of rows) for (const domain of row.domains) expect(domain.registers).toBeGreaterThan(0);
   });
 

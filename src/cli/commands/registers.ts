@@ -11,6 +11,7 @@ import { type Explanation, explain } from "../../registers/explain.js";
 import { builtIns, chooseDatabase, findDatabase, loadSchema } from "../../registers/files/index.js";
 import { withVariants } from "../../registers/index.js";
 import { listRegisters } from "../../registers/list.js";
+import { barName, configurationIndex } from "../../trace/header.js";
 import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { collect } from "../shared/option-values.js";
 import { chooseFaultless, faultText } from "../shared/register-names.js";
@@ -115,11 +116,11 @@ function lookup(offsetText: string, valueText: string | undefined, options: Look
     database = withVariants(found.database, options.variant ?? []);
     bar = found.bar;
     offset = found.offset;
-    place = `${found.address} BAR ${bar} + 0x${offset.toString(16)}`;
+    place = `${found.address} ${placeName(bar)} + 0x${offset.toString(16)}`;
   } else {
     database = chooseFaultless(options.registers, options.variant);
     bar = chosenBar(database, options.bar);
-    place = `${database.name} BAR ${bar} + 0x${offset.toString(16)}`;
+    place = `${database.name} ${placeName(bar)} + 0x${offset.toString(16)}`;
   }
   if (offset > BigInt(Number.MAX_SAFE_INTEGER)) throw new UsageError(`the offset ${offsetText} is beyond any BAR`);
   const explanation = explain(database, bar, Number(offset), {
@@ -260,9 +261,14 @@ function list(choice: string | undefined, options: { variant?: string[]; json?: 
   const lines = found.map((row) => {
     const copies = row.copies === "" ? "" : `  ${row.copies}`;
     const brief = row.brief === null ? "" : `  ${row.brief}`;
-    return `BAR ${row.bar} + 0x${row.offset.toString(16).padStart(5, "0")}  ${String(row.width_bits).padStart(2)}  ${row.name}${copies}${brief}\n`;
+    return `${placeName(row.bar)} + 0x${row.offset.toString(16).padStart(5, "0")}  ${String(row.width_bits).padStart(2)}  ${row.name}${copies}${brief}\n`;
   });
   process.stdout.write(lines.join(""));
+}
+
+/** Returns `BAR 0`, …, or `CONFIG` for the configuration space. */
+function placeName(bar: number): string {
+  return bar === configurationIndex ? barName(bar) : `BAR ${bar}`;
 }
 
 function listBuiltIns(json: boolean): void {
@@ -286,10 +292,11 @@ function listBuiltIns(json: boolean): void {
   }
   for (const row of rows) {
     const domains = row.domains.map(
-      ({ bar, offset, domain }) => `${domain} at BAR ${bar}${offset === "0x0" ? "" : ` + ${offset}`}`,
+      ({ bar, offset, domain }) => `${domain} at ${placeName(bar)}${offset === "0x0" ? "" : ` + ${offset}`}`,
     );
     const classes = row.classCode === null ? [] : [`class ${row.classCode}`];
-    const ids = [...classes, ...(row.devices.length === 0 ? [] : [`${row.devices.length} PCI ids`])].join(", ");
+    const told = [...classes, ...(row.devices.length === 0 ? [] : [`${row.devices.length} PCI ids`])];
+    const ids = told.length === 0 ? "all functions" : told.join(", ");
     process.stdout.write(`${row.name.padEnd(12)} ${row.title} (${ids}); ${domains.join(", ")}\n`);
   }
 }

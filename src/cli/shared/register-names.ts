@@ -4,7 +4,7 @@ import { AccessRegisters } from "../../analysis/view/access-registers.js";
 import { isNamed, namesOf } from "../../analysis/view/device-names.js";
 import { FormatError } from "../../base/errors.js";
 import { countOf } from "../../base/units.js";
-import { builtInFor, chooseDatabase } from "../../registers/files/index.js";
+import { builtInFor, chooseDatabase, configurationDatabaseFor } from "../../registers/files/index.js";
 import type { RegisterDatabase } from "../../registers/index.js";
 import type { DatabaseWarning } from "../../registers/schema.js";
 import type { TraceReader } from "../../trace/file/reader.js";
@@ -48,7 +48,10 @@ export class RegisterNames {
   /** Makes the namer of a trace's registers: a new one for each trace, because it learns from the devices. */
   namerFor(reader: TraceReader): AccessRegisters {
     this.look(reader);
-    const namer = new AccessRegisters((found) => this.choiceFor(found)?.database ?? builtInFor(found));
+    const namer = new AccessRegisters(
+      (found) => this.choiceFor(found)?.database ?? builtInFor(found),
+      configurationDatabaseFor,
+    );
     this.namers.push(namer);
     return namer;
   }

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { rnndbDirectory, whyNoRnndb, whyNoXmllint } from "../../../dev/test-support/rnndb.js";
 import { checkSchema } from "../check.js";
-import { builtInDatabase, builtIns, findDatabase } from "./built-in.js";
+import { builtInDatabase, builtIns, configurationDatabaseFor, findDatabase } from "./built-in.js";
 import { builtInDirectory, loadSchema } from "./load.js";
 
 const files = readdirSync(builtInDirectory).filter((name) => name.endsWith(".xml"));
@@ -36,7 +36,8 @@ describe("built-in databases", () => {
       for (const domain of database?.domains() ?? []) expect(database?.view(domain).nodes).not.toEqual([]);
       // Variants that depend on the device's number need one.
       const [vendor, devices] = entry.devices[0] ?? [0xffff, [0xffff]];
-      expect(findDatabase(vendor, devices[0] ?? 0, entry.classCode)?.undecidedVarsets()).toEqual([]);
+      const found = findDatabase(vendor, devices[0] ?? 0, entry.classCode) ?? database;
+      expect(found?.undecidedVarsets()).toEqual([]);
     },
   );
 
@@ -52,6 +53,54 @@ describe("built-in databases", () => {
   it("finds nothing for a stranger", () => {
     expect(findDatabase(0xffff, 0xffff)).toBeUndefined();
     expect(builtInDatabase("no such")).toBeUndefined();
+  });
+});
+
+describe("configuration space", () => {
+  /** Capabilities at 0x40 (power management), 0x50 (a vendor's), 0x60 (MSI, 64 bits if `wide`) and 0x70 (an unknown one). */
+  const database = (wide: boolean, headerType = "00") => {
+    const bytes = new Map([
+      [0x06, "1000"],
+      [0x0e, headerType],
+      [0x34, "40"],
+      [0x40, "0150"],
+      [0x50, "096006"],
+      [0x60, `0570${wide ? "80" : "00"}01`],
+      [0x70, "6f00"],
+    ]);
+    let config = "";
+    for (let at = 0; at < 0x100; at = config.length / 2) config += bytes.get(at) ?? "00";
+    const numbers = { vendor: "0x1234", device: "0x1", class: "0x020000" };
+    return configurationDatabaseFor({ ...numbers, config });
+  };
+  const nameAt = (offset: number, width: number, wide = false, headerType?: string) =>
+    database(wide, headerType)?.lookup(7, offset, width)?.name;
+
+  it.each([
+    [0x00, 4, "VENDOR_ID,DEVICE_ID"],
+    [0x04, 2, "COMMAND"],
+    [0x3c, 1, "INTERRUPT_LINE"],
+    [0x3e, 1, "MIN_GNT"],
+    [0x44, 2, "PM_CTRL"],
+    [0x52, 1, undefined],
+    [0x62, 2, "MSI_FLAGS"],
+    [0x68, 2, "MSI_DATA"],
+    [0x72, 2, undefined],
+    [0x100, 4, undefined],
+  ])("0x%s, %i bytes: %s", (offset, width, name) => {
+    expect(nameAt(offset, width)).toBe(name);
+  });
+
+  it("depends on the header's type and on MSI's addresses", () => {
+    expect([nameAt(0x68, 4, true), nameAt(0x6c, 2, true)]).toEqual(["MSI_ADDRESS_HI", "MSI_DATA"]);
+    expect([nameAt(0x18, 1, false, "01"), nameAt(0x3e, 2, false, "81")]).toEqual(["PRIMARY_BUS", "BRIDGE_CONTROL"]);
+  });
+
+  it("has the header where nothing is known of the function", () => {
+    const found = configurationDatabaseFor({ vendor: "0x1", device: "0x1", class: "0x0" });
+    expect(found?.lookup(7, 4, 2)?.name).toBe("COMMAND");
+    expect(found?.describe(7, 4, 2, 0x107n)).toBe("IO | MEMORY | MASTER | SERR");
+    expect(found?.lookup(7, 0x44, 2)).toBeUndefined();
   });
 });
 

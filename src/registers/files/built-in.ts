@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { type Layout, type Observer, RegisterDatabase } from "../database.js";
 import { observeXhci } from "../observers.js";
-import { layoutFromConfig, mergeLayouts } from "../pci-config.js";
+import { layoutFromConfig, layoutOfConfig, mergeLayouts } from "../pci-config.js";
 import { e1000Devices, e1000eDevices, intel, redHat, virtioDevices, virtioVariant } from "../pci-ids.js";
 import { builtInDirectory, loadSchema } from "./load.js";
 
@@ -27,6 +27,10 @@ const common = { variants: new Map(), devices: [], classCode: undefined, observe
 function atStart(...domains: [bar: number, domain: string][]): Layout {
   return new Map(domains.map(([bar, domain]) => [bar, [{ domain, start: 0 }]]));
 }
+
+/** The database of all functions' configuration space, and its place behind their BARs. */
+const configurationName = "pci-config";
+const configurationIndex = 7;
 
 export const builtIns: readonly BuiltIn[] = [
   {
@@ -80,6 +84,11 @@ export const builtIns: readonly BuiltIn[] = [
       [0x1234, [0x1111]],
       [0x4321, [0x1111]],
     ],
+  },
+  {
+    ...common,
+    ...{ name: configurationName, title: "PCI configuration space", file: "pci-config.xml" },
+    layout: layoutOfConfig(new Uint8Array(), configurationIndex),
   },
 ];
 
@@ -139,8 +148,18 @@ export interface FunctionNumbers {
 
 /** Returns the built-in database for a PCI function; undefined if there is none. */
 export function builtInFor(found: FunctionNumbers): RegisterDatabase | undefined {
-  const { vendor, device, class: classCode, config } = found;
-  const bytes =
-    config === undefined ? undefined : Uint8Array.from(config.match(/../g) ?? [], (text) => Number.parseInt(text, 16));
-  return findDatabase(Number(vendor), Number(device), Number(classCode), bytes);
+  const { vendor, device, class: classCode } = found;
+  return findDatabase(Number(vendor), Number(device), Number(classCode), configOf(found));
+}
+
+/** Returns the built-in database for a PCI function's configuration space, with the capabilities that it is known to have. */
+export function configurationDatabaseFor(found: FunctionNumbers): RegisterDatabase | undefined {
+  const database = builtInDatabase(configurationName);
+  const config = configOf(found);
+  return config === undefined ? database : database?.withLayout(layoutOfConfig(config, configurationIndex));
+}
+
+function configOf({ config }: FunctionNumbers): Uint8Array | undefined {
+  if (config === undefined) return undefined;
+  return Uint8Array.from(config.match(/../g) ?? [], (text) => Number.parseInt(text, 16));
 }

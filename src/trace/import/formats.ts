@@ -28,13 +28,18 @@ const marks: readonly [InputFormat, RegExp][] = [
 /** Decides only if no line does: ftrace's output without any event. */
 const ftraceHead = /^# tracer: |^cpus=\d+$/m;
 
+/** Detects the format that a line of text is of; undefined if it is of none. */
+export function formatOfLine(line: string): InputFormat | undefined {
+  return marks.find(([, mark]) => mark.test(line))?.[0];
+}
+
 /** Detects the format of an input that begins with `head` (detect_bytes of it, or all); undefined if unknown. */
 export function detectInput(head: Uint8Array): InputFormat | undefined {
   if (head.length >= fileMagic.length && fileMagic.every((byte, index) => head[index] === byte)) return "mmt";
   const text = latin1(head, 0, Math.min(head.length, detect_bytes));
   for (const line of text.split("\n")) {
-    const found = marks.find(([, mark]) => mark.test(line));
-    if (found !== undefined) return found[0];
+    const found = formatOfLine(line);
+    if (found !== undefined) return found;
   }
   return ftraceHead.test(text) ? "rwmmio" : undefined;
 }

@@ -209,6 +209,107 @@ test("a log without any line of its format is refused, not an empty trace", () =
   );
 });
 
+describe("a damaged line", () => {
+  const readers = {
+    qemu: () => new QemuImport("log"),
+    vfio: () => new VfioImport("log"),
+    rwmmio: () => new RwmmioImport("log"),
+    mmiotrace: () => new MmiotraceImport("log"),
+  };
+  const whole = {
+    qemu: "memory_region_ops_read cpu 0 mr 0x5 addr 0xfebc0008 value 0x1 size 4 name 'nic'",
+    vfio: "vfio_region_write  (0000:01:00.0:region0+0x28, 0x21cc000, 4)",
+    rwmmio: " cat-1 [001] ..... 1.000001: rwmmio_write: foo+0x8/0x10 width=32 val=0x1 addr=0xffffc90000100008",
+    mmiotrace: "R 4 1.000001 1 0xfebc0008 0x1 0x0 0",
+  };
+  const damaged = {
+    qemu: [
+      "emory_region_ops_read cpu 0 mr 0x5 addr 0xfebc0008 value 0x1 size 4 name 'nic'",
+      "memory_region_ops_re\u0000d cpu 0 mr 0x5 addr 0xfebc0008 value 0x1 size 4 name 'nic'",
+      "cpu 0 mr 0x5 addr 0xfebc0008 value 0x1",
+    ],
+    vfio: [
+      "vfio_region_wri (0000:01:00.0:region0+0x28, 0x21cc000, 4)",
+      "io_region_read  (0000:01:00.0:region0+0x28, 4) = 0x1",
+    ],
+    rwmmio: [whole.rwmmio.replace(": rwmmio", ":rwmmio"), "foo+0x8/0x10 width=32 val=0x1 addr=0xffffc90000100008"],
+    mmiotrace: [
+      " R 4 1.000001 1 0xfebc0008 0x1 0x0 0",
+      "R4 1.000001 1 0xfebc0008 0x1 0x0 0",
+      "r 4 1.00",
+      "4 1.000001 1 0xfebc0008 0x1 0x0 0",
+      "[   12.345678] W 4 1.000001 1 0xfebc0008 0x1 0x0 0",
+      "AP 1.000000 1 0xfebc0000 0xffffc90000000000 0x1000 0x0 0",
+    ],
+  };
+  const names = {
+    qemu: "memory_region_ops event",
+    vfio: "vfio_region event",
+    rwmmio: "rwmmio event",
+    mmiotrace: "line of mmiotrace's",
+  };
+
+  test.each(["qemu", "vfio", "rwmmio", "mmiotrace"] as const)(
+    "of %s is counted as missing, others aren't",
+    (format) => {
+      const lost = damaged[format];
+      const reader = readers[format]();
+      read(
+        reader,
+        `${[whole[format], "words", ...lost, "memory_region_subpage_read cpu 0 mr 0x5 offset 0x8"].join("\n")}\n`,
+      );
+      expect(reader.incomplete).toEqual([
+        `${lost.length} lines look like a damaged ${names[format]}, and can't be read; the first is line 3`,
+      ]);
+      expect(reader.totals).toMatchObject({ accesses: 1, unknownLines: 2 });
+      for (const line of lost) {
+        const alone = readers[format]();
+        read(alone, `${whole[format]}\n${line}\n`);
+        expect(alone.incomplete, line).toEqual([
+          `1 line looks like a damaged ${names[format]}, and can't be read; the first is line 2`,
+        ]);
+      }
+    },
+  );
+
+  test("is told where a log has no other", () => {
+    expect(() => read(new QemuImport("log"), `words\n${damaged.qemu[0]}\n`)).toThrow(
+      "log: there is no memory_region_ops event in it that can be understood: line 2 looks like one",
+    );
+  });
+
+  test("is told among mmiotrace's lines before the first event, with its number", () => {
+    const reader = new MmiotraceImport("log");
+    read(reader, `VERSION 20070824\nsome words\n${damaged.mmiotrace[0]}\nLSPCI 1\n${whole.mmiotrace}\n`);
+    expect(reader.incomplete).toEqual([
+      "1 line looks like a damaged line of mmiotrace's, and can't be read; the first is line 3",
+    ]);
+    expect(reader.totals.unknownLines).toBe(1);
+  });
+
+  test.each(["qemu", "vfio", "rwmmio", "mmiotrace"] as const)(
+    "lines of other known formats in a log of %s are named",
+    (format) => {
+      const others = (["mmiotrace", "qemu", "vfio", "rwmmio"] as const).filter((other) => other !== format);
+      const reader = readers[format]();
+      // each its own number of times; a line that is like one of mmiotrace's may be one
+      const lines = others.flatMap((other, at) => Array.from({ length: at + 1 }, () => whole[other]));
+      read(reader, `${[whole[format], ...lines, "words"].join("\n")}\n`);
+      const told = reader.notes.filter((note) => note.includes("convert --from"));
+      const counts = ["1 line looks like a", "2 lines look like", "3 lines look like"];
+      expect(told).toEqual(
+        others.map((other, at) => {
+          const what = at === 0 ? names[other] : names[other].replace("event", "events");
+          return `${counts[at]} ${what} and ${at === 0 ? "isn't" : "aren't"} read: convert --from ${other} reads them alone`;
+        }),
+      );
+      expect(reader.totals).toMatchObject({ accesses: 1, unknownLines: 1 });
+      expect(reader.summary.notes).toEqual(expect.arrayContaining(told));
+      expect(reader.incomplete).toEqual([]);
+    },
+  );
+});
+
 test("accesses through mappings that an mmiotrace log doesn't show living are counted", () => {
   const lines = ["VERSION 20070824"];
   const map = (id: number) => lines.push(`MAP 1.000000 ${id} 0xfe000000 0xffffc90000000000 0x1000 0x0 0`);

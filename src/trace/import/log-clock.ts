@@ -3,7 +3,9 @@
 import { countOf } from "../../base/units.js";
 import type { TraceHeader } from "../header.js";
 import type { LineFields } from "./line-fields.js";
-import { importClock_hz } from "./log-import.js";
+
+/** Imported time stamps are microseconds, as in all these logs. */
+export const importClock_hz = 1_000_000;
 
 /** The pattern of a time before an event. */
 export const stampPattern = String.raw`(?:\d+@\d+\.\d{6}:|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z )`;

@@ -10,7 +10,9 @@ import type { LossReport } from "../ftrace-lines.js";
 import type { TraceHeader, TraceSummary, TraceUpdate } from "../header.js";
 import { RecordKind } from "../record.js";
 import { LineFields } from "./line-fields.js";
+import { importClock_hz } from "./log-clock.js";
 import { RecordBuffer } from "./record-buffer.js";
+import type { UnknownLines } from "./unknown-lines.js";
 
 /** Greatest length of a log's line. Its text fits into the records of one event, which no block's end divides. */
 export const lineMax_bytes = 16 << 10;
@@ -59,8 +61,7 @@ export abstract class TextImport {
   private readonly lasting: string[] = [];
   /** Lines of this format, at least those that aren't counted elsewhere. */
   protected ownLines = 0;
-  /** Lines with an event of this format behind something else; the first one's number. */
-  private readonly spoilt = { lines: 0, first: 0 };
+  protected abstract readonly unknown: UnknownLines;
   protected readonly records = new RecordBuffer();
   protected readonly fields = new LineFields();
   private readonly made: ImportPiece[] = [];
@@ -112,14 +113,9 @@ export abstract class TextImport {
     this.carried = new Uint8Array();
   }
 
-  /** Counts a line that begins like none of this format. One that has an event of the format later (`events`) isn't understood. */
-  protected takeForeignLine(bytes: Uint8Array, from: number, end: number, events: RegExp): void {
-    if (!events.test(latin1(bytes, from, end))) {
-      this.totals.unknownLines += 1;
-      return;
-    }
-    if (this.spoilt.lines === 0) this.spoilt.first = this.totals.lines;
-    this.spoilt.lines += 1;
+  /** Counts a line that begins like none of this format. */
+  protected takeForeignLine(bytes: Uint8Array, from: number, end: number): void {
+    if (!this.unknown.take(latin1(bytes, from, end), this.totals.lines)) this.totals.unknownLines += 1;
   }
 
   /** Remarks upon what the log lacks; the trace keeps it. */
@@ -128,19 +124,19 @@ export abstract class TextImport {
     this.lasting.push(...sentences);
   }
 
-  /** Throws FormatError if the whole log had no line of this format; `what` are the words for such a line. */
-  protected requireOwnLines(what: string): void {
-    const { lines, first } = this.spoilt;
-    if (this.ownLines > 0 && lines > 0) {
-      const found = countOf(lines, "line has", "lines have");
-      const are = lines === 1 ? "isn't" : "aren't";
-      this.incomplete.push(
-        `${found} a ${what} behind something else, and ${are} understood; the first is line ${first}`,
-      );
-    }
-    if (this.ownLines > 0) return;
-    const where = lines === 0 ? "" : ` that can be understood: the first one, line ${first}, is behind something else`;
-    throw new FormatError(this.name, `there is no ${what} in it${where}`);
+  /** Tells the lines that weren't understood. Throws FormatError if the whole log had no line of this format. */
+  protected endLines({ mayBeEmpty = false } = {}): void {
+    const { unknown, totals } = this;
+    if (this.ownLines === 0 && !mayBeEmpty)
+      throw new FormatError(this.name, `there is no ${unknown.name} in it${unknown.whyNone}`);
+    if (totals.unknownLines > 0) this.notes.push(this.unknownLinesSentence(totals.unknownLines));
+    this.noteForGood(...unknown.others);
+    this.incomplete.push(...unknown.missing);
+  }
+
+  /** Describes the lines that look like none of any format. */
+  protected unknownLinesSentence(lines: number): string {
+    return `${countOf(lines, "line of another kind is", "lines of other kinds are")} left out`;
   }
 
   /** Returns the pieces made since the last call, in order; valid until the next `push`. */
@@ -230,9 +226,6 @@ export function importedHeader(producer: string, changes: Partial<TraceHeader> =
     ...changes,
   };
 }
-
-/** Imported time stamps are microseconds, as in all these logs. */
-export const importClock_hz = 1_000_000;
 
 /**
  * Imports all of `chunks` with `reader` into the trace that `create` makes. With `flushEvery_ms` the trace can be read meanwhile.

@@ -11,6 +11,7 @@ import { mmiotraceHead, mmiotraceLacks, mmiotraceProducer, pciFunctionOfLine } f
 import { RecordFlag, RecordKind } from "../record.js";
 import { TraceState } from "../state.js";
 import { importedHeader, livingMappingsMax, TextImport } from "./log-import.js";
+import { UnknownLines } from "./unknown-lines.js";
 
 /** Limit of the lines before the first event, which are kept until then. */
 const headMax_bytes = 8 << 20;
@@ -27,6 +28,7 @@ const tab = 0x09;
 const zero = 0x30;
 
 export class MmiotraceImport extends TextImport {
+  protected readonly unknown = new UnknownLines("mmiotrace", { remains });
   private headLines: string[] | undefined = [];
   private head_bytes = 0;
   private known: TraceHeader | undefined;
@@ -56,7 +58,6 @@ export class MmiotraceImport extends TextImport {
     super.finish();
     this.endHead();
     this.ownLines += this.totals.accesses;
-    if (!this.mayBeEmpty) this.requireOwnLines("line of mmiotrace's");
     this.entries.end(this.totals.lines + 1);
     this.incomplete.push(...this.entries.missing);
     if (this.unseen > 0) {
@@ -70,9 +71,16 @@ export class MmiotraceImport extends TextImport {
           "in a new log they are in the kernel's way",
       );
     }
-    if (this.totals.unknownLines > 0) {
-      this.notes.push(`${countOf(this.totals.unknownLines, "line says", "lines say")} nothing known; kept as marks`);
-    }
+    this.endLines({ mayBeEmpty: this.mayBeEmpty });
+  }
+
+  protected override unknownLinesSentence(lines: number): string {
+    return `${countOf(lines, "line says", "lines say")} nothing known; kept as marks`;
+  }
+
+  /** Counts a line that isn't mmiotrace's; `number`: its place in the log. */
+  private countUnknown(text: string, number: number): void {
+    if (!this.unknown.take(text, number)) this.totals.unknownLines += 1;
   }
 
   protected takeLine(bytes: Uint8Array, from: number, lineEnd: number): void {
@@ -188,7 +196,7 @@ export class MmiotraceImport extends TextImport {
     for (const [index, line] of head.entries()) {
       this.takeNoEntry(line, index + 1);
       if (isOwnHead.test(line)) this.ownLines += 1;
-      if (!this.takeLossIn(line) && line !== "" && !isHead(line)) this.totals.unknownLines += 1;
+      if (!this.takeLossIn(line) && line !== "" && !isHead(line)) this.countUnknown(line, index + 1);
     }
     for (const line of lines.slice(count)) {
       const bytes = latin1Bytes(line);
@@ -401,7 +409,7 @@ export class MmiotraceImport extends TextImport {
     this.keep(bytes, from, end);
     this.takeNoEntry(text, this.totals.lines);
     const known = text === "" || /^(VERSION|LSPCI)( |$)/.test(text) || isFtraceComment(text);
-    if (!this.takeLossIn(text) && !known) this.totals.unknownLines += 1;
+    if (!this.takeLossIn(text) && !known) this.countUnknown(text, this.totals.lines);
   }
 
   private keep(bytes: Uint8Array, from: number, end: number): void {
@@ -460,6 +468,9 @@ const wholeLines = [
   /^UNMAP \S+ \S+ 0x[0-9a-f]+ 0$/,
   /^UNKNOWN \S+ \S+ 0x[0-9a-f]+ \S+ 0x[0-9a-f]+ 0$/,
 ];
+
+/** The remains of a damaged line: letter, width and time, or time, mapping and address. */
+const remains = /^\W*[RW]\s*\d+\s+\d+\.\d|\d\.\d{6}\s+-?\d+\s+0x[0-9a-f]/i;
 
 /** Lines before the first event that no other log has. */
 const isOwnHead = /^(?:VERSION \d{8}|PCIDEV [0-9a-f]{4} .*|# tracer: mmiotrace)\r?$/;

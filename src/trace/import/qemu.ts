@@ -10,6 +10,7 @@ import type { LackableFact, TraceHeader } from "../header.js";
 import { RecordFlag, RecordKind } from "../record.js";
 import { LogClock, takeStamp_us } from "./log-clock.js";
 import { importedHeader, TextImport } from "./log-import.js";
+import { UnknownLines } from "./unknown-lines.js";
 
 /** A PC has RAM below this address, so accesses there are to ports. */
 const portLimit = 0x1_0000;
@@ -18,12 +19,16 @@ const regionsMax = 65_536;
 const accessWidthMax_bytes = 8;
 const two32 = 2 ** 32;
 const marker = "memory_region_";
-/** The events of accesses. */
-const events = /memory_region_(?:ops|ram_device)_(?:read|write|fetch) cpu /;
+/** The events of accesses. Others, such as memory_region_subpage_read, are the same accesses once more. */
+const patterns = {
+  event: /memory_region_(?:ops|ram_device)_(?:read|write|fetch) cpu /,
+  remains: /emory_region_(?:ops|ram_device)| mr 0x[0-9a-f]+ addr 0x[0-9a-f]/i,
+};
 const quote = 0x27;
 const lacks: readonly LackableFact[] = ["pid", "context", "flags", "site", "caller"];
 
 export class QemuImport extends TextImport {
+  protected readonly unknown = new UnknownLines("qemu", patterns);
   private readonly clock = new LogClock();
   private readonly regions = new Map<string, number>();
   /** The region of the line before: most lines have the same one. */
@@ -47,12 +52,8 @@ export class QemuImport extends TextImport {
       this.noteForGood(
         `${countOf(byDevices, "access was", "accesses were")} made by devices, shown as CPU ${deviceCpu}`,
       );
-    if (totals.unknownLines > 0)
-      this.notes.push(
-        `${countOf(totals.unknownLines, "line of another kind is", "lines of other kinds are")} left out`,
-      );
+    this.endLines();
     if (totals.accesses > 0) this.noteForGood(...clock.notes);
-    this.requireOwnLines("memory_region_ops event");
   }
 
   protected takeLastLine(bytes: Uint8Array, from: number, end: number): void {
@@ -66,19 +67,19 @@ export class QemuImport extends TextImport {
     const { fields } = this;
     fields.begin(bytes, from, end);
     const time_us = takeStamp_us(fields);
-    if (startsWithLatin1(bytes, fields.at, end, marker))
-      this.takeAccess(bytes, fields.at + marker.length, end, time_us);
-    else this.takeForeignLine(bytes, from, end, events);
+    if (startsWithLatin1(bytes, fields.at, end, marker)) this.takeAccess(bytes, from, end, time_us);
+    else this.takeForeignLine(bytes, from, end);
   }
 
   /** Takes `ops_read cpu 0 mr 0x… addr 0x… value 0x… size 4 name '…'`; old versions have no name; `ram_device_` is like ops. */
-  private takeAccess(bytes: Uint8Array, from: number, end: number, time_us: number | undefined): void {
+  private takeAccess(bytes: Uint8Array, lineFrom: number, end: number, time_us: number | undefined): void {
     const { fields } = this;
+    const from = fields.at + marker.length;
     fields.begin(bytes, from, end);
     const kind = fields.upTo(0x20);
     const isRead = kind === "ops_read" || kind === "ram_device_read" || kind === "ops_fetch";
     if (!isRead && kind !== "ops_write" && kind !== "ram_device_write") {
-      this.totals.unknownLines += 1;
+      this.takeForeignLine(bytes, lineFrom, end);
       return;
     }
     this.ownLines += 1;

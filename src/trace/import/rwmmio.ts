@@ -17,6 +17,7 @@ import { callerAddress, RecordFlag, RecordKind } from "../record.js";
 import type { VirtualRange } from "../virtual-range.js";
 import { importedHeader, TextImport } from "./log-import.js";
 import { Word } from "./record-buffer.js";
+import { UnknownLines } from "./unknown-lines.js";
 
 const sitesMax = 16_384;
 /** Accesses begun and not ended at the same time: more than any machine has, unless one half of them isn't traced. */
@@ -33,6 +34,9 @@ const arrow = " -> ";
 const lacks: readonly LackableFact[] = ["flags", "mapping"];
 
 export class RwmmioImport extends TextImport {
+  protected readonly unknown = new UnknownLines("rwmmio", {
+    remains: /rwmmio_(?:post_)?(?:read|write)|\bwidth=\d+ (?:val=\S+ )?addr=/,
+  });
   private readonly ranges: readonly VirtualRange[];
   private readonly sites = new Map<string, number>();
   private lastRange: VirtualRange | undefined;
@@ -68,11 +72,7 @@ export class RwmmioImport extends TextImport {
         `${countOf(unmapped, "access lies", "accesses lie")} in no mapping of --vmallocinfo's, with a virtual address`,
       );
     }
-    if (totals.unknownLines > 0)
-      this.notes.push(
-        `${countOf(totals.unknownLines, "line of another kind is", "lines of other kinds are")} left out`,
-      );
-    this.requireOwnLines("rwmmio event");
+    this.endLines();
     this.entries.end(totals.lines + 1);
     this.incomplete.push(...this.entries.missing);
     let { valueless } = this;
@@ -149,7 +149,7 @@ export class RwmmioImport extends TextImport {
     if (report !== undefined) {
       this.ownLines += 1;
       this.addLoss(report);
-    } else if (!isFtraceComment(text)) this.totals.unknownLines += 1;
+    } else if (!isFtraceComment(text)) this.takeForeignLine(bytes, from, end);
   }
 
   /** Parses `COMMAND-PID [CPU] d.h1. SECONDS.MICROSECONDS`; the letters after the CPU may be missing (trace-cmd). */

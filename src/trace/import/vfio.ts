@@ -13,6 +13,7 @@ import { addressBase, deviceSpace, madeUpDevicesMax, regionSpace } from "../made
 import { RecordKind } from "../record.js";
 import { LogClock, takeStamp_us } from "./log-clock.js";
 import { importedHeader, TextImport } from "./log-import.js";
+import { UnknownLines } from "./unknown-lines.js";
 
 const regions = 7;
 const barLeast_bytes = 4096;
@@ -20,7 +21,10 @@ const memoryResource = "0x200";
 const two32 = 2 ** 32;
 const blank = 0x20;
 /** The events of accesses. */
-const events = /vfio_region_(?:read|write) {1,2}\(/;
+const patterns = {
+  event: /vfio_region_(?:read|write) {1,2}\(/,
+  remains: /vfio_region_(?:read|write)|:region\d+\+0x[0-9a-f]+[,)]/i,
+};
 const accessWidthMax_bytes = 8;
 const lacks: readonly LackableFact[] = ["cpu", "pid", "context", "flags", "mapping", "address", "site", "caller"];
 
@@ -34,6 +38,7 @@ interface Device {
 }
 
 export class VfioImport extends TextImport {
+  protected readonly unknown = new UnknownLines("vfio", patterns);
   private readonly clock = new LogClock();
   private readonly devices = new Map<string, Device>();
   private otherRegions = 0;
@@ -51,14 +56,10 @@ export class VfioImport extends TextImport {
     const { otherRegions, totals, clock } = this;
     if (otherRegions > 0)
       this.notes.push(`${countOf(otherRegions, "access to no BAR is", "accesses to no BAR are")} left out`);
-    if (totals.unknownLines > 0)
-      this.notes.push(
-        `${countOf(totals.unknownLines, "line of another kind is", "lines of other kinds are")} left out`,
-      );
+    this.endLines();
     if (totals.accesses > 0)
       this.noteForGood("the physical addresses and the BARs' lengths are made up: the log has none");
     if (totals.accesses > 0) this.noteForGood(...clock.notes);
-    this.requireOwnLines("vfio_region event");
   }
 
   protected takeLastLine(bytes: Uint8Array, from: number, end: number): void {
@@ -78,7 +79,7 @@ export class VfioImport extends TextImport {
       this.takeAccess(event === "vfio_region_read", time_us);
     } else if (event === "vfio_pci_read_config") {
       this.takeConfiguration();
-    } else this.takeForeignLine(bytes, from, end, events);
+    } else this.takeForeignLine(bytes, from, end);
   }
 
   /** Takes `  (NAME:regionN+0xOFFSET, 0xVALUE, WIDTH)` or `  (NAME:regionN+0xOFFSET, WIDTH) = 0xVALUE`. */
