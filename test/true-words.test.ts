@@ -756,8 +756,18 @@ describe("messages", () => {
     const packed = join(directory, "behind.txt.gz");
     writeFileSync(packed, Buffer.concat([gzipSync(readFileSync(known)), Buffer.from("x")]));
     expect(fails(3, "stat", packed)).toContain(
-      `mmiostrider: ${packed}: incomplete: the packed file is cut, or other bytes are behind its end: what is behind its last whole part is missing`,
+      `mmiostrider: ${packed}: incomplete: 1 byte behind the packed file's end isn't packed with gzip, and isn't read`,
     );
+    const truth = join(directory, "behind-truth.log.gz");
+    writeFileSync(truth, Buffer.concat([readFileSync(testData("e1000-truth.log.gz")), Buffer.from("words")]));
+    expect(fails(1, "verify", testData("e1000-mmiotrace.txt.gz"), "--truth", truth)[0]).toBe(
+      `mmiostrider: unpacking ${truth} failed: 5 bytes behind the packed file's end aren't packed with gzip, and aren't read`,
+    );
+    const parts = readFileSync(known, "latin1").split(/(?<=\n)/);
+    const members = join(directory, "members.txt.gz");
+    writeFileSync(members, Buffer.concat(parts.map((part) => gzipSync(part))));
+    const unpacked = mmiostrider("report", known);
+    expect(mmiostrider("report", members)).toMatchObject({ stdout: unpacked.stdout, status: 0 });
   });
 
   test("say what to do with a log that --follow doesn't follow, and with one that isn't XML", () => {

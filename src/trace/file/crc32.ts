@@ -15,10 +15,10 @@ const tables = (() => {
   return all;
 })();
 
-/** Computes the checksum of `bytes` as an unsigned 32-bit number. */
-export function crc32(bytes: Uint8Array): number {
+/** Computes the checksum of `bytes`, behind those that `before` is the checksum of, as an unsigned 32-bit number. */
+export function crc32(bytes: Uint8Array, before = 0): number {
   const table = tables;
-  let crc = -1;
+  let crc = ~before;
   let at = 0;
   for (const last = bytes.length - 8; at <= last; at += 8) {
     crc ^= bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);

@@ -2,14 +2,14 @@
 import { closeSync, createReadStream, fstatSync, mkdtempSync, openSync, readSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createGunzip } from "node:zlib";
 import { FormatError, messageOf, UserError } from "../../base/errors.js";
 import { fileHead_bytes } from "../file/layout.js";
 import { TraceReader } from "../file/reader.js";
 import type { ByteSource } from "../file/source.js";
 import { nodeCodec } from "./codec.js";
+import { gunzipped } from "./gunzip.js";
 
 /** Greatest length of a trace's header, except absurd ones. */
 const headMax_bytes = 16 << 20;
@@ -106,11 +106,10 @@ async function unpacked(source: FileSource, path: string): Promise<FileSource> {
   const [first, second] = await source.read(0, 2);
   if (first !== 0x1f || second !== 0x8b) return source;
   await source.close();
-  const gunzip = createGunzip();
-  createReadStream(path)
-    .on("error", (error) => gunzip.destroy(error))
-    .pipe(gunzip);
-  return FileSource.ofStream(gunzip, path);
+  const content = gunzipped(createReadStream(path) as AsyncIterable<Buffer>, (gap, what) => {
+    throw Object.assign(new Error(gap === "cut" ? "unexpected end of file" : what), { code: "Z_BUF_ERROR" });
+  });
+  return FileSource.ofStream(Readable.from(content), path);
 }
 
 /** Copies a stream into a temporary file that vanishes with its descriptor. */

@@ -3,7 +3,6 @@
 import { createReadStream, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createGunzip } from "node:zlib";
 import { FormatError, messageOf, UserError } from "../../base/errors.js";
 import { temporaryFolder } from "../../base/finished-output.js";
 import { notesOf } from "../file/incomplete.js";
@@ -12,11 +11,10 @@ import { detect_bytes, detectInput, type InputFormat } from "../import/formats.j
 import { type Imported, type ImportOptions, importLog } from "../import/import-log.js";
 import { createTrace } from "./create-trace.js";
 import { openTrace } from "./file-source.js";
+import { gunzipped } from "./gunzip.js";
 import { Output } from "./output.js";
 
 const chunk_bytes = 1 << 20;
-/** Packed bytes that are unpacked at once: they may become a thousand times as many. */
-const packedPiece_bytes = 16 << 10;
 
 export interface InputOptions extends ImportOptions {
   from?: InputFormat | undefined;
@@ -165,44 +163,18 @@ async function peek(
   return { head, chunks };
 }
 
-/** Unpacks gzip. Where the packed bytes are cut, gives what was before, and tells `onCut`. Throws FormatError for other faults. */
+/** Unpacks gzip; tells `onGap` why the content isn't whole. Throws FormatError for damage. */
 async function* unpacked(
   chunks: AsyncIterable<Uint8Array>,
   name: string,
-  onCut: (what: string) => void,
+  onGap: (what: string) => void,
 ): AsyncGenerator<Uint8Array> {
-  const gunzip = createGunzip({ chunkSize: chunk_bytes });
-  let made: Buffer[] = [];
-  let failure: NodeJS.ErrnoException | undefined;
-  // Not by iterating: that drops what was unpacked before an error.
-  gunzip.on("data", (chunk: Buffer) => made.push(chunk));
-  gunzip.on("error", (error) => {
-    failure ??= error;
-  });
-  const taken = () => {
-    const ready = made;
-    made = [];
-    return ready;
-  };
-  const closed = new Promise<void>((resolve) => gunzip.once("close", resolve));
-  for await (const chunk of chunks) {
-    for (let from = 0; from < chunk.length && failure === undefined; from += packedPiece_bytes) {
-      const piece = chunk.subarray(from, from + packedPiece_bytes);
-      await Promise.race([new Promise<void>((resolve) => gunzip.write(piece, () => resolve())), closed]);
-      yield* taken();
-    }
-    if (failure !== undefined) break;
+  try {
+    yield* gunzipped(chunks, (_gap, what) => onGap(what));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code?.startsWith("Z_") !== true) throw error;
+    throw new FormatError(name, `it can't be unpacked: ${messageOf(error)}`, { advice: "gunzip -t tests the file" });
   }
-  gunzip.end();
-  await closed;
-  yield* taken();
-  if (failure === undefined) return;
-  const { code = "" } = failure;
-  if (!code.startsWith("Z_")) throw failure;
-  if (code === "Z_BUF_ERROR")
-    onCut("the packed file is cut, or other bytes are behind its end: what is behind its last whole part is missing");
-  else
-    throw new FormatError(name, `it can't be unpacked: ${messageOf(failure)}`, { advice: "gunzip -t tests the file" });
 }
 
 /** Imports a log into the trace `path`, called `shownAs` in messages. Throws UserError. */
