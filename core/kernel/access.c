@@ -99,7 +99,7 @@ static __always_inline u64 access_locks_of(bool relaxed, u64 address,
 
 /* A machine that is going down may have stopped the CPU that holds a lock. It
  * may also live on, after an oops that took long to print. */
-#define GOING_DOWN_TRIES 1000000
+#define WAIT_TRIES 1000000
 
 static bool access_panicked;
 
@@ -122,23 +122,35 @@ void mms_access_exit(void)
 	atomic_notifier_chain_unregister(&panic_notifier_list, &panic_block);
 }
 
-static bool access_lock(struct mms_spinlock *lock)
+static bool access_try_lock(struct mms_spinlock *lock, const bool *given_up)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < WAIT_TRIES && !READ_ONCE(*given_up); tries++) {
+		if (mms_spin_trylock(lock))
+			return true;
+		cpu_relax();
+	}
+	return false;
+}
+
+/* `nmi`: the holder may wait for a lock of the kernel's that the interrupted code has. */
+static bool access_lock(struct mms_spinlock *lock, bool nmi)
 {
 	static bool holder_lost;	/* waited for in vain: once is enough */
-	unsigned int tries;
+	static const bool never;
 
 	if (likely(mms_spin_trylock(lock)))
 		return true;
 	if (likely(!oops_in_progress && !READ_ONCE(access_panicked))) {
 		WRITE_ONCE(holder_lost, false);
+		if (unlikely(nmi))
+			return access_try_lock(lock, &never);
 		mms_spin_lock(lock);
 		return true;
 	}
-	for (tries = 0; tries < GOING_DOWN_TRIES && !READ_ONCE(holder_lost); tries++) {
-		if (mms_spin_trylock(lock))
-			return true;
-		cpu_relax();
-	}
+	if (access_try_lock(lock, &holder_lost))
+		return true;
 	WRITE_ONCE(holder_lost, true);
 	return false;
 }
@@ -150,12 +162,12 @@ static void access_unlock_all(u64 held)
 }
 
 /* Takes the locks, from the lowest to the highest. False: none, see above. */
-static __always_inline bool access_lock_all(u64 wanted)
+static __always_inline bool access_lock_all(u64 wanted, bool nmi)
 {
 	u64 rest;
 
 	for (rest = wanted; rest; rest &= rest - 1) {
-		if (likely(access_lock(&locks[__ffs64(rest)].spinlock)))
+		if (likely(access_lock(&locks[__ffs64(rest)].spinlock, nmi)))
 			continue;
 		access_unlock_all(wanted & ~rest);
 		return false;
@@ -205,7 +217,8 @@ static __always_inline void access_name(struct mms_cpu *cpu)
 
 /* Returns the locks that are held now, a bit each. 0: none, see above, or this CPU
  * is in an access already; `flags` says if the order is uncertain then. */
-static __always_inline u64 access_enter(u64 address, unsigned int bytes, u32 *flags)
+static __always_inline u64 access_enter(u64 address, unsigned int bytes, bool nmi,
+					u32 *flags)
 {
 	bool relaxed;
 	u64 wanted;
@@ -220,7 +233,7 @@ static __always_inline u64 access_enter(u64 address, unsigned int bytes, u32 *fl
 	for (;;) {
 		relaxed = READ_ONCE(mms_relaxed);
 		wanted = access_locks_of(relaxed, address, bytes);
-		if (unlikely(!access_lock_all(wanted))) {
+		if (unlikely(!access_lock_all(wanted, nmi))) {
 			*flags |= MMS_F_UNORDERED;
 			this_cpu_write(stage, FREE);
 			return 0;
@@ -255,7 +268,8 @@ void mms_machine_begin(struct mms_machine *machine, uint64_t address,
 		if (m && !m->silent)
 			access_give_names(cpu);
 	}
-	cpu->locks = access_enter(address, bytes, &cpu->instruction_flags);
+	cpu->locks = access_enter(address, bytes, cpu->in_nmi,
+				  &cpu->instruction_flags);
 }
 
 static void access_end_run(struct mms_cpu *cpu);
@@ -780,23 +794,32 @@ void mms_machine_flush(struct mms_machine *machine, uint64_t address,
 
 /* ---- Accesses by the kernel's own functions, not by an instruction on a decoy ---- */
 
-static void access_name_call(struct mms_record *record, struct pt_regs *caller)
+/* Returns true if nothing more is to be named, whatever begins now. */
+static bool access_name_call(struct mms_record *record, struct pt_regs *caller)
 {
-	if (mms_clean_room)
+	if (mms_clean_room) {
 		record->site = 0;
-	if (mms_clean_room || !mms_ring_recording())
-		return;
+		return true;
+	}
+	if (!mms_ring_recording())
+		return false;
 	mms_ring_put_symbol(record->site);
 	record->caller = mms_caller_of(caller, record->flags);
+	return true;
 }
 
-static void access_make_ordered(struct mms_record *record,
+static void access_make_ordered(struct mms_record *record, struct pt_regs *caller,
 				bool (*make)(struct mms_record *, void *), void *data)
 {
-	u64 locks = access_enter(record->address, record->width, &record->flags);
+	bool named = access_name_call(record, caller);
+	u64 locks = access_enter(record->address, record->width,
+				 record->flags & MMS_F_NMI, &record->flags);
 	bool recorded, made;
 	u64 place;
 
+	/* a recording that began while this CPU waited wants the names, too */
+	if (!named)
+		access_name_call(record, caller);
 	if (locks)
 		this_cpu_write(stage, ACCESSING);
 	barrier();
@@ -820,6 +843,23 @@ static void access_make_ordered(struct mms_record *record,
 		access_leave(locks);
 }
 
+static void access_make_unordered(struct mms_record *record, struct pt_regs *caller,
+				  bool (*make)(struct mms_record *, void *), void *data)
+{
+	unsigned long flags;
+	bool wanted;
+
+	local_irq_save(flags);
+	wanted = mms_ring_recording();
+	access_name_call(record, caller);
+	local_irq_restore(flags);
+	record->flags |= MMS_F_UNORDERED;
+	record->tsc = mms_clock();
+	record->cpu = raw_smp_processor_id();
+	if (make(record, data) && wanted)
+		mms_ring_put(record);
+}
+
 void mms_access_by_call(struct mms_record *record, struct pt_regs *caller,
 			bool ordered, bool (*make)(struct mms_record *, void *),
 			void *data)
@@ -827,16 +867,11 @@ void mms_access_by_call(struct mms_record *record, struct pt_regs *caller,
 	unsigned long flags;
 
 	record->flags = mms_record_context();
-	local_irq_save(flags);
-	access_name_call(record, caller);
-	if (ordered)
-		access_make_ordered(record, make, data);
-	local_irq_restore(flags);
-	if (ordered)
+	if (!ordered) {
+		access_make_unordered(record, caller, make, data);
 		return;
-	record->flags |= MMS_F_UNORDERED;
-	record->tsc = mms_clock();
-	record->cpu = raw_smp_processor_id();
-	if (make(record, data))
-		mms_ring_put(record);
+	}
+	local_irq_save(flags);
+	access_make_ordered(record, caller, make, data);
+	local_irq_restore(flags);
 }

@@ -273,11 +273,15 @@ static bool caller_is_softirq(u32 record_flags)
 
 u32 mms_caller_of(struct pt_regs *regs, u32 record_flags)
 {
+	enum rank rank = RANK_OTHER;
 	struct walk walk;
 
-	if (callers_off)
+	if (caller_is_module_text(regs->ip))
+		rank = caller_rank(regs->ip);
+	if (callers_off || rank == RANK_DRIVER)
 		return 0;
-	caller_walk(&walk, regs, RANK_OTHER, FRAMES_MAX,
+	caller_walk(&walk, regs, rank,
+		    rank == RANK_LIBRARY ? LIBRARY_FRAMES_MAX : FRAMES_MAX,
 		    caller_is_softirq(record_flags));
 	if (upper_32_bits(walk.caller) != U32_MAX)
 		return 0;

@@ -2,43 +2,48 @@
 /*
  * Accesses to the configuration space of the recorded PCI functions. The kernel makes
  * them by the operations of the function's bus; while a recording is armed, those
- * are ours, which call the bus's own.
+ * operations' functions are ours, which call the former ones. Buses share their
+ * operations, and a new bus takes over its parent's: so ours stand in the operations
+ * themselves, not in the buses.
  *
- * The machine's own operations are short and wait for nobody who may wait for us:
- * they are made in the order of all accesses. A host bridge's driver may have
- * operations of its own, which access memory that has a decoy; their records
- * say that their place is uncertain.
+ * The machine's own operations are short. They are made in the order of all accesses,
+ * with the lock held. They wait for the kernel's lock of the configuration ports,
+ * whose holder may be interrupted by an NMI that waits for ours: that wait has an end
+ * (access.c). A host bridge's driver may have operations that access memory that
+ * has a decoy; they are made without the lock, and their records say that their
+ * place is uncertain.
  */
 #include <linux/kallsyms.h>
 #include <linux/kprobes.h>
-#include <linux/list.h>
-#include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
-#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include <asm/pgtable.h>
 #include <asm/segment.h>
 
-#include "clock.h"
 #include "core.h"
 
-struct bus {
-	struct list_head list;
-	struct pci_dev *device;	/* keeps the bus */
-	struct pci_bus *bus;
-	struct pci_ops *original;
-	struct pci_ops operations;
-	bool machines;		/* the original ones are */
-	bool stays;		/* for good: see configuration_leave() */
+/* Operations whose functions are ours. */
+struct taken {
+	struct pci_ops *operations;
+	int (*read)(struct pci_bus *bus, unsigned int devfn, int where, int bytes,
+		    u32 *value);
+	int (*write)(struct pci_bus *bus, unsigned int devfn, int where, int bytes,
+		     u32 value);
+	bool machines;		/* the machine's own */
 };
 
-/* Changes only while no bus has our operations. */
-static LIST_HEAD(buses);
+#define TAKEN_MAX 16
+
+/* Changes only while no operations are ours. */
+static struct taken taken[TAKEN_MAX];
+static unsigned int taken_count;
 static bool wanted;
 
-/* This CPU is in an access of ours. */
+/* This CPU is in an access of ours, by the machine's own operations. */
 static DEFINE_PER_CPU(bool, accessing);
-static atomic64_t past;		/* accesses that went past a bus's operations */
+static atomic64_t past;		/* accesses that went past the buses' operations */
 
 void mms_configuration_want(void)
 {
@@ -48,6 +53,7 @@ void mms_configuration_want(void)
 void mms_configuration_forget(void)
 {
 	wanted = false;
+	atomic64_set(&past, 0);
 }
 
 u64 mms_configuration_past(void)
@@ -55,20 +61,31 @@ u64 mms_configuration_past(void)
 	return atomic64_read(&past);
 }
 
-static struct bus *configuration_find(const struct pci_bus *bus)
+static const struct taken *configuration_find(const struct pci_ops *operations)
 {
-	struct bus *found;
+	unsigned int n;
 
-	list_for_each_entry(found, &buses, list)
-		if (found->bus == bus)
-			return found;
+	for (n = 0; n < taken_count; n++)
+		if (taken[n].operations == operations)
+			return &taken[n];
 	return NULL;
+}
+
+/* A bus may have operations of its own with our functions, copied from its parent's. */
+static const struct taken *configuration_of(const struct pci_bus *bus)
+{
+	const struct taken *found = NULL;
+
+	for (; bus && !found; bus = bus->parent)
+		found = configuration_find(READ_ONCE(bus->ops));
+	return found;
 }
 
 /* ---- An access ---- */
 
 struct access {
-	const struct bus *bus;
+	const struct taken *former;
+	struct pci_bus *bus;
 	unsigned int devfn;
 	int where;
 	int bytes;
@@ -79,23 +96,24 @@ struct access {
 static bool configuration_make(struct mms_record *record, void *data)
 {
 	struct access *a = data;
-	const struct pci_ops *operations = a->bus->original;
 
 	/* else interrupts may be on */
-	if (a->bus->machines)
+	if (a->former->machines)
 		this_cpu_write(accessing, true);
 	barrier();
 	if (record->kind == MMS_WRITE)
-		a->error = operations->write(a->bus->bus, a->devfn, a->where,
-					     a->bytes, *a->value);
+		a->error = a->former->write(a->bus, a->devfn, a->where, a->bytes,
+					    *a->value);
 	else
-		a->error = operations->read(a->bus->bus, a->devfn, a->where,
-					    a->bytes, a->value);
+		a->error = a->former->read(a->bus, a->devfn, a->where, a->bytes,
+					   a->value);
 	barrier();
-	if (a->bus->machines)
+	if (a->former->machines)
 		this_cpu_write(accessing, false);
-	record->value[0] = *a->value;
-	return !a->error;
+	if (a->error)
+		return false;
+	record->value[0] = *a->value & GENMASK_ULL(8 * a->bytes - 1, 0);
+	return true;
 }
 
 /* The registers of the function that has called ours, as after its call. */
@@ -120,12 +138,11 @@ static int configuration_access(struct access *a, enum mms_kind kind,
 
 	mms_record_init(&record, kind);
 	record.address = MMS_CONFIGURATION_SPACE +
-			 ((u64)pci_domain_nr(a->bus->bus) << 28) +
-			 ((u64)a->bus->bus->number << 20) + (a->devfn << 12) +
-			 a->where;
+			 ((u64)pci_domain_nr(a->bus) << 28) +
+			 ((u64)a->bus->number << 20) + (a->devfn << 12) + a->where;
 	record.width = a->bytes;
 	record.site = caller->ip;
-	mms_access_by_call(&record, caller, a->bus->machines, configuration_make, a);
+	mms_access_by_call(&record, caller, a->former->machines, configuration_make, a);
 	return a->error;
 }
 
@@ -134,11 +151,13 @@ static int configuration_read(struct pci_bus *bus, unsigned int devfn, int where
 {
 	struct pt_regs caller = configuration_registers();
 	struct access a = {
-		configuration_find(bus), devfn, where, bytes, value,
+		configuration_of(bus), bus, devfn, where, bytes, value,
 	};
 
+	if (WARN_ON_ONCE(!a.former))
+		return PCIBIOS_DEVICE_NOT_FOUND;
 	if (!mms_functions_has(bus, devfn))
-		return a.bus->original->read(bus, devfn, where, bytes, value);
+		return a.former->read(bus, devfn, where, bytes, value);
 	return configuration_access(&a, MMS_READ, &caller);
 }
 
@@ -147,11 +166,13 @@ static int configuration_write(struct pci_bus *bus, unsigned int devfn, int wher
 {
 	struct pt_regs caller = configuration_registers();
 	struct access a = {
-		configuration_find(bus), devfn, where, bytes, &value,
+		configuration_of(bus), bus, devfn, where, bytes, &value,
 	};
 
+	if (WARN_ON_ONCE(!a.former))
+		return PCIBIOS_DEVICE_NOT_FOUND;
 	if (!mms_functions_has(bus, devfn))
-		return a.bus->original->write(bus, devfn, where, bytes, value);
+		return a.former->write(bus, devfn, where, bytes, value);
 	return configuration_access(&a, MMS_WRITE, &caller);
 }
 
@@ -174,19 +195,31 @@ static struct kprobe raw_probes[] = {
 
 static bool raw_probed[ARRAY_SIZE(raw_probes)];
 
+static void configuration_unwatch_raw(void)
+{
+	unsigned int n;
+
+	for (n = 0; n < ARRAY_SIZE(raw_probes); n++) {
+		if (raw_probed[n])
+			unregister_kprobe(&raw_probes[n]);
+		raw_probed[n] = false;
+	}
+}
+
 static int configuration_watch_raw(void)
 {
 	unsigned int n;
 	int error;
 
-	atomic64_set(&past, 0);
 	for (n = 0; n < ARRAY_SIZE(raw_probes); n++) {
 		/* a probe that was registered before carries its address */
 		raw_probes[n].addr = NULL;
 		raw_probes[n].flags = 0;
 		error = register_kprobe(&raw_probes[n]);
-		if (error)
+		if (error) {
+			configuration_unwatch_raw();
 			return error;
+		}
 		raw_probed[n] = true;
 	}
 	return 0;
@@ -202,110 +235,119 @@ static bool configuration_is_machines(const struct pci_ops *operations)
 	return str_has_prefix(name, "pci_read+") && !strchr(name, '[');
 }
 
-static int configuration_take(struct pci_dev *device)
+static bool configuration_is_writable(const struct pci_ops *operations)
 {
-	struct pci_bus *bus = device->bus;
-	struct bus *taken;
+	unsigned int level;
+	pte_t *entry = lookup_address((u64)operations, &level);
 
-	if (configuration_find(bus))
+	return entry && pte_write(*entry);
+}
+
+/* Remembers the operations. Those that can't be changed, or that are too many, are an
+ * error only if a recorded function that is there needs them. */
+static int configuration_note(struct pci_ops *operations)
+{
+	if (configuration_find(operations))
 		return 0;
-	taken = kzalloc(sizeof(*taken), GFP_KERNEL);
-	if (!taken)
-		return -ENOMEM;
-	taken->device = pci_dev_get(device);
-	taken->bus = bus;
-	taken->original = bus->ops;
-	taken->operations = *bus->ops;
-	taken->operations.read = configuration_read;
-	taken->operations.write = configuration_write;
-	taken->machines = configuration_is_machines(bus->ops);
-	list_add(&taken->list, &buses);
+	if (!configuration_is_writable(operations))
+		return -EROFS;
+	if (taken_count == TAKEN_MAX)
+		return -ENOSPC;
+	taken[taken_count++] = (struct taken){
+		.operations = operations,
+		.read = operations->read,
+		.write = operations->write,
+		.machines = configuration_is_machines(operations),
+	};
 	return 0;
 }
 
-static void configuration_free(void)
-{
-	struct bus *taken, *next;
-
-	list_for_each_entry_safe(taken, next, &buses, list) {
-		if (taken->stays)
-			continue;
-		list_del(&taken->list);
-		pci_dev_put(taken->device);
-		kfree(taken);
-	}
-}
-
-static int configuration_take_all(void)
+/* All that there are: a function that isn't there yet will have one of them. */
+static int configuration_note_all(void)
 {
 	struct pci_dev *device = NULL;
 	int error;
 
 	for_each_pci_dev(device) {
-		if (!mms_functions_has(device->bus, device->devfn))
-			continue;
-		error = configuration_take(device);
-		if (error) {
+		error = configuration_note(device->bus->ops);
+		if (error && mms_functions_has(device->bus, device->devfn)) {
 			pci_dev_put(device);
 			return error;
 		}
+		if (device->subordinate)
+			configuration_note(device->subordinate->ops);
 	}
 	return 0;
+}
+
+/* The module that these operations are in may have gone. */
+static void configuration_restore(const struct taken *former)
+{
+	struct pci_ops *operations = former->operations;
+	struct pci_ops now;
+
+	if (copy_from_kernel_nofault(&now, operations, sizeof(now)))
+		return;
+	if (now.read == configuration_read)
+		WRITE_ONCE(operations->read, former->read);
+	if (now.write == configuration_write)
+		WRITE_ONCE(operations->write, former->write);
+}
+
+/* A kernel's quirk may have copied our functions into operations of its own. */
+static void configuration_give_back(struct pci_bus *bus)
+{
+	const struct taken *former = bus ? configuration_of(bus->parent) : NULL;
+
+	if (!former)
+		return;
+	if (bus->ops->read == configuration_read)
+		WRITE_ONCE(bus->ops->read, former->read);
+	if (bus->ops->write == configuration_write)
+		WRITE_ONCE(bus->ops->write, former->write);
 }
 
 int mms_configuration_arm(void)
 {
-	struct bus *taken;
+	unsigned int n;
 	int error;
 
 	if (!wanted)
 		return 0;
-	error = configuration_take_all();
+	pci_lock_rescan_remove();
+	error = configuration_note_all();
+	pci_unlock_rescan_remove();
 	if (!error)
 		error = configuration_watch_raw();
 	if (error) {
-		configuration_free();
+		taken_count = 0;
 		return error;
 	}
-	list_for_each_entry(taken, &buses, list)
-		if (!taken->stays)
-			pci_bus_set_ops(taken->bus, &taken->operations);
+	for (n = 0; n < taken_count; n++) {
+		WRITE_ONCE(taken[n].operations->read, configuration_read);
+		WRITE_ONCE(taken[n].operations->write, configuration_write);
+	}
 	return 0;
-}
-
-/* Somebody has put other operations on top of ours, and calls them still. */
-static void configuration_leave(struct bus *taken, struct pci_ops *others)
-{
-	pci_bus_set_ops(taken->bus, others);
-	taken->stays = true;
-	__module_get(THIS_MODULE);
-	pr_warn("%s: another module uses the bus's operations: this one stays loaded\n",
-		pci_name(taken->device));
 }
 
 void mms_configuration_disarm(void)
 {
-	struct bus *taken;
+	struct pci_dev *device = NULL;
 	unsigned int n;
 
-	for (n = 0; n < ARRAY_SIZE(raw_probes); n++) {
-		if (raw_probed[n])
-			unregister_kprobe(&raw_probes[n]);
-		raw_probed[n] = false;
-	}
-	if (list_empty(&buses))
+	configuration_unwatch_raw();
+	if (!taken_count)
 		return;
-	list_for_each_entry(taken, &buses, list) {
-		struct pci_ops *theirs;
-
-		if (taken->stays)
-			continue;
-		theirs = pci_bus_set_ops(taken->bus, taken->original);
-		if (theirs != &taken->operations)
-			configuration_leave(taken, theirs);
+	for (n = 0; n < taken_count; n++)
+		configuration_restore(&taken[n]);
+	pci_lock_rescan_remove();
+	for_each_pci_dev(device) {
+		configuration_give_back(device->bus);
+		configuration_give_back(device->subordinate);
 	}
+	pci_unlock_rescan_remove();
 	/* those that are on their way through ours, in interrupts and in tasks */
 	synchronize_rcu();
 	synchronize_rcu_tasks();
-	configuration_free();
+	taken_count = 0;
 }

@@ -145,6 +145,14 @@ static int control_add_function(const char *address)
 				    address) : 0;
 }
 
+static int control_want_configuration(void)
+{
+	if (armed)
+		return control_fail(-EBUSY, "too late for this: configuration");
+	mms_configuration_want();
+	return 0;
+}
+
 static int control_set_ring(const char *text)
 {
 	u64 bytes;
@@ -283,7 +291,7 @@ static int control_set_up(const char *line)
 	if (!strcmp(line, "all"))
 		mms_filter.all = true;
 	else if (!strcmp(line, "configuration"))
-		mms_configuration_want();
+		return control_want_configuration();
 	else if (!strcmp(line, "exclude-wc"))
 		mms_filter.exclude_write_combining = true;
 	else if (!strcmp(line, "interrupts"))

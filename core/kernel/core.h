@@ -156,6 +156,7 @@ bool mms_functions_has_number(unsigned int domain, unsigned int bus,
 
 /* ---- configuration.c ---- */
 
+#ifdef CONFIG_PCI
 /* For the next recording: whether configuration space is recorded. */
 void mms_configuration_want(void);
 void mms_configuration_forget(void);
@@ -163,6 +164,29 @@ int mms_configuration_arm(void);	/* 0, or a negative error: nothing is armed */
 void mms_configuration_disarm(void);
 /* Accesses to the functions' configuration space that weren't recorded. */
 u64 mms_configuration_past(void);
+#else
+static inline void mms_configuration_want(void)
+{
+}
+
+static inline void mms_configuration_forget(void)
+{
+}
+
+static inline int mms_configuration_arm(void)
+{
+	return 0;
+}
+
+static inline void mms_configuration_disarm(void)
+{
+}
+
+static inline u64 mms_configuration_past(void)
+{
+	return 0;
+}
+#endif
 
 /* ---- watch.c ---- */
 
@@ -287,7 +311,8 @@ void mms_access_hold(void (*work)(void));
  * it fills in the record's value, and returns false if there was no access. The
  * record has kind, address, width and site; `caller` are the registers of the function
  * that asks for the access, as they are when the access is made. Not `ordered`:
- * `make` may take long, or take locks; the access's place is uncertain then.
+ * `make` may take long, or take locks; the access's place is uncertain then, also to
+ * mms_access_hold(): one that is under way when recording begins or ends is missing.
  */
 void mms_access_by_call(struct mms_record *record, struct pt_regs *caller,
 			bool ordered, bool (*make)(struct mms_record *, void *),
@@ -303,8 +328,8 @@ void mms_caller_off(void);
 int mms_caller_add_module(const char *name, bool is_driver);
 /* Fills in `caller`, and writes its symbol. */
 void mms_caller_find(struct mms_cpu *cpu);
-/* Returns the caller of the code with these registers, whose site has no rank of its
- * own, as records have it, and writes its symbol. The caller has interrupts off. */
+/* Returns the caller of the code with these registers, as records have it, and writes
+ * its symbol; 0 if that code is a driver's. Interrupts are off. */
 u32 mms_caller_of(struct pt_regs *regs, u32 record_flags);
 
 /* ---- step.c ---- */

@@ -5,8 +5,9 @@
  * probe's breakpoint, the debug exception at the end of a step, a real NMI), and
  * such a kernel reports every lock that is used both there and elsewhere. Here
  * that is no mistake. An instruction's own exception can't interrupt a holder of
- * a lock, because no instruction of a holder raises one. A real NMI can: a
- * comment at each lock says what the NMI then does.
+ * a lock, because no instruction of a holder raises one: except where the holder is in
+ * the kernel's functions for configuration space, which may have probes; access.c
+ * knows by its stage. A real NMI can: a comment at each lock says what the NMI then does.
  *
  * Interrupts are off while one is held.
  */
