@@ -17,6 +17,7 @@ import {
 } from "../../dev/test-support/lab/trace-and-truth.js";
 import type { VerifyOptions } from "../../src/analysis/verify/verify-result.js";
 import { projectDirectory } from "../../src/base/paths.js";
+import { spaceOf } from "../../src/trace/space.js";
 
 const region = "e1000-mmio";
 
@@ -46,6 +47,18 @@ mmiostrider record --driver e1000 -o /share/frozen.mmt -- sh -ec '. /share/cases
 echo "ended with $?"
 dmesg | grep -c 'Restarting tasks'
 echo none > /sys/power/pm_test`,
+
+  // a bridge that comes while the core's functions stand in the buses' operations must not keep them
+  "bridge-again": `
+port=$(grep -l 0x060400 /sys/bus/pci/devices/*/class | head -n 1 | xargs dirname)
+mmiostrider record --driver e1000 -o /share/bridge.mmt -- sh -ec '. /share/cases/tools
+  modprobe e1000; network_up; pings 2
+  echo 1 > '$port'/remove
+  echo 1 > /sys/bus/pci/rescan
+  modprobe -r e1000'
+echo "ended with $?"
+core_loaded
+cat /sys/bus/pci/devices/*/config > /dev/null && cat $port/class`,
 
   // a driver of another family takes the card, maps it, and finds that it can't drive it
   "probe-fails": `
@@ -157,7 +170,7 @@ describe.each(bothKernels)("on %s, a driver is recorded while", (kernel) => {
   const caseTest = caseTests(cases, {
     kernel,
     share,
-    qemu: "-netdev user,id=n0 -device e1000,netdev=n0",
+    qemu: "-netdev user,id=n0 -device e1000,netdev=n0 -device pcie-root-port,id=behind,chassis=1,slot=1 -device qemu-xhci,bus=behind",
     truth: truthFile,
     quick,
     timeout_s: 590,
@@ -174,6 +187,15 @@ describe.each(bothKernels)("on %s, a driver is recorded while", (kernel) => {
   caseTest("frozen", "all tasks are frozen", async (outcome) => {
     expect(outcome.stdout, outcome.stderr).toMatch(/^ended with 0\n[1-9]\n$/);
     await expectSame("frozen.mmt", 12_000);
+  });
+
+  caseTest("bridge-again", "a bridge goes and comes: no bus keeps the core's functions", async (outcome) => {
+    expect(outcome.stdout, outcome.stderr).toBe("ended with 0\nno core\n0x060400\n");
+    expect(outcome.left).toEqual([]);
+    await expectSame("bridge.mmt", 12_000);
+    const { events } = await readTrace(join(share, "bridge.mmt"));
+    const spaces = events.flatMap((event) => (isAccess(event) && "address" in event ? [spaceOf(event.address)] : []));
+    expect(spaces.filter((space) => space === "configuration").length).toBeGreaterThan(10);
   });
 
   caseTest(

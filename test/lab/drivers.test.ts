@@ -207,6 +207,9 @@ async function expectIdentical(
     expect(region).toMatchObject({ differences: 0 });
     expect(region!.trace).toBe(region!.truth);
     expect(region!.trace).toBeGreaterThanOrEqual(wanted.accessesMin);
+    const configuration = result.regions.find(({ name }) => name === `${wanted.driver} configuration`);
+    expect(configuration).toMatchObject({ differences: 0, trace: configuration!.truth });
+    expect(configuration!.trace).toBeGreaterThan(10);
     let mappings = 0;
     for await (const batch of reader.batches()) {
       for (const event of batch.events) if (event.kind === "map") mappings++;

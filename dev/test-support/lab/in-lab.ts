@@ -11,6 +11,7 @@ import { probeKvm } from "../../../src/lab/kvm-probe.js";
 import { labTools } from "../../../src/lab/needs.js";
 import { splitWords } from "../../../src/lab/split-words.js";
 import { LabError, runInLab, type Threads } from "../../../src/lab/virtual-machine.js";
+import { configurationOf } from "../../../src/trace/space.js";
 
 export interface LabOptions {
   /** Argument of `mmiostrider lab --kernel`; default: debian:stable. */
@@ -168,15 +169,42 @@ export interface TruthAccess {
   region: string;
 }
 
-/** Reads the accesses in QEMU's log, in order. */
+/**
+ * Reads the accesses in QEMU's log, in order. One to configuration space stands at the place of its access to the region by which CPUs
+ * reach it, which has its width: after it for a write, before it for a read. Its region is `DEVICE configuration`.
+ */
 export function truthAccesses(truthFile: string): TruthAccess[] {
   const line =
-    /memory_region_ops_(read|write) cpu -?\d+ mr \S+ addr (0x[\da-f]+) value (0x[\da-f]+) size (\d+) name '([^']*)'/g;
-  return [...readFileSync(truthFile, "latin1").matchAll(line)].map((match) => ({
-    direction: match[1] as "read" | "write",
-    address: BigInt(match[2]!),
-    value: BigInt(match[3]!),
-    width: Number(match[4]),
-    region: match[5]!,
-  }));
+    /memory_region_ops_(read|write) cpu -?\d+ mr \S+ addr (0x[\da-f]+) value (0x[\da-f]+) size (\d+) name '([^']*)'|pci_cfg_(?:read|write) (\S+) (\S+) @0x([\da-f]+) (?:->|<-) 0x([\da-f]+)/g;
+  const accesses: TruthAccess[] = [];
+  let read: Omit<TruthAccess, "direction" | "width"> | undefined;
+  let written = 0;
+  for (const match of readFileSync(truthFile, "latin1").matchAll(line)) {
+    const [, direction, address, value, size, region, device, place, offset, content] = match as unknown as string[];
+    if (device !== undefined) {
+      const first = configurationOf(`0000:${place!}`)!;
+      const access = {
+        address: first + BigInt(`0x${offset!}`),
+        value: BigInt(`0x${content!}`),
+        region: `${device} configuration`,
+      };
+      if (match[0].startsWith("pci_cfg_read")) read = access;
+      else accesses.push({ ...access, direction: "write", width: written });
+      continue;
+    }
+    const isData = region === "pci-conf-data" || region === "pcie-mmcfg-mmio";
+    if (isData && direction === "write") written = Number(size);
+    if (isData && direction === "read" && read !== undefined) {
+      accesses.push({ ...read, direction: "read", width: Number(size) });
+      read = undefined;
+    }
+    accesses.push({
+      direction: direction as "read" | "write",
+      address: BigInt(address!),
+      value: BigInt(value!),
+      width: Number(size),
+      region: region!,
+    });
+  }
+  return accesses;
 }
