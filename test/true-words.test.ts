@@ -1242,6 +1242,21 @@ describe("CPUs, processes and contexts", () => {
     expect(timeline).not.toMatch(/"CPU 0"|"context"|"args":\{"event":1,"pid"/);
   });
 
+  test("stat's table of sites says how many accesses have none, and keeps a name's rows apart", () => {
+    expect(mmiostrider("stat", "--by", "site", bare).stdout.split("\n").slice(2)).toEqual(["no access has a site", ""]);
+    const lines = ["0x0", "0xffffffffc0000123", "0x0", "0x0"].map(
+      (pc, at) => `R 4 1.00000${at} 1 0xd0000000 0x1 ${pc} 0\n`,
+    );
+    const some = file("some-sites.txt", `VERSION 20070824\n${lines.join("")}`);
+    const [head, row, rest] = mmiostrider("stat", "--by", "site", some).stdout.split("\n").slice(2);
+    expect([head?.startsWith("site "), row, rest]).toEqual([
+      true,
+      expect.stringMatching(/^0xffffffffc0000123 +1 /),
+      "not in this table: 3 accesses without a site",
+    ]);
+    expect(JSON.parse(mmiostrider("stat", "--json", some).stdout).withoutSite).toBe(3);
+  });
+
   test("have no row of stat's where the log has none", () => {
     expect(mmiostrider("stat", "--by", "cpu", bare).stdout.split("\n").slice(2)).toEqual([
       "the log doesn't tell the CPUs",

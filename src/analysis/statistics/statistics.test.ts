@@ -49,6 +49,28 @@ const lines: Line[] = recordedText()
     ];
   });
 
+test("a site has a row for each symbol that its address had", async () => {
+  const list = new RecordList();
+  const site = 0xffffffffc0000123n;
+  const access = (tsc: bigint) => list.add({ kind: RecordKind.read, address: 0xfebc0000n, width: 4, site, tsc });
+  const named = (text: string) => list.addText({ kind: RecordKind.symbol, site }, text);
+  access(1n);
+  named("first+0x1/0x2 [one]");
+  for (const tsc of [10n, 20n]) access(tsc);
+  named("second+0x1/0x2 [two]");
+  for (const tsc of [30n, 40n, 50n]) access(tsc);
+  named("first+0x1/0x2 [one]");
+  for (const tsc of [60n, 70n]) access(tsc);
+  list.add({ kind: RecordKind.read, address: 0xfebc0000n, width: 4, tsc: 80n });
+  const { sites, withoutSite } = await statisticsOf(await traceOf(list.records));
+  expect(sites.map((row) => [row.site, row.module, row.accesses])).toEqual([
+    ["first+0x1 [one]", "one", 4],
+    ["second+0x1 [two]", "two", 3],
+    ["0xffffffffc0000123", null, 1],
+  ]);
+  expect(withoutSite).toBe(1);
+});
+
 test("counts, bytes, values and times between are those of the kernel's text", async () => {
   const found = await statisticsOf(await importedTrace());
   expect([found.accesses, found.reads, found.writes]).toEqual([13_974, 7_425, 6_549]);

@@ -71,6 +71,8 @@ export interface Statistics extends TallyResult {
   /** Number of `registers`' first rows, which are a place each. */
   readonly places: number;
   readonly sites: Rows<SiteStatistics>;
+  /** Accesses without a site, which are in none of these rows. */
+  readonly withoutSite: number;
   /** Empty where the log has no CPUs. */
   readonly cpus: Rows<CpuStatistics>;
   readonly polls: Rows<PollStatistics>;
@@ -120,6 +122,14 @@ interface RegisterTally {
   last: bigint;
 }
 
+interface CountedSite {
+  tally: Tally;
+  text: string;
+  module: string | undefined;
+  /** The trace's symbols for which `text` was looked up last. */
+  symbolsVersion: number;
+}
+
 interface CpuTally {
   tally: Tally;
   hardirq: number;
@@ -150,7 +160,11 @@ export class StatisticsCollector {
   /** Sums by PCI address and BAR for the places beyond `registersMax`. */
   private readonly elsewhere = new Map<string, RegisterTally>();
   /** By codeOf() the accesses. */
-  private readonly sites = new Map<bigint, { tally: Tally; text: string; module: string | undefined }>();
+  /** By the number of their code: the last symbol's, where another module was loaded there. */
+  private readonly sites = new Map<bigint, CountedSite>();
+  /** By that number and their text. */
+  private readonly namedSites = new Map<string, CountedSite>();
+  private withoutSite = 0;
   private readonly cpus = new Map<number, CpuTally>();
   private readonly polls: PollTally<RegisterTally>;
   private readonly interrupts = new InterruptTally();
@@ -219,14 +233,24 @@ export class StatisticsCollector {
     register.tally.add(event, ticks);
     register.last = event.value;
 
-    if (event.site !== 0n) {
-      const site = obtain(this.sites, codeOf(event), () => {
-        return { tally: new Tally(), text: view.siteAndCaller, module: view.callerModule ?? view.module };
-      });
-      site.tally.add(event, ticks);
-    }
+    if (event.site === 0n) this.withoutSite += 1;
+    else this.siteOf(view, event).tally.add(event, ticks);
     if (!this.lacksCpus) this.addToCpu(event, ticks);
     this.polls.add(event, register);
+  }
+
+  private siteOf(view: EventView, event: AccessEvent): CountedSite {
+    const code = codeOf(event);
+    const { symbolsVersion } = view.state;
+    const known = this.sites.get(code);
+    if (known?.symbolsVersion === symbolsVersion) return known;
+    const text = view.siteAndCaller;
+    const site = obtain(this.namedSites, `${code} ${text}`, () => {
+      return { tally: new Tally(), text, module: view.callerModule ?? view.module, symbolsVersion };
+    });
+    site.symbolsVersion = symbolsVersion;
+    this.sites.set(code, site);
+    return site;
   }
 
   private addToCpu(event: AccessEvent, ticks: number): void {
@@ -312,10 +336,12 @@ export class StatisticsCollector {
       ),
       registers: joined(places, sorted([...this.elsewhere.values()], registerRow)),
       places: places.length,
-      sites: sorted(
-        [...this.sites].map(([site, found]) => ({ site, ...found })),
-        ({ tally, text, module }) => ({ site: text, module: module ?? null, ...told(tally) }),
-      ),
+      sites: sorted([...this.namedSites.values()], ({ tally, text, module }) => ({
+        site: text,
+        module: module ?? null,
+        ...told(tally),
+      })),
+      withoutSite: this.withoutSite,
       cpus: new Rows(cpus.length, (index) => {
         const [cpu, { tally, hardirq, softirq }] = cpus[index]!;
         return { cpu, ...told(tally), ...(lacksContexts ? { hardirq: null, softirq: null } : { hardirq, softirq }) };

@@ -185,7 +185,7 @@ function tableOf(subject: Subject, result: Statistics, top: number, elsewhere: s
     case "register":
       return registerTable(result, top);
     case "site":
-      return cut(top, ["site", ...tallyNames], result.sites, (row) => [row.site, ...tallyCells(row)]);
+      return siteTable(result, top);
     case "cpu":
       if (result.cpus.length === 0 && result.accesses > 0) return ["the log doesn't tell the CPUs"];
       return cut(top, ["CPU", ...tallyNames, ">hardirq", ">softirq"], result.cpus, (row) => [
@@ -212,6 +212,13 @@ function tableOf(subject: Subject, result: Statistics, top: number, elsewhere: s
     default:
       return assertUnreachable(subject);
   }
+}
+
+function siteTable({ accesses, sites, withoutSite }: Statistics, top: number): string[] {
+  if (accesses > 0 && withoutSite === accesses) return ["no access has a site"];
+  const lines = cut(top, ["site", ...tallyNames], sites, (row) => [row.site, ...tallyCells(row)]);
+  if (withoutSite > 0) lines.push(`not in this table: ${countOf(withoutSite, "access", "accesses")} without a site`);
+  return lines;
 }
 
 function interruptTable({ interrupts }: Statistics, top: number): string[] {
