@@ -72,6 +72,27 @@ describe("a recorded trace", () => {
     for (const reader of [whole, merged, ...parts]) await reader.close();
   });
 
+  test("a note that counts is told as the whole's, in a part and in a merged trace", async () => {
+    const list = new RecordList();
+    for (const tsc of [1n, 2n, 3n]) list.add({ kind: RecordKind.read, address: 0xfebc0000n, width: 4, tsc });
+    const path = join(directory, "noted");
+    const writer = await createTrace(path, madeUpHeader());
+    await writer.append(list.records);
+    const notes = ["3 accesses are odd", "the log has no devices"];
+    await writer.close({ ...madeUpSummary, notes });
+    const whole = await openTrace(path);
+    const ofWhole = [`in ${path}, 3 accesses are odd`, "the log has no devices"];
+    const from = { kind: "event", number: 1 } as const;
+    const [all, part] = [await cut(whole, "noted-all", {}), await cut(whole, "noted-part", { from })];
+    const filtered = await cut(whole, "noted-filtered", {}, "only what fits the filter x was kept");
+    const again = await cut(part, "noted-again", { from });
+    const merged = await merge([part, again], "noted-merged");
+    expect(all.summary?.notes).toEqual(notes);
+    for (const reader of [part, filtered, again]) expect(reader.summary?.notes).toEqual(ofWhole);
+    expect(merged.summary?.notes).toEqual([...ofWhole, expect.stringMatching(/^1 event is in it twice/)]);
+    for (const reader of [whole, all, part, filtered, again, merged]) await reader.close();
+  });
+
   test("a part knows what was mapped before it", async () => {
     const whole = await openTrace(recordedTrace);
     const part = await cut(whole, "late", { from: { kind: "time", time_s: 2 } });

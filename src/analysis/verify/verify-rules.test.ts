@@ -2,7 +2,7 @@
 // verify's rules, one by one, on made-up recordings.
 import { describe, expect, test } from "vitest";
 import { madeUpHeader } from "../../../dev/test-support/made-up-records.js";
-import { bar, Recording } from "../../../dev/test-support/made-up-truth.js";
+import { bar, Recording, verifyRecords } from "../../../dev/test-support/made-up-truth.js";
 import { FormatError, UserError } from "../../base/errors.js";
 import { RecordFlag, RecordKind } from "../../trace/record.js";
 
@@ -195,6 +195,91 @@ describe("the rules", () => {
     const result = await recording.verify();
     expect(result.identical).toBe(false);
     expect(result.reasons).toEqual(["each region's accesses are identical, but their order across regions is not"]);
+    expect(result).toMatchObject({ onlyOrder: true, whole: true });
+  });
+
+  test("differences are counted by their kind, in a region's row and in the reason", async () => {
+    const recording = new Recording().map().both(0, 1n);
+    for (let at = 0; at < 8; at += 1) recording.both(4 * at, BigInt(at));
+    recording.traced("write", 4, 0x40, 5n).logged("write", 4, 0x40, 6n);
+    for (let at = 0; at < 8; at += 1) recording.both(4 * at, BigInt(at));
+    recording.logged("write", 4, 0x44, 1n).logged("write", 4, 0x48, 1n);
+    for (let at = 0; at < 8; at += 1) recording.both(4 * at, BigInt(at));
+    for (let at = 0; at < 3; at += 1) recording.traced("write", 4, 0x24 + 4 * at, 1n);
+    for (let at = 0; at < 8; at += 1) recording.both(4 * at, BigInt(at));
+    const result = await recording.verify({ fence: null });
+    expect(result.regions).toMatchObject([
+      { trace: 37, truth: 36, differences: 6, changed: 1, missing: 2, extra: 3, maybeMissing: 0, behindEnd: 0 },
+    ]);
+    expect(result).toMatchObject({ identical: false, whole: true, onlyOrder: false, leftOut: { cutLine: null } });
+    expect(result.reasons).toEqual(["1 access differs, 2 are missing in the trace, 3 are only in the trace"]);
+    const alone = async (...kinds: ("traced" | "logged")[]) => {
+      const one = new Recording().map().both(0, 1n).both(4, 2n);
+      for (const kind of kinds) one[kind]("write", 4, 0x40, 5n);
+      return (await one.both(8, 1n).both(12, 2n).verify({ fence: null })).reasons;
+    };
+    expect(await alone("logged")).toEqual(["1 access is missing in the trace"]);
+    expect(await alone("logged", "logged")).toEqual(["2 accesses are missing in the trace"]);
+    expect(await alone("traced")).toEqual(["1 access is only in the trace"]);
+  });
+
+  describe("a log that is cut within its last line", () => {
+    const recordingOf = (traced: number, logged: number) => {
+      const recording = new Recording().map();
+      for (let at = 0; at < Math.max(traced, logged); at += 1) {
+        if (at < traced) recording.traced("write", 4, 4 * at, BigInt(at));
+        if (at < logged) recording.logged("write", 4, 4 * at, BigInt(at));
+      }
+      return recording;
+    };
+    const compared = (recording: Recording, cut: boolean) =>
+      verifyRecords(
+        recording.list.records,
+        madeUpHeader({ fence: null }),
+        `${recording.log.join("\n")}\n${recording.log[0]!.slice(0, 60)}`,
+        { cut },
+      );
+
+    test("is a reason against sameness, unless the trace was cut before it", async () => {
+      const same = await compared(recordingOf(4, 4), false);
+      expect(same).toMatchObject({ identical: false, whole: false, leftOut: { cutLine: null } });
+      expect(same.reasons).toEqual([expect.stringMatching(/log is cut within its last line, 5$/)]);
+      const killed = await compared(recordingOf(3, 5), true);
+      expect(killed).toMatchObject({
+        identical: true,
+        whole: true,
+        reasons: [],
+        leftOut: { cutLine: 6, behindEnd: 2 },
+      });
+      expect(killed.regions).toMatchObject([{ trace: 3, truth: 5, behindEnd: 2, maybeMissing: 0, differences: 0 }]);
+      const longer = await compared(recordingOf(6, 4), true);
+      expect(longer).toMatchObject({ identical: false, whole: false, leftOut: { cutLine: null } });
+      expect(longer.reasons).toEqual([
+        expect.stringMatching(/log is cut within its last line, 5$/),
+        "2 accesses are only in the trace",
+      ]);
+    });
+
+    test("is none behind the fence", async () => {
+      const fenced = new Recording().map();
+      fenced.post(0x4d, 0x4d, 0x53, 1, 1, 2, 3, 4).both(0, 1n).post(0x4d, 0x4d, 0x53, 2, 1, 2, 3, 4);
+      const log = `${fenced.log.join("\n")}\n${fenced.log[8]!.slice(0, 60)}`;
+      const result = await verifyRecords(fenced.list.records, madeUpHeader({ fence: "01020304" }), log);
+      expect(result).toMatchObject({ identical: true, whole: true, leftOut: { cutLine: null } });
+    });
+  });
+
+  test("a damaged access in the log is a reason against sameness", async () => {
+    for (const damaged of [
+      "emory_region_ops_write cpu 0 mr 0x55aa addr 0xfebc0000 value 0x1 size 4 name 'nic'",
+      "word: memory_region_ops_write cpu 0 mr 0x1 addr 0xfebc0000 value 0x1 size 4 name 'nic'",
+    ]) {
+      const recording = new Recording().map().both(0, 1n);
+      recording.log.push(damaged, "memory_region_subpage_read cpu 0 mr 0x55aa offset 0x0 value 0x1 size 4", "words");
+      const result = await recording.both(4, 1n).verify({ fence: null });
+      expect(result).toMatchObject({ identical: false, whole: false });
+      expect(result.reasons).toEqual([expect.stringMatching(/^1 line of .*; the first is line 2$/)]);
+    }
   });
 
   test("a relaxed trace is compared CPU by CPU", async () => {
@@ -209,7 +294,7 @@ describe("the rules", () => {
   test("lost and escaped records are never identical", async () => {
     const lost = new Recording().map().both(0, 1n);
     lost.list.add({ kind: RecordKind.lost, value: [3n, 0n] });
-    expect((await lost.verify()).reasons).toEqual(["3 records were lost while recording"]);
+    expect(await lost.verify()).toMatchObject({ reasons: ["3 records were lost while recording"], whole: false });
     const escaped = new Recording().map().both(0, 1n);
     escaped.list.add({ kind: RecordKind.escape, address: bar, width: 3, value: [0x0f6f00n, 0n] });
     expect((await escaped.verify()).reasons).toEqual(["1 instruction escaped emulation"]);
