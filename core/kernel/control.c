@@ -19,6 +19,7 @@
 #include "calls.h"
 #include "clock.h"
 #include "core.h"
+#include "rewritten.h"
 
 #define COMMAND_BYTES_MAX 1024
 #define RING_BYTES_MIN (64ull << 10)
@@ -81,6 +82,7 @@ static void control_write_fence(enum fence_end end)
 static void control_begin(void)
 {
 	WRITE_ONCE(mms_relaxed, relaxed);
+	mms_rewritten_reset();
 	mms_ring_start();
 	control_write_fence(FENCE_BEGIN);
 }
@@ -408,6 +410,7 @@ static char *control_describe(void)
 			   "missed %llu\n"
 			   "unrecorded %llu\n"
 			   "past %llu\n"
+			   "rewritten %llu\n"
 			   "mappings %u\n"
 			   "recorded %u\n"
 			   "tsc_khz %u\n"
@@ -419,6 +422,7 @@ static char *control_describe(void)
 			   state == RECORDING ? mms_hooks_missed() : missed,
 			   mms_unrecorded_calls(),
 			   mms_configuration_past(),
+			   mms_rewritten_made(),
 			   mms_mapping_count(), mms_mapping_total(), tsc_khz,
 			   mms_clock(), last_error);
 	mutex_unlock(&control);

@@ -21,6 +21,7 @@
  *	nofault.c  readers that expect faults
  *	kasan.c    kernels whose compiler checks each access
  *	user.c     user memory on an instruction's other side
+ *	rewritten.c drivers that call the core where others fault
  *	ring.c     records waiting for the recorder
  *	clock.c    the records' time, across suspends
  *	control.c  /dev/mmiostrider

@@ -24,6 +24,7 @@
 
 #include "compat.h"
 #include "core.h"
+#include "rewritten.h"
 #include "site.h"
 
 /*
@@ -201,6 +202,47 @@ static enum answer fault_handle(struct pt_regs *regs, struct asker asker)
 	return answer;
 }
 NOKPROBE_SYMBOL(fault_handle);
+
+/* A plain move on a decoy, by the shortest way. */
+static bool fault_make_move(struct pt_regs *regs)
+{
+	struct mms_site spare mms_uninitialized;
+	struct mms_cpu cpu mms_uninitialized;
+	struct mms_site *site;
+
+	mms_cpu_enter(&cpu, regs, 0);
+	cpu.learns = !cpu.in_nmi && this_cpu_read(faults_under_way) == 1;
+	if (mms_site_find(regs->ip, cpu.learns, &spare, &site) != MMS_SITE_DECODED ||
+	    site->move.kind == MMS_MOVE_NONE)
+		return false;
+	if (likely(site != &spare)) {
+		cpu.known = site;
+		cpu.mapping = site->mapping;
+		cpu.mappings_version = site->mappings_version;
+	}
+	if (mms_emulate_move(&cpu.machine, &site->move) != MMS_DONE ||
+	    cpu.machine.access_failed)
+		return false;
+	mms_cpu_leave(&cpu);
+	return true;
+}
+NOKPROBE_SYMBOL(fault_make_move);
+
+bool mms_fault_avoided(struct pt_regs *regs)
+{
+	unsigned long flags;
+	bool made;
+
+	if (!mms_mapping_any())
+		return false;
+	local_irq_save(flags);
+	this_cpu_inc(faults_under_way);
+	made = fault_make_move(regs);
+	this_cpu_dec(faults_under_way);
+	local_irq_restore(flags);
+	return made;
+}
+NOKPROBE_SYMBOL(mms_fault_avoided);
 
 static int fault_on_die(struct notifier_block *block, unsigned long value, void *data)
 {

@@ -24,7 +24,7 @@ const rewrittenShareMin = 0.995;
 
 /** Runs the jobs of one kernel on some threads, and adds their outcomes up. */
 async function runJobs(files: readonly string[], threads: number): Promise<RewriteOutcome> {
-  const total: RewriteOutcome = { proven: 0, refused: [], mistakes: [], places: 0, rewriting_ms: 0 };
+  const total: RewriteOutcome = { proven: 0, refused: [], mistakes: [], places: 0, checks: 0, rewriting_ms: 0 };
   let next = 0;
   const work = async () => {
     const worker = new Worker(new URL("../core-proof/rewrite-job.js", import.meta.url));
@@ -35,6 +35,7 @@ async function runJobs(files: readonly string[], threads: number): Promise<Rewri
         const outcome = await runOn(worker, job);
         total.proven += outcome.proven;
         total.places += outcome.places;
+        total.checks += outcome.checks;
         total.rewriting_ms += outcome.rewriting_ms;
         total.refused.push(...outcome.refused);
         total.mistakes.push(...outcome.mistakes);
@@ -64,11 +65,11 @@ async function checkKernel(kernel: string, threads: number): Promise<boolean> {
   const { imagePath, modulesDirectory, release } = await prepareKernel(kernel, say);
   const [, ...modules] = kernelFiles(imagePath, join(modulesDirectory, release));
   const begin_ms = performance.now();
-  const { proven, refused, mistakes, places, rewriting_ms } = await runJobs(modules, threads);
+  const { proven, refused, mistakes, places, checks, rewriting_ms } = await runJobs(modules, threads);
   const share = (modules.length - refused.length) / modules.length;
   process.stdout.write(
     `kernel ${release}, ${countText(modules.length)} modules: ${countText(proven)} rewritten and proven, ${refused.length} refused ` +
-      `(${(100 * share).toFixed(2)} % rewritten), ${mistakes.length} mistakes; code put in at ${countText(places)} places; ` +
+      `(${(100 * share).toFixed(2)} % rewritten), ${mistakes.length} mistakes; ${countText(places)} operands moved, ${countText(checks)} checked; ` +
       `${Math.round((performance.now() - begin_ms) / 1000)} s, of which ${Math.round(rewriting_ms / 1000)} s in the rewriter ` +
       `(all threads); memory ${Math.round(process.resourceUsage().maxRSS / 1024)} MB\n`,
   );

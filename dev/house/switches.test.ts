@@ -27,6 +27,7 @@ const openSwitches: Record<string, string[]> = {
   "dev/test-support/made-up-records.ts": ["below(60)"],
   // names of iced-x86, of which only some matter
   "src/x86/sweep.ts": ["instruction.op0Kind"],
+  "src/x86/flag-liveness.ts": ["sweep.flows[number]"],
   "dev/core-proof/decoder-comparison.ts": ["kind"],
   "dev/core-proof/opcode-operands.ts": ['at < 0 ? "" : field.exec(names[at]!)![1]'],
   "dev/house/source-imports.ts": ["node.type"],

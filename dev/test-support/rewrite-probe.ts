@@ -10,19 +10,23 @@ const empty = [0x0f, 0x1f, 0x00];
 
 const leftAlone: number[] = [Register.None, Register.RSP, Register.RIP];
 
+function roomIn({ sweep, isGlued, isFixed }: CodeSection): Uint8Array {
+  const before_bytes = new Uint8Array(sweep.count);
+  for (let number = 0; number < sweep.count && !isFixed; number += 1) {
+    const isWanted = !leftAlone.includes(sweep.bases[number]!) && isGlued[number] !== 1;
+    if (isWanted) before_bytes[number] = empty.length;
+  }
+  return before_bytes;
+}
+
 export const probe: Instrumentation = {
-  chooseRoom: ({ sweep, isGlued, isFixed }: CodeSection) => {
-    const before_bytes = new Uint8Array(sweep.count);
-    for (let number = 0; number < sweep.count && !isFixed; number += 1) {
-      const isWanted = !leftAlone.includes(sweep.bases[number]!) && isGlued[number] !== 1;
-      if (isWanted) before_bytes[number] = empty.length;
-    }
-    return before_bytes;
-  },
+  imports: [],
+  chooseRoom: ({ code }) => code.map((one) => one && { before_bytes: roomIn(one), tail_bytes: 0 }),
   fill: ({ sweep }, { starts, before_bytes }, content) => {
     for (let number = 0; number < sweep.count; number += 1) {
       if (before_bytes[number]! > 0) content.set(empty, starts[number]! - empty.length);
     }
+    return { relocations: undefined, states: [] };
   },
 };
 

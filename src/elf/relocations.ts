@@ -51,6 +51,20 @@ function emptyRelocations(count: number): Relocations {
   };
 }
 
+/** Joins lists of relocations of one section. */
+export function joinRelocations(lists: readonly Relocations[]): Relocations {
+  const joined = emptyRelocations(lists.reduce((sum, { offsets }) => sum + offsets.length, 0));
+  let place = 0;
+  for (const { offsets, types, symbols, addends } of lists) {
+    joined.offsets.set(offsets, place);
+    joined.types.set(types, place);
+    joined.symbols.set(symbols, place);
+    joined.addends.set(addends, place);
+    place += offsets.length;
+  }
+  return joined;
+}
+
 /** Makes the content of a relocation section. */
 export function relocationBytes({ offsets, types, symbols, addends }: Relocations): Uint8Array<ArrayBuffer> {
   const { size_bytes, at } = relocationEntry;

@@ -11,6 +11,9 @@ export type ReferenceRole = "instruction" | "destination";
 export const jumpEntry = { size_bytes: 16, code: 0, target: 4 } as const;
 /** arch/x86/include/asm/extable.h: struct exception_table_entry { int insn, fixup, data; } */
 const exceptionEntry = { size_bytes: 12, instruction: 0 } as const;
+/** arch/x86/include/asm/orc_types.h: struct orc_entry { s16 sp_offset; s16 bp_offset; u16 sp_reg:4, bp_reg:4, …; } */
+export const orcEntry = { size_bytes: 6 } as const;
+
 /** Tables all of whose references to code mean instructions. */
 const instructionTables = new Set([
   ...[".return_sites", ".retpoline_sites", ".call_sites", ".smp_locks", ".static_call_sites", ".ibt_endbr_seal"],

@@ -1,13 +1,42 @@
 // Code that is put into a module: how its author tells the rewriter about it.
-import type { SectionLayout } from "./layout.js";
-import type { CodeSection } from "./module-code.js";
+import type { Relocations } from "../elf/relocations.js";
+import type { InsertedRoom, SectionLayout } from "./layout.js";
+import type { CodeSection, ModuleCode } from "./module-code.js";
+
+/** A state of the stack in inserted code at the section's end: that of an instruction, with `pushed_bytes` more on the stack. */
+export interface TailState {
+  /** Offset in the new section, from which on it holds. */
+  offset: number;
+  /** The instruction whose state it is. */
+  instruction: number;
+  pushed_bytes: number;
+}
+
+export interface InsertedCode {
+  relocations: Relocations | undefined;
+  states: TailState[];
+}
+
+/** A symbol that inserted code refers to, defined by another module. */
+export interface ImportedSymbol {
+  name: string;
+  /** The checksum of its type in the exporting module's Module.symvers; undefined for a kernel without such versions. */
+  crc: number | undefined;
+}
 
 export interface Instrumentation {
+  imports: readonly ImportedSymbol[];
   /**
-   * Returns the room that is wanted in a section: for each instruction the bytes to be put in front of it, 0 for none. A jump to the
-   * instruction then goes to them. Must not ask for anything in front of a glued instruction.
+   * Returns the room that is wanted, by the number of the section of code; undefined where there is none. Must not ask for anything
+   * in front of a glued instruction, or in a fixed section.
    */
-  chooseRoom(code: CodeSection): Uint8Array;
-  /** Writes the inserted code into `content`, the new section. */
-  fill(code: CodeSection, layout: SectionLayout, content: Uint8Array): void;
+  chooseRoom(module: ModuleCode): (InsertedRoom | undefined)[];
+  /** Writes the inserted code into `content`, the new section. `symbolOf` gives numbers of `imports`' symbols. */
+  fill(
+    code: CodeSection,
+    layout: SectionLayout,
+    content: Uint8Array,
+    symbolOf: (name: string) => number,
+    module: ModuleCode,
+  ): InsertedCode;
 }

@@ -8,10 +8,18 @@ import { RewriteRefusal } from "./refusal.js";
 /** Alignment of functions: GCC's -falign-functions=16 on x86-64, on which call thunks and patchable entries rely. */
 export const functionAlignment_bytes = 16;
 
+/** The room that is wanted in one section of code. */
+export interface InsertedRoom {
+  /** Each instruction: bytes to be put in front of it, 0 for none. A jump to the instruction then goes to them. */
+  before_bytes: Uint8Array;
+  /** Bytes at the section's end, reached only from the inserted code. */
+  tail_bytes: number;
+}
+
 /**
  * The new places of one section's instructions.
  *
- *     | … | padding | inserted | instruction | inserted | instruction | … |
+ *     | … | padding | inserted | instruction | inserted | instruction | … | tail |
  *                   ^          ^
  *            destination     starts[n]
  */
@@ -20,6 +28,8 @@ export interface SectionLayout {
   starts: Uint32Array;
   before_bytes: Uint8Array;
   lengths: Uint8Array;
+  /** Offset of the tail. */
+  tail: number;
   size_bytes: number;
 }
 
@@ -35,17 +45,19 @@ interface ShortJumpLabel {
 }
 
 /** Lays one section out. Throws RewriteRefusal for a short jump that can't become a long one. */
-export function layOut(module: ModuleCode, code: CodeSection, before_bytes: Uint8Array): SectionLayout {
+export function layOut(module: ModuleCode, code: CodeSection, room: InsertedRoom | undefined): SectionLayout {
   const { sweep } = code;
   const lengths = sweep.lengths.slice(0, sweep.count);
+  const before_bytes = room?.before_bytes ?? new Uint8Array(sweep.count);
   const starts = new Uint32Array(sweep.count + 1);
   const aligned = alignedInstructions(module, code);
   const labels = shortJumpLabels(module, code);
   const jumps = shortJumps(module, code);
-  const layout = { starts, before_bytes, lengths, size_bytes: 0 };
+  const layout = { starts, before_bytes, lengths, tail: 0, size_bytes: 0 };
   do {
-    layout.size_bytes = place(layout, aligned);
+    layout.tail = place(layout, aligned);
   } while (widen(module, code, layout, jumps, labels));
+  layout.size_bytes = layout.tail + (room?.tail_bytes ?? 0);
   return layout;
 }
 

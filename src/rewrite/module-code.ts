@@ -1,6 +1,6 @@
 // A module's code as the rewriter sees it: its sections, decoded, with their relocations, and the ranges that the kernel replaces.
 import type { ElfFile, ElfSection, ElfSymbol } from "../elf/elf-file.js";
-import { RelocationType, SectionFlag, SectionType } from "../elf/layout.js";
+import { RelocationType, SectionFlag, SectionType, SymbolType } from "../elf/layout.js";
 import { type Relocations, readRelocations } from "../elf/relocations.js";
 import { type Sweep, sweepCode } from "../x86/sweep.js";
 import { fixedCodeSections } from "./code-tables.js";
@@ -86,6 +86,13 @@ export function instructionAround({ instructionAt }: CodeSection, offset: number
   let start = offset;
   while (instructionAt[start]! < 0) start -= 1;
   return instructionAt[start]!;
+}
+
+/** Finds the number of a section's own symbol. */
+export function sectionSymbol({ elf, symbols }: ModuleCode, { section }: CodeSection): number {
+  const found = symbols.findIndex((symbol) => symbol.section === section && symbol.type === SymbolType.section);
+  if (found < 0) throw new RewriteRefusal(elf.file, section.name, 0, "a section without a symbol of its own");
+  return found;
 }
 
 /** The place in code that a relocation refers to, as `symbol + addend`; undefined where it refers to something else. */

@@ -1,18 +1,22 @@
 // A module's file with code put into it: all code laid out anew, and everything that refers to code kept right.
+import { concatBytes } from "../base/bytes.js";
 import { ElfFile } from "../elf/elf-file.js";
 import { type NewSection, sectionsToWrite, writeRelocatable } from "../elf/elf-writer.js";
 import { symbolEntry } from "../elf/layout.js";
-import { type Relocations, relocationBytes } from "../elf/relocations.js";
+import { joinRelocations, type Relocations, relocationBytes } from "../elf/relocations.js";
 import { emitSection } from "./emit.js";
-import type { Instrumentation } from "./instrumentation.js";
+import { addImports } from "./imports.js";
+import type { InsertedCode, Instrumentation } from "./instrumentation.js";
 import { layOut } from "./layout.js";
-import { type ModuleCode, readModuleCode } from "./module-code.js";
+import { type ModuleCode, readModuleCode, sectionSymbol } from "./module-code.js";
+import { orcAdditions } from "./orc.js";
 import { isUnloadedWithCode, type Layouts, newRelocations, newSymbol } from "./references.js";
+import { RewriteRefusal } from "./refusal.js";
 
 /** A range of the new file's code that wasn't in the old one. */
 export interface InsertedRange {
-  /** Padding in front of a function, or code in front of an instruction. */
-  kind: "padding" | "before";
+  /** Padding in front of a function, code in front of an instruction, or code at the section's end. */
+  kind: "padding" | "before" | "tail";
   section: string;
   /** In bytes from the new section's start. */
   offset: number;
@@ -32,19 +36,28 @@ export interface RewrittenModule {
 export function rewriteModule(file: string, bytes: Uint8Array, instrumentation: Instrumentation): RewrittenModule {
   const module = readModuleCode(new ElfFile(file, bytes));
   const sections = sectionsToWrite(module.elf);
-  const rooms = module.code.map((code) => (code === undefined ? undefined : instrumentation.chooseRoom(code)));
+  const rooms = instrumentation.chooseRoom(module);
   const layouts: Layouts = module.code.map((code, index) =>
-    code === undefined ? undefined : layOut(module, code, rooms[index]!),
+    code === undefined ? undefined : layOut(module, code, rooms[index]),
   );
+  const symbolOf = addImports(module, sections, instrumentation.imports);
   const values = moveSymbols(module, layouts, sections);
+  const insertions = new Map<number, InsertedCode>();
   for (const code of module.code) {
     if (code === undefined) continue;
     const layout = layouts[code.section.index]!;
     const content = emitSection(module, code, layout);
-    instrumentation.fill(code, layout, content);
+    insertions.set(code.section.index, instrumentation.fill(code, layout, content, symbolOf, module));
     sections[code.section.index]!.content = content;
   }
   const relocations = moveRelocations(module, layouts, values, sections);
+  for (const [index, { relocations: more }] of insertions) {
+    if (more === undefined) continue;
+    const own = relocations.get(index);
+    if (own === undefined) throw new RewriteRefusal(file, sections[index]!.name, 0, "code without any relocation");
+    relocations.set(index, joinRelocations([own, more]));
+  }
+  addOrcEntries(module, insertions, sections, relocations);
   for (const [index, entries] of relocations) {
     sections[module.relocations[index]!.table.index]!.content = relocationBytes(entries);
   }
@@ -91,11 +104,33 @@ function moveRelocations(
   return moved;
 }
 
+/** Appends the states of the stack in inserted code at the sections' ends. */
+function addOrcEntries(
+  module: ModuleCode,
+  insertions: Map<number, InsertedCode>,
+  sections: NewSection[],
+  relocations: Map<number, Relocations>,
+): void {
+  const ips = module.elf.section(".orc_unwind_ip");
+  const entries = module.elf.section(".orc_unwind");
+  if (ips === undefined || entries === undefined) return;
+  const wanted = [...insertions].map(([index, { states }]) => {
+    const code = module.code[index]!;
+    return { code, states, symbol: states.length === 0 ? 0 : sectionSymbol(module, code) };
+  });
+  const added = orcAdditions(module, wanted, ips.size_bytes);
+  if (added.entries.length === 0) return;
+  sections[entries.index]!.content = concatBytes([sections[entries.index]!.content, added.entries]);
+  const places = new Uint8Array(4 * added.relocations.offsets.length);
+  sections[ips.index]!.content = concatBytes([sections[ips.index]!.content, places]);
+  relocations.set(ips.index, joinRelocations([relocations.get(ips.index)!, added.relocations]));
+}
+
 function insertedRanges(module: ModuleCode, layouts: Layouts): InsertedRange[] {
   const ranges: InsertedRange[] = [];
   for (const code of module.code) {
     if (code === undefined) continue;
-    const { starts, before_bytes, lengths } = layouts[code.section.index]!;
+    const { starts, before_bytes, lengths, tail, size_bytes } = layouts[code.section.index]!;
     const section = code.section.name;
     let end = 0;
     for (let number = 0; number < lengths.length; number += 1) {
@@ -105,6 +140,7 @@ function insertedRanges(module: ModuleCode, layouts: Layouts): InsertedRange[] {
         ranges.push({ kind: "before", section, offset, length_bytes: before_bytes[number]! });
       end = starts[number]! + lengths[number]!;
     }
+    if (size_bytes > tail) ranges.push({ kind: "tail", section, offset: tail, length_bytes: size_bytes - tail });
   }
   return ranges;
 }

@@ -33,6 +33,8 @@ export interface Sweep {
   bases: Uint8Array;
   /** iced's Register, the operand's index; 0 for none. */
   indexes: Uint8Array;
+  /** iced's Register, a segment that a prefix names; 0 for none. */
+  segments: Uint8Array;
   /** iced's RflagsBits that are read. */
   flagsRead: Uint16Array;
   /** iced's RflagsBits that are written, cleared, set or undefined afterwards. */
@@ -66,6 +68,7 @@ export function sweepCode(bytes: Uint8Array): Sweep | SweepFailure {
       columns.codes[place] = instruction.code;
       columns.bases[place] = instruction.memoryBase;
       columns.indexes[place] = instruction.memoryIndex;
+      columns.segments[place] = instruction.segmentPrefix;
       columns.flagsRead[place] = instruction.rflagsRead;
       columns.flagsModified[place] = instruction.rflagsModified;
       columns.flows[place] = instruction.flowControl;
@@ -90,6 +93,7 @@ function emptySweep(countMax: number): Sweep {
     codes: new Uint16Array(countMax),
     bases: new Uint8Array(countMax),
     indexes: new Uint8Array(countMax),
+    segments: new Uint8Array(countMax),
     flagsRead: new Uint16Array(countMax),
     flagsModified: new Uint16Array(countMax),
     flows: new Uint8Array(countMax),

@@ -33,8 +33,14 @@ export function pairCode(
   const count = old.starts.length - 1;
   const oldNumber = new Int32Array(old.bytes.length + 1).fill(-1);
   for (let number = 0; number <= count; number += 1) oldNumber[old.starts[number]!] = number;
+  // the end of the instructions, in front of the tail
+  after.starts[count] = endOfCode(after, ranges);
   for (let number = 0; number < count; number += 1) compareInstruction(old, after, number, complain);
   return { old, new: after, oldNumber, destinations: findDestinations(after, count, ranges, complain) };
+}
+
+function endOfCode(after: ReadCode, ranges: readonly InsertedRange[]): number {
+  return ranges.find(({ kind }) => kind === "tail")?.offset ?? after.bytes.length;
 }
 
 /** Compares the bytes of one instruction, but for a distance, and for a short jump that became a long one. */
@@ -79,6 +85,7 @@ function findDestinations(
   const before = new Map(ranges.filter(({ kind }) => kind === "before").map((range) => [range.offset, range]));
   for (const { kind, section, offset, length_bytes } of ranges) {
     const end = offset + length_bytes;
+    if (kind === "tail") continue;
     const next = kind === "padding" ? (before.get(end)?.offset ?? end) : end;
     if (kind === "padding") {
       if (length_bytes > 15 || after.bytes.subarray(offset, end).some((byte) => byte !== 0x90)) {

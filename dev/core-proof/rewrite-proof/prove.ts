@@ -10,6 +10,9 @@ import { compareUnwinding } from "./unwinding.js";
 /** Most mistakes that are told of one module. */
 const mistakesMax = 20;
 
+/** Sections that may grow at their end, with what is imported and unwound. */
+const growing = new Set([".symtab", ".strtab", ".shstrtab", "__versions", ".orc_unwind", ".orc_unwind_ip"]);
+
 /** Looks at the inserted code: the proof's caller knows what it may be. */
 export type InsertedCodeProof = (comparison: Comparison, inserted: readonly InsertedRange[]) => void;
 
@@ -43,7 +46,7 @@ export function proveRewriting(
     comparison.paired.set(index, paired);
   }
   compareSymbols(comparison);
-  compareRelocations(comparison);
+  compareRelocations(comparison, rewritten.inserted);
   compareDistances(comparison);
   compareUnwinding(comparison);
   compareReplaced(comparison);
@@ -76,7 +79,13 @@ function compareContent(old: ElfFile, after: ElfFile, section: ElfSection, compl
   const now = Buffer.from(after.content(after.sections[section.index]!));
   const isUnloaded = (section.flags & 2n) === 0n && now.length === 0;
   if (section.name === ".symtab" || isUnloaded) return;
-  if (!now.equals(before)) complain(section.name, 0, "other bytes");
+  const isSameLength = growing.has(section.name) ? now.length >= before.length : now.length === before.length;
+  if (!isSameLength) complain(section.name, now.length, "another size");
+  else if (!now.subarray(0, before.length).equals(before)) complain(section.name, 0, "other bytes");
+  // the loader wants zeros where it puts a place
+  const added = now.subarray(before.length);
+  if (section.name === ".orc_unwind_ip" && added.some((byte) => byte !== 0))
+    complain(section.name, before.length, "no zeros");
 }
 
 function compareSymbols(comparison: Comparison): void {
@@ -103,7 +112,9 @@ function compareSymbols(comparison: Comparison): void {
       complain(".symtab", index, `function ${symbol.name} has lost its alignment`);
     }
   });
-  if (after.symbols.length > old.symbols.length) complain(".symtab", old.symbols.length, "a symbol too many");
+  if (after.symbols.slice(old.symbols.length).some(({ sectionNumber }) => sectionNumber !== 0)) {
+    complain(".symtab", old.symbols.length, "a new symbol that isn't imported");
+  }
 }
 
 /** Finds the ranges of code that the kernel replaces: those of alternatives, and of calls to the hypervisor's operations. */

@@ -1,5 +1,5 @@
 // A module's file as the proof of the rewriter reads it: from the file's bytes with iced-x86, and with nothing of the rewriter.
-import { Decoder, DecoderOptions, Instruction, OpKind, Register } from "iced-x86";
+import { Decoder, DecoderOptions, Formatter, FormatterSyntax, Instruction, OpKind, Register } from "iced-x86";
 import { ElfFile, type ElfSection, type ElfSymbol } from "../../../src/elf/elf-file.js";
 
 /** One section of code, decoded. */
@@ -12,6 +12,11 @@ export interface ReadCode {
   /** The offset of a distance in each instruction, and whether it is one of a branch; 0 for none. */
   distanceFields: Uint8Array;
   isBranch: Uint8Array;
+  /** The base of the operand in memory, the status flags that are read and written, and the flow of control, as iced has them. */
+  bases: Uint8Array;
+  flagsRead: Uint8Array;
+  flagsWritten: Uint8Array;
+  flows: Uint8Array;
 }
 
 /** Relocations of one section, by number of the section. */
@@ -61,12 +66,13 @@ function relocationsIn(content: Uint8Array): ReadRelocation[] {
 /** Decodes a section but for the ranges in `skip`. An undecodable byte is an instruction of one byte. */
 function decode(elf: ElfFile, section: ElfSection, skip: Map<number, number> | undefined): ReadCode {
   const bytes = elf.content(section);
+  const columns = () => new Uint8Array(bytes.length);
+  const code: ReadCode = {
+    ...{ section, bytes, starts: [], lengths: columns(), distanceFields: columns(), isBranch: columns() },
+    ...{ bases: columns(), flagsRead: columns(), flagsWritten: columns(), flows: columns() },
+  };
   const decoder = new Decoder(64, bytes, DecoderOptions.None);
   const instruction = new Instruction();
-  const starts: number[] = [];
-  const lengths = new Uint8Array(bytes.length);
-  const distanceFields = new Uint8Array(bytes.length);
-  const isBranch = new Uint8Array(bytes.length);
   for (let at = 0; at < bytes.length; ) {
     const skipped = skip?.get(at);
     if (skipped !== undefined) {
@@ -75,22 +81,47 @@ function decode(elf: ElfFile, section: ElfSection, skip: Map<number, number> | u
       continue;
     }
     decoder.decodeOut(instruction);
-    const length = instruction.length;
-    if (instruction.op0Kind === OpKind.NearBranch64) {
-      isBranch[starts.length] = 1;
-      const isShort = instruction.isJccShort || instruction.isJmpShort || instruction.isJcxShort;
-      distanceFields[starts.length] = isShort || instruction.isLoop || instruction.isLoopcc ? length - 1 : length - 4;
-    } else if (instruction.memoryBase === Register.RIP) {
-      const offsets = decoder.getConstantOffsets(instruction);
-      distanceFields[starts.length] = offsets.displacementOffset;
-      offsets.free();
-    }
-    lengths[starts.length] = length;
-    starts.push(at);
-    at += length;
+    readInstruction(code, code.starts.length, instruction, decoder);
+    code.starts.push(at);
+    at += instruction.length;
   }
-  starts.push(bytes.length);
+  code.starts.push(bytes.length);
   instruction.free();
   decoder.free();
-  return { section, bytes, starts, lengths, distanceFields, isBranch };
+  return code;
+}
+
+function readInstruction(code: ReadCode, number: number, instruction: Instruction, decoder: Decoder): void {
+  const length = instruction.length;
+  code.lengths[number] = length;
+  code.bases[number] = instruction.memoryBase;
+  code.flagsRead[number] = instruction.rflagsRead & 0x3f;
+  code.flagsWritten[number] = instruction.rflagsModified & 0x3f;
+  code.flows[number] = instruction.flowControl;
+  if (instruction.op0Kind === OpKind.NearBranch64) {
+    code.isBranch[number] = 1;
+    const isShort = instruction.isJccShort || instruction.isJmpShort || instruction.isJcxShort;
+    code.distanceFields[number] = isShort || instruction.isLoop || instruction.isLoopcc ? length - 1 : length - 4;
+  } else if (instruction.memoryBase === Register.RIP) {
+    const offsets = decoder.getConstantOffsets(instruction);
+    code.distanceFields[number] = offsets.displacementOffset;
+    offsets.free();
+  }
+}
+
+/** Formats some bytes as instructions, with their offsets. Distances are shown as if the bytes began at `base`. */
+export function disassemble(bytes: Uint8Array, base: number): { offset: number; text: string }[] {
+  const decoder = new Decoder(64, bytes, DecoderOptions.None);
+  decoder.ip = BigInt(base);
+  const formatter = new Formatter(FormatterSyntax.Nasm);
+  const instruction = new Instruction();
+  const found = [];
+  for (let offset = 0; decoder.canDecode; offset += instruction.length) {
+    decoder.decodeOut(instruction);
+    found.push({ offset, text: formatter.format(instruction) });
+  }
+  instruction.free();
+  formatter.free();
+  decoder.free();
+  return found;
 }

@@ -44,6 +44,11 @@ function stateAt({ offsets, entries }: States, offset: number): string | undefin
 export function compareUnwinding(comparison: Comparison): void {
   const none: States = { offsets: [], entries: [] };
   const [before, now] = [statesBySection(comparison.old), statesBySection(comparison.new)];
+  const sizeOf = (name: string) => comparison.new.elf.section(name)?.size_bytes ?? 0;
+  const places = comparison.new.relocations.get(comparison.new.elf.section(".orc_unwind_ip")?.index ?? -1)?.length ?? 0;
+  if (sizeOf(".orc_unwind_ip") !== 4 * places || sizeOf(".orc_unwind") !== 6 * places) {
+    comparison.complain(".orc_unwind_ip", 0, "not one state for each place");
+  }
   for (const [section, { old, new: after, destinations }] of comparison.paired) {
     const [ours, theirs] = [now.get(section) ?? none, before.get(section) ?? none];
     for (let number = 0; number < old.starts.length - 1; number += 1) {
@@ -68,4 +73,34 @@ function compareInReplaced(comparison: Comparison, section: number, theirs: Stat
       }
     }
   }
+}
+
+/** An instruction at a section's end that serves one of the driver's, with its words on the stack. */
+export interface TailInstruction {
+  section: number;
+  offset: number;
+  /** The offset of the instruction that is served. */
+  serves: number;
+  pushed_bytes: number;
+}
+
+/** Compares the states in the tail: that of the instruction served, with what was pushed. */
+export function compareTail(comparison: Comparison, instructions: readonly TailInstruction[]): void {
+  const now = statesBySection(comparison.new);
+  for (const { section, offset, serves, pushed_bytes } of instructions) {
+    const states = now.get(section) ?? { offsets: [], entries: [] };
+    const base = stateAt(states, serves);
+    if (base !== undefined && stateAt(states, offset) !== withPushed(base, pushed_bytes)) {
+      const { name } = comparison.paired.get(section)!.new.section;
+      comparison.complain(name, offset, "a wrong state of the stack in inserted code");
+    }
+  }
+}
+
+/** The state with more on the stack, where it is counted from the stack pointer: register 5 or 9 in the low bits of byte 4. */
+function withPushed(entry: string, pushed_bytes: number): string {
+  const bytes = Buffer.from(entry, "hex");
+  const register = bytes[4]! & 0xf;
+  if (register === 5 || register === 9) bytes.writeInt16LE(bytes.readInt16LE(0) + pushed_bytes, 0);
+  return bytes.toString("hex");
 }

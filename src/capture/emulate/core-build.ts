@@ -22,6 +22,8 @@ import { readModuleFile } from "../../machine/module-file.js";
 
 /** The file that Kbuild makes. */
 const moduleFileName = "mmiostrider.ko";
+/** The checksums of the symbols that it exports. */
+const symbolVersionsFileName = "Module.symvers";
 /** Limit of a build, which takes half a minute on a slow machine. */
 const buildTimeout_ms = 300_000;
 
@@ -227,6 +229,7 @@ async function compile(sources: readonly string[], { headers, root, work, releas
   }
   checkModule(made, release);
   copyFileSync(made, join(work, "result", moduleFileName));
+  copyFileSync(join(module, symbolVersionsFileName), join(work, "result", symbolVersionsFileName));
   writeFileSync(join(work, "result", "build.log"), log, { mode: 0o600 });
 }
 

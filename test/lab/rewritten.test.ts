@@ -1,0 +1,63 @@
+// tier: quick
+// A driver whose file was rewritten works as before, its accesses come without a fault, and the trace is still the truth.
+import { readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { expect, test } from "vitest";
+import { decompressedFile } from "../../dev/core-proof/executable-code.js";
+import {
+  endKernels,
+  expectQuietKernel,
+  inLab,
+  labCore,
+  labKernel,
+  stableKernel,
+  temporaryDirectory,
+} from "../../dev/test-support/lab/in-lab.js";
+import { casesByTier } from "../../dev/test-support/tiers.js";
+import { verify } from "../../src/analysis/verify/verify.js";
+import { accessCheck, coreEntry } from "../../src/rewrite/access-check.js";
+import { rewriteModule } from "../../src/rewrite/rewrite-module.js";
+import { openTrace, withFileSource } from "../../src/trace/node/file-source.js";
+
+/** Drives the network card from load through link up and pings to unload, with a look at the core's counter. */
+const workload = `set -e
+insmod /share/e1000.ko
+ip link set eth0 up
+ip addr add 10.0.2.15/24 dev eth0
+for i in $(seq 100); do [ "$(cat /sys/class/net/eth0/carrier)" = 1 ] && break; sleep 0.2; done
+ping -c 40 -i 0.1 10.0.2.2
+cat /sys/devices/system/cpu/online
+rmmod e1000
+grep '^rewritten' /dev/mmiostrider`;
+
+test.each(casesByTier({ quick: [stableKernel], rest: [...endKernels] }))("e1000 on %s", async (kernel) => {
+  const share = temporaryDirectory();
+  const { release, modulesDirectory } = await labKernel(kernel);
+  const ending = kernel === "debian:newest" ? ".xz" : "";
+  const original = join(modulesDirectory, release, `kernel/drivers/net/ethernet/intel/e1000/e1000.ko${ending}`);
+  const versions = readFileSync(join(dirname(await labCore(kernel)), "Module.symvers"), "utf8");
+  const crc = Number(new RegExp(`^(0x[0-9a-f]+)\\t${coreEntry}\\t`, "m").exec(versions)![1]);
+  const bytes = decompressedFile(original);
+  const { bytes: rewritten } = rewriteModule(original, bytes, accessCheck({ crc: crc === 0 ? undefined : crc }));
+  writeFileSync(join(share, "e1000.ko"), rewritten);
+  const { exitCode, output, consoleLog, truthFile } = await inLab(
+    `cat > /tmp/workload <<'END'\n${workload}\nEND
+mmiostrider record --driver e1000 -o /share/e1000.mmt -- sh /tmp/workload`,
+    { kernel, qemu: "-netdev user,id=n0 -device e1000,netdev=n0", share, truth: true, timeout_s: 590 },
+  );
+  expect(exitCode, output).toBe(0);
+  expect(output).toMatch(/ events in .*, 0 lost, 0 escaped, /);
+  expectQuietKernel(consoleLog);
+  const reader = await openTrace(join(share, "e1000.mmt"));
+  try {
+    const result = await withFileSource(truthFile, (log) => verify(reader, log));
+    expect(result.reasons).toEqual([]);
+    expect(result.identical).toBe(true);
+    const region = result.regions.find(({ name }) => name === "e1000-mmio");
+    expect(region!.trace).toBeGreaterThan(13_000);
+    const withoutFault = Number(/^rewritten (\d+)$/m.exec(output)![1]);
+    expect(withoutFault).toBeGreaterThan(0.95 * region!.trace);
+  } finally {
+    await reader.close();
+  }
+});
