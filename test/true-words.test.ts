@@ -261,13 +261,8 @@ describe("verify", () => {
     const lacking = verify(end, truth);
     expect(lacking.status).toBe(1);
     expect(lacking.stdout).not.toContain("left out of the trace");
-    const row =
-      /^0000:00:03\.0 BAR0 +e1000-mmio +13,876 +13,974 +no: (\d+) differ, (\d+) missing, (\d+) only in the trace$/m;
-    const [differ, missing, extra] = row.exec(lacking.stdout)!.slice(1).map(Number);
-    expect(missing! - extra!).toBe(98);
-    expect(lastLine(lacking.stdout)).toBe(
-      `NOT identical: ${differ} accesses differ, ${missing} are missing in the trace, ${extra} are only in the trace`,
-    );
+    expect(lacking.stdout).toMatch(/^0000:00:03\.0 BAR0 +e1000-mmio +13,876 +13,974 +no: 98 missing$/m);
+    expect(lastLine(lacking.stdout)).toBe("NOT identical: 98 accesses are missing in the trace");
     expect(mmiostrider("cut", "--to", "@9000", recorded, "-o", begin).status).toBe(0);
     expect(verify(begin, truth).status).toBe(1);
     const { stdout } = verify(begin, truth, "--cut");

@@ -1,5 +1,6 @@
 // tier: quick
 import { describe, expect, test } from "vitest";
+import { randomNumbers } from "../../../dev/test-support/made-up-records.js";
 import { align, type Sequences } from "./alignment.js";
 
 /** Makes two sequences of numbers; numbers of the second may be skipped only before the first's places `changes`. */
@@ -18,6 +19,42 @@ function sequences(first: readonly number[], second: readonly number[], changes:
 const count = (length: number, from = 0) => Array.from({ length }, (_, index) => from + index);
 /** Makes a driver's accesses at every start, and then those of one piece of work. */
 const lap = (work: number) => [...count(500), ...count(300, 1_000 * work)];
+
+describe("accesses that only one of the two has", () => {
+  /** A driver that reads an EEPROM bit by bit, again and again: the same few accesses, with a word's bits now and then. */
+  const random = randomNumbers(3);
+  const bits = Array.from({ length: 120 }, () => [
+    ...Array.from({ length: 12 }, () => [1, 2, random() < 2 ** 31 ? 3 : 4]).flat(),
+    9,
+  ]).flat();
+
+  test.each([1, 7, 36, 37, 98, 300, 900])(
+    "are no others, among the same again and again: %d at the beginning",
+    (lacking) => {
+      const rest = bits.slice(lacking);
+      const found = (first: number[], second: number[]) => {
+        const { differences } = align(sequences(first, second, []), 2_000);
+        return [differences.length, new Set(differences.map(({ kind }) => kind))];
+      };
+      expect(found(rest, bits)).toEqual([lacking, new Set(["missing"])]);
+      expect(found(bits, rest)).toEqual([lacking, new Set(["extra"])]);
+      const end = count(200, 50_000);
+      const middle = (from: number) => [...end, ...bits.slice(from), ...end];
+      expect(found(middle(lacking), middle(0))).toEqual([lacking, new Set(["missing"])]);
+    },
+  );
+
+  test("don't hide a changed value", () => {
+    const changed = [...bits];
+    changed[50] = 77;
+    changed[100] = 78;
+    const { differences } = align(sequences(changed, bits, []), 100);
+    expect(differences.map(({ kind, first }) => [kind, first])).toEqual([
+      ["changed", 50],
+      ["changed", 100],
+    ]);
+  });
+});
 
 describe("skipping", () => {
   test("is whatever makes all that follows alike, however long the wrong places look right", () => {

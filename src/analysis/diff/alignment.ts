@@ -21,6 +21,9 @@ export interface Alignment {
 const lookAheadMax = 256;
 /** Length of a match that proves such a place. */
 const alikeWanted = 6;
+/** Length of a match that is no coincidence, and the greatest number of accesses before it that only one of the two has. */
+const sureAlike = 64;
+const sureStepsMax = 1024;
 /** Look-ahead for the number of accesses to skip; it looks further if all of this matches. */
 const choiceAhead = 64;
 /** Accesses in a row that may be only in one of the two, while that number is chosen. */
@@ -91,7 +94,7 @@ export function align(sequences: Sequences, differencesMax: number): Alignment {
       continue;
     }
     if (differences.length >= differencesMax) return { differences, more: true, skipped };
-    const [stepsFirst, stepsSecond] = nearestAlike(sequences, first, second);
+    const [stepsFirst, stepsSecond] = stepsToAlike(sequences, first, second);
     const both = Math.min(stepsFirst, stepsSecond);
     for (let step = 0; step < Math.max(stepsFirst, stepsSecond); step += 1) {
       const kind = step < both ? "changed" : stepsFirst > stepsSecond ? "extra" : "missing";
@@ -227,6 +230,53 @@ function countAlike(sequences: Sequences, first: number, second: number, wanted:
     alike += 1;
   }
   return alike;
+}
+
+/**
+ * Chooses the steps in both after which they go on alike: the fewest after which a few accesses match; or those after which many do, if
+ * accesses only one of the two has explain everything up to there by fewer differences. A driver that does the same again and again
+ * matches in wrong places, too.
+ */
+function stepsToAlike(sequences: Sequences, first: number, second: number): [number, number] {
+  const nearest = nearestAlike(sequences, first, second);
+  const sure = sureSteps(sequences, first, second, Math.max(...nearest));
+  if (sure === undefined) return nearest;
+  const steps = Math.max(...sure);
+  let differences = Math.max(...nearest);
+  let [a, b] = [first + nearest[0], second + nearest[1]];
+  while (differences <= steps) {
+    const alike = countAlike(sequences, a, b, sureAlike);
+    a += alike;
+    b += alike;
+    if (alike === sureAlike) return nearest;
+    const [restFirst, restSecond] = [sequences.firstCount - a, sequences.secondCount - b];
+    if (restFirst === 0 || restSecond === 0) {
+      differences += sequences.firstIsCut ? restFirst : Math.max(restFirst, restSecond);
+      return differences > steps ? sure : nearest;
+    }
+    const [more, other] = nearestAlike(sequences, a, b);
+    differences += Math.max(more, other);
+    a += more;
+    b += other;
+  }
+  return sure;
+}
+
+/** Finds the least number of accesses that only one of the two has, before many that match; undefined if it isn't above `least`. */
+function sureSteps(sequences: Sequences, first: number, second: number, least: number): [number, number] | undefined {
+  const restFirst = sequences.firstCount - first;
+  const restSecond = sequences.secondCount - second;
+  for (let steps = 1; steps <= sureStepsMax; steps += 1) {
+    for (const [a, b] of [
+      [0, steps],
+      [steps, 0],
+    ] as const) {
+      if (restFirst - a < sureAlike || restSecond - b < sureAlike) continue;
+      if (countAlike(sequences, first + a, second + b, sureAlike) === sureAlike)
+        return steps > least ? [a, b] : undefined;
+    }
+  }
+  return undefined;
 }
 
 /** Finds the fewest steps in both after which they match again; if there is no such place near, steps to both ends. */
