@@ -1184,6 +1184,10 @@ describe("CPUs, processes and contexts", () => {
     expect(rowOf(called)).toMatchObject({ site: "foo+0x8 [foo]", caller: "bar+0x1 [bar]", module: "foo" });
     expect(rowOf(called)).not.toHaveProperty("caller_address");
     expect(mmiostrider("report", called).stdout).toContain(" foo+0x8 [foo] from bar+0x1 [bar]\n");
+    const { traceEvents } = JSON.parse(mmiostrider("convert", "--to", "perfetto", called, "-").stdout);
+    expect(traceEvents.find(({ cat }: { cat: string }) => cat === "write").args).toMatchObject({
+      ...{ site: "foo+0x8 [foo]", caller: "bar+0x1 [bar]" },
+    });
     expect(mmiostrider("stat", "--by", "site", called).stdout).toMatch(/^foo\+0x8 \[foo\] from bar\+0x1 \[bar\] +1 /m);
     expect(mmiostrider("convert", "--to", "mmiotrace", called, "called.txt").stderr).toContain(
       "callers, contexts, processes, symbols of sites",

@@ -266,6 +266,7 @@ function argsOf(row: EventRow): Record<string, string | number> {
   take("value", row.value);
   take("meaning", row.meaning);
   take("site", row.site);
+  take("caller", row.caller);
   take("mapping", row.mapping);
   take("vector", row.vector);
   take("bus", row.bus);
