@@ -758,6 +758,30 @@ describe("messages", () => {
     expect(fails(1, "verify", testData("e1000-mmiotrace.txt.gz"), "--truth", truth)[0]).toBe(
       `mmiostrider: unpacking ${truth} failed: 5 bytes behind the packed file's end aren't packed with gzip, and aren't read`,
     );
+    // of a packed trace, too, in a file and in a pipe
+    const packedTrace = join(directory, "behind.mmt.gz");
+    writeFileSync(packedTrace, Buffer.concat([gzipSync(readFileSync(trace)), Buffer.from("xy")]));
+    const words = "2 bytes behind the packed file's end aren't packed with gzip, and aren't read";
+    for (const command of [["report"], ["stat"], ["convert", "--to", "csv"], ["cut", "--from", "@1", "-o", "x.mmt"]]) {
+      const { stdout, stderr, status } = mmiostrider(
+        ...command,
+        packedTrace,
+        ...(command[0] === "convert" ? ["-"] : []),
+      );
+      expect([stderr.includes(`incomplete: ${words}`), status], command[0]).toEqual([true, 3]);
+      if (command[0] === "report") expect(lastLine(stdout)).toMatch(/, INCOMPLETE$/);
+    }
+    expect(mmiostrider("stat", "x.mmt").stderr).toContain(`incomplete: of the trace that it was made of: ${words}`);
+    const options = {
+      input: readFileSync(packedTrace),
+      encoding: "utf8",
+      timeout: 60_000,
+      maxBuffer: 64 << 20,
+    } as const;
+    const piped = spawnSync(process.execPath, [programFile, "report", "-"], options);
+    expect([piped.stderr.includes(words), lastLine(piped.stdout)?.endsWith(", INCOMPLETE"), piped.status]).toEqual([
+      ...[true, true, 3],
+    ]);
     const parts = readFileSync(known, "latin1").split(/(?<=\n)/);
     const members = join(directory, "members.txt.gz");
     writeFileSync(members, Buffer.concat(parts.map((part) => gzipSync(part))));

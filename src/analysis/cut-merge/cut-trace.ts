@@ -105,7 +105,8 @@ function boundText(bound: Bound): string {
 
 function incompleteness(reader: TraceReader, leftOut: string | undefined): string[] {
   const sentences = (reader.summary?.incomplete ?? []).map((what) => `of the trace that it was made of: ${what}`);
-  sentences.push(...reader.holes.map((hole) => `of the trace that it was made of: ${holeSentence(hole)}`));
+  const faults = [...(reader.source.incomplete ?? []), ...reader.holes.map(holeSentence)];
+  sentences.push(...faults.map((what) => `of the trace that it was made of: ${what}`));
   if (reader.damage !== null) sentences.push(`it was made of a trace that is cut: ${reader.damage.what}`);
   if (leftOut !== undefined) sentences.push(leftOut);
   return sentences;

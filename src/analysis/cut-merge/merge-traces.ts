@@ -266,7 +266,7 @@ function first(sources: readonly Source[]): Source | undefined {
 }
 
 function incompleteness({ summary, damage, holes, source }: TraceReader): string[] {
-  const sentences = [...(summary?.incomplete ?? []), ...holes.map(holeSentence)];
+  const sentences = [...(summary?.incomplete ?? []), ...(source.incomplete ?? []), ...holes.map(holeSentence)];
   if (damage !== null) sentences.push(`the trace is cut: ${damage.what}`);
   return sentences.map((sentence) => `${source.name}: ${sentence}`);
 }

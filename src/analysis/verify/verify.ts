@@ -368,7 +368,7 @@ class Comparison {
     const { reader, traced } = this;
     const { summary } = reader;
     if (reader.damage !== null && !this.cut) reasons.push(`the trace is cut at byte ${reader.damage.offset}`);
-    reasons.push(...reader.holes.map(holeSentence));
+    reasons.push(...(reader.source.incomplete ?? []), ...reader.holes.map(holeSentence));
     // records in a damaged place are among the trace's lost records, too
     const unreadable = reader.holes.reduce((sum, { records }) => sum + records, 0);
     const lost = Math.max(Number(traced.lost) - unreadable, summary?.lost ?? 0);

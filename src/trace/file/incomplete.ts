@@ -14,8 +14,9 @@ export function holeSentence({ offset, what, records }: Hole): string {
 }
 
 /** Returns the reasons why the trace is incomplete; empty if it is complete. */
-export function incompleteOf({ damage, holes, summary }: TraceReader): string[] {
+export function incompleteOf({ damage, holes, summary, source }: TraceReader): string[] {
   const missing = summary === null ? [] : [...summary.incomplete];
+  missing.unshift(...(source.incomplete ?? []));
   missing.unshift(...holes.map(holeSentence));
   if (damage !== null) missing.unshift(cutSentence(damage));
   if (summary !== null && summary.incomplete.length === 0 && (summary.lost > 0 || summary.escaped > 0)) {

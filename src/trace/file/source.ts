@@ -5,6 +5,8 @@ export interface ByteSource {
   readonly name: string;
   /** For a pipe: true if more bytes may come. Throws UserError if they can't be kept. */
   readonly coming?: boolean | undefined;
+  /** The reasons why these bytes aren't all of their file's content, known when all have come. */
+  readonly incomplete?: readonly string[];
   size(): Promise<number>;
   /** Reads `length_bytes` from `offset` on, or fewer at the source's end. */
   read(offset: number, length_bytes: number): Promise<Uint8Array>;

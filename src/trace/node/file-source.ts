@@ -15,22 +15,31 @@ import { gunzipped } from "./gunzip.js";
 const headMax_bytes = 16 << 20;
 const lookForHeadEvery_ms = 50;
 
+interface SourceOptions {
+  /** Name in messages, if it isn't the path. */
+  name?: string;
+  /** The reasons why the content isn't whole. */
+  incomplete?: readonly string[];
+}
+
 export class FileSource implements ByteSource {
   readonly name: string;
+  readonly incomplete: readonly string[];
   private readonly descriptor: number;
   private readonly spool: Spool | undefined;
   private readonly onClose: (() => void) | undefined;
   private known_bytes = 0;
 
-  private constructor(name: string, source: number | Spool, onClose?: () => void) {
+  private constructor(name: string, source: number | Spool, onClose?: () => void, incomplete: readonly string[] = []) {
     this.name = name;
+    this.incomplete = incomplete;
     this.onClose = onClose;
     this.spool = typeof source === "number" ? undefined : source;
     this.descriptor = typeof source === "number" ? source : source.descriptor;
   }
 
   /** Opens a file; `-` is standard input. Bytes from a pipe can be read as they come. Throws UserError. */
-  static open(path: string, { name = path } = {}): FileSource {
+  static open(path: string, { name = path, incomplete = [] }: SourceOptions = {}): FileSource {
     if (path === "-") return new FileSource("standard input", new Spool(process.stdin, "standard input"));
     let descriptor: number;
     try {
@@ -39,7 +48,7 @@ export class FileSource implements ByteSource {
       throw new UserError(`opening ${path} failed: ${messageOf(error)}`, { cause: error });
     }
     const status = fstatSync(descriptor);
-    if (status.isFile()) return new FileSource(name, descriptor);
+    if (status.isFile()) return new FileSource(name, descriptor, undefined, incomplete);
     if (status.isDirectory()) {
       closeSync(descriptor);
       throw new UserError(`${path} is a folder, not a file`);
@@ -47,9 +56,17 @@ export class FileSource implements ByteSource {
     return new FileSource(name, new Spool(createReadStream("", { fd: descriptor }), name));
   }
 
-  /** Of a stream's bytes, which are there as they come. `onClose` ends the stream's own source. Throws UserError. */
-  static ofStream(stream: Readable, name: string, onClose?: () => void): FileSource {
-    return new FileSource(name, new Spool(stream, name), onClose);
+  /**
+   * Of a stream's bytes, which are there as they come. `onClose` ends the stream's own source; `incomplete` is known when all have come.
+   * Throws UserError.
+   */
+  static ofStream(
+    stream: Readable,
+    name: string,
+    onClose?: () => void,
+    incomplete: readonly string[] = [],
+  ): FileSource {
+    return new FileSource(name, new Spool(stream, name), onClose, incomplete);
   }
 
   get coming(): boolean | undefined {
@@ -171,7 +188,7 @@ class Spool {
  * Opens a trace for reading; `-` is standard input. `name` is the file's name in messages, if it isn't its path. Events from a pipe
  * are there for `refresh` as they come, and `source.coming` tells if more may come. Throws UserError, FormatError.
  */
-export async function openTrace(path: string, options: { name?: string } = {}): Promise<TraceReader> {
+export async function openTrace(path: string, options: SourceOptions = {}): Promise<TraceReader> {
   return openSource(FileSource.open(path, options));
 }
 

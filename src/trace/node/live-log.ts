@@ -26,7 +26,8 @@ export interface LiveTrace {
 export async function openAsItComes(input: Input): Promise<LiveTrace> {
   if (input.format === "mmt") {
     // A generator that waits for its next chunk doesn't end before that has come: the input itself must be closed.
-    const source = FileSource.ofStream(Readable.from(input.chunks), input.name, () => input.close());
+    const { name, incomplete } = input;
+    const source = FileSource.ofStream(Readable.from(input.chunks), name, () => input.close(), incomplete);
     const reader = await openSource(source);
     return {
       reader,

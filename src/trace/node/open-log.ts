@@ -206,7 +206,8 @@ export async function openAsTrace(input: Input, options: InputOptions = {}): Pro
     if (input.format === "mmt") await copy(input, path, shownAs);
     else notes = (await importInto(input, path, { ...options, shownAs })).notes;
     // The reader keeps its descriptor.
-    const reader = await openTrace(path, { name: input.name });
+    const incomplete = input.format === "mmt" ? input.incomplete : [];
+    const reader = await openTrace(path, { name: input.name, incomplete });
     return { reader, notes: notes ?? notesOf(reader) };
   });
 }
