@@ -74,7 +74,8 @@ enum mms_dma_kind {
 	MMS_DMA_NONCONTIGUOUS = 2, /* a part of dma_alloc_noncontiguous()'s */
 	MMS_DMA_STREAMING = 3,	/* dma_map_single(), dma_map_page() */
 	MMS_DMA_LIST = 4,	/* a part of dma_map_sg()'s */
-	MMS_DMA_RESOURCE = 5,	/* dma_map_resource(): device memory */
+	MMS_DMA_RESOURCE = 5,	/* dma_map_resource(), dma_map_phys(): device memory.
+				 * dma_iova_link()'s is STREAMING, too */
 };
 
 /* Linux's enum dma_data_direction: both, to the device, from it, none. */

@@ -147,11 +147,17 @@ static int control_add_function(const char *address)
 				    address) : 0;
 }
 
-static int control_want_configuration(void)
+/* Arming needs to know these. */
+static int control_want(const char *line)
 {
 	if (armed)
-		return control_fail(-EBUSY, "too late for this: configuration");
-	mms_configuration_want();
+		return control_fail(-EBUSY, "too late for this: %s", line);
+	if (!strcmp(line, "configuration"))
+		mms_configuration_want();
+	else if (!strcmp(line, "interrupts"))
+		interrupts = true;
+	else
+		dma = true;
 	return 0;
 }
 
@@ -236,6 +242,8 @@ static int control_start(void)
 	if (error)
 		return error;
 	missed = 0;
+	mms_interrupts_start();
+	mms_dma_start();
 	mms_mapping_start_recording(control_begin);
 	state = RECORDING;
 	return 0;
@@ -292,14 +300,11 @@ static int control_set_up(const char *line)
 		return control_set_fence(argument);
 	if (!strcmp(line, "all"))
 		mms_filter.all = true;
-	else if (!strcmp(line, "configuration"))
-		return control_want_configuration();
+	else if (!strcmp(line, "configuration") || !strcmp(line, "interrupts") ||
+		 !strcmp(line, "dma"))
+		return control_want(line);
 	else if (!strcmp(line, "exclude-wc"))
 		mms_filter.exclude_write_combining = true;
-	else if (!strcmp(line, "interrupts"))
-		interrupts = true;
-	else if (!strcmp(line, "dma"))
-		dma = true;
 	else if (!strcmp(line, "relaxed"))
 		relaxed = true;
 	else if (!strcmp(line, "clean-room"))
@@ -425,12 +430,12 @@ static char *control_describe(void)
 			   mms_rewritten_made(),
 			   mms_mapping_count(), mms_mapping_total(), tsc_khz,
 			   mms_clock(), last_error);
-	mutex_unlock(&control);
 	length += mms_unrecorded_describe(text + length,
 					  MMS_UNRECORDED_STATUS_BYTES_MAX);
 	length += mms_interrupts_describe(text + length,
 					  MMS_EVENTS_STATUS_BYTES_MAX);
 	length += mms_dma_describe(text + length, MMS_EVENTS_STATUS_BYTES_MAX);
+	mutex_unlock(&control);
 	mms_mapping_describe(text + length, STATUS_BYTES_MAX - length);
 	return text;
 }

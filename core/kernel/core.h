@@ -217,6 +217,9 @@ void mms_interrupts_disarm(void);
 void mms_dma_arm(void);
 void mms_dma_disarm(void);
 /* At the recording's end: calls that go past the probes from here on don't count. */
+/* Calls that went past the probes until now, before recording starts, don't count. */
+void mms_interrupts_start(void);
+void mms_dma_start(void);
 void mms_interrupts_count_missed(void);
 void mms_dma_count_missed(void);
 /* Write the status lines; return their length. */
@@ -402,6 +405,8 @@ void mms_record_init(struct mms_record *record, enum mms_kind kind);
 bool mms_ring_put_text(enum mms_kind kind, u64 site, u32 mapping, u32 flags,
 		       const char *text, size_t length);
 void mms_ring_count_escape(void);
+/* Counts records that aren't written. Interrupts are off, and the ring is there. */
+void mms_ring_count_lost(unsigned int count);
 /* Writes the kernel's symbol for this address, unless it did so before. True
  * if the trace has it now. */
 bool mms_ring_put_symbol(u64 site);

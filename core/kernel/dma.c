@@ -21,8 +21,8 @@
 #include "events.h"
 
 #define CALLS_AT_ONCE_MAX 256
-/* Longer lists than drivers make: the kernel chains pages of 128 entries. */
-#define SEGMENTS_MAX 8192
+/* Interrupts are off meanwhile. Longer lists are lost from here on, and counted. */
+#define SEGMENTS_MAX (1u << 18)
 
 /* A call about a recorded function, from its entry on. */
 struct dma_call {
@@ -37,6 +37,7 @@ struct dma_call {
 struct dma_probe {
 	enum mms_dma_kind kind;
 	s8 direction;		/* the argument that has it; -1: both directions */
+	s8 attributes;		/* the argument that may tell device memory; -1: none */
 	/* Writes the call's records. */
 	void (*see)(const struct dma_call *call, u64 result);
 };
@@ -50,6 +51,17 @@ struct buffer {
 	u64 bytes;
 };
 
+static enum mms_dma_kind dma_kind_of(const struct dma_call *call)
+{
+#ifdef DMA_ATTR_MMIO
+	/* (…, direction, attributes): in place of dma_map_resource() */
+	if (call->probe->attributes >= 0 &&
+	    call->argument[call->probe->attributes] & DMA_ATTR_MMIO)
+		return MMS_DMA_RESOURCE;
+#endif
+	return call->probe->kind;
+}
+
 static void dma_tell(const struct dma_call *call, const struct buffer *buffer)
 {
 	s8 direction = call->probe->direction;
@@ -62,7 +74,7 @@ static void dma_tell(const struct dma_call *call, const struct buffer *buffer)
 	mms_events_put_function(&record, call->function);
 	record.site = call->site;
 	record.caller = call->caller;
-	record.width = call->probe->kind << MMS_DMA_DIRECTION_BITS |
+	record.width = dma_kind_of(call) << MMS_DMA_DIRECTION_BITS |
 		       (direction < 0 ? DMA_BIDIRECTIONAL :
 				       call->argument[direction] & MMS_DMA_DIRECTION_MASK);
 	record.flags = mms_calls_context();
@@ -90,6 +102,8 @@ static void dma_tell_list(const struct dma_call *call, struct scatterlist *list,
 	for (n = 0; n < mapped && n < SEGMENTS_MAX && list; n++, list = sg_next(list))
 		dma_tell_map(call, sg_dma_address(list),
 			     mapped == listed ? sg_phys(list) : 0, sg_dma_len(list));
+	if (n == SEGMENTS_MAX && mapped > n)
+		mms_ring_count_lost(mapped - n);
 }
 
 static void dma_tell_list_end(const struct dma_call *call, struct scatterlist *list,
@@ -102,6 +116,8 @@ static void dma_tell_list_end(const struct dma_call *call, struct scatterlist *l
 			return;		/* the entries behind it made no segment */
 		dma_tell_end(call, sg_dma_address(list), sg_dma_len(list));
 	}
+	if (n == SEGMENTS_MAX && listed > n)
+		mms_ring_count_lost(listed - n);
 }
 
 /* ---- The functions, by their arguments ---- */
@@ -249,8 +265,7 @@ static void dma_see_destroy(const struct dma_call *call, u64 result)
 /* Fills in all but `probe`. False: it isn't about a recorded function, or another
  * call tells of it. `calls_others`: this one may call functions that are probed, and
  * its return will be seen. */
-static bool dma_begin(struct dma_call *call, struct pt_regs *regs, u64 about,
-		      bool calls_others)
+static bool dma_begin(struct dma_call *call, struct pt_regs *regs, bool calls_others)
 {
 	struct pci_dev *function;
 
@@ -259,8 +274,8 @@ static bool dma_begin(struct dma_call *call, struct pt_regs *regs, u64 about,
 	function = mms_events_function((struct device *)regs->di);
 	if (!function || !mms_functions_has(function->bus, function->devfn))
 		return false;
-	if (calls_others ? !mms_calls_begin(regs->sp, about, call->probe) :
-			   mms_calls_is_inner(regs->sp, about, call->probe))
+	if (calls_others ? !mms_calls_begin(regs->sp, regs->di, call->probe) :
+			   mms_calls_is_inner(regs->sp, regs->di, call->probe))
 		return false;
 	call->function = function;
 	call->argument[0] = regs->di;
@@ -297,7 +312,7 @@ static int dma_on_call(struct kretprobe_instance *instance, struct pt_regs *regs
 	call->probe = dma_probe_of(probe);
 	/* an interrupt's own calls would go past the probes meanwhile */
 	local_irq_save(flags);
-	begun = dma_begin(call, regs, regs->di, true);
+	begun = dma_begin(call, regs, true);
 	local_irq_restore(flags);
 	return !begun;
 }
@@ -315,12 +330,6 @@ static int dma_on_return(struct kretprobe_instance *instance, struct pt_regs *re
 	return 0;
 }
 
-/* (device, bus, …) or (device, bytes, …) */
-static u64 dma_end_about(const struct pt_regs *regs)
-{
-	return regs->di ^ regs->si;
-}
-
 static int dma_on_end(struct kprobe *kprobe, struct pt_regs *regs)
 {
 	struct dma_call call;
@@ -328,7 +337,7 @@ static int dma_on_end(struct kprobe *kprobe, struct pt_regs *regs)
 
 	local_irq_save(flags);
 	call.probe = dma_probe_of(container_of(kprobe, struct kretprobe, kp));
-	if (dma_begin(&call, regs, dma_end_about(regs), false))
+	if (dma_begin(&call, regs, false))
 		call.probe->see(&call, 0);
 	local_irq_restore(flags);
 	return 0;
@@ -348,7 +357,7 @@ static int dma_on_outer_end(struct kretprobe_instance *instance, struct pt_regs 
 		return 1;
 	call->probe = dma_probe_of(probe);
 	local_irq_save(flags);
-	begun = dma_begin(call, regs, dma_end_about(regs), ends_call_ends);
+	begun = dma_begin(call, regs, ends_call_ends);
 	if (begun)
 		call->probe->see(call, 0);
 	local_irq_restore(flags);
@@ -417,14 +426,17 @@ static int dma_on_outer_end_return(struct kretprobe_instance *instance,
 #define DMA_IOVA_FUNCTIONS(X) \
 	X(NEW, "dma_iova_link", false, STREAMING, 5, dma_see_link) \
 	X(END, "dma_iova_unlink", false, STREAMING, 4, dma_see_unlink) \
-	X(END, "dma_iova_destroy", false, STREAMING, 3, dma_see_destroy)
+	/* 7.3: calls dma_iova_unlink() */ \
+	X(OUTER_END, "dma_iova_destroy", false, STREAMING, 3, dma_see_destroy)
 #else
 #define DMA_IOVA_FUNCTIONS(X)
 #endif
 
 #define PROBE(make, name, needed, kind, direction, see) make(name, needed),
 #define ABOUT(make, name, needed, kind_, direction_, see_) \
-	{ .kind = MMS_DMA_##kind_, .direction = direction_, .see = see_ },
+	{ .kind = MMS_DMA_##kind_, .direction = direction_, .see = see_, \
+	  .attributes = (see_) == dma_see_physical || (see_) == dma_see_unmap ? \
+				direction_ + 1 : -1 },
 
 static struct mms_event_probe probes[] = { DMA_FUNCTIONS(PROBE) };
 static const struct dma_probe about[] = { DMA_FUNCTIONS(ABOUT) };
@@ -450,12 +462,18 @@ void mms_dma_arm(void)
 {
 	mms_events_arm(probes, ARRAY_SIZE(probes));
 	ends_call_ends = dma_is_armed("dma_unmap_phys") ||
-			 dma_is_armed("dma_free_noncoherent");
+			 dma_is_armed("dma_free_noncoherent") ||
+			 dma_is_armed("dma_iova_unlink");
 }
 
 void mms_dma_disarm(void)
 {
 	mms_events_disarm(probes, ARRAY_SIZE(probes));
+}
+
+void mms_dma_start(void)
+{
+	mms_events_start(probes, ARRAY_SIZE(probes));
 }
 
 void mms_dma_count_missed(void)
@@ -469,6 +487,7 @@ size_t mms_dma_describe(char *text, size_t size)
 }
 
 /* A probe in any of these would be called by a probe. */
+NOKPROBE_SYMBOL(dma_kind_of);
 NOKPROBE_SYMBOL(dma_tell);
 NOKPROBE_SYMBOL(dma_tell_map);
 NOKPROBE_SYMBOL(dma_tell_end);
@@ -497,7 +516,6 @@ NOKPROBE_SYMBOL(dma_begin);
 NOKPROBE_SYMBOL(dma_probe_of);
 NOKPROBE_SYMBOL(dma_on_call);
 NOKPROBE_SYMBOL(dma_on_return);
-NOKPROBE_SYMBOL(dma_end_about);
 NOKPROBE_SYMBOL(dma_on_end);
 NOKPROBE_SYMBOL(dma_on_outer_end);
 NOKPROBE_SYMBOL(dma_on_outer_end_return);

@@ -23,6 +23,8 @@ void mms_events_arm(struct mms_event_probe *probes, unsigned int count)
 	unsigned int n;
 
 	for (n = 0; n < count; n++) {
+		probes[n].missed = 0;
+		probes[n].missed_before = 0;
 		probes[n].error = events_register(&probes[n].probe);
 		probes[n].armed = !probes[n].error;
 	}
@@ -49,12 +51,25 @@ void mms_events_disarm(struct mms_event_probe *probes, unsigned int count)
 	unregister_kprobes(entries, entry_count);
 }
 
+static u64 events_missed(const struct mms_event_probe *probe)
+{
+	return probe->probe.nmissed + probe->probe.kp.nmissed;
+}
+
+void mms_events_start(struct mms_event_probe *probes, unsigned int count)
+{
+	unsigned int n;
+
+	for (n = 0; n < count; n++)
+		probes[n].missed_before = events_missed(&probes[n]);
+}
+
 void mms_events_count_missed(struct mms_event_probe *probes, unsigned int count)
 {
 	unsigned int n;
 
 	for (n = 0; n < count; n++)
-		probes[n].missed = probes[n].probe.nmissed + probes[n].probe.kp.nmissed;
+		probes[n].missed = events_missed(&probes[n]) - probes[n].missed_before;
 }
 
 size_t mms_events_describe(const char *events, struct mms_event_probe *probes,

@@ -16,13 +16,16 @@ struct mms_event_probe {
 	bool needed;		/* there is none only in kernels that we don't know */
 	bool armed;
 	int error;		/* the reason why it isn't armed */
-	u64 missed;		/* calls that went past it, of any device */
+	u64 missed;		/* calls that went past it, of any device, */
+	u64 missed_before;	/* and those before recording started */
 };
 
 #define MMS_EVENT_PROBES_MAX 32	/* in one table */
 
 void mms_events_arm(struct mms_event_probe *probes, unsigned int count);
 void mms_events_disarm(struct mms_event_probe *probes, unsigned int count);
+/* Recording starts: calls that went past the probes until now don't count. */
+void mms_events_start(struct mms_event_probe *probes, unsigned int count);
 /* Counts the calls that went past the probes until now. */
 void mms_events_count_missed(struct mms_event_probe *probes, unsigned int count);
 /* Writes the status lines of functions that can't be seen; returns their length. */

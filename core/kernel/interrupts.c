@@ -51,9 +51,10 @@ static bool interrupts_is_given(struct pci_dev *function, const void *object)
 static struct pci_dev *interrupts_on_line(unsigned int irq,
 					  const struct irqaction *action)
 {
-	/* of a handler that runs in a thread, the other one is the kernel's */
+	/* of a handler that is forced into a thread, the other one is the kernel's */
 	u64 text = (u64)(action->thread_fn ? action->thread_fn : action->handler);
 	struct pci_dev *by_text = NULL, *recorded = NULL;
+	bool by_text_wanted = false, wanted;
 	unsigned int n;
 
 	for (n = 0; n < lines_count; n++) {
@@ -64,9 +65,14 @@ static struct pci_dev *interrupts_on_line(unsigned int irq,
 			continue;
 		if (interrupts_is_given(function, action->dev_id))
 			return function;
-		if (!by_text && interrupts_has_text(function, text))
+		wanted = mms_functions_has(function->bus, function->devfn);
+		/* of several with the same driver, a recorded one */
+		if ((!by_text || (wanted && !by_text_wanted)) &&
+		    interrupts_has_text(function, text)) {
 			by_text = function;
-		if (!recorded && mms_functions_has(function->bus, function->devfn))
+			by_text_wanted = wanted;
+		}
+		if (!recorded && wanted)
 			recorded = function;
 	}
 	/* nothing tells whose it is: better one too many than one that is missing */
@@ -338,6 +344,11 @@ void mms_interrupts_disarm(void)
 	interrupts_disarm_points();
 	mms_events_disarm(probes, ARRAY_SIZE(probes));
 	interrupts_drop_lines();
+}
+
+void mms_interrupts_start(void)
+{
+	mms_events_start(probes, ARRAY_SIZE(probes));
 }
 
 void mms_interrupts_count_missed(void)

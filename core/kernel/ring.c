@@ -125,7 +125,7 @@ void mms_ring_publish(u64 at, const struct mms_record *record)
 	mms_ring_complete(at);
 }
 
-static void ring_count_lost(unsigned int count)
+void mms_ring_count_lost(unsigned int count)
 {
 	atomic64_add(count, &mms_ring.lost_unsaid);
 	mms_ring_raise(&mms_ring.head->lost, atomic64_add_return(count, &mms_ring.lost));
@@ -167,7 +167,7 @@ bool mms_ring_claim_slowly(unsigned int count, u64 *at)
 {
 	if (ring_claim_if_room(count, at))
 		return true;
-	ring_count_lost(count);
+	mms_ring_count_lost(count);
 	return false;
 }
 

@@ -2,7 +2,7 @@
 // The living DMA buffers: their numbers, their ends, and the values that are addresses in them.
 import { describe, expect, test } from "vitest";
 import { type DmaBuffer, DmaBuffers, dmaBuffersMax, dmaPlaceText } from "./dma.js";
-import type { DmaWay } from "./dma-kinds.js";
+import type { DmaDirection, DmaWay } from "./dma-kinds.js";
 import type { DmaMapEvent, DmaUnmapEvent } from "./events.js";
 
 const nic = "0000:00:04.0";
@@ -13,10 +13,14 @@ interface Memory {
   length_bytes?: bigint;
   device?: string;
   way?: DmaWay;
+  direction?: DmaDirection;
 }
 
-function map(buffers: DmaBuffers, { bus, length_bytes = 0x1000n, device = nic, way = "coherent" }: Memory): number {
-  const memory = { device, bus, length_bytes, way, direction: "both" } as const;
+function map(
+  buffers: DmaBuffers,
+  { bus, length_bytes = 0x1000n, device = nic, way = "coherent", direction = "both" }: Memory,
+): number {
+  const memory = { device, bus, length_bytes, way, direction } as const;
   const event: DmaMapEvent = { ...base, kind: "dma-map", ...memory, physical: bus, buffer: 0 };
   buffers.map(event);
   return event.buffer;
@@ -52,6 +56,17 @@ describe("numbers and ends", () => {
     expect(unmap(buffers, { bus: 0x2000n })).toEqual([]);
     expect(unmap(buffers, { bus: 0x1000n, device: "0000:00:05.0" })).toEqual([]);
     expect(numbersOf(buffers)).toEqual([1]);
+  });
+
+  test("a new streaming buffer that the device writes to ends an older one at its address, whose end wasn't said", () => {
+    const buffers = new DmaBuffers();
+    map(buffers, { bus: 0x1000n, way: "streaming", direction: "from-device" });
+    map(buffers, { bus: 0x1000n, way: "streaming", direction: "from-device", length_bytes: 0x200n });
+    expect(numbersOf(buffers)).toEqual([2]);
+    // a page may be sent twice at once, and its coherent surroundings stay
+    map(buffers, { bus: 0x2000n });
+    for (let n = 0; n < 2; n += 1) map(buffers, { bus: 0x2000n, way: "streaming", direction: "to-device" });
+    expect(numbersOf(buffers)).toEqual([2, 3, 4, 5]);
   });
 
   test("of the same memory, given twice, the one of the same way and length ends, the latest first", () => {

@@ -130,9 +130,20 @@ export class DmaBuffers {
   /** Takes a new buffer, and writes its number into the event. */
   map(event: DmaMapEvent): void {
     const { device, bus, length_bytes, way, direction } = event;
+    this.endUnsaid(event);
     event.buffer = this.next;
     this.keep({ number: this.next, device, bus, length_bytes, way, direction });
     this.next += 1;
+  }
+
+  /**
+   * Ends a streaming buffer at the same address: where nothing is to be undone, newer kernels don't ask drivers to say the end. Memory
+   * that the device only reads may be mapped twice at once.
+   */
+  private endUnsaid({ device, bus, way, direction }: DmaMapEvent): void {
+    if (way !== "streaming" || direction === "to-device") return;
+    const before = this.byFunction.get(device)?.beginningIn(bus, bus) ?? [];
+    for (const buffer of before) if (buffer.way === way) this.delete(buffer);
   }
 
   /** Ends buffers, and writes their numbers into the event: none for a buffer from before the recording. */
