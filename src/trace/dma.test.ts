@@ -72,8 +72,8 @@ describe("numbers and ends", () => {
   test("of the same memory, given twice, the one of the same way and length ends, the latest first", () => {
     const buffers = new DmaBuffers();
     map(buffers, { bus: 0x1000n });
-    map(buffers, { bus: 0x1000n, way: "streaming" });
-    map(buffers, { bus: 0x1000n, way: "streaming" });
+    map(buffers, { bus: 0x1000n, way: "streaming", direction: "to-device" });
+    map(buffers, { bus: 0x1000n, way: "streaming", direction: "to-device" });
     expect(unmap(buffers, { bus: 0x1000n, way: "streaming" })).toEqual([3]);
     expect(unmap(buffers, { bus: 0x1000n })).toEqual([1]);
     expect(unmap(buffers, { bus: 0x1000n, length_bytes: 0x10n })).toEqual([2]);
