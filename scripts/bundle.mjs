@@ -2,7 +2,7 @@
 // half of a command's start to find, open and link each of them. Keeps V8's code of the functions that commands run beside it
 // (bin/mmiostrider.js). Libraries, checks and tests use the modules themselves.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { builtinModules, createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -41,6 +41,23 @@ const loadsLate = {
   },
 };
 
+const decoderFile = "iced_x86_bg.wasm";
+
+/**
+ * Has the decoder's WebAssembly read from beside the bundle.
+ *
+ * @type {import("rolldown").Plugin}
+ */
+const findsDecoder = {
+  name: "finds-decoder",
+  transform(code, id) {
+    if (!id.endsWith("/iced_x86.js")) return null;
+    const own = `require('path').join(__dirname, '${decoderFile}')`;
+    if (!code.includes(own)) throw new Error("bundling: iced-x86 reads its WebAssembly in another way");
+    return code.replace(own, `new URL("./${decoderFile}", import.meta.url)`);
+  },
+};
+
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder);
 const modules = [
@@ -48,7 +65,14 @@ const modules = [
   // separate processes, see src/capture/feed/drain-process.ts; each lies beside the program that starts it
   ...(await bundle("dist/src/capture/emulate/emulate-worker.js", "emulate-worker.js", "esm")),
   ...(await bundle("dist/src/capture/singlestep/singlestep-worker.js", "singlestep-worker.js", "esm")),
+  // a thread: only it loads the decoder, see src/rewrite/instrument-module.ts; half of the decoder's text is documentation
+  ...(await bundle("dist/src/rewrite/instrument-worker.js", "instrument-worker.js", "esm", {
+    compress: true,
+    mangle: false,
+    codegen: { removeWhitespace: true },
+  })),
 ];
+copyFileSync(require.resolve(`iced-x86/${decoderFile}`), join(folder, decoderFile));
 writeLicenses(modules, folder);
 keepCode();
 
@@ -56,19 +80,20 @@ keepCode();
  * @param {string} input
  * @param {string} output
  * @param {"cjs" | "esm"} format
+ * @param {import("rolldown").OutputOptions["minify"]} minify
  * @returns the modules that are in it
  */
-async function bundle(input, output, format) {
+async function bundle(input, output, format, minify = false) {
   const bundled = await rolldown({
     input: project(input),
     platform: "node",
     // in a module the stand-ins would be evaluated before what they need
-    plugins: format === "cjs" ? [loadsLate] : [],
+    plugins: format === "cjs" ? [loadsLate] : [findsDecoder],
     onLog: (level, log) => {
       if (level !== "debug" && level !== "info") throw new Error(`bundling: ${log.message}`);
     },
   });
-  const { output: made } = await bundled.generate({ format, codeSplitting: false });
+  const { output: made } = await bundled.generate({ format, codeSplitting: false, minify });
   if (made.length !== 1) throw new Error(`bundling ${input}: ${made.length} files`);
   writeFileSync(join(folder, output), inAscii(made[0].code));
   await bundled.close();

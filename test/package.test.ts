@@ -53,7 +53,7 @@ describe("the tarball", () => {
       ...["LICENSE", "README.md", "package.json"],
       ...["bin/mmiostrider.js", "bin/package.json"],
       ...["index.js", "browser.js", "LICENSES.txt"].map((name) => `dist/library/${name}`),
-      ...["mmiostrider.js", "LICENSES.txt"].map((name) => `dist/program/${name}`),
+      ...["mmiostrider.js", "iced_x86_bg.wasm", "LICENSES.txt"].map((name) => `dist/program/${name}`),
       ...workers,
       ...kept("core", "docs/man", "src/registers/files/built-in"),
       ...types,
@@ -62,8 +62,8 @@ describe("the tarball", () => {
     expect(wanted.filter((path) => path.startsWith("core/kernel/")).length).toBeGreaterThan(10);
   });
 
-  test("is smaller than 1 MB", () => {
-    expect(packed.size).toBeLessThan(1_000_000);
+  test("is smaller than 1.4 MB, of which the decoder for instrument makes a quarter", () => {
+    expect(packed.size).toBeLessThan(1_400_000);
     expect(packed.size).toBeGreaterThan(100_000);
   });
 
@@ -77,7 +77,7 @@ describe("the tarball", () => {
   test("has the licenses of the packages in it", () => {
     const licenses = (name: string) =>
       readFileSync(join(folder, "prefix/lib/node_modules/mmiostrider/dist", name), "utf8");
-    for (const name of ["commander", "saxes", "hyparquet-writer"]) {
+    for (const name of ["commander", "saxes", "hyparquet-writer", "iced-x86"]) {
       expect(licenses("program/LICENSES.txt")).toMatch(new RegExp(`^${name} \\d`, "m"));
     }
     expect(licenses("library/LICENSES.txt")).toMatch(/^saxes \d/m);

@@ -1,12 +1,11 @@
 // Finds machine code in files: the executable sections of ELF files, and the kernel inside a compressed boot image.
 // Nothing is decoded here.
-import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
-import { FormatError, messageOf, UserError } from "../../src/base/errors.js";
+import { FormatError } from "../../src/base/errors.js";
 import { ElfFile } from "../../src/elf/elf-file.js";
 import { SectionFlag, SectionType } from "../../src/elf/layout.js";
+import { decompress } from "../../src/machine/decompress.js";
 
 /** One executable section. */
 export interface CodeSection {
@@ -15,8 +14,6 @@ export interface CodeSection {
   bytes: Uint8Array;
 }
 
-const decompressedBytesMax = 1 << 30;
-
 /** The executable sections of an ELF file that have bytes in it. `file` is its name in errors. Throws FormatError. */
 export function executableSections(file: string, content: Uint8Array): CodeSection[] {
   const elf = new ElfFile(file, content);
@@ -24,29 +21,6 @@ export function executableSections(file: string, content: Uint8Array): CodeSecti
     .filter(({ type, flags }) => type === SectionType.bits && (flags & SectionFlag.executable) !== 0n)
     .map((section) => ({ file, name: section.name, bytes: elf.content(section) }))
     .filter(({ bytes }) => bytes.length > 0);
-}
-
-/** Decompresses the content; its first bytes tell the compression. */
-function decompress(file: string, content: Buffer): Buffer {
-  if (content.readUInt16BE(0) === 0x1f8b) return gunzipSync(content);
-  if (content.readUInt32BE(0) === 0xfd377a58)
-    return runFilter(file, "xz", "xz-utils", ["-dc", "--single-stream"], content);
-  if (content.readUInt32LE(0) === 0xfd2fb528) return runFilter(file, "zstd", "zstd", ["-dcq"], content);
-  throw new FormatError(file, "compressed in a way that isn't known here (gzip, xz and zstd are)", { offset: 0 });
-}
-
-function runFilter(file: string, program: string, debianPackage: string, options: string[], input: Buffer): Buffer {
-  try {
-    return execFileSync(program, options, { input, maxBuffer: decompressedBytesMax, stdio: ["pipe", "pipe", "pipe"] });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") {
-      throw new UserError(`${file} could not be decompressed: there is no ${program}`, {
-        advice: `apt-get install ${debianPackage}`,
-        cause: error,
-      });
-    }
-    throw new UserError(`${file} could not be decompressed: ${messageOf(error)}`, { cause: error });
-  }
 }
 
 /**

@@ -9,6 +9,7 @@ import { OutputClosed } from "./shared/text-output.js";
 /** The commands, each with the function that adds it to the program, in the order of --help. */
 const commands: Record<string, () => Promise<(program: Command) => void>> = {
   record: async () => (await import("./commands/record.js")).addRecord,
+  instrument: async () => (await import("./commands/instrument.js")).addInstrument,
   mark: async () => (await import("./commands/mark.js")).addMark,
   report: async () => (await import("./commands/report.js")).addReport,
   convert: async () => (await import("./commands/convert.js")).addConvert,

@@ -1,7 +1,8 @@
 // The check in front of accesses: is the base register a decoy? An ordinary address of the kernel runs on after two instructions. All
 // others go to a stub at the section's end, which calls the core. Whatever has no check still faults, and is recorded by that.
 import { Code, Register } from "iced-x86";
-import { RelocationType } from "../elf/layout.js";
+import { UnknownNameError } from "../base/errors.js";
+import { RelocationType, SymbolType } from "../elf/layout.js";
 import { type FlowGraph, liveFlags } from "../x86/flag-liveness.js";
 import { flowGraph } from "./flow-graph.js";
 import type { InsertedCode, Instrumentation } from "./instrumentation.js";
@@ -9,7 +10,7 @@ import type { InsertedRoom, SectionLayout } from "./layout.js";
 import { type CodeSection, type ModuleCode, sectionSymbol } from "./module-code.js";
 
 /** The core's function that stubs call: core/kernel/rewritten.c. */
-export const coreEntry = "mms_rewritten_access";
+const coreEntry = "mms_rewritten_access";
 
 /**
  * The check. A decoy is an address of the kernel with bit 62 clear; so are addresses of users, and null pointers, which the core
@@ -51,10 +52,12 @@ const plainMoves = new Set<Code>([
 export interface AccessCheckOptions {
   /** The checksum of coreEntry in the core's Module.symvers; undefined for a kernel without such versions. */
   crc: number | undefined;
+  /** Functions to which checks are confined, with the parts that the compiler split off; all if there are none. */
+  only?: readonly string[];
 }
 
 /** Makes the instrumentation that records accesses to devices. */
-export function accessCheck({ crc }: AccessCheckOptions): Instrumentation {
+export function accessCheck({ crc, only = [] }: AccessCheckOptions): Instrumentation {
   return {
     imports: [{ name: coreEntry, crc }],
     chooseRoom: (module) => {
@@ -63,20 +66,42 @@ export function accessCheck({ crc }: AccessCheckOptions): Instrumentation {
       const byPart = new Map([...graph.keys()].map((index, place) => [index, live[place]!]));
       return module.code.map((code) => {
         const flags = code === undefined ? undefined : byPart.get(code.section.index);
-        return flags === undefined ? undefined : roomIn(code!, graph.get(code!.section.index)!, flags);
+        if (code === undefined || flags === undefined) return undefined;
+        return roomIn(code, graph.get(code.section.index)!, flags, wantedCode(module, code, only));
       });
     },
     fill: (code, layout, content, symbolOf, module) => fill(module, code, layout, content, symbolOf(coreEntry)),
   };
 }
 
+/** A name that the compiler gave to a part of a function, or to a variant of it: `probe.cold`, `probe.isra.0`. */
+const ofPart = /\.(?:cold|part|isra|constprop|llvm)\b.*$/;
+
+/** Returns 1 for each byte of the functions named, all if none is. Throws UnknownNameError. */
+function wantedCode(module: ModuleCode, code: CodeSection, only: readonly string[]): Uint8Array {
+  const wanted = new Uint8Array(code.content.length);
+  if (only.length === 0) return wanted.fill(1);
+  const functions = module.symbols.filter(({ type }) => type === SymbolType.function);
+  const known = new Set(functions.map(({ name }) => name.replace(ofPart, "")));
+  for (const name of only) {
+    if (known.has(name)) continue;
+    throw new UnknownNameError(name, [...known], `${module.elf.file} has no function ${name}`);
+  }
+  for (const { name, section, value, size_bytes } of functions) {
+    if (section !== code.section || !only.includes(name.replace(ofPart, ""))) continue;
+    wanted.fill(1, Number(value), Number(value) + size_bytes);
+  }
+  return wanted;
+}
+
 /** The places of checks in one section. */
-function roomIn(code: CodeSection, graph: FlowGraph, live: Uint8Array): InsertedRoom | undefined {
+function roomIn(code: CodeSection, graph: FlowGraph, live: Uint8Array, wanted: Uint8Array): InsertedRoom | undefined {
   if (uncalled.test(code.section.name)) return undefined;
   const before_bytes = new Uint8Array(code.sweep.count);
   let stubs = 0;
   for (let number = 0; number < code.sweep.count; number += 1) {
-    if (live[number] !== 0 || graph.isOpaque[number] === 1 || !isWanted(code, number)) continue;
+    if (wanted[code.sweep.starts[number]!] !== 1 || !isWanted(code, number)) continue;
+    if (live[number] !== 0 || graph.isOpaque[number] === 1) continue;
     before_bytes[number] = check_bytes;
     stubs += 1;
   }

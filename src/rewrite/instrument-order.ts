@@ -1,0 +1,18 @@
+// The messages between a command and the thread that rewrites for it.
+
+export interface InstrumentOrder {
+  /** Named in errors. */
+  file: string;
+  /** Decompressed. */
+  content: Uint8Array;
+  /** The checksum of the core's function in its Module.symvers; undefined for a kernel without such versions. */
+  crc: number | undefined;
+  /** Functions to which checks are confined; none for all of the module. */
+  only: readonly string[];
+}
+
+export type InstrumentAnswer =
+  | { kind: "made"; bytes: Uint8Array; checks: number }
+  | { kind: "refused"; section: string; offset: number; reason: string }
+  | { kind: "broken"; what: string; offset: number | undefined }
+  | { kind: "unknown"; given: string; known: readonly string[] };

@@ -1,0 +1,156 @@
+// tier: quick
+// `mmiostrider instrument`: the module that it makes is proven, and a module that can't be rewritten is refused in one line.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { proveRewriting } from "../dev/core-proof/rewrite-proof/prove.js";
+import { proveChecks } from "../dev/core-proof/rewrite-proof/prove-checks.js";
+import { programFile } from "../dev/test-support/program.js";
+import { buildCore } from "../src/capture/emulate/core-build.js";
+import { prepareKernel } from "../src/lab/kernel-package.js";
+import { accessCheck } from "../src/rewrite/access-check.js";
+import { rewriteModule } from "../src/rewrite/rewrite-module.js";
+
+let folder: string;
+let drivers: string;
+let e1000: string;
+let core: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "mmiostrider-instrument-"));
+  const kernel = await prepareKernel("debian:6.1", (line) => process.stderr.write(`${line}\n`));
+  core = (await buildCore(kernel)).path;
+  drivers = join(kernel.modulesDirectory, kernel.release, "kernel");
+  e1000 = join(drivers, "drivers/net/ethernet/intel/e1000/e1000.ko");
+}, 15 * 60_000);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function instrument(file: string, ...words: string[]) {
+  const output = join(folder, "made.ko");
+  rmSync(output, { force: true });
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [programFile, "instrument", file, "-o", output, ...words],
+    {
+      encoding: "utf8",
+    },
+  );
+  return { status, stdout, stderr, made: existsSync(output) ? readFileSync(output) : undefined };
+}
+
+const given = (name: string, bytes: Uint8Array) => {
+  const path = join(folder, name);
+  writeFileSync(path, bytes);
+  return path;
+};
+
+describe("a module of Debian's", () => {
+  test("is rewritten, which is proven, and calls the core by its checksum", () => {
+    const { status, stdout, stderr, made } = instrument(e1000);
+    expect([status, stdout]).toEqual([0, ""]);
+    expect(stderr).toMatch(/^\d,\d\d\d instructions of .*e1000\.ko checked in .*made\.ko\n$/);
+    const versions = readFileSync(join(dirname(core), "Module.symvers"), "utf8");
+    const crc = Number(/^(0x[0-9a-f]{8})\tmms_rewritten_access\t/m.exec(versions)![1]);
+    const original = readFileSync(e1000);
+    const expected = rewriteModule("e1000.ko", original, accessCheck({ crc }));
+    expect(made!.equals(expected.bytes)).toBe(true);
+    expect(proveRewriting("e1000.ko", original, expected, proveChecks(crc))).toEqual([]);
+  });
+
+  test("packed or not, it becomes the same", () => {
+    const packed = given("e1000.ko.gz", gzipSync(readFileSync(e1000)));
+    const { status, made } = instrument(packed);
+    expect(status).toBe(0);
+    expect(made!.equals(instrument(e1000).made!)).toBe(true);
+  });
+
+  test("--only rewrites the functions that are named", () => {
+    const checked = (...only: string[]) =>
+      Number(/^([\d,]+) /.exec(instrument(e1000, ...only).stderr)![1]!.replace(",", ""));
+    const [one, two] = [checked("--only", "e1000_intr"), checked("--only", "e1000_intr", "e1000_clean")];
+    expect(one).toBeGreaterThan(0);
+    expect(two).toBeGreaterThan(one);
+    expect(checked()).toBeGreaterThan(10 * two);
+  });
+});
+
+interface Refusal {
+  what: string;
+  file: () => string;
+  words?: string[];
+  exitCode: number;
+  message: RegExp;
+}
+
+const refusals: Refusal[] = [
+  {
+    what: "a file that isn't there",
+    file: () => join(folder, "absent.ko"),
+    exitCode: 1,
+    message: /^mmiostrider: reading the kernel module .* failed: ENOENT/,
+  },
+  {
+    what: "a program",
+    file: () => process.execPath,
+    exitCode: 1,
+    message: /not a kernel module: not a relocatable ELF file$/,
+  },
+  {
+    what: "a cut module",
+    file: () => given("cut.ko", readFileSync(e1000).subarray(0, 300_000)),
+    exitCode: 1,
+    message: /cut\.ko: at byte 40: not a kernel module: its section headers lie outside the file$/,
+  },
+  {
+    what: "a cut packed module",
+    file: () => given("cut.ko.gz", gzipSync(readFileSync(e1000)).subarray(0, 3000)),
+    exitCode: 1,
+    message: /cut\.ko\.gz could not be decompressed: unexpected end of file$/,
+  },
+  {
+    what: "a module of another build of the kernel",
+    file: () => given("other.ko", replaced(readFileSync(e1000), "mod_unload modversions", "mod_unload modversionz")),
+    exitCode: 1,
+    message:
+      /other\.ko is of another build of the kernel: its vermagic is ".* modversionz ", the core's ".* modversions "$/,
+  },
+  {
+    what: "a module of a kernel without headers here",
+    file: () => given("newer.ko", replaced(readFileSync(e1000), "vermagic=6.1.0", "vermagic=6.9.9")),
+    exitCode: 1,
+    message: /^mmiostrider: building the core failed: no headers for kernel 6\.9\.9-\d+-amd64/,
+  },
+  {
+    what: "a module with a jump that can't be lengthened",
+    file: () => join(drivers, "arch/x86/kvm/kvm-intel.ko"),
+    exitCode: 1,
+    message: /kvm-intel\.ko: section \.text, offset 0x\w+: a short jump that can't be lengthened/,
+  },
+  {
+    what: "an unknown function",
+    file: () => e1000,
+    words: ["--only", "e1000_nothing"],
+    exitCode: 2,
+    message: /e1000\.ko has no function e1000_nothing$/,
+  },
+];
+
+const replaced = (bytes: Buffer, from: string, to: string) =>
+  Buffer.from(bytes.toString("latin1").replace(from, to), "latin1");
+
+describe("refused", () => {
+  test.each(refusals)("$what", ({ file, words = [], exitCode, message }) => {
+    const { status, stdout, stderr, made } = instrument(file(), ...words);
+    expect(stderr.split("\n")[0]).toMatch(message);
+    expect([status, stdout, made]).toEqual([exitCode, "", undefined]);
+  });
+
+  test("no output is named", () => {
+    const { status, stderr } = spawnSync(process.execPath, [programFile, "instrument", e1000], { encoding: "utf8" });
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/required option '-o, --output <file>' not specified/);
+  });
+});
