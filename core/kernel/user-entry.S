@@ -31,10 +31,13 @@ SYM_FUNC_END(mms_return)
  * it may, and returns to the instruction.
  *
  *	rsp + 0x80	return address, filled in by mms_user_resume()
- *	rsp + 0x78	flags
- *	rsp + 0x00	the general registers
+ *	rsp + 0x78	rbp, with a frame for kernels that unwind stacks by them
+ *	rsp + 0x70	flags
+ *	rsp + 0x00	the other general registers
  */
 SYM_TYPED_FUNC_START(mms_user_entry)
+	pushq	%rbp
+	movq	%rsp, %rbp
 	pushfq
 	/* a STAC or a STD may precede the instruction */
 	pushfq
@@ -44,7 +47,6 @@ SYM_TYPED_FUNC_START(mms_user_entry)
 	pushq	%rcx
 	pushq	%rdx
 	pushq	%rbx
-	pushq	%rbp
 	pushq	%rsi
 	pushq	%rdi
 	pushq	%r8
@@ -67,11 +69,11 @@ SYM_TYPED_FUNC_START(mms_user_entry)
 	popq	%r8
 	popq	%rdi
 	popq	%rsi
-	popq	%rbp
 	popq	%rbx
 	popq	%rdx
 	popq	%rcx
 	popq	%rax
 	popfq
+	popq	%rbp
 	RET
 SYM_FUNC_END(mms_user_entry)
