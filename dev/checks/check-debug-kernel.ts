@@ -6,9 +6,10 @@ import { parseArgs } from "node:util";
 import { projectDirectory } from "../../src/base/paths.js";
 import { ExitCode } from "../../src/cli/shared/exit-code.js";
 import { installTools } from "../../src/lab/debian.js";
-import { prepareDebugKernel } from "../../src/lab/debug-kernel.js";
 import { prepareKernel } from "../../src/lab/kernel-package.js";
 import { kernelBuildTools, labTools } from "../../src/lab/needs.js";
+import { prepareSourceKernel } from "../../src/lab/source-kernel.js";
+import { debugKernel } from "../../src/lab/source-kernel-options.js";
 import { runCheck } from "./run-check.js";
 
 const usage = `usage: npm run check:debug-kernel -- [--kernel FOLDER] [--test TEXT] [--build]
@@ -23,7 +24,7 @@ async function main(): Promise<void> {
     options: { kernel: { type: "string" }, test: { type: "string" }, build: { type: "boolean", default: false } },
   });
   await installTools([...labTools, ...(values.kernel === undefined ? kernelBuildTools : [])], say);
-  const folder = values.kernel ?? (await prepareDebugKernel(say));
+  const folder = values.kernel ?? (await prepareSourceKernel(debugKernel, say));
   if (values.build) {
     process.stdout.write(`${folder}\n`);
     return;

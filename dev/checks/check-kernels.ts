@@ -9,18 +9,27 @@ import { buildCore } from "../../src/capture/emulate/core-build.js";
 import { ExitCode } from "../../src/cli/shared/exit-code.js";
 import { installTools } from "../../src/lab/debian.js";
 import { type LabKernel, prepareKernel } from "../../src/lab/kernel-package.js";
-import { labTools } from "../../src/lab/needs.js";
+import { kernelBuildTools, labTools } from "../../src/lab/needs.js";
+import { prepareSourceKernel } from "../../src/lab/source-kernel.js";
+import { plainKernel } from "../../src/lab/source-kernel-options.js";
 import { caseNamed, type DriverCase } from "./driver-cases.js";
 import { Measurement } from "./driver-measurement.js";
 import { footnotes, type Row } from "./driver-table.js";
 import { runCheck } from "./run-check.js";
 
-const kernelNames = ["5.10", "6.1", "6.12", "6.12-rt", "7.2", "7.3", "7.3-rt"].map((name) => `debian:${name}`);
+/** The kernel that isn't configured as Debian's are. */
+const plain = plainKernel.name;
+/** The drivers that it doesn't have. */
+const notInPlain = ["bochs"];
+
+const series = ["5.10", "6.1", "6.12", "6.12-rt", "7.2", "7.3", "7.3-rt"];
+const kernelNames = [...series.map((name) => `debian:${name}`), plain];
 const driverNames = ["e1000", "nvme", "xhci_pci", "ahci", "bochs"];
 const cpus = 2;
 
 const usage = `usage: npm run check:kernels -- [--kernel KERNEL]... [--driver NAME]... [--keep DIR]
-  --kernel KERNEL  only this kernel, as lab takes it; may be repeated (default: ${kernelNames.join(", ")})
+  --kernel KERNEL  only this kernel, as lab takes it, or ${plain}, which is built from Debian's source with few options,
+                   without ${notInPlain.join(", ")}; may be repeated (default: ${kernelNames.join(", ")})
   --driver NAME    only this driver, as check:drivers has it; may be repeated (default: ${driverNames.join(", ")})
   --keep DIR       keep traces, logs and QEMU's truth there`;
 
@@ -52,7 +61,7 @@ async function checkKernel(name: string, cases: readonly DriverCase[], keep: str
   let kernel: LabKernel;
   let warnings: string[];
   try {
-    kernel = await prepareKernel(name, say);
+    kernel = await prepareKernel(name === plain ? await prepareSourceKernel(plainKernel, say) : name, say);
     warnings = warningsIn((await buildCore(kernel)).path);
   } catch (error) {
     process.stdout.write(line([kernelName, "", "NO", ...heads.slice(3).map(() => "")]));
@@ -60,7 +69,8 @@ async function checkKernel(name: string, cases: readonly DriverCase[], keep: str
     return false;
   }
   const head = [kernelName, kernel.release, `yes (${warnings.length})`];
-  const rows = await new Measurement({ kernelName, kernel, cpus, mmiotrace: false, keep }).rows(cases);
+  const there = cases.filter((one) => name !== plain || !notInPlain.includes(one.name));
+  const rows = await new Measurement({ kernelName, kernel, cpus, mmiotrace: false, keep }).rows(there);
   for (const row of rows) {
     process.stdout.write(line(rowCells(head, row)));
     if (!row.emulate.workload) process.stdout.write("    ! the workload failed\n");
@@ -79,7 +89,7 @@ async function main(): Promise<void> {
     },
   });
   const cases = values.driver.map(caseNamed);
-  await installTools(labTools, say);
+  await installTools([...labTools, ...(values.kernel.includes(plain) ? kernelBuildTools : [])], say);
   process.stdout.write(line(heads));
   process.stdout.write(line(widths.map((width) => "-".repeat(width))));
   const keep = values.keep === undefined ? undefined : resolve(values.keep);

@@ -209,9 +209,12 @@ function deviceArguments(work: string, { driver, slot }: PlacedCase): string[] {
 async function buildProgram(name: string, kernel: LabKernel, path: string): Promise<void> {
   const source = join(projectDirectory, "test/guest", `${name}.c`);
   // instead of libdrm's headers use the kernel's own, which have annotations that user programs lack
-  const sources = kernel.headersDirectory === undefined ? "/usr/src" : dirname(kernel.headersDirectory);
-  const common = readdirSync(sources).filter((found) => /^linux-headers-.*common/.test(found));
-  const include = common.flatMap((found) => ["-idirafter", join(sources, found, "include/uapi")]);
+  const headers = kernel.headersDirectory ?? "/usr/src/linux";
+  const beside = existsSync(dirname(headers)) ? readdirSync(dirname(headers)) : [];
+  const common = beside.filter((found) => /^linux-headers-.*common/.test(found));
+  // the second one: a kernel's whole source has it
+  const folders = [...common.map((found) => join(dirname(headers), found)), headers];
+  const include = folders.flatMap((folder) => ["-idirafter", join(folder, "include/uapi")]);
   const built = await runTool("gcc", ["-Wall", "-Wextra", "-O2", "-D__user=", ...include, "-o", path, source]);
   if (built.code !== 0) throw new UserError(`compiling ${source} failed: ${built.stderr.trim().split("\n")[0]}`);
 }

@@ -1,10 +1,17 @@
-// The configuration of the lab's debug kernel: the least that boots there, and everything that finds mistakes. Options that these
-// select, or that are Kconfig's defaults, aren't listed.
+// The options of the kernels that the lab builds from Debian's source. Options that these select, or that are Kconfig's
+// defaults, aren't listed.
 
-/** Suffix of the version in `uname -r`. */
-export const debugKernelSuffix = "-mms-debug";
+/** A kernel to build from Debian's source. */
+export interface SourceKernel {
+  /** Part of its version in `uname -r`, and of its folder's name in the cache. */
+  name: string;
+  /** Lines that must be in .config afterwards, so that a version without an option is noticed. */
+  options: readonly string[];
+  /** Time of a build on two quiet CPUs. */
+  takes: string;
+}
 
-/** Needs of the lab's machine, of its init, and of the core's hooks. */
+/** Needs of the lab's machine, of its init, and of the core's hooks; and what the plain kernel leaves out again. */
 const machine = [
   ...["64BIT", "SMP", "ACPI", "PCI", "PCI_MSI", "PCI_MMCONFIG", "HPET_TIMER", "HIGH_RES_TIMERS", "NO_HZ_IDLE"],
   ...["RELOCATABLE", "RANDOMIZE_BASE", "JUMP_LABEL", "STACKPROTECTOR", "STACKPROTECTOR_STRONG", "UNWINDER_ORC"],
@@ -33,10 +40,43 @@ const checks = [
   ...["DEBUG_OBJECTS_PERCPU_COUNTER", "DEBUG_LIST", "DEBUG_SG", "DEBUG_NOTIFIERS", "DEBUG_PER_CPU_MAPS"],
 ];
 
-/** Kconfig lines that must be in .config afterwards, so that a version without an option is noticed. */
-export const debugKernelConfig: readonly string[] = [
-  `CONFIG_LOCALVERSION="${debugKernelSuffix}"`,
-  "CONFIG_NR_CPUS=64",
-  ...[...machine, ...checks].map((name) => `CONFIG_${name}=y`),
-  ...drivers.map((name) => `CONFIG_${name}=m`),
-];
+const nameLine = (name: string) => `CONFIG_LOCALVERSION="-mms-${name}"`;
+const builtIn = (names: readonly string[]) => names.map((name) => `CONFIG_${name}=y`);
+const modules = (names: readonly string[]) => names.map((name) => `CONFIG_${name}=m`);
+
+/** The kernel that checks itself: everything that finds mistakes. */
+export const debugKernel: SourceKernel = {
+  name: "debug",
+  options: [nameLine("debug"), "CONFIG_NR_CPUS=64", ...builtIn([...machine, ...checks]), ...modules(drivers)],
+  takes: "half an hour",
+};
+
+/** Options of Debian's kernels that a user's own may lack. */
+const unneeded = new Set([
+  ...["RELOCATABLE", "RANDOMIZE_BASE", "JUMP_LABEL", "STACKPROTECTOR", "STACKPROTECTOR_STRONG", "UNWINDER_ORC"],
+  // without ftrace there are neither tracepoints nor nops at the functions' starts: kprobes write breakpoints or jumps there
+  ...["FTRACE", "FUNCTION_TRACER", "FUNCTION_GRAPH_TRACER", "DYNAMIC_FTRACE", "KPROBE_EVENTS", "MMIOTRACE"],
+  ...["KALLSYMS_ALL", "LIVEPATCH", "DEBUG_FS"],
+]);
+
+/** The workloads of dev/checks/driver-cases.ts need these. */
+const workloads = {
+  builtIn: ["SCSI", "ATA", "USB_SUPPORT", "USB_PCI", "INPUT", "HID"],
+  modules: [
+    ...["EXT4_FS", "BLK_DEV_SD", "SATA_AHCI"],
+    ...["USB", "USB_XHCI_HCD", "USB_STORAGE", "USB_HID", "HID_GENERIC", "INPUT_EVDEV"],
+  ],
+};
+
+/** A small kernel that differs from Debian's wherever the core could notice. */
+export const plainKernel: SourceKernel = {
+  name: "plain",
+  options: [
+    nameLine("plain"),
+    ...builtIn([...machine.filter((name) => !unneeded.has(name)), ...workloads.builtIn]),
+    ...builtIn(["PREEMPT_NONE", "UNWINDER_FRAME_POINTER"]),
+    ...["FTRACE", "JUMP_LABEL", "MODVERSIONS", "DEBUG_FS"].map((name) => `# CONFIG_${name} is not set`),
+    ...modules([...drivers, ...workloads.modules]),
+  ],
+  takes: "a quarter of an hour",
+};

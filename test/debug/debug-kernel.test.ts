@@ -1,5 +1,5 @@
 // tier: check
-// On a kernel that checks itself (src/lab/debug-kernel.ts) recording works as elsewhere, and none of its checkers complains: KASAN,
+// On a kernel that checks itself (src/lab/source-kernel.ts) recording works as elsewhere, and none of its checkers complains: KASAN,
 // lockdep, RCU, the search for sleepers in atomic contexts. Run by `npm run check:debug-kernel`.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -524,7 +524,8 @@ describe.each(bothKernels)("record on %s", (kernel) => {
     const states = (name: string) => statesOf(engines.find(({ engine }) => engine === name)!);
     const good = (...names: string[]) => Object.fromEntries(names.map((name) => [name, "good"]));
     const everywhere = ["architecture", "root", "kernel", "modules", "Secure Boot", "lockdown", "module signing"];
-    expect(states("emulate")).toEqual({ usable: true, states: good(...everywhere, "kmod", "core", "kprobes") });
+    const ours = ["kmod", "core", "kprobes", "unloading", "tracepoints", "unwinder"];
+    expect(states("emulate")).toEqual({ usable: true, states: good(...everywhere, ...ours) });
     expect(states("singlestep")).toEqual({ usable: true, states: good("architecture", "root", "mmiotrace") });
     expect(statesOf(lab)).toMatchObject({ usable: true, states: good("architecture", "QEMU") });
     expect(outcome.left).toEqual([]);

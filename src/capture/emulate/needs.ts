@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { messageOf, UserError } from "../../base/errors.js";
 import { findTool } from "../../base/run-tool.js";
 import { requireTrusted } from "../../base/trusted-path.js";
-import { type Check, good, missing, unknown } from "../../machine/check.js";
+import { type Check, good, missing, unknown, without } from "../../machine/check.js";
 import { readKernelFile } from "../../machine/kernel-files.js";
 import { areModulesDisabled } from "../../machine/kernel-modules.js";
 import { lockdownLevel } from "../../machine/lockdown.js";
@@ -15,7 +15,8 @@ import { cachedCore, compilerCommand, kernelCompiler } from "./core-build.js";
 
 export function emulateNeeds({ release, configuration }: RunningKernel): Check[] {
   const loading = [modulesLoadable(), ...signingChecks(configuration), kernelTools()];
-  return [kernelAgeCheck(release), ...loading, ...buildChecks(release), kprobesCheck(configuration)];
+  const hooks = [kprobesCheck(configuration), ...optionChecks(configuration)];
+  return [kernelAgeCheck(release), ...loading, ...buildChecks(release), ...hooks];
 }
 
 function modulesLoadable(): Check {
@@ -47,7 +48,9 @@ function signingChecks(config: RunningKernel["configuration"]): Check[] {
   else checks.push(good("Secure Boot", secureBoot ? "on" : "off"));
 
   const level = lockdownLevel();
-  if (level === undefined) {
+  if (level === undefined && config !== undefined && config.get("CONFIG_SECURITY_LOCKDOWN_LSM") !== "y") {
+    checks.push(good("lockdown", "not in this kernel"));
+  } else if (level === undefined) {
     const shown = existsSync("/sys/kernel/security/lockdown") || !existsSync("/sys/kernel/security");
     checks.push(shown ? unknown("lockdown", "not shown") : good("lockdown", "not in this kernel, or not shown"));
   } else if (level === "none") checks.push(good("lockdown", "none"));
@@ -118,4 +121,19 @@ function kprobesCheck(config: RunningKernel["configuration"]): Check {
     return missing(what, "in this kernel, but ftrace is switched off", "echo 1 > /proc/sys/kernel/ftrace_enabled");
   }
   return good(what, "in this kernel");
+}
+
+/** Options without which the core records, but with less; docs/lab.md lists them, too. */
+const optional = [
+  { what: "unloading", option: "CONFIG_MODULE_UNLOAD", lack: "once loaded, the core stays until the next boot" },
+  { what: "tracepoints", option: "CONFIG_TRACEPOINTS", lack: "a trace has no interrupts" },
+  { what: "unwinder", option: "CONFIG_UNWINDER_ORC", lack: "a trace has no callers of ioread32() and the like" },
+];
+
+function optionChecks(config: RunningKernel["configuration"]): Check[] {
+  return optional.map(({ what, option, lack }) => {
+    if (config === undefined) return unknown(what, "this kernel doesn't show its configuration");
+    if (config.get(option) === "y") return good(what, "in this kernel");
+    return without(what, `this kernel was built without ${option}: ${lack}`);
+  });
 }
