@@ -309,37 +309,34 @@ static int dma_on_call(struct kretprobe_instance *instance, struct pt_regs *regs
 
 	if (!probe)
 		return 1;
+	flags = mms_events_enter();
 	call->probe = dma_probe_of(probe);
-	/* an interrupt's own calls would go past the probes meanwhile */
-	local_irq_save(flags);
 	begun = dma_begin(call, regs, true);
-	local_irq_restore(flags);
+	mms_events_leave(flags);
 	return !begun;
 }
 
 static int dma_on_return(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
 	const struct dma_call *call = (const void *)instance->data;
-	unsigned long flags;
+	unsigned long flags = mms_events_enter();
 
-	local_irq_save(flags);
 	mms_calls_end(call->sp);
 	if (mms_ring_recording())
 		call->probe->see(call, regs->ax);
-	local_irq_restore(flags);
+	mms_events_leave(flags);
 	return 0;
 }
 
 static int dma_on_end(struct kprobe *kprobe, struct pt_regs *regs)
 {
 	struct dma_call call;
-	unsigned long flags;
+	unsigned long flags = mms_events_enter();
 
-	local_irq_save(flags);
 	call.probe = dma_probe_of(container_of(kprobe, struct kretprobe, kp));
 	if (dma_begin(&call, regs, false))
 		call.probe->see(&call, 0);
-	local_irq_restore(flags);
+	mms_events_leave(flags);
 	return 0;
 }
 
@@ -355,12 +352,12 @@ static int dma_on_outer_end(struct kretprobe_instance *instance, struct pt_regs 
 
 	if (!probe)
 		return 1;
+	flags = mms_events_enter();
 	call->probe = dma_probe_of(probe);
-	local_irq_save(flags);
 	begun = dma_begin(call, regs, ends_call_ends);
 	if (begun)
 		call->probe->see(call, 0);
-	local_irq_restore(flags);
+	mms_events_leave(flags);
 	return !begun || !ends_call_ends;
 }
 

@@ -3,6 +3,8 @@
 #ifndef MMIOSTRIDER_EVENTS_H
 #define MMIOSTRIDER_EVENTS_H
 
+#include <linux/irqflags.h>
+#include <linux/kernel.h>
 #include <linux/kprobes.h>
 
 #include "../record.h"
@@ -31,6 +33,26 @@ void mms_events_count_missed(struct mms_event_probe *probes, unsigned int count)
 /* Writes the status lines of functions that can't be seen; returns their length. */
 size_t mms_events_describe(const char *events, struct mms_event_probe *probes,
 			   unsigned int count, char *text, size_t size);
+
+/*
+ * Around the work of a probe's handler. The kernel calls no probe while another one is
+ * busy on the same CPU: an interrupt that comes in between makes calls that no probe
+ * sees. So interrupts stay off, and come when the probed function goes on: the way
+ * back there restores its flags. Lockdep doesn't see that, and is told.
+ */
+static __always_inline unsigned long mms_events_enter(void)
+{
+	unsigned long flags;
+
+	local_irq_save(flags);
+	return flags;
+}
+
+static __always_inline void mms_events_leave(unsigned long flags)
+{
+	if (!raw_irqs_disabled_flags(flags))
+		lockdep_hardirqs_on(_THIS_IP_);
+}
 
 /* Returns the PCI function that a device is, or is a part of; or NULL. */
 struct pci_dev *mms_events_function(struct device *device);

@@ -181,27 +181,34 @@ static int interrupts_on_thread(struct kretprobe_instance *instance,
 {
 	struct thread_call *call = (struct thread_call *)instance->data;
 	const struct irqaction *action = (const void *)regs->si;
+	unsigned long flags;
+	bool told;
 
-	if (!mms_ring_recording() ||
-	    !mms_calls_begin(regs->sp, (u64)action, get_kretprobe(instance)))
+	if (!mms_ring_recording())
 		return 1;
-	call->action = action;
-	call->sp = regs->sp;
-	if (interrupts_tell(&(struct handling){
+	flags = mms_events_enter();
+	told = mms_calls_begin(regs->sp, (u64)action, get_kretprobe(instance));
+	if (told) {
+		call->action = action;
+		call->sp = regs->sp;
+		told = interrupts_tell(&(struct handling){
 			.kind = MMS_IRQ_ENTRY,
 			.action = action,
 			.handler = (u64)action->thread_fn,
 			.flags = MMS_F_THREAD,
-		}))
-		return 0;
-	mms_calls_end(regs->sp);
-	return 1;
+		});
+		if (!told)
+			mms_calls_end(regs->sp);
+	}
+	mms_events_leave(flags);
+	return !told;
 }
 
 static int interrupts_on_thread_end(struct kretprobe_instance *instance,
 				    struct pt_regs *regs)
 {
 	const struct thread_call *call = (const void *)instance->data;
+	unsigned long flags = mms_events_enter();
 
 	mms_calls_end(call->sp);
 	if (mms_ring_recording())
@@ -212,6 +219,7 @@ static int interrupts_on_thread_end(struct kretprobe_instance *instance,
 			.result = (u32)regs->ax,
 			.flags = MMS_F_THREAD,
 		});
+	mms_events_leave(flags);
 	return 0;
 }
 
@@ -274,16 +282,19 @@ static void interrupts_arm_points(void)
 
 static void interrupts_disarm_points(void)
 {
+	bool any = false;
 	unsigned int n;
 
 	for (n = 0; n < ARRAY_SIZE(points); n++) {
 		if (points[n].armed)
 			tracepoint_probe_unregister(points[n].tracepoint,
 						    points[n].probe, NULL);
+		any |= points[n].armed;
 		points[n].armed = false;
 		points[n].error = 0;
 	}
-	tracepoint_synchronize_unregister();
+	if (any)
+		tracepoint_synchronize_unregister();
 }
 
 #else

@@ -134,7 +134,7 @@ export interface TraceSummary {
   lost: number;
   /** Only in imported traces: places where records were lost, and the log doesn't say how many; they aren't in `lost`. */
   lostUncounted?: number;
-  /** Only in imported traces: remarks about what the log lacked, one sentence each. */
+  /** Remarks that make the trace no less complete, about what a log lacked or about interrupts and DMA, one sentence each. */
   readonly notes?: readonly string[];
   /** Only in a part that was cut out of a trace: sentences about its bounds. It lacks nothing between them. */
   readonly part?: readonly string[];

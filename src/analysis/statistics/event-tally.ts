@@ -125,12 +125,13 @@ export class InterruptTally {
     return run?.row === row ? run : undefined;
   }
 
-  /** Returns the rows, the most frequent first. */
-  result(tscFrequency_hz: number): InterruptStatistics[] {
+  /** Returns the rows, the most frequent first. `driverOf`: the driver that a function had at any time. */
+  result(tscFrequency_hz: number, driverOf: (device: string) => string | null): InterruptStatistics[] {
     const seconds = (ticks: number) => ticks / tscFrequency_hz;
     const rows = [...this.rows.values()].sort((a, b) => b.runs - a.runs);
     return rows.map(({ timed, ticks, greatest, ...row }) => ({
       ...row,
+      driver: row.driver ?? driverOf(row.device),
       time_s: timed === 0 ? null : { all: seconds(ticks), mean: seconds(ticks / timed), greatest: seconds(greatest) },
     }));
   }
@@ -160,8 +161,9 @@ export class DmaTally {
     row.greatest_bytes = Math.max(row.greatest_bytes, bytes);
   }
 
-  /** Returns the rows, the most frequent first. */
-  result(): DmaStatistics[] {
-    return [...this.rows.values()].sort((a, b) => b.buffers - a.buffers);
+  /** Returns the rows, the most frequent first. `driverOf`: the driver that a function had at any time. */
+  result(driverOf: (device: string) => string | null): DmaStatistics[] {
+    const rows = [...this.rows.values()].sort((a, b) => b.buffers - a.buffers);
+    return rows.map((row) => ({ ...row, driver: row.driver ?? driverOf(row.device) }));
   }
 }

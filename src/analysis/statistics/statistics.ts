@@ -347,8 +347,8 @@ export class StatisticsCollector {
         return { cpu, ...told(tally), ...(lacksContexts ? { hardirq: null, softirq: null } : { hardirq, softirq }) };
       }),
       polls: rowsOf(polls),
-      interrupts: rowsOf(this.interrupts.result(this.tscFrequency_hz)),
-      dma: rowsOf(this.dma.result()),
+      interrupts: rowsOf(this.interrupts.result(this.tscFrequency_hz, driverOf)),
+      dma: rowsOf(this.dma.result(driverOf)),
     };
   }
 }

@@ -23,7 +23,7 @@ import type { Recording, RecordingProgress, RecordingRequest, RecordingResult } 
 import { rangesMax } from "../recording-scope.js";
 import type { ControlDevice, CoreStatus, EventSource } from "./control-device.js";
 import { loadCore, unloadCore } from "./core-load.js";
-import { missedSentences, seesEvents, unseenRemarks } from "./event-sentences.js";
+import { missedNotes, seesEvents, unseenRemarks } from "./event-sentences.js";
 import { unrecordedSentences, unwatchedRemarks } from "./unrecorded-sentences.js";
 
 const lookAgain_ms = 50;
@@ -161,8 +161,13 @@ export class EmulateRecording implements Recording {
     this.checkHooks("at the end");
     this.trace.attempt(() => this.device.command("stop"));
     await this.trace.drainRest();
-    const { lost, escaped, missed, unrecorded, recorded } = this.account(this.device.status());
+    const status = this.account(this.device.status());
+    const { lost, escaped, missed, unrecorded, recorded } = status;
+    // no access is missing
+    const notes = missedNotes(status);
+    for (const note of notes) this.options.onNotice(`note: ${note}`);
     const result = await this.trace.close({
+      ...(notes.length === 0 ? {} : { notes }),
       ...{ lost, escaped, missed, unrecorded, mappings: recorded },
       incomplete: this.incomplete,
     });
@@ -222,7 +227,7 @@ export class EmulateRecording implements Recording {
           "as those of ACPI's methods do, and are not in the trace",
       );
     }
-    this.incomplete.push(...unrecordedSentences(status), ...missedSentences(status));
+    this.incomplete.push(...unrecordedSentences(status));
     return status;
   }
 }

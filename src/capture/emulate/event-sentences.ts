@@ -34,9 +34,9 @@ export function unseenRemarks(status: Pick<CoreStatus, "unseen">): string[] {
 
 const isMissed = ({ missed }: UnseenFunction) => missed > 0;
 
-/** Returns the reasons why events may be missing in the trace. */
-export function missedSentences({ unseen }: Pick<CoreStatus, "unseen">): string[] {
+/** Returns remarks about events that may be missing in the trace; its accesses are whole. */
+export function missedNotes({ unseen }: Pick<CoreStatus, "unseen">): string[] {
   return unseen.filter(isMissed).map(({ source, name, missed }) => {
-    return `${countOf(missed, "call")} of ${name}() went past the core, for this device or another: ${names[source]} may be missing`;
+    return `${countOf(missed, "call")} of ${name}() went past the core, for this device or another: events of ${names[source]} may be missing`;
   });
 }
