@@ -37,7 +37,6 @@ struct dma_call {
 struct dma_probe {
 	enum mms_dma_kind kind;
 	s8 direction;		/* the argument that has it; -1: both directions */
-	s8 attributes;		/* the argument that may tell device memory; -1: none */
 	/* Writes the call's records. */
 	void (*see)(const struct dma_call *call, u64 result);
 };
@@ -51,15 +50,20 @@ struct buffer {
 	u64 bytes;
 };
 
+static void dma_see_physical(const struct dma_call *call, u64 result);
+static void dma_see_unmap(const struct dma_call *call, u64 result);
+
 static enum mms_dma_kind dma_kind_of(const struct dma_call *call)
 {
+	const struct dma_probe *probe = call->probe;
+
 #ifdef DMA_ATTR_MMIO
 	/* (…, direction, attributes): in place of dma_map_resource() */
-	if (call->probe->attributes >= 0 &&
-	    call->argument[call->probe->attributes] & DMA_ATTR_MMIO)
+	if ((probe->see == dma_see_physical || probe->see == dma_see_unmap) &&
+	    call->argument[probe->direction + 1] & DMA_ATTR_MMIO)
 		return MMS_DMA_RESOURCE;
 #endif
-	return call->probe->kind;
+	return probe->kind;
 }
 
 static void dma_tell(const struct dma_call *call, const struct buffer *buffer)
@@ -431,9 +435,7 @@ static int dma_on_outer_end_return(struct kretprobe_instance *instance,
 
 #define PROBE(make, name, needed, kind, direction, see) make(name, needed),
 #define ABOUT(make, name, needed, kind_, direction_, see_) \
-	{ .kind = MMS_DMA_##kind_, .direction = direction_, .see = see_, \
-	  .attributes = (see_) == dma_see_physical || (see_) == dma_see_unmap ? \
-				direction_ + 1 : -1 },
+	{ .kind = MMS_DMA_##kind_, .direction = direction_, .see = see_ },
 
 static struct mms_event_probe probes[] = { DMA_FUNCTIONS(PROBE) };
 static const struct dma_probe about[] = { DMA_FUNCTIONS(ABOUT) };
