@@ -17,12 +17,21 @@ import { openTrace, withFileSource } from "../../src/trace/node/file-source.js";
 import { type Boot, bootDrivers, keepFiles, placeCases } from "./driver-boot.js";
 import { driverCases } from "./driver-cases.js";
 import { runCheck, workFolder } from "./run-check.js";
-import { planSoak, type SoakPlan, type SoakSession, soakDrivers, soakScript, soakTimeout_s } from "./soak-plan.js";
+import {
+  planSoak,
+  type SoakPlan,
+  type SoakSession,
+  soakDrivers,
+  soakKernels,
+  soakScript,
+  soakTimeout_s,
+} from "./soak-plan.js";
 
-const usage = `usage: npm run check:soak -- [--minutes N] [--seed N] [--keep DIR]
-  --minutes N  new machines are started for so long (default 30)
-  --seed N     of the first machine; each further one has the next (default: from the clock)
-  --keep DIR   keep traces, messages and QEMU's log of what fails there`;
+const usage = `usage: npm run check:soak -- [--minutes N] [--seed N] [--kernel KERNEL]... [--keep DIR]
+  --minutes N      new machines are started for so long (default 30)
+  --seed N         of the first machine; each further one has the next (default: from the clock)
+  --kernel KERNEL  of the machines, as lab takes it; may be repeated (default: ${soakKernels.join(", ")})
+  --keep DIR       keep traces, messages and QEMU's log of what fails there`;
 
 /** Exit code of a killed recorder. */
 const killedCode = 128 + 9;
@@ -141,6 +150,7 @@ async function main(): Promise<void> {
     options: {
       minutes: { type: "string", default: "30" },
       seed: { type: "string", default: String(Date.now() % 1_000_000) },
+      kernel: { type: "string", multiple: true },
       keep: { type: "string" },
     },
   });
@@ -151,7 +161,7 @@ async function main(): Promise<void> {
   const until_ms = Date.now() + minutes * 60_000;
   const totals = { machines: 0, sessions: 0, accesses: 0, laps: 0, faulty: 0, empty: 0 };
   for (let seed = wholeNumber("--seed", values.seed, 0); Date.now() < until_ms; seed += 1) {
-    const plan = planSoak(seed, soakDrivers(driverCases));
+    const plan = planSoak(seed, soakDrivers(driverCases), values.kernel);
     const drivers = plan.drivers.map(({ name }) => name).join(" ");
     process.stdout.write(`seed ${seed}: ${plan.kernel}, ${plan.cpus} CPUs: ${drivers}\n`);
     totals.machines += 1;

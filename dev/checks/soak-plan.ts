@@ -25,7 +25,7 @@ export interface SoakPlan {
   sessions: SoakSession[];
 }
 
-const kernels = ["debian:6.1", "debian:6.12", "debian:6.1-rt"];
+export const soakKernels: readonly string[] = ["debian:6.1", "debian:6.12", "debian:6.1-rt"];
 const sessionsPerMachine = 5;
 const driversMin = 3;
 const driversMax = 5;
@@ -38,7 +38,7 @@ export function soakDrivers(cases: readonly DriverCase[]): DriverCase[] {
   return cases.filter(({ name, workload }) => name !== warnsByItself && !/\bpicture\b/.test(workload));
 }
 
-export function planSoak(seed: number, cases: readonly DriverCase[]): SoakPlan {
+export function planSoak(seed: number, cases: readonly DriverCase[], kernels = soakKernels): SoakPlan {
   const random = randomNumbers(seed);
   // the first numbers of neighbouring seeds are alike
   for (let n = 0; n < 16; n += 1) random();
