@@ -16,6 +16,7 @@ escaped 5
 missed 6
 unrecorded 8
 past 0
+rewritten 0
 mappings 2
 recorded 7
 tsc_khz 2000000
