@@ -53,9 +53,8 @@ export function compareRelocations(comparison: Comparison, inserted: readonly In
       if (other === undefined) complain(section.name, entry.offset, "a relocation is missing");
       else compareRelocation(comparison, target, entry, other);
     });
-    const own = inserted.filter((range) => range.section === section.name);
-    const isInserted = (at: number) =>
-      own.some(({ offset, length_bytes }) => offset <= at && at < offset + length_bytes);
+    const tail = inserted.find((range) => range.section === section.name && range.kind === "tail");
+    const isInserted = (at: number) => tail !== undefined && tail.offset <= at && at < tail.offset + tail.length_bytes;
     now.slice(before.length).forEach(({ offset, type }, place) => {
       // the unwinder's new places stand behind the old ones, without a gap
       const isNewEntry = section.name === ".orc_unwind_ip" && type === 2 && offset === section.size_bytes + 4 * place;
