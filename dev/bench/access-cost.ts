@@ -1,17 +1,19 @@
 // The cost of an access in the kernel, measured in one boot of the lab: bare, under the core, under the kernel's own mmiotrace,
 // and the floor, a #GP that the kernel's own exception table fixes. In cycles, or counted in instructions. The register lies
 // in an ivshmem BAR. kernel.ts prints it; a test holds it.
-import { cpSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { UserError } from "../../src/base/errors.js";
 import { projectDirectory } from "../../src/base/paths.js";
-import { buildCore } from "../../src/capture/emulate/core-build.js";
+import { buildCore, exportedVersion } from "../../src/capture/emulate/core-build.js";
 import { installTools } from "../../src/lab/debian.js";
 import { type LabKernel, prepareKernel } from "../../src/lab/kernel-package.js";
 import { probeKvm } from "../../src/lab/kvm-probe.js";
 import { makeModule } from "../../src/lab/make-module.js";
 import { labTools } from "../../src/lab/needs.js";
 import { runInLab } from "../../src/lab/virtual-machine.js";
+import { accessCheck, coreEntry } from "../../src/rewrite/access-check.js";
+import { rewriteModule } from "../../src/rewrite/rewrite-module.js";
 import { workFolder } from "../checks/run-check.js";
 
 export interface CostRequest {
@@ -25,7 +27,7 @@ export interface CostRequest {
 }
 
 /** The ways of catching an access, and two yardsticks. */
-export type CostLabel = "bare" | "floor" | "strict" | "relaxed" | "mmiotrace";
+export type CostLabel = "bare" | "floor" | "strict" | "relaxed" | "rewritten" | "mmiotrace";
 
 export interface CostLine {
   label: CostLabel;
@@ -37,13 +39,16 @@ export interface CostLine {
   tsc_khz: number;
 }
 
+/** The same module with checks in front of its accesses. */
+const rewrittenFile = "rewritten.ko";
+
 /** The guest's shell script. Every insmod fails on purpose, having measured. */
 function guestScript({ counted, loops, rounds }: CostRequest): string {
   const insmod = (label: CostLabel, more: string) =>
-    `insmod /share/mms_bench.ko physical=$bar loops=${loops} label=${label} ${more} 2> /dev/null`;
+    `insmod /share/${label === "rewritten" ? rewrittenFile : "mms_bench.ko"} physical=$bar loops=${loops} label=${label} ${more} 2> /dev/null`;
   const everyCpu = (label: CostLabel) =>
     counted ? insmod(label, "") : `${insmod(label, "")}; ${insmod(label, "all_cpus=1")}`;
-  const recorded = (label: "strict" | "relaxed") =>
+  const recorded = (label: "strict" | "relaxed" | "rewritten") =>
     `mmiostrider record ${label === "relaxed" ? "--relaxed" : ""} --range $bar-$last --ring-size 64M -o /tmp/${label}.mmt -- \\
   sh -c "${everyCpu(label)}; true"`;
   return `
@@ -56,6 +61,7 @@ for round in $(seq ${rounds}); do
   ${insmod("floor", "floor=1")}
   ${recorded("strict")}
   ${recorded("relaxed")}
+  ${recorded("rewritten")}
   echo 100000 > /sys/kernel/tracing/buffer_size_kb
   echo mmiotrace > /sys/kernel/tracing/current_tracer
   ${insmod("mmiotrace", "")}
@@ -71,10 +77,13 @@ export async function measureAccesses(request: CostRequest, kernelName = "debian
   const say = (line: string) => process.stderr.write(`${line}\n`);
   await installTools(labTools, say);
   const kernel = await prepareKernel(kernelName, say);
-  await buildCore(kernel);
+  const core = await buildCore(kernel);
   const work = workFolder("bench");
   try {
     await buildModule(work, kernel);
+    const instrumentation = accessCheck({ crc: exportedVersion(core.path, coreEntry) });
+    const module = readFileSync(join(work, "mms_bench.ko"));
+    writeFileSync(join(work, rewrittenFile), rewriteModule("mms_bench.ko", module, instrumentation).bytes);
     writeFileSync(join(work, "bench.sh"), guestScript(request));
     let output = "";
     const result = await runInLab({

@@ -10,6 +10,7 @@ const titles: Record<CostLabel, string> = {
   floor: "floor: a #GP that the kernel fixes",
   strict: "emulate",
   relaxed: "emulate --relaxed",
+  rewritten: "emulate, the driver rewritten",
   mmiotrace: "mmiotrace",
 };
 

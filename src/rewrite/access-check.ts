@@ -10,7 +10,7 @@ import type { InsertedRoom, SectionLayout } from "./layout.js";
 import { type CodeSection, type ModuleCode, sectionSymbol } from "./module-code.js";
 
 /** The core's function that stubs call: core/kernel/rewritten.c. */
-const coreEntry = "mms_rewritten_access";
+export const coreEntry = "mms_rewritten_access";
 
 /**
  * The check. A decoy is an address of the kernel with bit 62 clear; so are addresses of users, and null pointers, which the core

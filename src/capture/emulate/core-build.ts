@@ -12,7 +12,7 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { UserError } from "../../base/errors.js";
 import { cacheDirectory, projectDirectory } from "../../base/paths.js";
 import { type OtherRoot, runToolIn } from "../../base/run-in-root.js";
@@ -84,6 +84,17 @@ export async function buildCore(options: CoreBuildOptions): Promise<BuiltCore> {
     rmSync(work, { recursive: true, force: true });
   }
   return { path, built: true };
+}
+
+/**
+ * Returns the checksum of a symbol that a built core exports; undefined where the kernel has no such versions. Throws UserError if
+ * it exports none of that name.
+ */
+export function exportedVersion(core: string, symbol: string): number | undefined {
+  const lines = readFileSync(join(dirname(core), symbolVersionsFileName), "utf8").split("\n");
+  const found = lines.find((line) => line.split("\t")[1] === symbol);
+  if (found === undefined) throw new UserError(`the core ${core} was built without ${symbol}`);
+  return Number(found.split("\t")[0]) || undefined;
 }
 
 /** Lists the core's source files, as paths relative to core/, sorted: those in core/ itself and in its folder kernel/. */

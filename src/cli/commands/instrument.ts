@@ -1,11 +1,10 @@
 // `mmiostrider instrument`: rewrites a driver's module, so that its accesses call the core instead of faulting.
 import { readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
 import type { Command } from "commander";
 import { messageOf, UserError } from "../../base/errors.js";
 import { finishedFile } from "../../base/finished-output.js";
 import { countOf } from "../../base/units.js";
-import { buildCore } from "../../capture/emulate/core-build.js";
+import { buildCore, exportedVersion } from "../../capture/emulate/core-build.js";
 import { decompress } from "../../machine/decompress.js";
 import { parseModuleFile, readModuleFile } from "../../machine/module-file.js";
 import { instrumentModule } from "../../rewrite/instrument-module.js";
@@ -75,8 +74,5 @@ async function versionOfCore(file: string, release: string, vermagic: string): P
       `${file} is of another build of the kernel: its vermagic is "${vermagic}", the core's "${ours}"`,
     );
   }
-  const versions = readFileSync(join(dirname(path), "Module.symvers"), "utf8");
-  const found = versions.split("\n").find((line) => line.split("\t")[1] === coreFunction);
-  if (found === undefined) throw new UserError(`the core ${path} was built without ${coreFunction}`);
-  return Number(found.split("\t")[0]) || undefined;
+  return exportedVersion(path, coreFunction);
 }
