@@ -43,6 +43,7 @@ describe("parseStatus", () => {
       missed: 6,
       unrecorded: 8,
       past: 0,
+      rewritten: 0,
       mappings: 2,
       recorded: 7,
       tsc_khz: 2_000_000,

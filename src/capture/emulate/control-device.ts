@@ -80,6 +80,8 @@ export interface CoreStatus {
   unrecorded: number;
   /** Accesses to the recorded functions' configuration space that weren't recorded. */
   past: number;
+  /** Accesses since the start that rewritten drivers made by calling the core. */
+  rewritten: number;
   /** Decoys alive now. */
   mappings: number;
   /** Mappings recorded since the start, decoys of earlier recordings among them. */
@@ -144,6 +146,7 @@ export function parseStatus(text: string): CoreStatus {
     missed: number("missed"),
     unrecorded: number("unrecorded"),
     past: number("past"),
+    rewritten: number("rewritten"),
     mappings: number("mappings"),
     recorded: number("recorded"),
     tsc_khz: number("tsc_khz"),
