@@ -1,21 +1,14 @@
 // `mmiostrider instrument`: rewrites a driver's module, so that its accesses call the core instead of faulting.
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
-import { messageOf, UserError } from "../../base/errors.js";
 import { finishedFile } from "../../base/finished-output.js";
 import { countOf } from "../../base/units.js";
-import { buildCore, exportedVersion } from "../../capture/emulate/core-build.js";
-import { decompress } from "../../machine/decompress.js";
-import { parseModuleFile, readModuleFile } from "../../machine/module-file.js";
-import { instrumentModule } from "../../rewrite/instrument-module.js";
+import { instrumentedModule } from "../../capture/instrumented-module.js";
 
 interface InstrumentOptions {
   output: string;
   only?: string[];
 }
-
-/** The core's function that rewritten modules call: core/kernel/rewritten.c. */
-const coreFunction = "mms_rewritten_access";
 
 export function addInstrument(program: Command): void {
   program
@@ -46,33 +39,8 @@ Exit codes: 0 rewritten, 1 failed or refused (then nothing is left behind), 2 wr
 }
 
 async function instrument(file: string, { output, only = [] }: InstrumentOptions): Promise<void> {
-  const content = contentOf(file);
-  const { release, vermagic } = parseModuleFile(content, file);
-  const crc = await versionOfCore(file, release, vermagic);
-  const { bytes, checks } = await instrumentModule({ file, content, crc, only });
+  const onBuild = (release: string) => process.stderr.write(`Building the core for ${release}\n`);
+  const { bytes, checks } = await instrumentedModule(file, { only, onBuild });
   await finishedFile(output, async (temporary) => writeFileSync(temporary, bytes));
   process.stderr.write(`${countOf(checks, "instruction")} of ${file} checked in ${output}\n`);
-}
-
-function contentOf(file: string): Buffer {
-  let content: Buffer;
-  try {
-    content = readFileSync(file);
-  } catch (error) {
-    throw new UserError(`reading the kernel module ${file} failed: ${messageOf(error)}`);
-  }
-  return /\.(?:xz|zst|gz)$/.test(file) ? decompress(file, content) : content;
-}
-
-/** Returns the checksum of the core's function, built for the same kernel. Throws UserError where the module is for another one. */
-async function versionOfCore(file: string, release: string, vermagic: string): Promise<number | undefined> {
-  const onBuild = () => process.stderr.write(`Building the core for ${release}\n`);
-  const { path } = await buildCore({ release, onBuild });
-  const ours = readModuleFile(path).vermagic;
-  if (ours !== vermagic) {
-    throw new UserError(
-      `${file} is of another build of the kernel: its vermagic is "${vermagic}", the core's "${ours}"`,
-    );
-  }
-  return exportedVersion(path, coreFunction);
 }
