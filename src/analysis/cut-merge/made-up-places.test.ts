@@ -90,6 +90,20 @@ describe("VFIO's devices", () => {
     await reader.close();
   });
 
+  test("are as many as have addresses", async () => {
+    const names = Array.from({ length: madeUpDevicesMax + 1 }, (_, at) => `${(at >> 8).toString(16)}:${at % 256}`);
+    const all = (from: number, to: number) => names.slice(from, to).map((name) => write(1, name, 0, 8));
+    const [most, last, another] = [
+      await vfio("most", ...all(0, madeUpDevicesMax - 1)),
+      await vfio("last", ...all(madeUpDevicesMax - 1, madeUpDevicesMax)),
+      await vfio("another", ...all(madeUpDevicesMax, madeUpDevicesMax + 1)),
+    ];
+    const options = { commandLine: [], create: () => Promise.reject(new Error("made")) };
+    await expect(mergeTraces([most, last], options)).rejects.toThrow("made");
+    await expect(mergeTraces([most, last, another], options)).rejects.toThrow("more than 256 devices");
+    for (const reader of [most, last, another]) await reader.close();
+  });
+
   test("of other ids at one place are of different machines", async () => {
     const first = await vfio("nic", ids(one, "0x100e8086"), write(1, one, 0, 8));
     const second = await vfio("disk", ids(one, "0x59001af4"), write(1, one, 0, 8));

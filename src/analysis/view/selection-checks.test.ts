@@ -97,6 +97,20 @@ describe("a filter", () => {
     expect(await count(known, "driver == x")).toBe(0);
   });
 
+  test("by time, of a log without times, is refused with the other ways", async () => {
+    const list = new RecordList();
+    list.add({ kind: RecordKind.read, address: 0xfebc0000n, width: 4 });
+    const reader = await traceOf(list.records, madeUpHeader({ engine: "import" }));
+    opened.push(reader);
+    const refused = {
+      message: expect.stringContaining("has no times to select by"),
+      advice: expect.stringContaining("@1234"),
+    };
+    await expect(count(reader, "time > 1")).rejects.toMatchObject(refused);
+    await expect(count(reader, "value == 0", { kind: "time", time_s: 1 })).rejects.toMatchObject(refused);
+    expect(await count(reader, "value == 0")).toBe(1);
+  });
+
   test("by a fact that the log lacks is refused by its name", async () => {
     const list = new RecordList();
     list.add({ kind: RecordKind.read, address: 0xfebc0000n, width: 4, tsc: 1n });

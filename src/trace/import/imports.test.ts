@@ -448,6 +448,18 @@ CPU:1 [LOST 12 EVENTS]
     const { events } = read(reader, text);
     expect(accessesOf(events).map((event) => event.address)).toEqual([0x800000cn, 0xfe200010n, 0xfe200018n]);
     expect(() => virtualRanges("nothing\n", "info")).toThrow("info: there is no ioremap() mapping in it");
+    // just within and just behind a range, where the last one is remembered
+    const ranges = [
+      { start: 0xff00n, end: 0xff10n, physical: 0x1000n },
+      { start: 0xff10n, end: 0xff20n, physical: 0x8000n },
+    ];
+    const line = (address: string) => `x-1 [001] d.h1. 101.000001: rwmmio_write: f width=8 val=0x2 addr=${address}\n`;
+    const bounds = new RwmmioImport("trace", ranges);
+    const near = ["0xff00", "0xff0f", "0xff10", "0xff1f", "0xff20", "0xff0f", "0xfeff"].map(line).join("");
+    expect(accessesOf(read(bounds, near).events).map(({ address }) => address)).toEqual([
+      ...[0x1000n, 0x100fn, 0x8000n, 0x800fn, 0xff20n, 0x100fn, 0xfeffn],
+    ]);
+    expect(bounds.notes).toContain("2 accesses lie in no mapping of --vmallocinfo's, with a virtual address");
   });
 
   test("a text that isn't one is refused with its line", () => {
