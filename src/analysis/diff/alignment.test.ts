@@ -44,6 +44,14 @@ describe("accesses that only one of the two has", () => {
     },
   );
 
+  test("are no others near the end, either", () => {
+    for (const rest of [80, 100, 120]) {
+      const whole = bits.slice(0, 98 + rest);
+      const { differences } = align(sequences(whole.slice(98), whole, []), 2_000);
+      expect([differences.length, new Set(differences.map(({ kind }) => kind))]).toEqual([98, new Set(["missing"])]);
+    }
+  });
+
   test("don't hide a changed value", () => {
     const changed = [...bits];
     changed[50] = 77;
