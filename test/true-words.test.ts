@@ -762,7 +762,12 @@ describe("messages", () => {
     const packedTrace = join(directory, "behind.mmt.gz");
     writeFileSync(packedTrace, Buffer.concat([gzipSync(readFileSync(trace)), Buffer.from("xy")]));
     const words = "2 bytes behind the packed file's end aren't packed with gzip, and aren't read";
-    for (const command of [["report"], ["stat"], ["convert", "--to", "csv"], ["cut", "--from", "@1", "-o", "x.mmt"]]) {
+    for (const command of [
+      ["report"],
+      ["stat"],
+      ["convert", "--to", "csv"],
+      ["cut", "--from", "@1", "-o", "behind-part.mmt"],
+    ]) {
       const { stdout, stderr, status } = mmiostrider(
         ...command,
         packedTrace,
@@ -771,7 +776,9 @@ describe("messages", () => {
       expect([stderr.includes(`incomplete: ${words}`), status], command[0]).toEqual([true, 3]);
       if (command[0] === "report") expect(lastLine(stdout)).toMatch(/, INCOMPLETE$/);
     }
-    expect(mmiostrider("stat", "x.mmt").stderr).toContain(`incomplete: of the trace that it was made of: ${words}`);
+    expect(mmiostrider("stat", "behind-part.mmt").stderr).toContain(
+      `incomplete: of the trace that it was made of: ${words}`,
+    );
     const options = {
       input: readFileSync(packedTrace),
       encoding: "utf8",
