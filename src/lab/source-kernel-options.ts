@@ -56,7 +56,7 @@ const unneeded = new Set([
   ...["RELOCATABLE", "RANDOMIZE_BASE", "JUMP_LABEL", "STACKPROTECTOR", "STACKPROTECTOR_STRONG", "UNWINDER_ORC"],
   // without ftrace there are neither tracepoints nor nops at the functions' starts: kprobes write breakpoints or jumps there
   ...["FTRACE", "FUNCTION_TRACER", "FUNCTION_GRAPH_TRACER", "DYNAMIC_FTRACE", "KPROBE_EVENTS", "MMIOTRACE"],
-  ...["KALLSYMS_ALL", "LIVEPATCH", "DEBUG_FS"],
+  ...["KALLSYMS_ALL", "LIVEPATCH"],
 ]);
 
 /** The workloads of dev/checks/driver-cases.ts need these. */
@@ -75,7 +75,7 @@ export const plainKernel: SourceKernel = {
     nameLine("plain"),
     ...builtIn([...machine.filter((name) => !unneeded.has(name)), ...workloads.builtIn]),
     ...builtIn(["PREEMPT_NONE", "UNWINDER_FRAME_POINTER"]),
-    ...["FTRACE", "JUMP_LABEL", "MODVERSIONS", "DEBUG_FS"].map((name) => `# CONFIG_${name} is not set`),
+    ...["FTRACE", "JUMP_LABEL", "MODVERSIONS"].map((name) => `# CONFIG_${name} is not set`),
     ...modules([...drivers, ...workloads.modules]),
   ],
   takes: "a quarter of an hour",

@@ -524,7 +524,7 @@ describe.each(bothKernels)("record on %s", (kernel) => {
     const states = (name: string) => statesOf(engines.find(({ engine }) => engine === name)!);
     const good = (...names: string[]) => Object.fromEntries(names.map((name) => [name, "good"]));
     const everywhere = ["architecture", "root", "kernel", "modules", "Secure Boot", "lockdown", "module signing"];
-    const ours = ["kmod", "core", "kprobes", "unloading", "tracepoints", "unwinder"];
+    const ours = ["kmod", "core", "kprobes", "unloading", "tracepoints", "ftrace", "unwinder"];
     expect(states("emulate")).toEqual({ usable: true, states: good(...everywhere, ...ours) });
     expect(states("singlestep")).toEqual({ usable: true, states: good("architecture", "root", "mmiotrace") });
     expect(statesOf(lab)).toMatchObject({ usable: true, states: good("architecture", "QEMU") });

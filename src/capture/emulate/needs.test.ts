@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { isUsable } from "../../machine/check.js";
 import { emulateNeeds } from "./needs.js";
 
-const full = ["MODULE_UNLOAD", "KPROBES", "KRETPROBES", "TRACEPOINTS", "UNWINDER_ORC"];
+const full = ["MODULE_UNLOAD", "KPROBES", "KRETPROBES", "TRACEPOINTS", "DYNAMIC_FTRACE_WITH_REGS", "UNWINDER_ORC"];
 
 /** The check of this name, on a kernel that has all the options but one. */
 function checkWithout(what: string, left?: string) {
@@ -30,6 +30,7 @@ describe("options without which there is less", () => {
   test.each([
     ["unloading", "MODULE_UNLOAD", /stays/],
     ["tracepoints", "TRACEPOINTS", /no interrupts/],
+    ["ftrace", "DYNAMIC_FTRACE_WITH_REGS", /kprobe on an instruction/],
     ["unwinder", "UNWINDER_ORC", /caller/],
   ])("%s: CONFIG_%s", (what, option, lack) => {
     expect(checkWithout(what).state).toBe("good");

@@ -127,6 +127,11 @@ function kprobesCheck(config: RunningKernel["configuration"]): Check {
 const optional = [
   { what: "unloading", option: "CONFIG_MODULE_UNLOAD", lack: "once loaded, the core stays until the next boot" },
   { what: "tracepoints", option: "CONFIG_TRACEPOINTS", lack: "a trace has no interrupts" },
+  {
+    what: "ftrace",
+    option: "CONFIG_DYNAMIC_FTRACE_WITH_REGS",
+    lack: "while recording, a kprobe on an instruction that accesses a device makes the kernel oops",
+  },
   { what: "unwinder", option: "CONFIG_UNWINDER_ORC", lack: "a trace has no callers of ioread32() and the like" },
 ];
 
