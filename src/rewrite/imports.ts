@@ -1,5 +1,4 @@
-// Symbols of another module that inserted code refers to: in the symbol table, in the versions that the loader compares, and in the
-// list of modules that must be there first.
+// Symbols of another module that inserted code refers to: in the symbol table, and in the versions that the loader compares.
 import { assert } from "../base/assert.js";
 import { concatBytes, latin1Bytes } from "../base/bytes.js";
 import type { NewSection } from "../elf/elf-writer.js";
@@ -24,6 +23,8 @@ export function addImports(
     const names = sections[symbolTable.link]!;
     const table = sections[symbolTable.index]!;
     for (const { name, crc } of imports) {
+      if (symbols.some((known) => known.name === name))
+        throw new RewriteRefusal(elf.file, ".symtab", 0, `it refers to ${name} already: it was rewritten before`);
       assert(name.length <= version.nameBytesMax, `${name} fits into the table of versions`);
       numbers.set(name, symbols.length + numbers.size);
       const entry = new Uint8Array(symbolEntry.size_bytes);

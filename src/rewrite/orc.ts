@@ -93,7 +93,10 @@ function stateAt({ offsets, entries }: SectionStates, offset: number): Uint8Arra
 function withPushed({ elf }: ModuleCode, entry: Uint8Array, pushed_bytes: number): Uint8Array {
   const bytes = new Uint8Array(entry);
   const register = bytes[4]! & 0xf;
-  if (register !== stackPointer && register !== stackPointerIndirect) return bytes;
+  // kernels differ in what is added to what
+  if (register === stackPointerIndirect)
+    throw new RewriteRefusal(elf.file, ".orc_unwind", 0, "a stack that lies at an address on the stack");
+  if (register !== stackPointer) return bytes;
   const view = new DataView(bytes.buffer);
   const offset = view.getInt16(0, true) + pushed_bytes;
   if (offset > 0x7fff)

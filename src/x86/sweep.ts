@@ -17,6 +17,16 @@ export const InstructionKind = {
   ipRelative: 5,
 } as const;
 
+/**
+ * Instructions that may leave all flags as they are, which iced's bits don't say: a shift by CL where that is 0, and a comparison of
+ * strings that is repeated 0 times.
+ */
+const maybeKeepFlags = new Set(
+  Object.entries(Code)
+    .filter(([name]) => /_CL$|^(?:Cmps|Scas)[bwdq]_[^_]+_m\d+$/.test(name))
+    .map(([, code]) => code as Code),
+);
+
 /** The instructions of one section in their order: instruction n is in place n of each column. */
 export interface Sweep {
   count: number;
@@ -70,7 +80,7 @@ export function sweepCode(bytes: Uint8Array): Sweep | SweepFailure {
       columns.indexes[place] = instruction.memoryIndex;
       columns.segments[place] = instruction.segmentPrefix;
       columns.flagsRead[place] = instruction.rflagsRead;
-      columns.flagsModified[place] = instruction.rflagsModified;
+      columns.flagsModified[place] = maybeKeepFlags.has(instruction.code) ? 0 : instruction.rflagsModified;
       columns.flows[place] = instruction.flowControl;
       columns.count += 1;
       at += length;

@@ -25,8 +25,9 @@ export function addInstrument(program: Command): void {
       "after",
       `
 Neither a compiler nor sources of the driver are needed. The core is built for the module's kernel, if it isn't yet: the new module
-calls the core, so it can be loaded only with it, which record does. It has no signature, and taints the kernel. The sites in its
-traces are places in the new module.
+calls the core, so it can be loaded only with it, which record does, and the core stays loaded as long as the new module. It has no
+signature, and taints the kernel. The sites in its traces are places in the new module. It must not be live patched. In stack traces,
+the places behind a section's last function are the calls of the core.
 
 Examples:
   mmiostrider instrument /lib/modules/$(uname -r)/kernel/drivers/net/ethernet/intel/e1000/e1000.ko -o /tmp/e1000.ko
