@@ -8,6 +8,7 @@
 #define MMIOSTRIDER_COMPAT_H
 
 #include <linux/ftrace.h>
+#include <linux/irqflags.h>
 #include <linux/kprobes.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
@@ -38,6 +39,13 @@
  * ftrace ended a recursion without being asked to. */
 #ifndef MMS_HAS_FTRACE_RECURSION
 #define FTRACE_OPS_FL_RECURSION 0
+#endif
+
+/* Its argument went between 5.10 and 6.1. */
+#ifdef MMS_HAS_LOCKDEP_PREPARE_VOID
+#define mms_lockdep_hardirqs_on_prepare(ip) lockdep_hardirqs_on_prepare()
+#else
+#define mms_lockdep_hardirqs_on_prepare(ip) lockdep_hardirqs_on_prepare(ip)
 #endif
 
 /* "kprobes: Remove kretprobe hash", 5.11: before, an instance points to its probe. */

@@ -7,6 +7,7 @@
 #include <linux/kernel.h>
 #include <linux/kprobes.h>
 
+#include "compat.h"
 #include "../record.h"
 
 struct device;
@@ -50,8 +51,10 @@ static __always_inline unsigned long mms_events_enter(void)
 
 static __always_inline void mms_events_leave(unsigned long flags)
 {
-	if (!raw_irqs_disabled_flags(flags))
-		lockdep_hardirqs_on(_THIS_IP_);
+	if (raw_irqs_disabled_flags(flags))
+		return;
+	mms_lockdep_hardirqs_on_prepare(_THIS_IP_);
+	lockdep_hardirqs_on(_THIS_IP_);
 }
 
 /* Returns the PCI function that a device is, or is a part of; or NULL. */
