@@ -114,7 +114,7 @@ echo "ended with $?"
 core_loaded`,
 
   "slow-reader": `
-mmiostrider record --driver e1000 --clean-room --ring-size 64K -o - -- sh -ec '. /share/cases/tools
+mmiostrider record --driver e1000 --clean-room --no-interrupts --no-dma --ring-size 64K -o - -- sh -ec '. /share/cases/tools
   modprobe e1000; network_up
   # more than a pipe and a ring hold
   for i in 1 2 3 4; do ip link set eth0 down; ip link set eth0 up; done

@@ -44,7 +44,7 @@ ip link set eth0 down
 truth_mark b
 echo through > /tmp/through
 END
-{ mmiostrider record --driver e1000 --clean-room --ring-size 64K -o - -- sh -e /tmp/steps 2> /tmp/blocked.err; echo $? > /tmp/code; } | {
+{ mmiostrider record --driver e1000 --clean-room --no-interrupts --no-dma --ring-size 64K -o - -- sh -e /tmp/steps 2> /tmp/blocked.err; echo $? > /tmp/code; } | {
   # not head, which takes more out of the pipe than it passes on
   dd bs=1 count=300 of=/share/blocked.mmt 2> /dev/null
   await /tmp/through through && cat /tmp/through

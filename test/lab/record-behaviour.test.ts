@@ -96,7 +96,7 @@ modprobe -r e1000
 rmmod mmiostrider`,
 
   "ring-overflow": `
-mmiostrider record --driver e1000 --clean-room --ring-size 64K -o /share/overflow.mmt 2> /tmp/overflow.err & recorder=$!
+mmiostrider record --driver e1000 --clean-room --no-interrupts --no-dma --ring-size 64K -o /share/overflow.mmt 2> /tmp/overflow.err & recorder=$!
 await /tmp/overflow.err "Ctrl-C stops"
 kill -STOP $recorder
 modprobe e1000
