@@ -12,7 +12,8 @@ import { probeKvm } from "../../src/lab/kvm-probe.js";
 import { makeModule } from "../../src/lab/make-module.js";
 import { labTools } from "../../src/lab/needs.js";
 import { runInLab } from "../../src/lab/virtual-machine.js";
-import { accessCheck, coreEntry } from "../../src/rewrite/access-check.js";
+import { accessCheck } from "../../src/rewrite/access-check.js";
+import { coreEntry } from "../../src/rewrite/instrument-order.js";
 import { rewriteModule } from "../../src/rewrite/rewrite-module.js";
 import { workFolder } from "../checks/run-check.js";
 

@@ -19,13 +19,16 @@ export interface ModuleFile {
 
 /** Reads and checks a module's file. Throws UserError if it can't be read, FormatError if it isn't a module for x86-64. */
 export function readModuleFile(path: string): ModuleFile {
-  let bytes: Uint8Array;
+  return parseModuleFile(readModuleBytes(path), path);
+}
+
+/** Reads a module's file as it is, packed or not. Throws UserError. */
+export function readModuleBytes(path: string): Buffer {
   try {
-    bytes = readFileSync(path);
+    return readFileSync(path);
   } catch (error) {
     throw new UserError(`reading the kernel module ${path} failed: ${messageOf(error)}`);
   }
-  return parseModuleFile(bytes, path);
 }
 
 /** Does the same with bytes; `path` is only for errors. */

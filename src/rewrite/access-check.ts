@@ -5,12 +5,10 @@ import { UnknownNameError } from "../base/errors.js";
 import { RelocationType, SymbolType } from "../elf/layout.js";
 import { type FlowGraph, liveFlags } from "../x86/flag-liveness.js";
 import { flowGraph } from "./flow-graph.js";
+import { coreEntry } from "./instrument-order.js";
 import type { InsertedCode, Instrumentation } from "./instrumentation.js";
 import type { InsertedRoom, SectionLayout } from "./layout.js";
 import { type CodeSection, type ModuleCode, sectionSymbol } from "./module-code.js";
-
-/** The core's function that stubs call: core/kernel/rewritten.c. */
-export const coreEntry = "mms_rewritten_access";
 
 /**
  * The check. A decoy is an address of the kernel with bit 62 clear; so are addresses of users, and null pointers, which the core
