@@ -6,7 +6,7 @@ import { type CodeSection, codeReference, type ModuleCode } from "./module-code.
 import { RewriteRefusal } from "./refusal.js";
 
 /** Alignment of functions: GCC's -falign-functions=16 on x86-64, on which call thunks and patchable entries rely. */
-export const functionAlignment_bytes = 16;
+const functionAlignment_bytes = 16;
 
 /** The room that is wanted in one section of code. */
 export interface InsertedRoom {

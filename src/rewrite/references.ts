@@ -23,7 +23,7 @@ interface Referrer {
 }
 
 /** Returns the new offset of a place in code. Throws RewriteRefusal in the name of `from`. */
-export function newOffset(
+function newOffset(
   { elf }: ModuleCode,
   layouts: Layouts,
   place: { code: CodeSection; offset: number },

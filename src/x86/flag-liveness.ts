@@ -4,8 +4,7 @@ import { FlowControl, RflagsBits } from "iced-x86";
 import type { Sweep } from "./sweep.js";
 
 /** The flags that arithmetic writes. */
-export const statusFlags =
-  RflagsBits.OF | RflagsBits.SF | RflagsBits.ZF | RflagsBits.AF | RflagsBits.CF | RflagsBits.PF;
+const statusFlags = RflagsBits.OF | RflagsBits.SF | RflagsBits.ZF | RflagsBits.AF | RflagsBits.CF | RflagsBits.PF;
 
 /** The code of a module as one row of instructions: those of its sections, one section after the other. */
 export interface FlowGraph {

@@ -54,7 +54,7 @@ function configurationRanges({ options, pciFunctions }: TraceHeader): NumberRang
 const memoryFirst = 0x10000;
 
 /** Returns the address of the log for one of the trace: that of configuration space stays as records have it. */
-export function addressInLog(address: bigint): number {
+function addressInLog(address: bigint): number {
   return Number(spaceOf(address) === "configuration" ? address : withinSpace(address));
 }
 
