@@ -304,7 +304,9 @@ static bool dma_begin(struct dma_call *call, struct pt_regs *regs, bool calls_ot
 
 static const struct dma_probe *dma_probe_of(const struct kretprobe *probe);
 
-static int dma_on_call(struct kretprobe_instance *instance, struct pt_regs *regs)
+/* A call of a function whose return may be seen, too. `ends`: it is told at once. */
+static int dma_enter(struct kretprobe_instance *instance, struct pt_regs *regs,
+		     bool calls_others, bool ends)
 {
 	const struct kretprobe *probe = get_kretprobe(instance);
 	struct dma_call *call = (struct dma_call *)instance->data;
@@ -315,9 +317,16 @@ static int dma_on_call(struct kretprobe_instance *instance, struct pt_regs *regs
 		return 1;
 	flags = mms_events_enter();
 	call->probe = dma_probe_of(probe);
-	begun = dma_begin(call, regs, true);
+	begun = dma_begin(call, regs, calls_others);
+	if (begun && ends)
+		call->probe->see(call, 0);
 	mms_events_leave(flags);
-	return !begun;
+	return !begun || !calls_others;
+}
+
+static int dma_on_call(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	return dma_enter(instance, regs, true, false);
 }
 
 static int dma_on_return(struct kretprobe_instance *instance, struct pt_regs *regs)
@@ -349,20 +358,7 @@ static bool ends_call_ends;	/* in this kernel: see mms_dma_arm() */
 /* An end that may call another one. */
 static int dma_on_outer_end(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
-	const struct kretprobe *probe = get_kretprobe(instance);
-	struct dma_call *call = (struct dma_call *)instance->data;
-	unsigned long flags;
-	bool begun;
-
-	if (!probe)
-		return 1;
-	flags = mms_events_enter();
-	call->probe = dma_probe_of(probe);
-	begun = dma_begin(call, regs, ends_call_ends);
-	if (begun)
-		call->probe->see(call, 0);
-	mms_events_leave(flags);
-	return !begun || !ends_call_ends;
+	return dma_enter(instance, regs, ends_call_ends, true);
 }
 
 static int dma_on_outer_end_return(struct kretprobe_instance *instance,
@@ -513,6 +509,7 @@ NOKPROBE_SYMBOL(dma_see_destroy);
 #endif
 NOKPROBE_SYMBOL(dma_begin);
 NOKPROBE_SYMBOL(dma_probe_of);
+NOKPROBE_SYMBOL(dma_enter);
 NOKPROBE_SYMBOL(dma_on_call);
 NOKPROBE_SYMBOL(dma_on_return);
 NOKPROBE_SYMBOL(dma_on_end);
