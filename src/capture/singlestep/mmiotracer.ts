@@ -1,11 +1,11 @@
 // Controls the kernel's own mmiotrace through tracefs: switches it on, and restores everything afterwards, even if the process that
 // switched it on is killed.
-import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isSystemError, messageOf, UserError } from "../../base/errors.js";
 import { chosenWord } from "../../machine/kernel-files.js";
 import { mountTracefs, tracefs, unmountTracefs } from "../../machine/tracefs.js";
+import { Guardian } from "../guardian.js";
 
 const tracerName = "mmiotrace";
 const cpuFolder = "/sys/devices/system/cpu";
@@ -99,11 +99,10 @@ for try in 1 2 3 4 5 6 7 8 9 10; do
 done
 `;
 
-/** Makes the guardian's script. It runs when the guardian's standard input ends: then the recorder is gone for any reason. */
+/** Makes the guardian's script. */
 function restoreScript({ clock, tracingOn, buffers_KiB, online, unmounted }: Settings): string {
   const cpus = online.filter((cpu) => existsSync(join(cpuFolder, `cpu${cpu}`, "online")));
-  return `cat > /dev/null
-cd ${tracefs} || exit 1
+  return `cd ${tracefs} || exit 1
 # a dead process may not have closed trace_pipe yet, and the tracer stays while that is open
 for try in $(seq 100); do
   echo nop > current_tracer
@@ -130,8 +129,7 @@ ${unmounted ? unmountScript : ""}exit $status`;
 
 export class Mmiotracer {
   private readonly settings: Settings;
-  private readonly guardian: ChildProcess;
-  private readonly ended: Promise<number | null>;
+  private readonly guardian: Guardian;
   /** The CPUs that mmiotrace has switched off. */
   cpusOff: number[] = [];
 
@@ -202,17 +200,7 @@ export class Mmiotracer {
 
   private constructor(settings: Settings) {
     this.settings = settings;
-    // its own session: neither Ctrl-C nor the end of our terminal reaches it
-    this.guardian = spawn("/bin/sh", ["-c", restoreScript(settings)], {
-      stdio: ["pipe", "ignore", "ignore"],
-      detached: true,
-      cwd: "/",
-    });
-    this.guardian.stdin?.on("error", () => {});
-    this.ended = new Promise((settle) => {
-      this.guardian.on("error", () => settle(null));
-      this.guardian.on("close", settle);
-    });
+    this.guardian = new Guardian(restoreScript(settings));
   }
 
   /** Stops mmiotrace from keeping more; the events that it has can still be read. */
@@ -222,10 +210,7 @@ export class Mmiotracer {
 
   /** Restores everything. Returns a sentence about a failure, or undefined. */
   async restore(): Promise<string | undefined> {
-    this.guardian.stdin?.end();
-    const timer = setTimeout(() => this.guardian.kill("SIGKILL"), restore_ms);
-    const code = await this.ended;
-    clearTimeout(timer);
+    const code = await this.guardian.undo(restore_ms);
     if (code === 0 && !isTracing()) return undefined;
     return (
       "putting the kernel's tracer and the CPUs back failed; by hand: " +
