@@ -102,6 +102,12 @@ export function moduleOfDriver(driver: string, sysfs: SysfsRoot): string | undef
   }
 }
 
+/** Returns the addresses of the PCI functions that a loaded module's drivers have now. */
+export function functionsOfModule(module: string, sysfs: SysfsRoot): string[] {
+  const drivers = driversOfModule(module, sysfs).flatMap(({ bus, driver }) => (bus === "pci" ? [driver] : []));
+  return listPciFunctions(sysfs).filter((address) => drivers.includes(boundDriver(address, sysfs) ?? ""));
+}
+
 /** Returns the drivers that a loaded module has registered: sysfs has a link `BUS:DRIVER` for each. */
 function driversOfModule(module: string, sysfs: SysfsRoot): { bus: string; driver: string }[] {
   const folder = join(sysfs, "module", canonicalModuleName(module), "drivers");
@@ -144,14 +150,24 @@ export function aliasMatches(alias: string, modalias: string): boolean {
   return new RegExp(`^${pattern}$`).test(modalias);
 }
 
-/** Reads depmod's list of the modules that each module uses, itself or through others. */
-export function readDependencies(modulesFolder: string): { module: string; uses: string[] }[] {
+/** A module in depmod's list. */
+export interface ListedModule {
+  module: string;
+  /** Its file's path, relative to the folder of the list unless depmod has it otherwise. */
+  file: string;
+  /** The modules that it uses, itself or through others. */
+  uses: string[];
+}
+
+/** Reads depmod's list of modules. */
+export function readDependencies(modulesFolder: string): ListedModule[] {
   const nameOf = (path: string) => canonicalModuleName(basename(path).replace(/\.ko(\.\w+)?$/, ""));
   const lines = readKernelFile(join(modulesFolder, "modules.dep"))?.split("\n") ?? [];
   return lines.flatMap((line) => {
     const [module, used] = line.split(":");
     if (module === undefined || used === undefined) return [];
-    return [{ module: nameOf(module), uses: used.split(" ").flatMap((path) => (path === "" ? [] : [nameOf(path)])) }];
+    const uses = used.split(" ").flatMap((path) => (path === "" ? [] : [nameOf(path)]));
+    return [{ module: nameOf(module), file: module, uses }];
   });
 }
 

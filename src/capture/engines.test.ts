@@ -2,7 +2,7 @@
 // Every engine has a complete declaration, options that it doesn't offer are refused, and no code outside the engines' folders knows
 // their names.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { UserError } from "../base/errors.js";
 import { projectDirectory } from "../base/paths.js";
@@ -56,12 +56,6 @@ describe.each(engines.map((engine) => [engine.name, engine] as const))("engine %
   test("runs no recording here", async () => {
     expect(await engine.isRecording()).toBe(false);
   });
-
-  test("has a program for a process without rights, which the bundle names", () => {
-    const worker = `src/capture/${name}/${name}-worker`;
-    expect(existsSync(join(projectDirectory, `${worker}.ts`))).toBe(true);
-    expect(readFileSync(join(projectDirectory, "scripts/bundle.mjs"), "utf8")).toContain(`${worker}.js`);
-  });
 });
 
 test("the default engine is one of them", () => expect(engines).toContain(defaultEngine));
@@ -70,6 +64,24 @@ test("each folder with an engine is in the registry", () => {
   const capture = join(projectDirectory, "src/capture");
   const folders = readdirSync(capture).filter((name) => existsSync(join(capture, name, "engine.ts")));
   expect(folders.sort()).toEqual(engines.map(({ name }) => name).sort());
+});
+
+test("each program for a process without rights lies beside the recording that starts it, and the bundle names it", () => {
+  const capture = join(projectDirectory, "src/capture");
+  const recordings = readdirSync(capture, { recursive: true, encoding: "utf8" }).filter((file) =>
+    /-recording\.ts$/.test(file),
+  );
+  const workers = recordings.flatMap((file) => {
+    const named = /new URL\("\.\/([\w-]+)\.js", import\.meta\.url\)/.exec(readFileSync(join(capture, file), "utf8"));
+    return named === null ? [] : [join(dirname(file), named[1]!)];
+  });
+  // engine instrument's recording is emulate's
+  expect(workers.sort()).toEqual(["emulate/emulate-worker", "singlestep/singlestep-worker"]);
+  const bundled = readFileSync(join(projectDirectory, "scripts/bundle.mjs"), "utf8");
+  for (const worker of workers) {
+    expect(existsSync(join(capture, `${worker}.ts`))).toBe(true);
+    expect(bundled).toContain(`dist/src/capture/${worker}.js`);
+  }
 });
 
 test("without a recording, a marker is an error that says so", async () => {
@@ -91,7 +103,8 @@ test("the doctor lists the engines that there are, each with its own needs", asy
 test("commands know no engine by name, but in their help's words", () => {
   const folder = join(projectDirectory, "src/cli");
   const names = engines.map(({ name }) => name).join("|");
-  const known = new RegExp(`["'](?:${names})["']|capture/(?:${names})/`);
+  // a command may have an engine's name
+  const known = new RegExp(`(?<!\\.command\\()["'](?:${names})["']|capture/(?:${names})/`);
   for (const file of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
     if (!/(?<!\.test)\.ts$/.test(file)) continue;
     expect(known.exec(readFileSync(join(folder, file), "utf8"))?.[0], file).toBeUndefined();

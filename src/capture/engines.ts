@@ -2,11 +2,12 @@
 import { assert } from "../base/assert.js";
 import { emulate } from "./emulate/engine.js";
 import type { Engine, EngineOption } from "./engine.js";
+import { instrument } from "./instrument/engine.js";
 import type { EngineOptions } from "./recording.js";
 import { singlestep } from "./singlestep/engine.js";
 
 /** All engines, in the order of their listing for users. */
-export const engines: readonly Engine[] = [emulate, singlestep];
+export const engines: readonly Engine[] = [emulate, instrument, singlestep];
 
 /** The engine for recordings without a choice. */
 export const defaultEngine: Engine = emulate;

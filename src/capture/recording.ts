@@ -67,6 +67,8 @@ export interface RecordingResult {
   unrecorded: number;
   /** Number of mappings recorded since the start. */
   mappings: number;
+  /** Accesses that rewritten drivers made without a fault; undefined for an engine without any. */
+  withoutFault?: number;
   /** The reasons why the trace is incomplete, one sentence each. */
   incomplete: readonly string[];
   /** The reason why the trace couldn't be written to its end, or undefined. */

@@ -16,6 +16,11 @@ export function areModulesDisabled(): boolean {
   return readKernelFile("/proc/sys/kernel/modules_disabled")?.trim() === "1";
 }
 
+/** Returns true if only modules with a signature are loaded: by the kernel's command line, its configuration, or since then. */
+export function areSignaturesEnforced(): boolean {
+  return readKernelFile("/sys/module/module/parameters/sig_enforce")?.trim() === "Y";
+}
+
 /** Returns true if the module is loaded (or being loaded); built-in ones don't count. */
 export function isModuleLoaded(name: string, sysfs: SysfsRoot = defaultSysfs): boolean {
   // not statSync(): what isn't a folder is an error to it
@@ -31,6 +36,15 @@ export function loadedBuildId(name: string, sysfs: SysfsRoot = defaultSysfs): st
 export function moduleUseCount(name: string, sysfs: SysfsRoot = defaultSysfs): number | undefined {
   const count = readKernelFile(join(sysfs, "module", canonicalModuleName(name), "refcnt"));
   return count === undefined ? undefined : Number(count);
+}
+
+/** Returns the names of the loaded modules that use a loaded module themselves. */
+export function moduleHolders(name: string, sysfs: SysfsRoot = defaultSysfs): string[] {
+  try {
+    return readdirSync(join(sysfs, "module", canonicalModuleName(name), "holders")).sort();
+  } catch {
+    return [];
+  }
 }
 
 /**

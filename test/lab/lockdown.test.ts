@@ -82,10 +82,12 @@ describe("lockdown=integrity", () => {
 
   test("the doctor says the same", () => {
     const outcome = outcomes.get("doctor")!;
-    expect(checksOf(outcome, "emulate")).toEqual({
-      usable: false,
-      missing: [["lockdown", "integrity: unsigned modules are refused"]],
-    });
+    for (const engine of ["emulate", "instrument"]) {
+      expect(checksOf(outcome, engine)).toEqual({
+        usable: false,
+        missing: [["lockdown", "integrity: unsigned modules are refused"]],
+      });
+    }
     expect(checksOf(outcome, "singlestep")).toEqual({ usable: true, missing: [] });
   });
 });

@@ -516,7 +516,7 @@ describe.each(bothKernels)("record on %s", (kernel) => {
   caseTest("doctor", "doctor finds everything there that recording needs", (outcome) => {
     expect(outcome.stderr).toBe("ended with 0\n");
     const { engines, lab } = JSON.parse(outcome.stdout) as DoctorReport & { lab: EngineReport };
-    expect(engines.map(({ engine }) => engine)).toEqual(["emulate", "singlestep"]);
+    expect(engines.map(({ engine }) => engine)).toEqual(["emulate", "instrument", "singlestep"]);
     const statesOf = ({ usable, checks }: Pick<EngineReport, "usable" | "checks">) => ({
       usable,
       states: Object.fromEntries(checks.map(({ what, state }) => [what, state])),
@@ -526,6 +526,7 @@ describe.each(bothKernels)("record on %s", (kernel) => {
     const everywhere = ["architecture", "root", "kernel", "modules", "Secure Boot", "lockdown", "module signing"];
     const ours = ["kmod", "core", "kprobes", "unloading", "tracepoints", "ftrace", "unwinder"];
     expect(states("emulate")).toEqual({ usable: true, states: good(...everywhere, ...ours) });
+    expect(states("instrument")).toEqual({ usable: true, states: good(...everywhere, ...ours, "swapping") });
     expect(states("singlestep")).toEqual({ usable: true, states: good("architecture", "root", "mmiotrace") });
     expect(statesOf(lab)).toMatchObject({ usable: true, states: good("architecture", "QEMU") });
     expect(outcome.left).toEqual([]);

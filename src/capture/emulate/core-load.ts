@@ -13,7 +13,8 @@ import { ControlDevice, controlDevice, isCoreThere, requirePlaceForDevice } from
 import { buildCore, checkModule } from "./core-build.js";
 import { withSignedModule } from "./module-signing.js";
 
-const coreName = "mmiostrider";
+/** The core's name among the kernel's modules. */
+export const coreName = "mmiostrider";
 /** Wait for the device's node: devtmpfs makes it before insmod returns, udev may take a while. */
 const nodeWait_ms = 2_000;
 const nodePoll_ms = 20;
@@ -33,9 +34,8 @@ export async function loadCore(options: {
   sign?: SigningKey | undefined;
   onBuild?: (headersDirectory: string) => void;
 }): Promise<ControlDevice> {
-  // First report a running recording, before minutes are spent on building.
-  requirePlaceForDevice();
-  if (isCoreThere()) await ControlDevice.open().close();
+  // before minutes are spent on building
+  await requireNoRecording();
   if (!existsSync("/proc/modules")) {
     throw new UserError("this kernel can't load modules (it was built without CONFIG_MODULES), and the core is one", {
       advice: "`mmiostrider lab` records in a virtual machine instead",
@@ -55,6 +55,12 @@ export async function loadCore(options: {
     if (loadedByUs) await unloadCore();
     throw error;
   }
+}
+
+/** Throws UserError if a recording is running, or something lies in the place of the core's device. */
+export async function requireNoRecording(): Promise<void> {
+  requirePlaceForDevice();
+  if (isCoreThere()) await ControlDevice.open().close();
 }
 
 function pick(onBuild: ((headersDirectory: string) => void) | undefined) {

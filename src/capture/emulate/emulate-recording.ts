@@ -30,6 +30,27 @@ const lookAgain_ms = 50;
 /** Most modules that the core takes (docs/control-device.md). */
 const modulesMax = 64;
 
+/** The exchange of a recording's drivers for others around it. */
+export interface DriverExchange {
+  /** Does what takes time. Throws UserError. */
+  prepare(): Promise<void>;
+  /**
+   * Takes out the drivers that are loaded, with the functions in `bindings` unbound already. Throws UserError; the caller then calls
+   * `giveBack`.
+   */
+  takeOut(bindings: readonly Binding[]): Promise<void>;
+  /** Loads the others, once recording has begun. Returns problems, a sentence each. */
+  putIn(): Promise<string[]>;
+  /** Takes out the others and puts in those from before. Returns sentences about what isn't as before. */
+  giveBack(): Promise<string[]>;
+}
+
+/** The differences between the engines that record with the core. */
+export interface CoreEngine {
+  engine: "emulate" | "instrument";
+  exchange?: DriverExchange;
+}
+
 export class EmulateRecording implements Recording {
   private readonly options: RecordingRequest;
   private readonly device: ControlDevice;
@@ -41,7 +62,10 @@ export class EmulateRecording implements Recording {
   /**
    * Loads the core, arms it, and begins to record. Throws UserError; then nothing has changed. Needs root.
    */
-  static async start(options: RecordingRequest): Promise<EmulateRecording> {
+  static async start(
+    options: RecordingRequest,
+    { engine, exchange }: CoreEngine = { engine: "emulate" },
+  ): Promise<EmulateRecording> {
     const bindings = options.rebind ? bindingsOf(options.scope.functions.map((found) => found.address)) : [];
     const { engineOptions } = options;
     const device = await loadCore({
@@ -52,11 +76,13 @@ export class EmulateRecording implements Recording {
     let unbound = false;
     let recording: EmulateRecording | undefined;
     try {
+      await exchange?.prepare();
       const fence = newFenceId();
       configure(device, options, fence);
       device.command("arm");
       await unbind(bindings);
       unbound = true;
+      await exchange?.takeOut(bindings);
       const pciFunctions = readPciFunctions();
       // The core counts since `arm`: a mapping that this look comes too early for isn't overlooked.
       const earlyOthers = findEarlyMappings(wantedMemory(options), pciFunctions);
@@ -65,7 +91,7 @@ export class EmulateRecording implements Recording {
       device.command("start");
       requireFaults(device);
       const header = collectHeader({
-        engine: "emulate",
+        engine,
         clock: clockPair(() => device.status()),
         options: {
           filter: options.scope.asked,
@@ -88,11 +114,12 @@ export class EmulateRecording implements Recording {
       recording = new EmulateRecording({ options, device, mappingCheck, earlyOthers, feed, header });
     } catch (error) {
       await device.close();
+      await exchange?.giveBack();
       await unloadCore();
       if (unbound) for (const binding of bindings) await bind(binding).catch(() => {});
       throw error;
     }
-    await recording.begin(bindings);
+    await recording.begin(bindings, exchange);
     return recording;
   }
 
@@ -122,7 +149,7 @@ export class EmulateRecording implements Recording {
     this.trace = new TraceKeeper(feed, header, { onLook: () => this.look(), ports });
   }
 
-  private async begin(bindings: readonly Binding[]): Promise<void> {
+  private async begin(bindings: readonly Binding[], exchange: DriverExchange | undefined): Promise<void> {
     this.checkHooks("at the start");
     const status = this.device.status();
     for (const remark of [...unwatchedRemarks(status), ...unseenRemarks(status)]) this.options.onNotice(remark);
@@ -130,6 +157,7 @@ export class EmulateRecording implements Recording {
       for (const mapping of this.mappingCheck?.early ?? []) this.incomplete.push(earlySentence(mapping));
       this.incomplete.push(...this.earlyOthers.map(earlyOtherSentence));
     }
+    this.trace.problems.push(...((await exchange?.putIn()) ?? []));
     await this.trace.bindAgain(bindings);
   }
 
@@ -172,7 +200,7 @@ export class EmulateRecording implements Recording {
       incomplete: this.incomplete,
     });
     await this.device.close();
-    return result;
+    return { ...result, withoutFault: status.rewritten };
   }
 
   private look(): void {

@@ -37,6 +37,10 @@ const commandEnd_ms = 5_000;
 const help = `
 Without COMMAND it records until Ctrl-C. A trace written to - goes to standard output, and COMMAND's output to standard error.
 
+Engine instrument swaps the drivers' modules, and those that they use, for rewritten ones, whose accesses call the core instead of
+faulting. A loaded driver with devices takes --rebind. After any end, the original modules are back; a driver that COMMAND
+leaves loaded, or that is in use, stays rewritten. A driver that is in use when it begins, or is built in, is refused.
+
 Engine singlestep needs no module, so Secure Boot and lockdown=integrity don't prevent it; lockdown=confidentiality closes
 tracefs, and with it mmiotrace. Its costs: all CPUs but one are switched off while it records, an access takes several times
 as long, and instructions that mmiotrace can't decode (string moves, SSE, AVX, exchanges, arithmetic on device memory) are
@@ -52,6 +56,7 @@ Examples:
   mmiostrider record --driver nvme -Z nobody -o nvme.mmt -- modprobe nvme
   mmiostrider record --driver nvme --rebind --duration 10 -o nvme.mmt
   mmiostrider record --device 00:04.0 --relaxed --ring-size 64M -o fast.mmt
+  mmiostrider record --engine instrument --driver e1000 -o fast.mmt -- modprobe e1000
   mmiostrider record --engine singlestep --driver e1000 -o single.mmt -- modprobe e1000
   mmiostrider record --json --driver e1000 -o e1000.mmt -- modprobe e1000 | jq .accesses
   mmiostrider record --range 0xfebc0000-0xfebdffff -o - | gzip > part.mmt.gz
@@ -93,7 +98,7 @@ export function addRecord(program: Command): void {
     .option("--clean-room", "record no addresses of instructions and no symbols")
     .option("--rebind", "take the devices from their drivers first, and give them back once recording has begun")
     .option("--core <file>", "the core's module to load, instead of the one built for this kernel")
-    .option("--sign-key <file>", "sign the core with this private key (PEM) before loading it, for Secure Boot")
+    .option("--sign-key <file>", "sign the core, and rewritten drivers, with this private key (PEM), for Secure Boot")
     .option("--sign-cert <file>", "that key's certificate, which the kernel trusts (a machine owner key)")
     .option("--duration <seconds>", "stop after this time", parseDuration)
     .option(
@@ -270,6 +275,10 @@ function printSummary(result: RecordingResult, failure: string | undefined, outp
     `${countOf(result.accesses, "event")} in ${seconds.toFixed(1)} s, ${countText(result.lost)} lost, ` +
       `${countText(result.escaped)} escaped, ${countOf(result.mappings, "mapping")}: ${where}${size}`,
   );
+  const { withoutFault = 0 } = result;
+  if (withoutFault > 0) {
+    say(`${countText(withoutFault)} of ${countOf(result.accesses, "access", "accesses")} without a fault`);
+  }
   for (const sentence of result.incomplete) say(`incomplete: ${sentence}`);
   for (const problem of result.problems) say(problem);
   if (failure !== undefined) say(failure);
@@ -280,13 +289,13 @@ async function printJson(
   result: RecordingResult,
   end: { output: string; seconds: number; failure: string | undefined; exitCode: ExitCode },
 ): Promise<void> {
-  const { accesses, lost, escaped, missed, unrecorded, mappings, incomplete } = result;
+  const { accesses, withoutFault = 0, lost, escaped, missed, unrecorded, mappings, incomplete } = result;
   const problems = [...result.problems, ...(end.failure === undefined ? [] : [end.failure])];
   if (result.failure !== undefined) problems.push(result.failure.message);
   const { output, exitCode } = end;
   const bytes = sizeOfFile(output);
   const duration_s = Number(end.seconds.toFixed(3));
-  const counts = { accesses, lost, escaped, missed, unrecorded, mappings };
+  const counts = { accesses, withoutFault, lost, escaped, missed, unrecorded, mappings };
   await writeJson(new TextOutput(), { output, bytes, duration_s, ...counts, incomplete, problems, exitCode });
 }
 
