@@ -47,13 +47,13 @@ function warningsIn(core: string): string[] {
 }
 
 /** The cells of one kernel: its name, its release, and how the core was built. */
-function rowCells(head: readonly string[], { driver, emulate }: Row): string[] {
-  if (emulate.gone) return [...head, driver, "machine gone", "", "", "", "NO"];
-  const counts = [emulate.events, emulate.truth, emulate.lost, emulate.escaped].map((count) => countText(count));
-  return [...head, driver, ...counts, emulate.identical ? "yes" : "NO"];
+function rowCells(head: readonly string[], { driver, recorded }: Row): string[] {
+  if (recorded.gone) return [...head, driver, "machine gone", "", "", "", "NO"];
+  const counts = [recorded.events, recorded.truth, recorded.lost, recorded.escaped].map((count) => countText(count));
+  return [...head, driver, ...counts, recorded.identical ? "yes" : "NO"];
 }
 
-const isGood = ({ emulate, messages }: Row) => emulate.identical && emulate.workload && messages.length === 0;
+const isGood = ({ recorded, messages }: Row) => recorded.identical && recorded.workload && messages.length === 0;
 
 /** Measures one kernel and prints its rows. Returns true if all is well. */
 async function checkKernel(name: string, cases: readonly DriverCase[], keep: string | undefined): Promise<boolean> {
@@ -70,10 +70,12 @@ async function checkKernel(name: string, cases: readonly DriverCase[], keep: str
   }
   const head = [kernelName, kernel.release, `yes (${warnings.length})`];
   const there = cases.filter((one) => name !== plain || !notInPlain.includes(one.name));
-  const rows = await new Measurement({ kernelName, kernel, cpus, mmiotrace: false, keep }).rows(there);
+  const rows = await new Measurement({ kernelName, kernel, cpus, engine: "emulate", mmiotrace: false, keep }).rows(
+    there,
+  );
   for (const row of rows) {
     process.stdout.write(line(rowCells(head, row)));
-    if (!row.emulate.workload) process.stdout.write("    ! the workload failed\n");
+    if (!row.recorded.workload) process.stdout.write("    ! the workload failed\n");
     for (const note of footnotes(row)) process.stdout.write(`    ${note}\n`);
   }
   for (const warning of warnings) process.stdout.write(`    ! ${warning}\n`);

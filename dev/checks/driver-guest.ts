@@ -164,8 +164,8 @@ ${text}
 `;
 }
 
-/** Returns the recorder's options. */
-function recorded({ driver, place }: PlacedCase): string {
+/** Returns the recorder's options that select the device. */
+function selection({ driver, place }: PlacedCase): string {
   return `${driver.record ?? `--device ${place}`}`;
 }
 
@@ -210,8 +210,8 @@ ${cases
 
 const bare = ({ driver: { name } }: PlacedCase) => `run ${name} bare /bin/sh /share/${name}.sh`;
 
-const emulated = (placed: PlacedCase) =>
-  `run ${placed.driver.name} emulate mmiostrider record ${recorded(placed)} -o /share/${placed.driver.name}.mmt -- /bin/sh /share/${placed.driver.name}.sh`;
+const recorded = (placed: PlacedCase, engine: string) =>
+  `run ${placed.driver.name} recorded mmiostrider record --engine ${engine} ${selection(placed)} -o /share/${placed.driver.name}.mmt -- /bin/sh /share/${placed.driver.name}.sh`;
 
 function mmiotraced({ driver: { name }, fence: id }: PlacedCase): string {
   return `cd /sys/kernel/tracing
@@ -237,11 +237,11 @@ echo "${signalPrefix}end ${name} all" > /tmp/signals`;
 }
 
 /** A run of a case: without recording, recorded, under mmiotrace. */
-export type RunKind = "bare" | "emulate" | "mmiotrace";
+export type RunKind = "bare" | "recorded" | "mmiotrace";
 
-/** Makes the machine's script: each case in all these ways, one case after the other. */
-export function machineScript(cases: readonly PlacedCase[], kinds: readonly RunKind[]): string {
-  const make = { bare, emulate: emulated, mmiotrace: mmiotraced };
+/** Makes the machine's script: each case in all these ways, one case after the other, recorded by `engine`. */
+export function machineScript(cases: readonly PlacedCase[], kinds: readonly RunKind[], engine = "emulate"): string {
+  const make = { bare, recorded: (placed: PlacedCase) => recorded(placed, engine), mmiotrace: mmiotraced };
   const parts = [opening(cases)];
   for (const placed of cases) parts.push(...kinds.map((kind) => make[kind](placed)));
   return `${parts.join("\n")}\nsleep 0.3\nexit 0\n`;
@@ -265,7 +265,7 @@ done
 exit $status
 END
 run together bare /bin/sh /tmp/together
-run together emulate mmiostrider record --all --ring-size 1G -o /share/together.mmt -- /bin/sh /tmp/together
+run together recorded mmiostrider record --all --ring-size 1G -o /share/together.mmt -- /bin/sh /tmp/together
 sleep 0.3
 exit 0
 `;

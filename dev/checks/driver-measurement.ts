@@ -7,7 +7,7 @@ import { type Boot, bootDrivers, filesOf, keepFiles, placeCases, theBoot } from 
 import type { DriverCase } from "./driver-cases.js";
 import { machineScript, type PlacedCase, run_s, together_s, togetherScript } from "./driver-guest.js";
 import { playedTimes } from "./driver-host.js";
-import { type Judged, judgeEmulated, judgeMmiotraced, lastLine, newMessages } from "./driver-results.js";
+import { type Judged, judgeMmiotraced, judgeRecorded, lastLine, newMessages } from "./driver-results.js";
 import type { Row } from "./driver-table.js";
 import { workFolder } from "./run-check.js";
 
@@ -22,11 +22,15 @@ function hadTurn({ runs, died }: Boot, name: string, phase: string): boolean {
   return runs.has(`${name}.${phase}`) || died.during.split(" ").includes(name);
 }
 
+export type RecordingEngine = "emulate" | "instrument";
+
 export interface MeasurementOptions {
   /** The kernel's name in the rows. */
   kernelName: string;
   kernel: LabKernel;
   cpus: number;
+  /** The engine that records. */
+  engine: RecordingEngine;
   /** The run under the kernel's own mmiotrace is made, too. */
   mmiotrace: boolean;
   /** A folder for traces, logs and QEMU's truth. */
@@ -43,40 +47,40 @@ export class Measurement {
 
   /** Measures the cases in one machine. If that dies, measures the rest in further ones. */
   async rows(cases: readonly DriverCase[]): Promise<Row[]> {
-    const emulated = new Map<string, Row>();
+    const recorded = new Map<string, Row>();
     for (let left = [...cases]; left.length > 0; ) {
-      const rows = await this.emulatedRows(left);
-      for (const row of rows) emulated.set(row.driver, row);
-      left = left.filter(({ name }) => !emulated.has(name));
+      const rows = await this.recordedRows(left);
+      for (const row of rows) recorded.set(row.driver, row);
+      left = left.filter(({ name }) => !recorded.has(name));
     }
     if (this.options.mmiotrace) {
       for (let left = [...cases]; left.length > 0; ) {
         const judged = await this.mmiotraceColumns(left);
-        for (const [name, found] of judged) emulated.get(name)!.mmiotrace = found;
+        for (const [name, found] of judged) recorded.get(name)!.mmiotrace = found;
         left = left.filter(({ name }) => !judged.has(name));
       }
     }
-    return cases.map(({ name }) => emulated.get(name)!);
+    return cases.map(({ name }) => recorded.get(name)!);
   }
 
   /** Measures all cases at once, in one recording. */
   async together(cases: readonly DriverCase[]): Promise<Row> {
     return await this.inMachine(cases, togetherScript, together_s, 2, async (boot, placed) => {
-      const row = await this.emulatedRow(boot, "together", boot.problems);
+      const row = await this.recordedRow(boot, "together", boot.problems);
       row.driver = `all ${cases.length} at once`;
       for (const { driver } of placed) this.checkWave(boot, driver, row);
       return row;
     });
   }
 
-  private emulatedRows(cases: readonly DriverCase[]): Promise<Row[]> {
-    const script = (placed: readonly PlacedCase[]) => machineScript(placed, ["bare", "emulate"]);
+  private recordedRows(cases: readonly DriverCase[]): Promise<Row[]> {
+    const script = (placed: readonly PlacedCase[]) => machineScript(placed, ["bare", "recorded"], this.options.engine);
     return this.inMachine(cases, script, run_s, 2 * cases.length, async (boot, placed) => {
       const rows: Row[] = [];
       for (const { driver, slot } of placed) {
-        if (!hadTurn(boot, driver.name, "emulate")) continue;
+        if (!hadTurn(boot, driver.name, "recorded")) continue;
         const problems = boot.problems.filter(({ where }) => where.replace(/^[a-z]+/, "") === String(slot));
-        const row = await this.emulatedRow(boot, driver.name, problems);
+        const row = await this.recordedRow(boot, driver.name, problems);
         this.checkWave(boot, driver, row);
         rows.push(row);
       }
@@ -95,8 +99,8 @@ export class Measurement {
     });
   }
 
-  private async emulatedRow(boot: Boot, name: string, problems: Boot["problems"]): Promise<Row> {
-    const judged = await judgeEmulated(boot, name);
+  private async recordedRow(boot: Boot, name: string, problems: Boot["problems"]): Promise<Row> {
+    const judged = await judgeRecorded(boot, name);
     const messages = newMessages(boot, name);
     const bare = boot.runs.get(`${name}.bare`);
     const reasons = [...judged.reasons, ...problems.map(({ what }) => what)];
@@ -107,7 +111,7 @@ export class Measurement {
       driver: name,
       kernel: this.options.kernelName.replace(/^debian:/, ""),
       cpus: this.options.cpus,
-      emulate: { ...judged, reasons, workload: judged.workload && bare?.exitCode === 0 && problems.length === 0 },
+      recorded: { ...judged, reasons, workload: judged.workload && bare?.exitCode === 0 && problems.length === 0 },
       messages,
     };
   }
@@ -123,8 +127,8 @@ export class Measurement {
       fault = messageOf(error);
     }
     if (fault === "") return;
-    row.emulate.workload = false;
-    row.emulate.reasons.push(fault);
+    row.recorded.workload = false;
+    row.recorded.reasons.push(fault);
   }
 
   private async inMachine<Result>(

@@ -2,14 +2,14 @@
 // The table's rows: new kernel messages, and a machine that died.
 import { expect, test } from "vitest";
 import type { Boot, Run } from "./driver-boot.js";
-import { judgeEmulated, judgeMmiotraced, newMessages } from "./driver-results.js";
+import { judgeMmiotraced, judgeRecorded, newMessages } from "./driver-results.js";
 import { headLines, rowLine } from "./driver-table.js";
 
 function boot(bare: string[], recorded: string[]): Boot {
   const run = (messages: string[]): Run => ({ exitCode: 0, output: "", messages, cpusOnline: "0-1" });
   const runs = new Map([
     ["x.bare", run(bare)],
-    ["x.emulate", run(recorded)],
+    ["x.recorded", run(recorded)],
   ]);
   return { share: "/nowhere", truthFile: "/nowhere", runs, died: undefined, complaint: undefined, problems: [] };
 }
@@ -30,12 +30,14 @@ test("a machine that did not come back is said in its row", async () => {
   const placed = { driver: { name: "x", qemu: "", workload: "" }, place: "00:05.0", slot: 5, fence: "5a110500" };
   const mmiotrace = await judgeMmiotraced(dead, placed);
   expect(mmiotrace).toMatchObject({ gone: true, identical: false, workload: false });
-  const died = { ...dead, died: { during: "x emulate", why: "it crashed" } };
-  const emulate = await judgeEmulated(died, "x");
-  expect(emulate).toMatchObject({ gone: true, identical: false, workload: false });
+  const died = { ...dead, died: { during: "x recorded", why: "it crashed" } };
+  const recorded = await judgeRecorded(died, "x");
+  expect(recorded).toMatchObject({ gone: true, identical: false, workload: false });
   const cells = (line: string) => line.split("|").map((cell) => cell.trim());
-  const row = cells(rowLine({ driver: "x", kernel: "6.1", cpus: 2, emulate, messages: [], mmiotrace }, true));
-  const heads = cells(headLines(true)[0]!);
+  const row = cells(
+    rowLine({ driver: "x", kernel: "6.1", cpus: 2, recorded, messages: [], mmiotrace }, { mmiotrace: true }),
+  );
+  const heads = cells(headLines({ mmiotrace: true })[0]!);
   expect(row.length).toBe(heads.length);
   expect(row[heads.indexOf("events")]).toBe("machine gone");
   expect(row[heads.indexOf("mmiotrace: events")]).toBe("machine gone");

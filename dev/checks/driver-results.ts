@@ -19,6 +19,8 @@ export interface Judged {
   unlogged: number;
   lost: number;
   escaped: number;
+  /** Accesses that a rewritten driver made without a fault. */
+  withoutFault: number;
   identical: boolean;
   workload: boolean;
   cpusOnline: string;
@@ -34,6 +36,7 @@ const nothing: Judged = {
   unlogged: 0,
   lost: 0,
   escaped: 0,
+  withoutFault: 0,
   identical: false,
   workload: false,
   cpusOnline: "",
@@ -41,7 +44,7 @@ const nothing: Judged = {
   reasons: [],
 };
 
-function counted(result: VerifyResult): Omit<Judged, "workload" | "cpusOnline" | "gone"> {
+function counted(result: VerifyResult): Omit<Judged, "workload" | "withoutFault" | "cpusOnline" | "gone"> {
   const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
   const reasons = [...result.reasons];
   for (const { kind, region, trace, truth } of result.differences.slice(0, 3)) {
@@ -58,9 +61,9 @@ function counted(result: VerifyResult): Omit<Judged, "workload" | "cpusOnline" |
   };
 }
 
-/** Judges the run `NAME.emulate` by the truth. Reading errors are reasons, too. */
-export async function judgeEmulated(boot: Boot, name: string): Promise<Judged> {
-  const run = boot.runs.get(`${name}.emulate`);
+/** Judges the run `NAME.recorded` by the truth. Reading errors are reasons, too. */
+export async function judgeRecorded(boot: Boot, name: string): Promise<Judged> {
+  const run = boot.runs.get(`${name}.recorded`);
   const trace = join(boot.share, `${name}.mmt`);
   if (run === undefined || !existsSync(trace)) {
     const why = run === undefined ? whyNoRun(boot) : lastLine(run.output);
@@ -70,11 +73,17 @@ export async function judgeEmulated(boot: Boot, name: string): Promise<Judged> {
   const told = workload ? [] : [`the recorded workload ended with ${run.exitCode}: ${lastLine(run.output)}`];
   try {
     const result = await verifyTrace(trace, boot.truthFile);
-    const judged = counted(result);
+    const judged = { ...counted(result), withoutFault: withoutFaultIn(run.output) };
     return { ...nothing, ...judged, workload, cpusOnline: run.cpusOnline, reasons: [...judged.reasons, ...told] };
   } catch (error) {
     return { ...nothing, workload, cpusOnline: run.cpusOnline, reasons: [messageOf(error), ...told] };
   }
+}
+
+/** Returns the number of accesses without a fault that the recorder has printed, or 0. */
+export function withoutFaultIn(output: string): number {
+  const [, count] = /^([\d,]+) of [\d,]+ access(?:es)? without a fault$/m.exec(output) ?? [];
+  return Number((count ?? "0").replaceAll(",", ""));
 }
 
 /** Judges the run `NAME.mmiotrace`: imports the kernel tracer's text and compares it with the same truth. */
@@ -144,7 +153,7 @@ const byItself =
 
 /** Returns the kernel messages of the recorded run that the bare run doesn't have. */
 export function newMessages(boot: Boot, name: string): string[] {
-  const recorded = withoutDumps(boot.runs.get(`${name}.emulate`)?.messages ?? []);
+  const recorded = withoutDumps(boot.runs.get(`${name}.recorded`)?.messages ?? []);
   const bare = new Set(withoutDumps(boot.runs.get(`${name}.bare`)?.messages ?? []).map(gist));
   return recorded.filter((message) => !expected.test(message) && !byItself.test(message) && !bare.has(gist(message)));
 }

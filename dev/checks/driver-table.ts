@@ -7,26 +7,26 @@ export interface Row {
   /** 6.1, 6.12, … */
   kernel: string;
   cpus: number;
-  emulate: Judged;
+  recorded: Judged;
   /** Kernel messages that the run without recording doesn't have. */
   messages: string[];
   mmiotrace?: Judged;
 }
 
-const ours = [
-  "driver",
-  "kernel",
-  "CPUs",
-  "events",
-  "truth",
-  "lost",
-  "escaped",
-  "identical",
-  "workload",
-  "new messages",
-];
+/** The columns that a table has beside those of our recording. */
+export interface TableColumns {
+  /** Those of the kernel's own mmiotrace. */
+  mmiotrace?: boolean;
+  /** The accesses that came without a fault. */
+  withoutFault?: boolean;
+}
+
+const place = ["driver", "kernel", "CPUs"];
+const counts = ["events", "truth", "lost", "escaped", "identical", "workload", "new messages"];
+const withoutFaultName = "without a fault";
 const theirs = ["events", "truth", "lost", "UNKNOWN", "identical", "workload", "CPUs left"];
 const widths = [16, 6, 4, 9, 9, 6, 7, 9, 8, 12];
+const withoutFaultWidth = 15;
 const theirWidths = [9, 9, 6, 7, 9, 8, 9];
 
 const yes = (value: boolean) => (value ? "yes" : "NO");
@@ -38,23 +38,24 @@ function line(cells: readonly string[], cellWidths: readonly number[]): string {
 }
 
 /** Returns the table's first lines, in Markdown. */
-export function headLines(withMmiotrace: boolean): string[] {
-  const rule = (cellWidths: readonly number[]) => cellWidths.map((width) => "-".repeat(width));
-  const names = withMmiotrace
-    ? [...ours, ...theirs.map((name, column) => (column === 0 ? `mmiotrace: ${name}` : name))]
-    : ours;
-  const all = withMmiotrace ? [...widths, 17, ...theirWidths.slice(1)] : widths;
-  return [`| ${line(names, all)} |`, `| ${line(rule(all), all)} |`];
+export function headLines(columns: TableColumns): string[] {
+  const names = [...place, ...counts, ...(columns.withoutFault ? [withoutFaultName] : [])];
+  if (columns.mmiotrace) names.push(...theirs.map((name, column) => (column === 0 ? `mmiotrace: ${name}` : name)));
+  const all = allWidths(columns);
+  const rule = all.map((width) => "-".repeat(width));
+  return [`| ${line(names, all)} |`, `| ${line(rule, all)} |`];
 }
 
-/** Returns a row as a line; `withMmiotrace`: the table also has the kernel's own mmiotrace. */
-export function rowLine({ driver, kernel, cpus, emulate, messages, mmiotrace }: Row, withMmiotrace: boolean): string {
-  const head = [driver, kernel, String(cpus)];
-  const ourCells = emulate.gone ? gone(ours.length - head.length) : emulatedCells(emulate, messages);
-  const cells = [...head, ...ourCells];
-  if (!withMmiotrace) return `| ${line(cells, widths)} |`;
-  const theirCells = mmiotrace === undefined ? theirs.map(() => "—") : mmiotraceCells(mmiotrace);
-  return `| ${line([...cells, ...theirCells], [...widths, 17, ...theirWidths.slice(1)])} |`;
+function allWidths({ mmiotrace, withoutFault }: TableColumns): number[] {
+  return [...widths, ...(withoutFault ? [withoutFaultWidth] : []), ...(mmiotrace ? [17, ...theirWidths.slice(1)] : [])];
+}
+
+/** Returns a row as a line. */
+export function rowLine({ driver, kernel, cpus, recorded, messages, mmiotrace }: Row, columns: TableColumns): string {
+  const ours = recordedCells(recorded, messages, columns);
+  const cells = [driver, kernel, String(cpus), ...(recorded.gone ? gone(ours.length) : ours)];
+  if (columns.mmiotrace) cells.push(...(mmiotrace === undefined ? theirs.map(() => "—") : mmiotraceCells(mmiotrace)));
+  return `| ${line(cells, allWidths(columns))} |`;
 }
 
 /** Returns the cells for a machine that died: the first one says so. */
@@ -62,15 +63,18 @@ function gone(cells: number): string[] {
   return ["machine gone", ...Array<string>(cells - 1).fill("—")];
 }
 
-function emulatedCells(emulate: Judged, messages: readonly string[]): string[] {
+function recordedCells(recorded: Judged, messages: readonly string[], { withoutFault }: TableColumns): string[] {
+  const { events, withoutFault: made } = recorded;
+  const share = events === 0 ? 0 : Math.floor((100 * made) / events);
   return [
-    countText(emulate.events),
-    countText(emulate.truth),
-    countText(emulate.lost),
-    countText(emulate.escaped),
-    yes(emulate.identical),
-    yes(emulate.workload),
+    countText(recorded.events),
+    countText(recorded.truth),
+    countText(recorded.lost),
+    countText(recorded.escaped),
+    yes(recorded.identical),
+    yes(recorded.workload),
     String(messages.length),
+    ...(withoutFault ? [`${countText(made)} (${share} %)`] : []),
   ];
 }
 
@@ -96,9 +100,10 @@ function countCpus(list: string): number {
 }
 
 /** Returns the notes that don't fit into a row's cells. */
-export function footnotes({ emulate, messages, mmiotrace }: Row): string[] {
-  const notes = emulate.reasons.map((reason) => `! ${reason}`);
-  if (emulate.unlogged > 0) notes.push(`${countText(emulate.unlogged)} accesses more to regions QEMU logs nothing of`);
+export function footnotes({ recorded, messages, mmiotrace }: Row): string[] {
+  const notes = recorded.reasons.map((reason) => `! ${reason}`);
+  if (recorded.unlogged > 0)
+    notes.push(`${countText(recorded.unlogged)} accesses more to regions QEMU logs nothing of`);
   for (const message of messages.slice(0, 5)) notes.push(`new kernel message: ${message}`);
   for (const reason of mmiotrace?.reasons ?? []) notes.push(`mmiotrace: ${reason}`);
   if ((mmiotrace?.unlogged ?? 0) > 0) {

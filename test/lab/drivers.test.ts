@@ -7,7 +7,7 @@ import { bootDrivers, filesOf, placeCases } from "../../dev/checks/driver-boot.j
 import { driverCases, qxlCase } from "../../dev/checks/driver-cases.js";
 import { machineScript } from "../../dev/checks/driver-guest.js";
 import { playedTimes } from "../../dev/checks/driver-host.js";
-import { judgeEmulated, newMessages } from "../../dev/checks/driver-results.js";
+import { judgeRecorded, newMessages } from "../../dev/checks/driver-results.js";
 import {
   endKernels,
   expectQuietKernel,
@@ -120,7 +120,7 @@ test.each(
 )("$devices in one machine: the traces are the truth", async ({ sample }) => {
   const placed = placeCases(driverCases.filter(({ name }) => sample.includes(name)));
   expect(placed.length).toBe(sample.length);
-  const script = machineScript(placed, ["bare", "emulate"]);
+  const script = machineScript(placed, ["bare", "recorded"]);
   const kernel = await labKernel("debian:6.12");
   const work = temporaryDirectory();
   const boot = await bootDrivers(work, { kernel, cpus: 2, cases: placed, script, timeout_s: 500 }, () => {});
@@ -129,7 +129,7 @@ test.each(
   expect(boot.problems).toEqual([]);
   for (const { driver } of placed) {
     expect(boot.runs.get(`${driver.name}.bare`)?.exitCode, driver.name).toBe(0);
-    const judged = await judgeEmulated(boot, driver.name);
+    const judged = await judgeRecorded(boot, driver.name);
     expect(judged, driver.name).toMatchObject({ identical: true, workload: true, lost: 0, escaped: 0, reasons: [] });
     expect(judged.events, driver.name).toBeGreaterThan(200);
     expect(judged.events, driver.name).toBe(judged.truth);
@@ -147,12 +147,12 @@ test.each(casesByTier({ quick: [], rest: [{ cpus: 2 }, { cpus: 4 }] }))(
     const placed = placeCases([qxlCase]);
     const kernel = await labKernel("debian:6.1");
     const work = temporaryDirectory();
-    const script = machineScript(placed, ["emulate"]);
+    const script = machineScript(placed, ["recorded"]);
     const boot = await bootDrivers(work, { kernel, cpus, cases: placed, script, timeout_s: 500 }, () => {});
     expect(boot.died).toBeUndefined();
     expect(boot.complaint).toBeUndefined();
     expect(boot.problems).toEqual([]);
-    const run = boot.runs.get("qxl.emulate");
+    const run = boot.runs.get("qxl.recorded");
     expect(run?.output).toMatch(/ events in .*, 0 lost, 0 escaped, /);
     expect(run?.exitCode).toBe(0);
     const reader = await openTrace(join(boot.share, "qxl.mmt"));
