@@ -102,6 +102,18 @@ describe("skipping", () => {
     expect(extra).toMatchObject({ differences: [{ kind: "extra", first: 10, second: 10 }], skipped: 0 });
   });
 
+  test("goes to where most accesses in a row match, not to where every second one does and a shift explains the rest", () => {
+    const first = count(200);
+    const everySecond = first.slice(0, 40).map((access) => (access % 2 === 0 ? access : -1));
+    const elsewhere = [...everySecond, -2, ...first.slice(40, 100)];
+    const news = count(12, 5_000);
+    const found = align(sequences(first, [...elsewhere, ...first.slice(0, 40), ...news, ...first.slice(40)], [0]), 100);
+    expect(found.skipped).toBe(elsewhere.length);
+    expect(found.differences).toEqual(
+      news.map((_, at) => ({ kind: "missing", first: 40, second: elsewhere.length + 40 + at })),
+    );
+  });
+
   test("is nothing where nothing may be", () => {
     const found = align(sequences(lap(1), [...lap(1), ...count(3)], []), 100);
     expect(found.differences.map(({ kind }) => kind)).toEqual(["missing", "missing", "missing"]);
