@@ -60,6 +60,11 @@ function partFields(
     const seen = { low: 0xffff_ffff, high: 0xffff_ffff };
     const isFlag = fieldType.kind === "boolean";
     const meaning = isFlag ? undefined : describeValue(fieldType, halvesOf(BigInt(own)), seen, style, nameOffset);
-    return { register: part.name, name, low, high, value: BigInt(own), meaning: meaning ?? null };
+    return { register: registerName(part), name, low, high, value: BigInt(own), meaning: meaning ?? null };
   });
+}
+
+/** The register's name without the part's offset in it: fields have their bits' numbers in the register. */
+function registerName({ name }: RegisterPart): string {
+  return name.replace(/\+0x[0-9a-f]+$/, "");
 }
