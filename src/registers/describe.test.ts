@@ -103,6 +103,11 @@ describe("types", () => {
       "U=3 (below the minimum 4)",
       "{ U = 3 }",
     ],
+    ["reg32", "min='4' max='8' type='uint'", "", 3n, "3 (below the minimum 4)", "3"],
+    ["reg32", "min='4' max='8' type='uint'", "", 4n, "4", "4"],
+    ["reg32", "min='4' max='8' type='uint'", "", 8n, "8", "8"],
+    ["reg32", "min='4' max='8' type='uint'", "", 9n, "9 (above the maximum 8)", "9"],
+    ["reg32", "align='0x100' type='uint'", "", 0x200n, "512", "512"],
     ["reg32", "align='0x100' type='uint'", "", 0x101n, "257 (not a multiple of 0x100)", "257"],
   ] as const)("%# %s %s", (tag, attributes, inside, value, brief, full) => {
     const database = register(tag, attributes, inside, shared);

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { madeUpHeader, RecordList } from "../../dev/test-support/made-up-records.js";
 import { eventsOfOtherRecords } from "./file/block-events.js";
+import type { TraceHeader } from "./header.js";
 import { RecordFlag, RecordKind } from "./record.js";
 import { type DevicePlace, TraceState } from "./state.js";
 import { shortSymbol, TextWriter } from "./text.js";
@@ -40,6 +41,19 @@ describe("report's lines", () => {
     expect(linesOf(list, new TextWriter(madeUpHeader(), tell))).toEqual([
       " 0.000000002   1 R 4   0000:00:04.0 e1000 BAR0+0x00008      REG0_8                 0x00080783 e1000_reset_hw+0x12 [e1000]                { FD | LU }\n",
     ]);
+  });
+
+  test("the head: machine, kernel, time, engine and filter; of an import its origin", () => {
+    const first = (changes: Partial<TraceHeader>) => new TextWriter(madeUpHeader(changes)).head().split("\n")[0];
+    const clock = { ...madeUpHeader().clock, wall_ns: `0x${1_700_000_000_123_456_789n.toString(16)}` as const };
+    expect(first({ clock })).toBe("# lab, Linux 6.1.0, 4 CPUs, 2023-11-14 22:13:20 UTC, engine emulate (all)");
+    const { machine, options } = madeUpHeader();
+    for (const host of ["", "(none)"]) {
+      expect(first({ machine: { ...machine, host }, options: { ...options, filter: [] }, clock })).toBe(
+        "# Linux 6.1.0, 4 CPUs, 2023-11-14 22:13:20 UTC, engine emulate",
+      );
+    }
+    expect(first({ engine: "import", producer: "QEMU" })).toBe("# imported from QEMU");
   });
 
   test("a site outside of the driver has its caller", () => {

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { madeUpHeader, madeUpSummary, RecordList } from "../../../dev/test-support/made-up-records.js";
-import { mapSelected, recordedTrace, traceOf } from "../../../dev/test-support/recorded-traces.js";
+import { importedTrace, mapSelected, recordedTrace, traceOf } from "../../../dev/test-support/recorded-traces.js";
 import { UserError } from "../../base/errors.js";
 import { builtInFor } from "../../registers/files/index.js";
 import type { TraceReader } from "../../trace/file/reader.js";
@@ -91,6 +91,21 @@ describe("a recorded trace", () => {
     for (const reader of [part, filtered, again]) expect(reader.summary?.notes).toEqual(ofWhole);
     expect(merged.summary?.notes).toEqual([...ofWhole, expect.stringMatching(/^1 event is in it twice/)]);
     for (const reader of [whole, all, part, filtered, again, merged]) await reader.close();
+  });
+
+  test("a part of a log has the log's head, without its lines about the log's own entries", async () => {
+    const lines = [
+      "# tracer: mmiotrace",
+      "# entries-in-buffer/entries-written: 3/10   #P:2",
+      "VERSION 20070824",
+      "PCIDEV 0018 8086100e b febc0000 c001 0 0 0 0 0 20000 40 0 0 0 0 0 e1000",
+      ...[1, 2, 3].map((second) => `R 4 ${second}.000000 1 0xfebc0008 0x${second} 0x0 0`),
+    ];
+    const log = await importedTrace(`${lines.join("\n")}\n`);
+    expect(log.header.importedHead).toBe(`${lines.slice(0, 4).join("\n")}\n`);
+    const part = await cut(log, "headed", { from: { kind: "time", time_s: 2 } });
+    expect(part.header.importedHead).toBe(`${[lines[0], ...lines.slice(2, 4)].join("\n")}\n`);
+    for (const reader of [log, part]) await reader.close();
   });
 
   test("a part knows what was mapped before it", async () => {

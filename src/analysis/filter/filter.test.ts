@@ -2,11 +2,18 @@
 // Filters on recorded traces, compared with regular expressions on the kernel's own text of the same run, and for facts
 // that aren't in that text, with the trace's events one by one.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { randomNumbers } from "../../../dev/test-support/made-up-records.js";
-import { importedTrace, mapSelected, recordedText, recordedTrace } from "../../../dev/test-support/recorded-traces.js";
+import { RecordList, randomNumbers } from "../../../dev/test-support/made-up-records.js";
+import {
+  importedTrace,
+  mapSelected,
+  recordedText,
+  recordedTrace,
+  traceOf,
+} from "../../../dev/test-support/recorded-traces.js";
 import { InvalidValueError } from "../../base/errors.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import { openTrace } from "../../trace/node/file-source.js";
+import { RecordFlag, RecordKind } from "../../trace/record.js";
 import { fields } from "./fields.js";
 import { compileFilter } from "./filter.js";
 import { FilterError } from "./filter-error.js";
@@ -179,3 +186,19 @@ function caught(work: () => unknown): unknown {
   }
   return undefined;
 }
+
+test("the words for special accesses, each by itself", async () => {
+  const flags = { locked: RecordFlag.locked, string: RecordFlag.string, user: RecordFlag.user };
+  const list = new RecordList();
+  const access = { kind: RecordKind.write, address: 0xfebc0000n, width: 4, mapping: 1, tsc: 1n };
+  list.add(access);
+  for (const flag of Object.values(flags)) list.add({ ...access, flags: flag });
+  const reader = await traceOf(list.records);
+  const numbers = (expression: string) =>
+    mapSelected(reader, { filter: compileFilter(expression) }, ({ event }) => event.number);
+  for (const [at, word] of Object.keys(flags).entries()) {
+    expect(await numbers(word), word).toEqual([at + 1]);
+    expect(await numbers(`not ${word}`), word).toEqual([0, 1, 2, 3].filter((number) => number !== at + 1));
+  }
+  await reader.close();
+});

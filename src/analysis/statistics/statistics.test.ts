@@ -189,3 +189,35 @@ test("a register with a name has a row of its own, however many places without o
   expect(found.registers[0]).toMatchObject({ register: "STATUS", offset: "0x8", accesses: 5, last: "0x7" });
   expect(found.registers.at(-1)).toMatchObject({ offset: null, accesses: 10 });
 });
+
+test("a place that is read in two widths has two rows", async () => {
+  const list = new RecordList();
+  for (const width of [4, 2, 4]) list.add({ kind: RecordKind.read, address: 0xfebc_0008n, width, tsc: 1n });
+  const { registers } = await statisticsOf(await traceOf(list.records));
+  expect(registers.map((row) => [row.offset, row.width_bytes, row.accesses, row.read_bytes])).toEqual([
+    ["0x8", 4, 2, 8],
+    ["0x8", 2, 1, 2],
+  ]);
+});
+
+test("reads with writes of the same instruction between them are no poll", async () => {
+  const list = new RecordList();
+  const both = { address: 0xfebc_0008n, width: 4, site: 0xffffffffc0000010n };
+  for (let tick = 1n; tick <= 5n; tick += 1n) {
+    list
+      .add({ ...both, kind: RecordKind.read, tsc: 2n * tick })
+      .add({ ...both, kind: RecordKind.write, tsc: 2n * tick });
+  }
+  expect((await statisticsOf(await traceOf(list.records))).polls).toEqual([]);
+});
+
+test("times that go back are no time between", async () => {
+  const list = new RecordList();
+  const { tsc: start, tscFrequency_hz } = madeUpHeader().clock;
+  for (const after_s of [5, 1, 4]) {
+    const tsc = BigInt(start) + BigInt(after_s * tscFrequency_hz);
+    list.add({ kind: RecordKind.read, address: 0xfebc_0008n, width: 4, tsc });
+  }
+  const { registers } = await statisticsOf(await traceOf(list.records));
+  expect(registers).toMatchObject([{ first_s: 1, last_s: 5, between_s: { least: 3, mean: 3, greatest: 3 } }]);
+});

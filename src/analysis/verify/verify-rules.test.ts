@@ -282,6 +282,23 @@ describe("the rules", () => {
     }
   });
 
+  test("a damaged access in the log counts where the recording is, and neither before nor after", async () => {
+    const damaged = "word: memory_region_ops_write cpu 0 mr 0x1 addr 0xfebc0000 value 0x1 size 4 name 'nic'";
+    const faultsOf = async (place: "before" | "within" | "after") => {
+      const recording = new Recording().map();
+      const add = (here: string) => (here === place ? recording.log.push(damaged) : 0);
+      add("before");
+      recording.post(0x4d, 0x4d, 0x53, 1, 1, 2, 3, 4).both(0, 1n);
+      add("within");
+      recording.both(4, 1n).post(0x4d, 0x4d, 0x53, 2, 1, 2, 3, 4);
+      add("after");
+      return (await recording.verify({ fence: "01020304" })).reasons;
+    };
+    expect(await faultsOf("within")).toEqual([expect.stringMatching(/^1 line of .*; the first is line 10$/)]);
+    expect(await faultsOf("before")).toEqual([]);
+    expect(await faultsOf("after")).toEqual([]);
+  });
+
   test("a relaxed trace is compared CPU by CPU", async () => {
     const recording = new Recording().map();
     recording.traced("write", 4, 0, 1n, { cpu: 0 }).traced("write", 4, 4, 2n, { cpu: 1 });
@@ -423,6 +440,12 @@ describe("the rules", () => {
     };
     expect(await atPorts(5n).verify(header)).toMatchObject({ identical: true, compared: 2, leftOut: { notLogged: 0 } });
     expect(await atPorts(6n).verify(header)).toMatchObject({ identical: false });
+    // what the log has right behind the memory isn't the memory's
+    const behind = atPorts(5n)
+      .map(bar + 0x100n, 2, 0x100n)
+      .traced("write", 4, 0x100, 7n, { mapping: 2 })
+      .logged("write", 4, 0x100, 7n);
+    expect(await behind.verify(header)).toMatchObject({ identical: true, compared: 3 });
     // in a log that has the memory itself, the ports are separate
     const both = atPorts(5n).logged("read", 4, 8, 0n);
     expect((await both.verify(header)).differences.length).toBeGreaterThan(0);
