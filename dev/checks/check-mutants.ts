@@ -1,6 +1,7 @@
 // `npm run check:mutants`: changes single places of the sources (Stryker's mutants), and looks if the unit tests notice.
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { projectDirectory } from "../../src/base/paths.js";
 import { countOf, countText } from "../../src/base/units.js";
@@ -9,28 +10,23 @@ import { wholeNumber } from "../../src/cli/shared/option-values.js";
 import { seededRandom } from "../test-support/gpu-log.js";
 import { logsDirectory } from "../test-support/real-logs.js";
 import { rnndbDirectory } from "../test-support/rnndb.js";
+import { isAlive, isKilled, type Mutant, ranOutOfTime } from "./mutants-reporter.js";
 import { runCheck, workFolder } from "./run-check.js";
 
-const usage = `usage: npm run check:mutants -- [--minutes N] [--lines N] [--seed N] [FILE…]
-  FILE…        sources to change (default: those of src/analysis, src/trace and src/registers, in random order, until time is over)
-  --minutes N  begins no further file after so many minutes (default 20)
-  --lines N    changes only N random lines of a file (default: all of each FILE, 25 of each file if none is given)
-  --seed N     for the random choices (default: by the clock; it is printed)
-Results are remembered in node_modules/.cache: mutants whose file and tests haven't changed aren't tried again.`;
+const usage = `usage: npm run check:mutants -- [--percent N] [--seed N] [--at-once N] [FILE…]
+  FILE…        sources to change (default: all of src/analysis, src/trace and src/registers)
+  --percent N  changes only so many of the lines of each file, chosen at random, and at least one
+               (default: all of each FILE, 2 if none is given)
+  --seed N     for the random choice (default: by the clock; it is printed)
+  --at-once N  mutants tried at the same time (default 2)
+Changes that reach over more than one line are tried only where all lines are. Results are remembered in node_modules/.cache:
+mutants whose file and tests haven't changed aren't tried again.`;
 
 const rooms = ["src/analysis", "src/trace", "src/registers"];
-const linesByDefault = 25;
+const percentByDefault = 2;
 const killedWanted = 0.85;
 const memory = join(projectDirectory, "node_modules/.cache/mmiostrider/mutants.json");
-
-/** The facts about a mutant that Stryker gives and we use. */
-interface Mutant {
-  fileName: string;
-  location: { start: { line: number; column: number } };
-  mutatorName: string;
-  replacement?: string;
-  status: string;
-}
+const reporter = fileURLToPath(new URL("mutants-reporter.js", import.meta.url));
 
 type StrykerModule = {
   Stryker: new (options: Record<string, unknown>) => { runMutationTest(): Promise<Mutant[]> };
@@ -38,12 +34,15 @@ type StrykerModule = {
 /** Loaded when it is needed; by a variable, so that the rest of dev/ can be compiled without it. */
 const strykerPackage = "@stryker-mutator/core";
 
-/** Tries the mutants of one file, or of some lines of it. */
-async function tryMutants(file: string, lines: readonly number[] | undefined, folder: string): Promise<Mutant[]> {
-  const mutate = lines === undefined ? [file] : lines.map((line) => `${file}:${line}-${line}`);
+/** Tries the mutants of some lines (all, if undefined) of each file, all in one go: each go begins with a run of all tests. */
+async function tryMutants(
+  lines: ReadonlyMap<string, readonly number[] | undefined>,
+  atOnce: number,
+  folder: string,
+): Promise<Mutant[]> {
   const { Stryker } = (await import(strykerPackage)) as StrykerModule;
   const stryker = new Stryker({
-    mutate,
+    mutate: [...lines].flatMap(([file, some]) => some?.map((line) => `${file}:${line}-${line}`) ?? [file]),
     testRunner: "vitest",
     vitest: { configFile: "dev/checks/mutants.vitest.config.ts", related: true },
     tempDirName: folder,
@@ -52,42 +51,42 @@ async function tryMutants(file: string, lines: readonly number[] | undefined, fo
     // Stryker would read tsconfig.json with TypeScript's old interface
     tsconfigFile: "none.json",
     ignorePatterns: ["dist", "docs/api", "demo"],
-    reporters: [],
+    plugins: ["@stryker-mutator/*", reporter],
+    reporters: ["survivors"],
     logLevel: "error",
-    concurrency: 2,
-    timeoutMS: 30_000,
+    concurrency: atOnce,
+    timeoutMS: 60_000,
+    dryRunTimeoutMinutes: 60,
     allowEmpty: true,
   });
   const all = await stryker.runMutationTest();
-  return all.filter((mutant) => resolve(mutant.fileName) === resolve(file) && isWithin(mutant, lines));
+  return all.filter((mutant) => {
+    const file = relative(projectDirectory, resolve(mutant.fileName));
+    return lines.has(file) && (lines.get(file)?.includes(mutant.location.start.line) ?? true);
+  });
 }
 
-function isWithin({ location }: Mutant, lines: readonly number[] | undefined): boolean {
-  return lines === undefined || lines.includes(location.start.line);
-}
-
-const noticed = new Set(["Killed", "Timeout"]);
-const unnoticed = new Set(["Survived", "NoCoverage"]);
-
-function print(file: string, mutants: readonly Mutant[]): void {
-  const killed = mutants.filter(({ status }) => noticed.has(status)).length;
-  const alive = mutants.filter(({ status }) => unnoticed.has(status));
-  process.stdout.write(`${file}: ${countText(killed)} of ${countOf(killed + alive.length, "mutant")} killed\n`);
-  for (const { location, mutatorName, replacement, status } of alive) {
-    const { line, column } = location.start;
-    const shown = (replacement ?? "").replaceAll(/\s+/g, " ").slice(0, 100);
-    const untested = status === "NoCoverage" ? ", which no test runs" : "";
-    process.stdout.write(`  ${file}:${line}:${column}: ${mutatorName}${untested}: ${shown}\n`);
+/** Prints each file's share. */
+function print(files: Iterable<string>, mutants: readonly Mutant[]): void {
+  for (const file of files) {
+    const own = mutants.filter(({ fileName }) => resolve(fileName) === join(projectDirectory, file));
+    const { killed, all } = share(own);
+    if (all > 0) process.stdout.write(`${file}: ${countText(killed)} of ${countOf(all, "mutant")} killed\n`);
   }
 }
 
-/** Returns up to `count` random lines of a file. */
-function someLines(file: string, count: number, random: () => number): number[] {
+function share(mutants: readonly Mutant[]): { killed: number; all: number } {
+  const killed = mutants.filter(isKilled).length;
+  return { killed, all: killed + mutants.filter(isAlive).length };
+}
+
+/** Returns so many percent of the lines of a file that hold code, and at least one. */
+function someLines(file: string, percent: number, random: () => number): number[] {
   const all = readFileSync(join(projectDirectory, file), "utf8").split("\n");
   const code = all.flatMap((line, at) =>
     /^\s*(\/\/|\*|\/\*|import |export type|[})\]];?$|$)/.test(line) ? [] : [at + 1],
   );
-  return shuffled(code, random).slice(0, count);
+  return shuffled(code, random).slice(0, Math.ceil((code.length * percent) / 100));
 }
 
 function shuffled<T>(all: readonly T[], random: () => number): T[] {
@@ -97,11 +96,11 @@ function shuffled<T>(all: readonly T[], random: () => number): T[] {
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
-    options: { minutes: { type: "string" }, lines: { type: "string" }, seed: { type: "string" } },
+    options: { percent: { type: "string" }, seed: { type: "string" }, "at-once": { type: "string" } },
     allowPositionals: true,
   });
-  const minutes = wholeNumber("--minutes", values.minutes ?? "20", 1);
   const seed = wholeNumber("--seed", values.seed ?? `${Date.now() % 1_000_000}`, 0);
+  const atOnce = wholeNumber("--at-once", values["at-once"] ?? "2", 1);
   const random = seededRandom(seed);
   const given = positionals.map((path) => relative(projectDirectory, resolve(path)));
   const outside = given.find((path) => !path.startsWith("src/") || path.endsWith(".test.ts"));
@@ -110,9 +109,14 @@ async function main(): Promise<void> {
     .flatMap((room) => readdirSync(join(projectDirectory, room), { recursive: true }).map((name) => `${room}/${name}`))
     .filter((path) => path.endsWith(".ts") && !path.endsWith(".test.ts"))
     .sort();
-  const files = given.length > 0 ? given : shuffled(sources, random);
-  const linesMax = values.lines === undefined ? undefined : wholeNumber("--lines", values.lines, 1);
-  const lines = linesMax ?? (given.length > 0 ? undefined : linesByDefault);
+  const percentGiven = values.percent === undefined ? undefined : wholeNumber("--percent", values.percent, 1);
+  const percent = percentGiven ?? (given.length > 0 ? undefined : percentByDefault);
+  const lines = new Map(
+    (given.length > 0 ? given : sources).map((file) => [
+      file,
+      percent === undefined ? undefined : someLines(file, percent, random),
+    ]),
+  );
   process.chdir(projectDirectory);
   // the tests run in a copy of the project, beside which there is nothing
   process.env.MMIOSTRIDER_RNNDB = rnndbDirectory;
@@ -120,22 +124,16 @@ async function main(): Promise<void> {
   const folder = workFolder("mutants");
   mkdirSync(dirname(memory), { recursive: true });
   process.stdout.write(`seed ${seed}\n`);
-  const end_ms = performance.now() + 60_000 * minutes;
-  const counts = { killed: 0, alive: 0, files: 0 };
-  for (const file of files) {
-    if (performance.now() > end_ms) break;
-    const mutants = await tryMutants(file, lines === undefined ? undefined : someLines(file, lines, random), folder);
-    print(file, mutants);
-    counts.files += 1;
-    counts.killed += mutants.filter(({ status }) => noticed.has(status)).length;
-    counts.alive += mutants.filter(({ status }) => unnoticed.has(status)).length;
-  }
-  const all = counts.killed + counts.alive;
-  const share = all === 0 ? 1 : counts.killed / all;
+  const mutants = await tryMutants(lines, atOnce, folder);
+  print(lines.keys(), mutants);
+  const { killed, all } = share(mutants);
+  const files = new Set(mutants.map(({ fileName }) => fileName)).size;
+  const slow = mutants.filter(ranOutOfTime).length;
+  const killedShare = all === 0 ? 1 : killed / all;
   process.stdout.write(
-    `${countText(counts.killed)} of ${countOf(all, "mutant")} killed, ${(100 * share).toFixed(1)} %, in ${counts.files} of ${countOf(files.length, "file")}\n`,
+    `${countText(killed)} of ${countOf(all, "mutant")} killed, ${(100 * killedShare).toFixed(1)} %, in ${countOf(files, "file")}; ${countText(slow)} of them by the limit of time alone\n`,
   );
-  if (share < killedWanted) process.exitCode = ExitCode.failed;
+  if (killedShare < killedWanted) process.exitCode = ExitCode.failed;
 }
 
 await runCheck("check:mutants", usage, main);

@@ -1,7 +1,32 @@
 // The tests that check:mutants runs against each mutant: the unit tests alone, for the others start programs that are compiled
-// from the unchanged sources.
+// from the unchanged sources. A mutant is tried until the first test fails, so those that may fail soon come first.
+import { dirname, relative } from "node:path";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** Files with longer tests come last. */
+const long_ms = 2_000;
+
+class SoonFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const { cache, config } = this.ctx;
+    const [changed = config.root] = config.related ?? [];
+    const keyed = files.map((file) => {
+      const path = relative(config.root, file.moduleId);
+      const duration_ms = cache.getFileTestResults(`${file.project.name}:${path}`)?.duration ?? 0;
+      const steps = relative(dirname(changed), file.moduleId).split("/").length;
+      return { file, key: [duration_ms > long_ms ? 1 : 0, steps, duration_ms] as const };
+    });
+    return keyed.sort(({ key: a }, { key: b }) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]).map(({ file }) => file);
+  }
+}
 
 export default defineConfig({
-  test: { include: ["src/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 120_000, maxWorkers: 1 },
+  test: {
+    include: ["src/**/*.test.ts"],
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    maxWorkers: 1,
+    sequence: { sequencer: SoonFirst },
+  },
 });
