@@ -19,8 +19,9 @@ const usage = `usage: npm run check:mutants -- [--percent N] [--seed N] [--at-on
                (default: all of each FILE, 2 if none is given)
   --seed N     for the random choice (default: by the clock; it is printed)
   --at-once N  mutants tried at the same time (default 2)
-Changes that reach over more than one line are tried only where all lines are. Results are remembered in node_modules/.cache:
-mutants whose file and tests haven't changed aren't tried again.`;
+Changes that reach over more than one line are tried only where all lines are. The unit tests run without those of random input
+(*fuzz.test.ts): the share that all tests notice is greater, if anything. Results are remembered in
+node_modules/.cache: mutants whose file and tests haven't changed aren't tried again.`;
 
 const rooms = ["src/analysis", "src/trace", "src/registers"];
 const percentByDefault = 2;

@@ -1,7 +1,8 @@
 // The tests that check:mutants runs against each mutant: the unit tests alone, for the others start programs that are compiled
-// from the unchanged sources. A mutant is tried until the first test fails, so those that may fail soon come first.
+// from the unchanged sources, and not the tests with random input, which notice a change by chance, after long. A mutant is tried until
+// the first test fails, so those that may fail soon come first.
 import { dirname, relative } from "node:path";
-import { defineConfig } from "vitest/config";
+import { defaultExclude, defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Files with longer tests come last. */
@@ -24,6 +25,7 @@ class SoonFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ["src/**/*.test.ts"],
+    exclude: [...defaultExclude, "src/**/*fuzz.test.ts"],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     maxWorkers: 1,

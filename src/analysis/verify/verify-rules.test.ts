@@ -440,7 +440,7 @@ describe("the rules", () => {
     };
     expect(await atPorts(5n).verify(header)).toMatchObject({ identical: true, compared: 2, leftOut: { notLogged: 0 } });
     expect(await atPorts(6n).verify(header)).toMatchObject({ identical: false });
-    // what the log has right behind the memory isn't the memory's
+    // an access right behind the memory is none of the memory
     const behind = atPorts(5n)
       .map(bar + 0x100n, 2, 0x100n)
       .traced("write", 4, 0x100, 7n, { mapping: 2 })
