@@ -19,7 +19,9 @@ export interface Judged {
   unlogged: number;
   lost: number;
   escaped: number;
-  /** Accesses that a rewritten driver made without a fault. */
+  /** Accesses by instructions in modules, of the driver and its libraries: the others are the kernel's own functions'. */
+  byModules: number;
+  /** Accesses that rewritten modules made without a fault. */
   withoutFault: number;
   identical: boolean;
   workload: boolean;
@@ -36,6 +38,7 @@ const nothing: Judged = {
   unlogged: 0,
   lost: 0,
   escaped: 0,
+  byModules: 0,
   withoutFault: 0,
   identical: false,
   workload: false,
@@ -44,7 +47,9 @@ const nothing: Judged = {
   reasons: [],
 };
 
-function counted(result: VerifyResult): Omit<Judged, "workload" | "withoutFault" | "cpusOnline" | "gone"> {
+function counted(
+  result: VerifyResult,
+): Omit<Judged, "workload" | "byModules" | "withoutFault" | "cpusOnline" | "gone"> {
   const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0);
   const reasons = [...result.reasons];
   for (const { kind, region, trace, truth } of result.differences.slice(0, 3)) {
@@ -73,7 +78,9 @@ export async function judgeRecorded(boot: Boot, name: string): Promise<Judged> {
   const told = workload ? [] : [`the recorded workload ended with ${run.exitCode}: ${lastLine(run.output)}`];
   try {
     const result = await verifyTrace(trace, boot.truthFile);
-    const judged = { ...counted(result), withoutFault: withoutFaultIn(run.output) };
+    const withoutFault = withoutFaultIn(run.output);
+    const byModules = withoutFault === 0 ? 0 : await accessesByModules(trace);
+    const judged = { ...counted(result), byModules, withoutFault };
     return { ...nothing, ...judged, workload, cpusOnline: run.cpusOnline, reasons: [...judged.reasons, ...told] };
   } catch (error) {
     return { ...nothing, workload, cpusOnline: run.cpusOnline, reasons: [messageOf(error), ...told] };
@@ -111,6 +118,20 @@ export async function judgeMmiotraced(boot: Boot, placed: PlacedCase): Promise<J
     return { ...nothing, ...judged, workload, cpusOnline: run.cpusOnline, reasons: [...judged.reasons, ...told] };
   } catch (error) {
     return { ...nothing, workload, cpusOnline: run.cpusOnline, reasons: [messageOf(error), ...told] };
+  }
+}
+
+async function accessesByModules(trace: string): Promise<number> {
+  const reader = await openTrace(trace);
+  try {
+    let accesses = 0;
+    for await (const { event, state } of reader.eventsWithState()) {
+      if (event.kind !== "read" && event.kind !== "write") continue;
+      if (state.symbolOf(event.site)?.endsWith("]")) accesses += 1;
+    }
+    return accesses;
+  } finally {
+    await reader.close();
   }
 }
 

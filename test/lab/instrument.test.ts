@@ -56,6 +56,7 @@ record --driver e1000 --rebind -o second.mmt 2> err; echo "the second ended with
 head -n 1 err; rm err
 network_up; pings 3
 kill -9 $recorder; wait $recorder; echo "ended with $?"
+cat /tmp/killed.err >&2
 until_true eval '[ -z "$(rewritten)" ] && [ -e /sys/class/net/eth0 ]'
 as_before
 network_up; pings 3
@@ -137,6 +138,7 @@ describe.each(casesByTier({ quick: [stableKernel], rest: ["debian:newest"] }))("
   caseTest("loaded-meanwhile", "a driver that is loaded while recording is the rewritten one", async (outcome) => {
     const during = "rewritten: e1000 - covered: 1";
     expect(outcome.stdout.split("\n"), outcome.stderr).toEqual([during, "ended with 0", asBefore, ""]);
+    expect(outcome.stderr).toMatch(/^rewriting e1000 \(once for this kernel\)$/m);
     expect(outcome.left).toEqual([]);
     await expectRecorded(outcome.stderr, "meanwhile.mmt", 12_000);
     const { events } = await readTrace(join(share, "meanwhile.mmt"));
@@ -148,6 +150,8 @@ describe.each(casesByTier({ quick: [stableKernel], rest: ["debian:newest"] }))("
     expect(during, outcome.stderr).toMatch(/^rewritten: ahci libahci libata (?:scsi_\w+ )*- covered: [45]$/);
     expect(hash).toBe("bc6973acc9ae4529");
     expect(rest).toEqual(["ended with 0", asBefore, ""]);
+    const refused = /^not rewritten, so that accesses by (?:it|them) fault: /m;
+    expect(outcome.stderr).not.toMatch(refused);
     await expectRecorded(outcome.stderr, "ahci.mmt", 500);
   });
 
@@ -161,6 +165,8 @@ describe.each(casesByTier({ quick: [stableKernel], rest: ["debian:newest"] }))("
       "",
     ]);
     expect(outcome.left).toEqual([]);
+    // it is in the cache
+    expect(outcome.stderr).not.toContain("rewriting");
     await expectIdentical(join(share, "killed.mmt"), truthFile, 10_000, { cut: true });
   });
 

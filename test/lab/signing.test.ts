@@ -1,5 +1,5 @@
 // tier: all
-// Signing the core: a kernel that enforces signatures decides if there is a valid one, and by whom.
+// Signing the core, and rewritten drivers: a kernel that enforces signatures decides if there is a valid one, and by whom.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -26,18 +26,24 @@ test("a signed core has its signer; a kernel that doesn't trust the key, or miss
   });
   expect(readFileSync(core.path).subarray(-signatureMark.length).toString()).not.toBe(signatureMark);
   const record = "mmiostrider record --all --duration 1 -o /tmp/x.mmt";
+  const driving = "modinfo -F signer e1000; modprobe e1000; ls /sys/module/mmiostrider/holders; modprobe -r e1000";
+  const keys = "--sign-key /share/key.pem --sign-cert /share/certificate.pem";
+  const rewriting = `mmiostrider record --engine instrument --driver e1000 ${keys} -o /tmp/y.mmt -- sh -ec '${driving}'`;
   const { exitCode, output } = await inLab(
     `${record} --core /share/signed.ko; echo "any $?"
+${rewriting}; echo "rewritten $?"
 echo Y > /sys/module/module/parameters/sig_enforce || echo "can't enforce"
 ${record}; echo "unsigned $?"
 ${record} --core /share/signed.ko; echo "untrusted $?"
 ${record} --sign-key /share/key.pem; echo "half $?"
 ${record} --sign-key /share/nothing.pem --sign-cert /share/certificate.pem; echo "nothing $?"`,
-    { share },
+    { share, qemu: "-device e1000" },
   );
   expect(exitCode, output).toBe(0);
   // a key that the kernel doesn't know taints it, but works if signatures aren't enforced
   expect(output).toMatch(/^any 0$/m);
+  expect(output).toMatch(/^mmiostrider test key\ne1000\n/m);
+  expect(output).toMatch(/^rewritten 0$/m);
   expect(output).toMatch(
     /^mmiostrider: loading the core .* failed: .*Key was rejected.*\n {2}this kernel takes only modules signed with a key/m,
   );
