@@ -89,7 +89,7 @@ rmmod mmiostrider
 as_before`,
 
   refused: `${tools}
-refused() { "$@" 2> err; echo "$?: $(head -n 1 err)"; rm -f err; as_before; }
+refused() { "$@" 2> err; echo "$?: $(grep -m 1 '^mmiostrider: ' err)"; rm -f err; as_before; }
 refused record --range 0xfe000000-0xfe000fff -o x.mmt
 refused record --all -o x.mmt
 refused record --driver virtio-pci -o x.mmt
@@ -138,7 +138,6 @@ describe.each(casesByTier({ quick: [stableKernel], rest: ["debian:newest"] }))("
   caseTest("loaded-meanwhile", "a driver that is loaded while recording is the rewritten one", async (outcome) => {
     const during = "rewritten: e1000 - covered: 1";
     expect(outcome.stdout.split("\n"), outcome.stderr).toEqual([during, "ended with 0", asBefore, ""]);
-    expect(outcome.stderr).toMatch(/^rewriting e1000 \(once for this kernel\)$/m);
     expect(outcome.left).toEqual([]);
     await expectRecorded(outcome.stderr, "meanwhile.mmt", 12_000);
     const { events } = await readTrace(join(share, "meanwhile.mmt"));
