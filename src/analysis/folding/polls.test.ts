@@ -7,10 +7,10 @@ import { recordedTrace, traceOf } from "../../../dev/test-support/recorded-trace
 import { builtInFor } from "../../registers/files/index.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import { openTrace } from "../../trace/node/file-source.js";
-import { RecordKind } from "../../trace/record.js";
+import { RecordFlag, RecordKind } from "../../trace/record.js";
 import { AccessRegisters } from "../view/access-registers.js";
 import { selectedViews } from "../view/selection.js";
-import { endingWords, type Poll, PollFinder, type Single } from "./polls.js";
+import { endingWords, type Poll, PollFinder, pollTicks, type Single } from "./polls.js";
 
 async function fold(reader: TraceReader): Promise<(Poll | Single)[]> {
   const items: (Poll | Single)[] = [];
@@ -81,4 +81,41 @@ test("unfolded, a recorded trace is what it was", async () => {
   numbers.forEach((number, index) => {
     if (number !== 0) expect(number).toBe(wanted[index]);
   });
+});
+
+test.each([
+  ["another site", { site: 0xffffffffc0000020n }],
+  ["another caller", { caller: 0xc0000030 }],
+  ["another width", { width: 2 }],
+  ["another CPU", { cpu: 1 }],
+  ["another process", { pid: 78 }],
+  ["an interrupt", { flags: RecordFlag.hardirq }],
+  ["an earlier time", { tsc: start }],
+  ["a write", { kind: RecordKind.write }],
+])("reads don't go on as one poll with %s", async (_what, changes) => {
+  const list = new RecordList();
+  const read = { kind: RecordKind.read, address: 0xfebc0008n, width: 4, pid: 77, site: 0xffffffffc0000010n };
+  const both = { ...read, caller: 0xc0000010 };
+  for (const tick of [1n, 2n, 3n]) list.add({ ...both, tsc: start + tick });
+  for (const tick of [4n, 5n, 6n]) list.add({ ...both, tsc: start + tick, ...changes });
+  const items = await fold(await traceOf(list.records));
+  const counts = items.map((item) => (item.kind === "poll" ? item.count : 1));
+  expect(counts).toEqual("kind" in changes ? [3, 1, 1, 1] : [3, 3]);
+});
+
+test("a poll's time is known if its first and its last read have one", async () => {
+  const ticksOf = async (...times: bigint[]) => {
+    const list = new RecordList();
+    for (const tsc of times) list.add({ kind: RecordKind.read, address: 0xfebc0008n, width: 4, tsc });
+    const [poll] = await fold(await traceOf(list.records));
+    return pollTicks(poll as Poll);
+  };
+  expect(await ticksOf(start + 5n, start + 7n, start + 15n)).toBe(10n);
+  expect(await ticksOf(0n, start)).toBeUndefined();
+  expect(await ticksOf(0n, 0n)).toBeUndefined();
+});
+
+test("an end in many bits is told by its value", async () => {
+  expect(await foldReads([0, 0, 0xf000])).toEqual([expect.stringMatching(/^×3 until bits 12, 13, 14, 15 set \(/)]);
+  expect(await foldReads([0, 0, 0xf0001000])).toEqual([expect.stringMatching(/^×3 until it was 0xf0001000\b/)]);
 });

@@ -76,6 +76,15 @@ test("an access is named alike before and after its device told its variant, in 
   await reader.close();
 });
 
+test("a device that told its variant in a block before the selected ones told it for these, too", async () => {
+  const reader = await traceOf(reads([[0, 2n], ...many, [4, 7n]]));
+  const from = { kind: "event", number: 140_001 } as const;
+  expect(reader.blocks.at(-1)!.firstEvent).toBeLessThanOrEqual(from.number);
+  expect(reader.blocks.at(-1)!.firstEvent).toBeGreaterThan(0);
+  expect(await namesOf(selectedViews(reader, namer(), { from }))).toEqual(["NEW"]);
+  await reader.close();
+});
+
 test("a device that never tells its variant keeps the first name, and its database stays undecided", async () => {
   const reader = await traceOf(
     reads([
