@@ -132,7 +132,7 @@ async function main(): Promise<void> {
   const slow = mutants.filter(ranOutOfTime).length;
   const killedShare = all === 0 ? 1 : killed / all;
   process.stdout.write(
-    `${countText(killed)} of ${countOf(all, "mutant")} killed, ${(100 * killedShare).toFixed(1)} %, in ${countOf(files, "file")}; ${countText(slow)} of them by the limit of time alone\n`,
+    `${countText(killed)} of ${countOf(all, "mutant")} killed, ${(100 * killedShare).toFixed(1)} %, in ${countOf(files, "file")}; besides them ${countText(slow)} ended by the limit of time alone\n`,
   );
   if (killedShare < killedWanted) process.exitCode = ExitCode.failed;
 }

@@ -10,25 +10,27 @@ export interface Mutant {
   statusReason?: string;
 }
 
-export function isKilled({ status }: Mutant): boolean {
-  return status === "Killed" || status === "Timeout";
+/** True for a mutant that made a test fail, or a loop run a hundred times more often than it did without it. */
+export function isKilled(mutant: Mutant): boolean {
+  return mutant.status === "Killed" || (mutant.status === "Timeout" && !ranOutOfTime(mutant));
 }
 
 export function isAlive({ status }: Mutant): boolean {
   return status === "Survived" || status === "NoCoverage";
 }
 
-/** True for a mutant whose tests took too long, though nothing proves that a loop of it has no end. */
+/** True for a mutant whose tests took too long, which may be the machine's fault: it counts neither as killed nor as alive. */
 export function ranOutOfTime({ status, statusReason }: Mutant): boolean {
   return status === "Timeout" && !/hit limit/i.test(statusReason ?? "");
 }
 
 /** Mutants between two lines of progress. */
-const progressEvery = 20;
+const progressEvery = 10;
 
 class Survivors {
   #planned = 0;
   #tried = 0;
+  #killed = 0;
 
   onMutationTestingPlanReady({ mutantPlans }: { mutantPlans: readonly unknown[] }): void {
     this.#planned = mutantPlans.length;
@@ -36,8 +38,11 @@ class Survivors {
 
   onMutantTested(mutant: Mutant): void {
     this.#tried += 1;
+    if (isKilled(mutant)) this.#killed += 1;
     if (isAlive(mutant) || ranOutOfTime(mutant)) process.stdout.write(`  ${textOf(mutant)}\n`);
-    if (this.#tried % progressEvery === 0) process.stderr.write(`${this.#tried} of ${this.#planned}\n`);
+    if (this.#tried % progressEvery === 0) {
+      process.stderr.write(`${this.#tried} of ${this.#planned} tried, ${this.#killed} killed\n`);
+    }
   }
 }
 
@@ -45,7 +50,7 @@ function textOf(mutant: Mutant): string {
   const { line, column } = mutant.location.start;
   const shown = (mutant.replacement ?? "").replaceAll(/\s+/g, " ").slice(0, 100);
   const untested = mutant.status === "NoCoverage" ? ", which no test runs" : "";
-  const slow = ranOutOfTime(mutant) ? ", killed by the limit of time alone" : "";
+  const slow = ranOutOfTime(mutant) ? ", ended by the limit of time alone" : "";
   return `${mutant.fileName}:${line}:${column}: ${mutant.mutatorName}${untested}${slow}: ${shown}`;
 }
 

@@ -2,12 +2,17 @@
 // diff against recorded runs that were changed in known places, and two real recordings of one driver.
 
 import { describe, expect, test } from "vitest";
-import { randomNumbers } from "../../../dev/test-support/made-up-records.js";
+import { madeUpHeader, madeUpSummary, RecordList, randomNumbers } from "../../../dev/test-support/made-up-records.js";
 import { realLog, whyNoRealLogs } from "../../../dev/test-support/real-logs.js";
 import { importedTrace, recordedText, recordedTrace } from "../../../dev/test-support/recorded-traces.js";
 import { builtInFor } from "../../registers/files/index.js";
-import type { TraceReader } from "../../trace/file/reader.js";
+import { TraceReader } from "../../trace/file/reader.js";
+import { MemorySink } from "../../trace/file/sink.js";
+import { MemorySource } from "../../trace/file/source.js";
+import { TraceWriter } from "../../trace/file/writer.js";
+import { nodeCodec } from "../../trace/node/codec.js";
 import { openTrace } from "../../trace/node/file-source.js";
+import { RecordKind } from "../../trace/record.js";
 import { inSpace } from "../../trace/space.js";
 import { AccessRegisters } from "../view/access-registers.js";
 import { type CollectedAccesses, collectDiffAccesses } from "./access-sequence.js";
@@ -380,4 +385,27 @@ describe("alignment", () => {
     const second = Int32Array.from([...numbers(15_000, 3_000), ...common, ...numbers(15_000, 3_000)]);
     expect(check(first, second)).toBe(common.length);
   });
+});
+
+test("a device's driver is the one that it had at any time in the trace", async () => {
+  const [nic] = madeUpHeader().pciFunctions;
+  const run = async (...drivers: (string | null)[]) => {
+    const sink = new MemorySink();
+    const [first, ...later] = drivers.map((driver) => ({ pciFunctions: [{ ...nic!, driver }] }));
+    const writer = await TraceWriter.into(sink, madeUpHeader(first), nodeCodec);
+    for (const update of later) await writer.note(update);
+    const list = new RecordList();
+    list.add({ kind: RecordKind.read, address: 0xfebc0008n, width: 4, tsc: 1n });
+    await writer.append(list.records);
+    await writer.close(madeUpSummary);
+    return accessesOf(await TraceReader.open(new MemorySource(sink.bytes), nodeCodec));
+  };
+  for (const [drivers, wanted] of [
+    [[null, "e1000"], "e1000"],
+    [["e1000", null], "e1000"],
+    [[null], null],
+  ] as const) {
+    const [device] = diffTraces(await run(...drivers), await run(...drivers)).devices;
+    expect([drivers, device!.driver]).toEqual([drivers, wanted]);
+  }
 });

@@ -12,6 +12,7 @@ import { type ConvertOptions, convert, convertPartitioned } from "../node/conver
 import { createTrace } from "../node/create-trace.js";
 import { callerInRecord, functionInRecord, RecordFlag, RecordKind } from "../record.js";
 import { inSpace } from "../space.js";
+import { traceName } from "./event-rows.js";
 import { rowGroupRows } from "./parquet.js";
 
 const directory = mkdtempSync(join(tmpdir(), "mmiostrider-tables-"));
@@ -310,4 +311,15 @@ test("a new trace is not named as if it were packed", async () => {
   await expect(createTrace(path("x.mmt.gz"), madeUpHeader())).rejects.toThrow(
     /a trace is packed already: .*x\.mmt\.gz/,
   );
+});
+
+test.each([
+  ["/tmp/runs.gz/e1000.mmt", "e1000"],
+  ["e1000.mmiotrace.gz", "e1000"],
+  ["a.gz.log.txt", "a.gz.log"],
+  ["kernel.log", "kernel"],
+  ["mmt", "mmt"],
+  ["a.mmt.old", "a.mmt.old"],
+])("the trace in %s is called %s", (path, name) => {
+  expect(traceName(path)).toBe(name);
 });
