@@ -108,6 +108,29 @@ describe("a recorded trace", () => {
     for (const reader of [log, part]) await reader.close();
   });
 
+  test("a part says which part it is", async () => {
+    const list = new RecordList();
+    const tsc = (second: number) => BigInt(madeUpHeader().clock.tsc) + BigInt(second * 2_000_000_000);
+    for (const [second, text] of ["first", "second", "third"].entries()) {
+      list.addText({ kind: RecordKind.mark, tsc: tsc(second) }, text);
+    }
+    const whole = await traceOf(list.records);
+    const { name } = whole.source;
+    const sentence = async (selection: Selection) => {
+      const part = await cut(whole, "told", selection);
+      const { summary } = part;
+      await part.close();
+      return summary!.part;
+    };
+    const mark = { kind: "mark", text: "second" } as const;
+    expect(await sentence({ from: mark })).toEqual([`only a part of ${name} was kept: from the marker "second" on`]);
+    expect(await sentence({ to: mark })).toEqual([`only a part of ${name} was kept: to the marker "second"`]);
+    const [from, to] = [{ kind: "time", time_s: 0.5 } as const, { kind: "event", number: 1 } as const];
+    expect(await sentence({ from, to })).toEqual([`only a part of ${name} was kept: from 0.5 s to event 1`]);
+    expect(await sentence({ from: { kind: "event", number: 0 } })).toBeUndefined();
+    await whole.close();
+  });
+
   test("a part knows what was mapped before it", async () => {
     const whole = await openTrace(recordedTrace);
     const part = await cut(whole, "late", { from: { kind: "time", time_s: 2 } });

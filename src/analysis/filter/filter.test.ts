@@ -132,12 +132,14 @@ describe("a filter that can't be read is shown with the column", () => {
     ["cpu in {1, }", 12, 'a value for cpu was expected, not "}"'],
     ["cpu in 1", 8, '"{" was expected after in, not "1"'],
     ["and", 1, 'there is no field "and"'],
+    ["cpu\t==\none", 8, '"one" is no number to compare cpu with'],
   ])("%j", (expression, column, what) => {
     const error = caught(() => compileFilter(expression)) as FilterError;
     expect(error).toBeInstanceOf(FilterError);
     expect(error).toBeInstanceOf(InvalidValueError);
     expect(error.message).toBe(`the filter can't be read at column ${column}: ${what}`);
-    expect(error.advice?.split("\n").at(-1)).toBe(`${" ".repeat(column + 1)}^`);
+    const line = expression.replace("\t", " ").replace("\n", " ");
+    expect(error.advice).toBe(`${line}\n${" ".repeat(column + 1)}^`);
   });
 
   test("neither depth nor length nor anything else makes it do anything but that", () => {

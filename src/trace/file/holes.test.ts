@@ -117,6 +117,30 @@ test("a damaged block that isn't selected is told, too", async () => {
   }
 });
 
+test("an update that can't be found loses neither the update nor the summary right behind it", async () => {
+  const sink = new MemorySink();
+  const writer = await TraceWriter.into(sink, madeUpHeader({ pciFunctions: [] }), nodeCodec);
+  await writer.append(madeUpRecords(200, 5));
+  const [found] = madeUpHeader().pciFunctions;
+  const places: number[] = [];
+  for (const driver of ["first", "second", "third"]) {
+    await writer.flush();
+    places.push(sink.length);
+    await writer.note({ pciFunctions: [{ ...found!, driver }] });
+  }
+  await writer.close(madeUpSummary);
+  const whole = sink.bytes.slice(0, sink.bytes.length - trailer_bytes);
+  for (const [number, offset] of places.entries()) {
+    const changed = whole.slice();
+    changed[offset + 20]! ^= 1;
+    const reader = await open(changed);
+    const drivers = reader.updates.map(({ update }) => update.pciFunctions![0]!.driver);
+    expect(drivers).toEqual(["first", "second", "third"].filter((_, at) => at !== number));
+    expect(reader.summary?.accesses).toBe(madeUpSummary.accesses);
+    expect(reader.holes).toMatchObject([{ offset, records: 0 }]);
+  }
+});
+
 test("a damaged update, or summary, loses nothing else", async () => {
   const { bytes, blocks, events } = await wholeTrace();
   const block = blocks[2]!;
