@@ -122,7 +122,7 @@ test.each<[what: string, scenario: string, file: string, changes: Change[], noti
     `only the first address's lock is taken by a ${scenario}`,
     scenario,
     "access.c",
-    [["rol64(BIT_ULL(count) - 1, first % LOCKS_MAX)", "BIT_ULL(first % LOCKS_MAX)"]],
+    [["rol64(BIT_ULL(count) - 1, first % MMS_LOCKS_MAX)", "BIT_ULL(first % MMS_LOCKS_MAX)"]],
     new RegExp(`^seed \\d+: a store by a ${scenario} is undone$`),
   ]),
 ])("a mistake is noticed: %s", (_what, scenario, file, changes, noticed) => {

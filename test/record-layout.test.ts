@@ -1,11 +1,12 @@
 // tier: quick
-// Compares core/record.h, according to the C compiler, with src/trace/record.ts: sizes, offsets, constants.
+// Compares core/record.h and core/rewritten-site.h, according to the C compiler, with their sources in src: sizes, offsets, constants.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { projectDirectory } from "../src/base/paths.js";
+import { SiteKind, site_bytes, siteOffset } from "../src/rewrite/sites.js";
 import { dmaDirections, dmaWays } from "../src/trace/dma-kinds.js";
 import {
   abiVersion,
@@ -46,7 +47,7 @@ function askCompiler(expressions: string[]): number[] {
   const prints = expressions.map((expression) => `  printf("%llu\\n", (unsigned long long)(${expression}));`);
   writeFileSync(
     source,
-    `#include <stdio.h>\n#include <stddef.h>\n#include "record.h"\nint main(void)\n{\n${prints.join("\n")}\n  return 0;\n}\n`,
+    `#include <stdio.h>\n#include <stddef.h>\n#include "move.h"\n#include "record.h"\n#include "rewritten-site.h"\nint main(void)\n{\n${prints.join("\n")}\n  return 0;\n}\n`,
   );
   const core = join(projectDirectory, "core");
   execFileSync("gcc", ["-Wall", "-Wextra", "-Werror", `-I${core}`, "-o", program, source], { stdio: "pipe" });
@@ -88,6 +89,20 @@ test("the record's layout and constants are those of core/record.h", () => {
     ["MMS_EVENT_VALUE_BITS", Number(eventValueBits)],
     ...dmaWays.map((way, value): [string, number] => [`MMS_DMA_${way.toUpperCase()}`, value]),
     ...unrecordedWays.map((way, value): [string, number] => [wayConstant(way), value]),
+  ];
+  const told = askCompiler(expected.map(([expression]) => expression));
+  expect(expected.map(([expression], index) => [expression, told[index]])).toEqual(expected);
+});
+
+test("a rewritten driver's sites have the layout of core/rewritten-site.h", () => {
+  const expected: [expression: string, value: number][] = [
+    ["sizeof(struct mms_rewritten_site)", site_bytes],
+    ...Object.entries(siteOffset).map(([name, at]): [string, number] => [
+      `offsetof(struct mms_rewritten_site, ${member(name)})`,
+      at,
+    ]),
+    ["offsetof(struct mms_rewritten_site, mapping)", 24],
+    ...Object.entries(SiteKind).map(([name, value]): [string, number] => [`MMS_${constant(name)}`, value]),
   ];
   const told = askCompiler(expected.map(([expression]) => expression));
   expect(expected.map(([expression], index) => [expression, told[index]])).toEqual(expected);

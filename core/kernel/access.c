@@ -12,6 +12,7 @@
 #include <linux/panic_notifier.h>
 #endif
 
+#include "access.h"
 #include "clock.h"
 #include "core.h"
 #include "device.h"
@@ -19,31 +20,10 @@
 #include "ring.h"
 #include "site.h"
 
-/*
- * Strict: one lock for all. Relaxed: one of many for each 64 bytes, so that only
- * accesses to the same 64 bytes wait for each other, and a read-modify-write
- * is still alone on its bytes. What covers several takes all their locks.
- */
-#define LOCKS_MAX 64
-#define LOCK_COVERS_BYTES 64
-
-struct access_lock {
-	struct mms_spinlock spinlock;
-} ____cacheline_aligned_in_smp;
-
-static struct access_lock locks[LOCKS_MAX] = {
-	[0 ... LOCKS_MAX - 1] = { .spinlock = MMS_SPINLOCK_FREE },
+struct mms_access_lock mms_access_locks[MMS_LOCKS_MAX] = {
+	[0 ... MMS_LOCKS_MAX - 1] = { .spinlock = MMS_SPINLOCK_FREE },
 };
-
-/*
- * This CPU's stage in an access. An NMI that interrupts it must not wait for
- * the lock, and needn't: while this CPU holds the lock, no other CPU makes an
- * access. The place of the NMI's records is uncertain only while this CPU waits
- * for the lock, and between the claim of a place in the ring and the access.
- */
-enum stage { FREE, WAITING, HOLDING, ACCESSING };
-static DEFINE_PER_CPU(enum stage, stage);
-
+DEFINE_PER_CPU(enum mms_stage, mms_stage);
 bool mms_relaxed;
 
 /* The site's next access finds the same again, as long as no mapping comes or
@@ -87,14 +67,14 @@ bool mms_machine_is_device(struct mms_machine *machine, uint64_t address,
 static __always_inline u64 access_locks_of(bool relaxed, u64 address,
 					   unsigned int bytes)
 {
-	u64 first = address / LOCK_COVERS_BYTES;
-	u64 count = (address + max(bytes, 1u) - 1) / LOCK_COVERS_BYTES - first + 1;
+	u64 first = address / MMS_LOCK_COVERS_BYTES;
+	u64 count = (address + max(bytes, 1u) - 1) / MMS_LOCK_COVERS_BYTES - first + 1;
 
 	if (!relaxed)
 		return 1;
-	if (count >= LOCKS_MAX)
+	if (count >= MMS_LOCKS_MAX)
 		return U64_MAX;
-	return rol64(BIT_ULL(count) - 1, first % LOCKS_MAX);
+	return rol64(BIT_ULL(count) - 1, first % MMS_LOCKS_MAX);
 }
 
 /* A machine that is going down may have stopped the CPU that holds a lock. It
@@ -158,7 +138,7 @@ static bool access_lock(struct mms_spinlock *lock, bool nmi)
 static void access_unlock_all(u64 held)
 {
 	for (; held; held &= held - 1)
-		mms_spin_unlock(&locks[__ffs64(held)].spinlock);
+		mms_spin_unlock(&mms_access_locks[__ffs64(held)].spinlock);
 }
 
 /* Takes the locks, from the lowest to the highest. False: none, see above. */
@@ -167,7 +147,7 @@ static __always_inline bool access_lock_all(u64 wanted, bool nmi)
 	u64 rest;
 
 	for (rest = wanted; rest; rest &= rest - 1) {
-		if (likely(access_lock(&locks[__ffs64(rest)].spinlock, nmi)))
+		if (likely(access_lock(&mms_access_locks[__ffs64(rest)].spinlock, nmi)))
 			continue;
 		access_unlock_all(wanted & ~rest);
 		return false;
@@ -223,19 +203,19 @@ static __always_inline u64 access_enter(u64 address, unsigned int bytes, bool nm
 	bool relaxed;
 	u64 wanted;
 
-	if (unlikely(this_cpu_read(stage) != FREE)) {
-		if (mms_relaxed || this_cpu_read(stage) != HOLDING)
+	if (unlikely(this_cpu_read(mms_stage) != MMS_STAGE_FREE)) {
+		if (mms_relaxed || this_cpu_read(mms_stage) != MMS_STAGE_HOLDING)
 			*flags |= MMS_F_UNORDERED;
 		return 0;
 	}
-	this_cpu_write(stage, WAITING);
+	this_cpu_write(mms_stage, MMS_STAGE_WAITING);
 	barrier();
 	for (;;) {
 		relaxed = READ_ONCE(mms_relaxed);
 		wanted = access_locks_of(relaxed, address, bytes);
 		if (unlikely(!access_lock_all(wanted, nmi))) {
 			*flags |= MMS_F_UNORDERED;
-			this_cpu_write(stage, FREE);
+			this_cpu_write(mms_stage, MMS_STAGE_FREE);
 			return 0;
 		}
 		/* a recording that orders otherwise may have begun meanwhile */
@@ -243,17 +223,17 @@ static __always_inline u64 access_enter(u64 address, unsigned int bytes, bool nm
 			break;
 		access_unlock_all(wanted);
 	}
-	this_cpu_write(stage, HOLDING);
+	this_cpu_write(mms_stage, MMS_STAGE_HOLDING);
 	return wanted;
 }
 
 static __always_inline void access_leave(u64 locks)
 {
 	/* from here on another CPU may hold the lock */
-	this_cpu_write(stage, WAITING);
+	this_cpu_write(mms_stage, MMS_STAGE_WAITING);
 	access_unlock_all(locks);
 	barrier();
-	this_cpu_write(stage, FREE);
+	this_cpu_write(mms_stage, MMS_STAGE_FREE);
 }
 
 void mms_machine_begin(struct mms_machine *machine, uint64_t address,
@@ -298,15 +278,15 @@ void mms_access_hold(void (*work)(void))
 	unsigned int n;
 
 	local_irq_save(flags);
-	this_cpu_write(stage, WAITING);
+	this_cpu_write(mms_stage, MMS_STAGE_WAITING);
 	barrier();
-	for (n = 0; n < LOCKS_MAX; n++)
-		mms_spin_lock(&locks[n].spinlock);
+	for (n = 0; n < MMS_LOCKS_MAX; n++)
+		mms_spin_lock(&mms_access_locks[n].spinlock);
 	work();
 	while (n-- > 0)
-		mms_spin_unlock(&locks[n].spinlock);
+		mms_spin_unlock(&mms_access_locks[n].spinlock);
 	barrier();
-	this_cpu_write(stage, FREE);
+	this_cpu_write(mms_stage, MMS_STAGE_FREE);
 	local_irq_restore(flags);
 }
 
@@ -345,7 +325,7 @@ static __always_inline bool access_begin(struct access *a, struct mms_cpu *cpu,
 	if (likely(!a->mapping->silent))
 		access_name(cpu);
 	if (cpu->locks)
-		this_cpu_write(stage, ACCESSING);
+		this_cpu_write(mms_stage, MMS_STAGE_ACCESSING);
 	barrier();
 	a->recorded = !a->mapping->silent && mms_ring_claim(records, &a->place);
 	a->tsc = mms_clock();
@@ -356,7 +336,7 @@ static __always_inline void access_made(struct mms_cpu *cpu)
 {
 	barrier();
 	if (cpu->locks)
-		this_cpu_write(stage, HOLDING);
+		this_cpu_write(mms_stage, MMS_STAGE_HOLDING);
 }
 
 /* All but value, flags and sequence. */
@@ -427,11 +407,6 @@ static void access_put_failed(struct access *a, struct mms_cpu *cpu,
 
 /* ---- Accesses ---- */
 
-static __always_inline void *access_real(u64 address)
-{
-	return (void *)(address ^ MMS_DECOY_BIT);
-}
-
 static void access_note_store(struct mms_cpu *cpu, const struct mms_mapping *m)
 {
 	if (cpu->machine.store_kind != MMS_STORE_PLAIN ||
@@ -469,9 +444,9 @@ static __always_inline void access_small(struct mms_cpu *cpu, u64 address,
 	if (unlikely(a.mapping->memory_type == MMS_PORTS)) {
 		done = access_port(&a, kind, value, bytes);
 	} else if (kind == MMS_READ) {
-		done = mms_device_load(access_real(address), value, bytes);
+		done = mms_device_load(mms_access_real(address), value, bytes);
 	} else {
-		done = mms_device_store(access_real(address), *value, bytes,
+		done = mms_device_store(mms_access_real(address), *value, bytes,
 					  cpu->machine.store_kind);
 		access_note_store(cpu, a.mapping);
 	}
@@ -498,10 +473,10 @@ static void access_wide(struct mms_cpu *cpu, u64 address, enum mms_kind kind,
 	if (unlikely(a.mapping->memory_type == MMS_PORTS)) {
 		done = false;
 	} else if (kind == MMS_READ) {
-		done = mms_device_copy_wide(value, access_real(address), bytes,
+		done = mms_device_copy_wide(value, mms_access_real(address), bytes,
 					MMS_STORE_PLAIN);
 	} else {
-		done = mms_device_copy_wide(access_real(address), value, bytes,
+		done = mms_device_copy_wide(mms_access_real(address), value, bytes,
 					cpu->machine.store_kind);
 		access_note_store(cpu, a.mapping);
 	}
@@ -589,7 +564,7 @@ void mms_machine_expect(struct mms_machine *machine, uint64_t address,
 	access_name(cpu);
 	/* until the run's end an NMI's records come behind all of it */
 	if (cpu->locks)
-		this_cpu_write(stage, ACCESSING);
+		this_cpu_write(mms_stage, MMS_STAGE_ACCESSING);
 	barrier();
 	if (atomic64_read(&mms_ring.lost_unsaid) ||
 	    !mms_ring_try_claim(1 + parts, &run->place)) {
@@ -638,11 +613,11 @@ static bool access_in_run(struct mms_cpu *cpu, u64 address, enum mms_kind kind,
 		return true;
 	}
 	if (kind == MMS_READ) {
-		done = mms_device_load(access_real(address), &number, bytes);
+		done = mms_device_load(mms_access_real(address), &number, bytes);
 		memcpy(value, &number, bytes);
 	} else {
 		memcpy(&number, value, bytes);
-		done = mms_device_store(access_real(address), number, bytes,
+		done = mms_device_store(mms_access_real(address), number, bytes,
 					cpu->machine.store_kind);
 		access_note_store(cpu, cpu->mapping);
 	}
@@ -731,7 +706,7 @@ bool mms_machine_enqueue(struct mms_machine *machine, uint64_t address,
 	if (!access_begin(&a, cpu, address, 64, records))
 		return false;
 	done = a.mapping->memory_type != MMS_PORTS &&
-	       mms_device_enqueue(access_real(address), command, &again);
+	       mms_device_enqueue(mms_access_real(address), command, &again);
 	access_made(cpu);
 	if (done)
 		access_put(&a, cpu, MMS_WRITE, command, 64);
@@ -768,7 +743,7 @@ bool mms_machine_atomic(struct mms_machine *machine, uint64_t address,
 	if (!access_begin(&a, cpu, address, bytes, 2))
 		return false;
 	done = a.mapping->memory_type != MMS_PORTS &&
-	       mms_device_atomic(access_real(address), operation, operand,
+	       mms_device_atomic(mms_access_real(address), operation, operand,
 				 expected, old, bytes);
 	access_made(cpu);
 	if (!done) {
@@ -788,7 +763,7 @@ void mms_machine_flush(struct mms_machine *machine, uint64_t address,
 		       enum mms_mnemonic mnemonic)
 {
 	if (mms_is_port_decoy(address) ||
-	    !mms_device_flush(access_real(address), mnemonic))
+	    !mms_device_flush(mms_access_real(address), mnemonic))
 		machine->access_failed = true;
 }
 
@@ -808,7 +783,16 @@ static bool access_name_call(struct mms_record *record, struct pt_regs *caller)
 	return true;
 }
 
+/* Nobody changes the recording's choice while we hold a lock. */
+static bool access_call_is_wanted(const struct mms_record *record, enum mms_call_way way)
+{
+	return way != MMS_CALL_PORT ||
+	       mms_hooks_wanted(record->address - MMS_PORT_SPACE, record->width,
+				MMS_PORTS);
+}
+
 static void access_make_ordered(struct mms_record *record, struct pt_regs *caller,
+				enum mms_call_way way,
 				bool (*make)(struct mms_record *, void *), void *data)
 {
 	bool named = access_name_call(record, caller);
@@ -821,15 +805,15 @@ static void access_make_ordered(struct mms_record *record, struct pt_regs *calle
 	if (!named)
 		access_name_call(record, caller);
 	if (locks)
-		this_cpu_write(stage, ACCESSING);
+		this_cpu_write(mms_stage, MMS_STAGE_ACCESSING);
 	barrier();
-	recorded = mms_ring_claim(1, &place);
+	recorded = access_call_is_wanted(record, way) && mms_ring_claim(1, &place);
 	record->tsc = mms_clock();
 	record->cpu = raw_smp_processor_id();
 	made = make(record, data);
 	barrier();
 	if (locks)
-		this_cpu_write(stage, HOLDING);
+		this_cpu_write(mms_stage, MMS_STAGE_HOLDING);
 	/* the place is taken: an access that was announced, and not made */
 	if (!made) {
 		record->kind = MMS_ESCAPE;
@@ -861,17 +845,17 @@ static void access_make_unordered(struct mms_record *record, struct pt_regs *cal
 }
 
 void mms_access_by_call(struct mms_record *record, struct pt_regs *caller,
-			bool ordered, bool (*make)(struct mms_record *, void *),
-			void *data)
+			enum mms_call_way way,
+			bool (*make)(struct mms_record *, void *), void *data)
 {
 	unsigned long flags;
 
 	record->flags = mms_record_context();
-	if (!ordered) {
+	if (way == MMS_CALL_UNORDERED) {
 		access_make_unordered(record, caller, make, data);
 		return;
 	}
 	local_irq_save(flags);
-	access_make_ordered(record, caller, make, data);
+	access_make_ordered(record, caller, way, make, data);
 	local_irq_restore(flags);
 }

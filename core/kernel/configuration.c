@@ -142,7 +142,9 @@ static int configuration_access(struct access *a, enum mms_kind kind,
 			 ((u64)a->bus->number << 20) + (a->devfn << 12) + a->where;
 	record.width = a->bytes;
 	record.site = caller->ip;
-	mms_access_by_call(&record, caller, a->former->machines, configuration_make, a);
+	mms_access_by_call(&record, caller,
+			   a->former->machines ? MMS_CALL_ORDERED : MMS_CALL_UNORDERED,
+			   configuration_make, a);
 	return a->error;
 }
 

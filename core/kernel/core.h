@@ -95,6 +95,15 @@ const struct mms_mapping *mms_mapping_find(u64 decoy, unsigned int bytes);
 /* Changes with each mapping that comes or goes: while it is the same, what was
  * found is still so. */
 extern unsigned int mms_mappings_version;
+/* A mapping and the version in which it was found, in one word that is never 0. */
+u64 mms_mapping_remember(const struct mms_mapping *m, unsigned int version);
+extern struct mms_mapping mms_mapping_pool[MMS_MAPPINGS_MAX];
+/* Returns false if mappings have come or gone since. */
+static __always_inline bool mms_mapping_remembered(u64 word, const struct mms_mapping **m)
+{
+	*m = &mms_mapping_pool[(u32)word - 1];
+	return word && word >> 32 == READ_ONCE(mms_mappings_version);
+}
 bool mms_mapping_any(void);
 /* Text at these addresses goes: what called ioremap() there has no name any more. */
 void mms_mapping_forget_callers(u64 first, u64 bytes);
@@ -314,13 +323,19 @@ void mms_access_hold(void (*work)(void));
  * Makes and records an access that isn't an instruction's on a decoy. `make` makes it:
  * it fills in the record's value, and returns false if there was no access. The
  * record has kind, address, width and site; `caller` are the registers of the function
- * that asks for the access, as they are when the access is made. Not `ordered`:
- * `make` may take long, or take locks; the access's place is uncertain then, also to
- * mms_access_hold(): one that is under way when recording begins or ends is missing.
+ * that asks for the access, as they are when the access is made.
  */
+enum mms_call_way {
+	/* `make` may take long, or take locks; the access's place is uncertain then,
+	 * also to mms_access_hold(): one that is under way when recording begins or
+	 * ends is missing */
+	MMS_CALL_UNORDERED,
+	MMS_CALL_ORDERED,
+	MMS_CALL_PORT,		/* the same, recorded if the recording wants the port */
+};
 void mms_access_by_call(struct mms_record *record, struct pt_regs *caller,
-			bool ordered, bool (*make)(struct mms_record *, void *),
-			void *data);
+			enum mms_call_way way,
+			bool (*make)(struct mms_record *, void *), void *data);
 
 /* ---- caller.c ---- */
 

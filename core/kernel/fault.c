@@ -203,8 +203,9 @@ static enum answer fault_handle(struct pt_regs *regs, struct asker asker)
 }
 NOKPROBE_SYMBOL(fault_handle);
 
-/* A plain move on a decoy, by the shortest way. */
-static bool fault_make_move(struct pt_regs *regs)
+/* A plain move on a decoy that has no fault to return from. */
+static bool fault_make_move(struct pt_regs *regs, struct mms_rewritten_site *rewritten,
+			    bool failed)
 {
 	struct mms_site spare mms_uninitialized;
 	struct mms_cpu cpu mms_uninitialized;
@@ -220,15 +221,21 @@ static bool fault_make_move(struct pt_regs *regs)
 		cpu.mapping = site->mapping;
 		cpu.mappings_version = site->mappings_version;
 	}
-	if (mms_emulate_move(&cpu.machine, &site->move) != MMS_DONE ||
-	    cpu.machine.access_failed)
+	if (likely(!failed)) {
+		if (mms_emulate_move(&cpu.machine, &site->move) != MMS_DONE)
+			return false;
+		failed = cpu.machine.access_failed;
+	}
+	if (unlikely(failed)) {
+		mms_step_not(&cpu, &site->instruction);
 		return false;
-	mms_cpu_leave(&cpu);
+	}
+	mms_rewritten_learn(rewritten, &cpu);
 	return true;
 }
 NOKPROBE_SYMBOL(fault_make_move);
 
-bool mms_fault_avoided(struct pt_regs *regs)
+bool mms_fault_avoided(struct pt_regs *regs, struct mms_rewritten_site *s, bool failed)
 {
 	unsigned long flags;
 	bool made;
@@ -237,7 +244,7 @@ bool mms_fault_avoided(struct pt_regs *regs)
 		return false;
 	local_irq_save(flags);
 	this_cpu_inc(faults_under_way);
-	made = fault_make_move(regs);
+	made = fault_make_move(regs, s, failed);
 	this_cpu_dec(faults_under_way);
 	local_irq_restore(flags);
 	return made;

@@ -23,7 +23,7 @@ struct table {
 static struct table tables[2];
 unsigned int mms_mappings_version;	/* odd: readers use the second copy */
 
-static struct mms_mapping pool[MMS_MAPPINGS_MAX];
+struct mms_mapping mms_mapping_pool[MMS_MAPPINGS_MAX];
 /* The unused entries of the pool, as a queue. A reader may still be using an
  * entry when it is removed; long before it is used again, that reader is done. */
 static struct mms_mapping *spare[MMS_MAPPINGS_MAX];
@@ -37,7 +37,7 @@ static u32 total;
 void mms_mapping_init(void)
 {
 	for (spare_count = 0; spare_count < MMS_MAPPINGS_MAX; spare_count++)
-		spare[spare_count] = &pool[spare_count];
+		spare[spare_count] = &mms_mapping_pool[spare_count];
 }
 
 static struct mms_mapping *mapping_take_spare(void)
@@ -213,6 +213,11 @@ const struct mms_mapping *mms_mapping_find(u64 decoy, unsigned int bytes)
 	if (!m || decoy < m->decoy || decoy + bytes > m->decoy + m->bytes)
 		return NULL;
 	return m;
+}
+
+u64 mms_mapping_remember(const struct mms_mapping *m, unsigned int version)
+{
+	return (u64)version << 32 | (u64)(m - mms_mapping_pool + 1);
 }
 
 void mms_mapping_forget_callers(u64 first, u64 bytes)

@@ -15,25 +15,28 @@
 #define SYM_TYPED_FUNC_START SYM_FUNC_START
 #endif
 
+/* The driver's jump behind the call, where the instruction was not executed. */
+#define NOT_MADE_BYTES 5
+
 	.text
 
 /*
- * A rewritten driver calls this with all its registers in use, in place of an
+ * A rewritten driver calls this with all its registers and flags in use, in place of an
  * instruction. Makes a struct pt_regs of them, as an exception at the instruction
- * would, and returns with the carry set if the instruction was executed; the other
- * flags are lost.
+ * would. Returns NOT_MADE_BYTES further if the instruction was executed; takes the
+ * site from the stack in any case.
+ *
+ * The number is that of struct mms_rewritten_site's form: a module that was rewritten
+ * for another one doesn't load.
  *
  *	rsp + 0x10	the driver's stack, as at the instruction
- *	rsp + 0x08	the instruction's address
+ *	rsp + 0x08	the site: struct mms_rewritten_site
  *	rsp + 0x00	return address
  */
-SYM_TYPED_FUNC_START(mms_rewritten_access)
-	pushq	$__KERNEL_DS		/* ss */
-	pushq	%rax			/* sp: filled in below */
+SYM_TYPED_FUNC_START(mms_rewritten_access_1)
+	leaq	-0x10(%rsp), %rsp	/* sp, ss: filled in on the general way */
 	pushfq
-	pushq	$__KERNEL_CS
-	pushq	0x28(%rsp)		/* ip */
-	pushq	$-1			/* orig_ax */
+	leaq	-0x18(%rsp), %rsp	/* orig_ax, ip, cs: the same */
 	pushq	%rdi
 	pushq	%rsi
 	pushq	%rdx
@@ -49,16 +52,17 @@ SYM_TYPED_FUNC_START(mms_rewritten_access)
 	pushq	%r13
 	pushq	%r14
 	pushq	%r15
-	leaq	0xb8(%rsp), %rax
-	movq	%rax, 0x98(%rsp)	/* sp */
-	/* a STAC or a STD may precede the instruction */
-	pushq	0x90(%rsp)
-	andl	$~(X86_EFLAGS_AC | X86_EFLAGS_DF), (%rsp)
-	popfq
+	movq	0xb0(%rsp), %rsi
 	movq	%rsp, %rdi
-	call	mms_rewritten_make
-	/* orig_ax: the only place that nobody reads */
-	movb	%al, 0x78(%rsp)
+	/* a STAC or a STD may precede the instruction */
+	testl	$(X86_EFLAGS_AC | X86_EFLAGS_DF), 0x90(%rsp)
+	jnz	3f
+	call	mms_rewritten_shortly
+	cmpl	$1, %eax
+	jne	4f
+1:	addq	$NOT_MADE_BYTES, 0xa8(%rsp)
+2:	movq	0xa8(%rsp), %rax
+	movq	%rax, 0xb0(%rsp)
 	popq	%r15
 	popq	%r14
 	popq	%r13
@@ -74,13 +78,25 @@ SYM_TYPED_FUNC_START(mms_rewritten_access)
 	popq	%rdx
 	popq	%rsi
 	popq	%rdi
-	/* left: orig_ax, ip, cs, flags, sp, ss. IF, AC and DF become what they were */
-	andl	$~X86_EFLAGS_CF, 0x18(%rsp)
-	testb	$1, (%rsp)
-	jz	1f
-	orl	$X86_EFLAGS_CF, 0x18(%rsp)
-1:	leaq	0x18(%rsp), %rsp
+	leaq	0x18(%rsp), %rsp
 	popfq
-	leaq	0x10(%rsp), %rsp
+	leaq	0x18(%rsp), %rsp
 	RET
-SYM_FUNC_END(mms_rewritten_access)
+
+3:	xorl	%eax, %eax
+4:	movl	%eax, %edx
+	movq	0xb0(%rsp), %rsi
+	movq	%rsp, %rdi
+	movq	$-1, 0x78(%rsp)
+	movq	$__KERNEL_CS, 0x88(%rsp)
+	leaq	0xb8(%rsp), %rax
+	movq	%rax, 0x98(%rsp)
+	movq	$__KERNEL_DS, 0xa0(%rsp)
+	pushq	0x90(%rsp)
+	andl	$~(X86_EFLAGS_AC | X86_EFLAGS_DF), (%rsp)
+	popfq
+	call	mms_rewritten_make
+	testb	%al, %al
+	jnz	1b
+	jmp	2b
+SYM_FUNC_END(mms_rewritten_access_1)

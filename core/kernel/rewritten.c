@@ -2,14 +2,30 @@
 /*
  * Accesses by rewritten drivers, which call the core where other drivers fault. A
  * rewritten driver has a check in front of its plain moves: a base register that
- * may hold a decoy leads here.
+ * may hold a decoy leads here. Its IN and OUT always do. The driver's file describes
+ * each of these instructions: rewritten-site.h.
+ *
+ * A plain move by the driver's own code whose site is known takes a short way, on
+ * which it is neither decoded nor emulated in general. All that is rare takes the
+ * general way, and teaches the site the short one.
  */
 #include <linux/export.h>
 #include <linux/kprobes.h>
 #include <linux/percpu.h>
+#include <asm/processor-flags.h>
 
+#include "access.h"
+#include "clock.h"
 #include "core.h"
+#include "device.h"
 #include "rewritten.h"
+#include "ring.h"
+#include "site.h"
+
+static_assert(sizeof(struct mms_rewritten_site) == 40);
+
+/* Of the short way. Not made: nothing has happened. rewritten-entry.S knows MADE. */
+enum answer { NOT_MADE, MADE, FAILED };
 
 static DEFINE_PER_CPU(u64, rewritten_made);
 
@@ -32,18 +48,332 @@ u64 mms_rewritten_made(void)
 	return sum;
 }
 
-/*
- * Executes the instruction at regs->ip if it is a plain move on a decoy. Returns
- * false if it isn't, and has changed nothing then: the driver executes the
- * instruction itself, which faults where it must.
- */
-bool mms_rewritten_make(struct pt_regs *regs)
+static __always_inline u64 rewritten_ip(const struct mms_rewritten_site *s)
 {
-	if (!mms_fault_avoided(regs))
+	return (u64)&s->instruction + s->instruction;
+}
+
+static __always_inline u64 *rewritten_register(struct pt_regs *regs, unsigned int n)
+{
+	return (void *)regs + mms_pt_regs_at[n];
+}
+
+static __always_inline u64 rewritten_address(struct pt_regs *regs,
+					     const struct mms_rewritten_site *s)
+{
+	u64 address = *rewritten_register(regs, s->base) + s->displacement;
+
+	if (s->index != MMS_NO_REGISTER)
+		address += *rewritten_register(regs, s->index) * s->scale;
+	return address;
+}
+
+static __always_inline u64 rewritten_stored(struct pt_regs *regs,
+					    const struct mms_rewritten_site *s)
+{
+	if (s->kind == MMS_MOVE_STORE_IMMEDIATE)
+		return s->immediate;
+	return *rewritten_register(regs, s->reg) >> s->reg_shift;
+}
+
+static u64 rewritten_truncated(u64 value, unsigned int bytes)
+{
+	return bytes == 8 ? value : value & (BIT_ULL(8 * bytes) - 1);
+}
+
+static void rewritten_loaded_part(u64 *r, const struct mms_rewritten_site *s, u64 value)
+{
+	u64 mask = (s->reg_bytes == 1 ? 0xffull : 0xffffull) << s->reg_shift;
+
+	*r = (*r & ~mask) | (value << s->reg_shift & mask);
+}
+
+static __always_inline void rewritten_loaded(struct pt_regs *regs,
+					     const struct mms_rewritten_site *s, u64 value)
+{
+	u64 *r = rewritten_register(regs, s->reg);
+
+	if (unlikely(s->kind == MMS_MOVE_LOAD_SIGNED))
+		value = mms_sign_extend(value, s->bytes);
+	if (likely(s->reg_bytes == 4))
+		*r = (u32)value;
+	else if (s->reg_bytes == 8)
+		*r = value;
+	else
+		rewritten_loaded_part(r, s, value);
+}
+
+/* As access.c makes an access, with all that is seldom left to it. Interrupts are off. */
+static __always_inline enum answer
+rewritten_record(const struct mms_mapping *m, const struct mms_rewritten_site *s,
+		 u64 address, enum mms_kind kind, u64 *value, unsigned int bytes)
+{
+	struct mms_spinlock *lock;
+	struct mms_record *r;
+	u64 place, read, tsc;
+	u32 flags = 0;
+	bool done;
+
+	if (unlikely(preempt_count() & (NMI_MASK | HARDIRQ_MASK) || softirq_count())) {
+		flags = mms_record_context();
+		if (flags & MMS_F_NMI)
+			return NOT_MADE;
+	}
+	lock = mms_access_try_enter(address, bytes);
+	if (unlikely(!lock))
+		return NOT_MADE;
+	/* `silent` changes while all locks are held: mms_mapping_start_recording() */
+	if (unlikely(READ_ONCE(m->silent) || !smp_load_acquire(&mms_ring.recording) ||
+		     atomic64_read(&mms_ring.lost_unsaid) ||
+		     !mms_ring_try_claim_after(1, &place, &read))) {
+		mms_access_leave(lock);
+		return NOT_MADE;
+	}
+	tsc = mms_clock();
+	if (kind == MMS_READ)
+		done = mms_device_load(mms_access_real(address), value, bytes);
+	else
+		done = mms_device_store(mms_access_real(address), *value, bytes,
+					MMS_STORE_PLAIN);
+	barrier();
+	this_cpu_write(mms_stage, MMS_STAGE_HOLDING);
+	r = mms_ring_slot(place);
+	r->flags = flags;
+	r->caller = 0;
+	r->tsc = tsc;
+	r->address = address - m->decoy + m->physical;
+	r->value[0] = *value;
+	r->value[1] = 0;
+	r->site = rewritten_ip(s);
+	r->pid = current->pid;
+	r->mapping = m->id;
+	r->cpu = raw_smp_processor_id();
+	r->kind = kind;
+	r->width = bytes;
+	/* the escape that follows has a record of its own */
+	if (unlikely(!done)) {
+		r->kind = MMS_ESCAPE;
+		r->width = 0;
+	}
+	smp_store_release(&r->sequence, (u32)(place + 1));
+	if (unlikely(place + 1 - read > mms_ring.records_max / 4))
+		mms_ring_wake_reader();
+	/* as in mms_machine_end() */
+	if (kind == MMS_WRITE && unlikely(m->memory_type != MMS_UNCACHED))
+		asm volatile("sfence" : : : "memory");
+	mms_access_leave(lock);
+	return likely(done) ? MADE : FAILED;
+}
+
+static __always_inline enum answer rewritten_load(const struct mms_mapping *m,
+						  struct pt_regs *regs,
+						  const struct mms_rewritten_site *s,
+						  u64 address)
+{
+	enum answer answer;
+	u64 value;
+
+	if (likely(s->bytes == 4))
+		answer = rewritten_record(m, s, address, MMS_READ, &value, 4);
+	else if (s->bytes == 1)
+		answer = rewritten_record(m, s, address, MMS_READ, &value, 1);
+	else if (s->bytes == 2)
+		answer = rewritten_record(m, s, address, MMS_READ, &value, 2);
+	else
+		answer = rewritten_record(m, s, address, MMS_READ, &value, 8);
+	if (likely(answer == MADE))
+		rewritten_loaded(regs, s, value);
+	return answer;
+}
+
+static __always_inline enum answer rewritten_store(const struct mms_mapping *m,
+						   struct pt_regs *regs,
+						   const struct mms_rewritten_site *s,
+						   u64 address)
+{
+	u64 value = rewritten_stored(regs, s);
+
+	if (likely(s->bytes == 4)) {
+		value = (u32)value;
+		return rewritten_record(m, s, address, MMS_WRITE, &value, 4);
+	}
+	if (s->bytes == 1) {
+		value = (u8)value;
+		return rewritten_record(m, s, address, MMS_WRITE, &value, 1);
+	}
+	if (s->bytes == 2) {
+		value = (u16)value;
+		return rewritten_record(m, s, address, MMS_WRITE, &value, 2);
+	}
+	return rewritten_record(m, s, address, MMS_WRITE, &value, 8);
+}
+
+static __always_inline enum answer rewritten_move(struct pt_regs *regs,
+						  const struct mms_rewritten_site *s)
+{
+	u64 address = rewritten_address(regs, s);
+	const struct mms_mapping *m;
+
+	if (unlikely(!mms_mapping_remembered(READ_ONCE(s->mapping), &m) ||
+		     address < m->decoy || address + s->bytes > m->decoy + m->bytes))
+		return NOT_MADE;
+	if (unlikely(READ_ONCE(s->symbol_epoch) != atomic_read(&mms_ring.symbol_epoch)))
+		return NOT_MADE;
+	if (s->kind >= MMS_MOVE_STORE_REGISTER)
+		return rewritten_store(m, regs, s, address);
+	return rewritten_load(m, regs, s, address);
+}
+
+unsigned int mms_rewritten_shortly(struct pt_regs *regs, struct mms_rewritten_site *s)
+{
+	enum answer answer;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	answer = rewritten_move(regs, s);
+	if (likely(answer == MADE))
+		this_cpu_inc(rewritten_made);
+	local_irq_restore(flags);
+	return answer;
+}
+NOKPROBE_SYMBOL(mms_rewritten_shortly);
+
+/* The file and the core must agree on the instruction: else the short way isn't taken. */
+static bool rewritten_is_same(const struct mms_rewritten_site *s, const struct mms_move *p)
+{
+	return s->kind == p->kind && s->displacement == p->displacement &&
+	       s->length == p->length && s->bytes == p->bytes && s->base == p->base &&
+	       s->index == p->index &&
+	       (s->index == MMS_NO_REGISTER || s->scale == p->scale) &&
+	       (p->kind == MMS_MOVE_STORE_IMMEDIATE ?
+			rewritten_truncated(s->immediate, s->bytes) ==
+				rewritten_truncated(p->immediate, p->bytes) :
+			s->reg == p->reg && s->reg_bytes == p->reg_bytes &&
+				s->reg_shift == p->reg_shift);
+}
+
+void mms_rewritten_learn(struct mms_rewritten_site *s, const struct mms_cpu *cpu)
+{
+	const struct mms_site *known = cpu->known;
+
+	if (!known || !cpu->mapping || mms_clean_room ||
+	    cpu->mapping->memory_type == MMS_PORTS ||
+	    known->caller_way != MMS_CALLER_NONE || !rewritten_is_same(s, &known->move))
+		return;
+	WRITE_ONCE(s->mapping, mms_mapping_remember(cpu->mapping, cpu->mappings_version));
+	WRITE_ONCE(s->symbol_epoch, known->symbol_epoch);
+}
+
+/* ---- Ports ---- */
+
+struct port_access {
+	u16 port;
+	u64 value;	/* read, or to be written */
+};
+
+static bool rewritten_make_port(struct mms_record *record, void *data)
+{
+	struct port_access *a = data;
+
+	if (record->kind == MMS_READ)
+		a->value = mms_machine_port_in(NULL, a->port, record->width);
+	else
+		mms_machine_port_out(NULL, a->port, a->value, record->width);
+	record->value[0] = a->value;
+	return true;
+}
+
+static void rewritten_port(struct pt_regs *regs, const struct mms_rewritten_site *s,
+			   enum mms_kind kind, struct port_access *a)
+{
+	struct mms_record record;
+
+	mms_record_init(&record, kind);
+	record.address = MMS_PORT_SPACE + a->port;
+	record.width = s->bytes;
+	record.site = regs->ip;
+	mms_access_by_call(&record, regs, MMS_CALL_PORT, rewritten_make_port, a);
+	this_cpu_inc(rewritten_made);
+}
+
+static void rewritten_one_port(struct pt_regs *regs, const struct mms_rewritten_site *s,
+			       u16 port)
+{
+	struct port_access a = { .port = port };
+
+	if (s->kind == MMS_REWRITTEN_OUT) {
+		a.value = rewritten_truncated(regs->ax, s->bytes);
+		rewritten_port(regs, s, MMS_WRITE, &a);
+		return;
+	}
+	rewritten_port(regs, s, MMS_READ, &a);
+	if (s->bytes == 4)
+		regs->ax = a.value;
+	else
+		regs->ax = (regs->ax & ~(BIT_ULL(8 * s->bytes) - 1)) | a.value;
+}
+
+/* Returns false at an element that the memory doesn't take or give: the driver's own
+ * instruction finds the same, with the registers as they are then. */
+static bool rewritten_port_string(struct pt_regs *regs,
+				  const struct mms_rewritten_site *s, u16 port)
+{
+	s64 stride = regs->flags & X86_EFLAGS_DF ? -(s64)s->bytes : s->bytes;
+	bool repeated = s->scale;
+	struct port_access a = { .port = port };
+
+	while (!repeated || regs->cx) {
+		if (s->kind == MMS_REWRITTEN_OUT_STRING) {
+			if (!mms_device_load((void *)regs->si, &a.value, s->bytes))
+				return false;
+			rewritten_port(regs, s, MMS_WRITE, &a);
+			regs->si += stride;
+		} else {
+			/* is there memory, before the device gives what it gives but once? */
+			if (!mms_device_load((void *)regs->di, &a.value, s->bytes) ||
+			    !mms_device_store((void *)regs->di, a.value, s->bytes,
+					      MMS_STORE_PLAIN))
+				return false;
+			rewritten_port(regs, s, MMS_READ, &a);
+			mms_device_store((void *)regs->di, a.value, s->bytes,
+					 MMS_STORE_PLAIN);
+			regs->di += stride;
+		}
+		if (!repeated)
+			break;
+		regs->cx--;
+	}
+	return true;
+}
+
+/* ---- The general way ---- */
+
+/*
+ * Executes the instruction. Returns false if it can't, or if there is nothing to
+ * record: the driver executes the instruction itself, which faults where it must.
+ */
+bool mms_rewritten_make(struct pt_regs *regs, struct mms_rewritten_site *s,
+			unsigned int answer)
+{
+	u16 port = s->base == MMS_NO_REGISTER ? s->immediate : regs->dx;
+
+	regs->ip = rewritten_ip(s);
+	switch (s->kind) {
+	case MMS_REWRITTEN_IN:
+	case MMS_REWRITTEN_OUT:
+		rewritten_one_port(regs, s, port);
+		return true;
+	case MMS_REWRITTEN_IN_STRING:
+	case MMS_REWRITTEN_OUT_STRING:
+		return rewritten_port_string(regs, s, port);
+	default:
+		break;
+	}
+	if (!mms_fault_avoided(regs, s, answer == FAILED))
 		return false;
 	this_cpu_inc(rewritten_made);
 	return true;
 }
 NOKPROBE_SYMBOL(mms_rewritten_make);
 
-EXPORT_SYMBOL(mms_rewritten_access);
+EXPORT_SYMBOL(mms_rewritten_access_1);

@@ -73,22 +73,31 @@ static inline void mms_ring_raise(u64 *shown, u64 value)
 			return;
 }
 
-/* Claims `count` places in a row. Returns false if there is no room. */
-static inline bool mms_ring_try_claim(unsigned int count, u64 *at)
+/* Claims `count` places in a row. Returns false if there is no room. `already_read`
+ * gets the number of records that the recorder has read. */
+static inline bool mms_ring_try_claim_after(unsigned int count, u64 *at, u64 *already_read)
 {
-	u64 written = atomic64_read(&mms_ring.written);
+	u64 written = atomic64_read(&mms_ring.written), read;
 
 	do {
-		u64 read = READ_ONCE(mms_ring.head->read);
+		read = READ_ONCE(mms_ring.head->read);
 
 		/* if the recorder has scribbled on `read`, the ring is full */
-		if (written - read + count > mms_ring.records_max)
+		if (written + count - read > mms_ring.records_max)
 			return false;
 	} while (!atomic64_try_cmpxchg(&mms_ring.written, (s64 *)&written,
 				       written + count));
 	mms_ring_raise(&mms_ring.head->written, written + count);
 	*at = written;
+	*already_read = read;
 	return true;
+}
+
+static inline bool mms_ring_try_claim(unsigned int count, u64 *at)
+{
+	u64 read;
+
+	return mms_ring_try_claim_after(count, at, &read);
 }
 
 static inline bool mms_ring_claim(unsigned int count, u64 *at)

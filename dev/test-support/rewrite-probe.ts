@@ -22,20 +22,24 @@ function roomIn({ sweep, isGlued, isFixed }: CodeSection): Uint8Array {
 export const probe: Instrumentation = {
   imports: [],
   chooseRoom: ({ code }) => code.map((one) => one && { before_bytes: roomIn(one), tail_bytes: 0 }),
-  fill: ({ sweep }, { starts, before_bytes }, content) => {
+  fill: ({ code: { sweep }, layout: { starts, before_bytes }, content }) => {
     for (let number = 0; number < sweep.count; number += 1) {
       if (before_bytes[number]! > 0) content.set(empty, starts[number]! - empty.length);
     }
-    return { relocations: undefined, states: [] };
+    return { relocations: undefined, states: [], data: undefined };
   },
 };
 
 /** Looks if all that was put in is the empty instruction. */
-export const proveProbe: InsertedCodeProof = ({ paired, complain }, inserted) => {
-  const codes = new Map([...paired.values()].map(({ new: code }) => [code.section.name, code.bytes]));
-  for (const { kind, section, offset, length_bytes } of inserted) {
-    const bytes = codes.get(section)!.subarray(offset, offset + length_bytes);
-    const isRight = kind === "before" && Buffer.from(bytes).equals(Buffer.from(empty));
-    if (kind !== "padding" && !isRight) complain(section, offset, "not the probe's empty instruction");
-  }
+export const proveProbe: InsertedCodeProof = {
+  newSections: [],
+  prove: ({ old, new: after, paired, complain }, inserted) => {
+    if (after.symbols.length !== old.symbols.length) complain(".symtab", old.symbols.length, "a new symbol");
+    const codes = new Map([...paired.values()].map(({ new: code }) => [code.section.name, code.bytes]));
+    for (const { kind, section, offset, length_bytes } of inserted) {
+      const bytes = codes.get(section)!.subarray(offset, offset + length_bytes);
+      const isRight = kind === "before" && Buffer.from(bytes).equals(Buffer.from(empty));
+      if (kind !== "padding" && !isRight) complain(section, offset, "not the probe's empty instruction");
+    }
+  },
 };

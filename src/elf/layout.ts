@@ -96,7 +96,7 @@ export const SectionType = {
 } as const;
 
 /** sh_flags */
-export const SectionFlag = { write: 0x1n, allocated: 0x2n, executable: 0x4n } as const;
+export const SectionFlag = { write: 0x1n, allocated: 0x2n, executable: 0x4n, linkedByInfo: 0x40n } as const;
 
 /** The types of relocations in kernel modules: System V ABI, AMD64 supplement, 4.4 "Relocation". */
 export const RelocationType = {
@@ -131,6 +131,9 @@ export const SymbolBinding = { local: 0, global: 1, weak: 2 } as const;
 
 /** The low four bits of st_info */
 export const SymbolType = { none: 0, object: 1, function: 2, section: 3, file: 4 } as const;
+
+/** The low two bits of st_other */
+export const SymbolVisibility = { normal: 0, hidden: 2 } as const;
 
 /** The note of owner `GNU` that holds the build id: GNU's extensions to the gABI. */
 export const noteOfBuildId = 3;

@@ -1,14 +1,15 @@
 // The check in front of accesses: is the base register a decoy? An ordinary address of the kernel runs on after two instructions. All
 // others go to a stub at the section's end, which calls the core. Whatever has no check still faults, and is recorded by that.
-import { Code, Register } from "iced-x86";
+import { Register } from "iced-x86";
 import { UnknownNameError } from "../base/errors.js";
 import { RelocationType, SymbolType } from "../elf/layout.js";
 import { type FlowGraph, liveFlags } from "../x86/flag-liveness.js";
 import { flowGraph } from "./flow-graph.js";
 import { coreEntry } from "./instrument-order.js";
-import type { InsertedCode, Instrumentation } from "./instrumentation.js";
-import type { InsertedRoom, SectionLayout } from "./layout.js";
+import type { FillRequest, InsertedCode, Instrumentation } from "./instrumentation.js";
+import type { InsertedRoom } from "./layout.js";
 import { type CodeSection, type ModuleCode, sectionSymbol } from "./module-code.js";
+import { describeSites, isPortKind, site_bytes, siteKind, siteSection, siteSymbol } from "./sites.js";
 
 /**
  * The check. A decoy is an address of the kernel with bit 62 clear; so are addresses of users, and null pointers, which the core
@@ -20,32 +21,38 @@ import { type CodeSection, type ModuleCode, sectionSymbol } from "./module-code.
 const check_bytes = 11;
 
 /**
- * The stub. The core finds the instruction by its address, and returns with the carry set if it has made the access.
+ * Where flags are read, the check lies in the stub; and ports have none:
  *
- *     68 ........          push $instruction
- *     e8 ........          call mms_rewritten_access
- *     48 8d 64 24 08       lea 8(%rsp),%rsp
- *     0f 83 ........       jnc instruction
+ *     e9 ........          jmp stub
+ */
+const detour_bytes = 5;
+
+/**
+ * The stub. The core returns behind the first jump if it has executed the instruction, with the site taken from the stack.
+ *
+ *     68 ........          push $site
+ *     e8 ........          call the core
+ *     e9 ........          jmp instruction
  *     e9 ........          jmp behind the instruction
  */
-const stub = [
-  ...[0x68, 0, 0, 0, 0, 0xe8, 0, 0, 0, 0, 0x48, 0x8d, 0x64, 0x24, 0x08],
-  ...[0x0f, 0x83, 0, 0, 0, 0, 0xe9, 0, 0, 0, 0],
-];
-const stubAt = { instruction: 1, call: 5, core: 6, lea: 10, notMade: 15, notMadeTarget: 17, madeTarget: 22 } as const;
+const stub = [0x68, 0, 0, 0, 0, 0xe8, 0, 0, 0, 0, 0xe9, 0, 0, 0, 0, 0xe9, 0, 0, 0, 0];
+const stubAt = { site: 1, call: 5, core: 6, notMade: 10, notMadeTarget: 11, madeTarget: 16 } as const;
+
+/**
+ * The check in front of a stub, where flags are read:
+ *
+ *     9c                   pushf
+ *     48 0f ba e0 3e       bt $62,%base
+ *     73 06                jnc 1f
+ *     9d                   popf
+ *     e9 ........          jmp instruction
+ *     9d                1: popf
+ */
+const savingCheck = [0x9c, 0x48, 0x0f, 0xba, 0xe0, 62, 0x73, 0x06, 0x9d, 0xe9, 0, 0, 0, 0, 0x9d];
+const savingCheckAt = { test: 1, taken: 9, target: 10, device: 14 } as const;
 
 /** Sections where nothing may be called: the kernel's entry code, and code that must not be traced. */
 const uncalled = /^\.(noinstr|entry|cpuidle)\b/;
-
-/** The plain moves between a register or a constant and memory: those of core/move.c. */
-const plainMoves = new Set<Code>([
-  ...[Code.Mov_rm8_r8, Code.Mov_rm16_r16, Code.Mov_rm32_r32, Code.Mov_rm64_r64],
-  ...[Code.Mov_r8_rm8, Code.Mov_r16_rm16, Code.Mov_r32_rm32, Code.Mov_r64_rm64],
-  ...[Code.Mov_rm8_imm8, Code.Mov_rm16_imm16, Code.Mov_rm32_imm32, Code.Mov_rm64_imm32],
-  ...[Code.Movzx_r16_rm8, Code.Movzx_r32_rm8, Code.Movzx_r64_rm8, Code.Movzx_r32_rm16, Code.Movzx_r64_rm16],
-  ...[Code.Movsx_r16_rm8, Code.Movsx_r32_rm8, Code.Movsx_r64_rm8, Code.Movsx_r32_rm16, Code.Movsx_r64_rm16],
-  Code.Movsxd_r64_rm32,
-]);
 
 export interface AccessCheckOptions {
   /** The checksum of coreEntry in the core's Module.symvers; undefined for a kernel without such versions. */
@@ -58,6 +65,8 @@ export interface AccessCheckOptions {
 export function accessCheck({ crc, only = [] }: AccessCheckOptions): Instrumentation {
   return {
     imports: [{ name: coreEntry, crc }],
+    data: { section: siteSection, symbol: siteSymbol },
+    tailSymbol: (section) => `mms_stubs${section}`,
     chooseRoom: (module) => {
       const graph = flowGraph(module);
       const live = liveFlags([...graph.values()]);
@@ -68,7 +77,7 @@ export function accessCheck({ crc, only = [] }: AccessCheckOptions): Instrumenta
         return roomIn(code, graph.get(code.section.index)!, flags, wantedCode(module, code, only));
       });
     },
-    fill: (code, layout, content, symbolOf, module) => fill(module, code, layout, content, symbolOf(coreEntry)),
+    fill,
   };
 }
 
@@ -96,74 +105,116 @@ function wantedCode(module: ModuleCode, code: CodeSection, only: readonly string
 function roomIn(code: CodeSection, graph: FlowGraph, live: Uint8Array, wanted: Uint8Array): InsertedRoom | undefined {
   if (uncalled.test(code.section.name)) return undefined;
   const before_bytes = new Uint8Array(code.sweep.count);
-  let stubs = 0;
+  let tail_bytes = 0;
   for (let number = 0; number < code.sweep.count; number += 1) {
-    if (wanted[code.sweep.starts[number]!] !== 1 || !isWanted(code, number)) continue;
-    if (live[number] !== 0 || graph.isOpaque[number] === 1) continue;
-    before_bytes[number] = check_bytes;
-    stubs += 1;
+    if (wanted[code.sweep.starts[number]!] !== 1 || graph.isOpaque[number] === 1 || !isWanted(code, number)) continue;
+    const isInPlace = !isPort(code, number) && live[number] === 0;
+    before_bytes[number] = isInPlace ? check_bytes : detour_bytes;
+    tail_bytes += stubBytes(code, before_bytes, number);
   }
-  return stubs === 0 ? undefined : { before_bytes, tail_bytes: stubs * stub.length };
+  return tail_bytes === 0 ? undefined : { before_bytes, tail_bytes };
 }
 
-/** True for a plain move whose address may be a device's: not the stack's, and not relative to the code or to a segment. */
-function isWanted({ sweep, isGlued }: CodeSection, number: number): boolean {
+function isPort({ sweep }: CodeSection, number: number): boolean {
+  return isPortKind(siteKind(sweep.codes[number]!) ?? 0);
+}
+
+/** True where the stub begins with a check. */
+function hasSavingCheck(code: CodeSection, before_bytes: Uint8Array, number: number): boolean {
+  return before_bytes[number] === detour_bytes && !isPort(code, number);
+}
+
+function stubBytes(code: CodeSection, before_bytes: Uint8Array, number: number): number {
+  return stub.length + (hasSavingCheck(code, before_bytes, number) ? savingCheck.length : 0);
+}
+
+/**
+ * True for an instruction on ports, and for a plain move whose address may be a device's: not the stack's, and not relative to the code
+ * or to a segment. The core's short way has no stack pointer of the driver's.
+ */
+function isWanted(code: CodeSection, number: number): boolean {
+  const { sweep, isGlued } = code;
+  if (isGlued[number] === 1 || siteKind(sweep.codes[number]!) === undefined) return false;
+  if (isPort(code, number)) return true;
   const base = sweep.bases[number]!;
   const isGeneral = base >= Register.RAX && base <= Register.R15 && base !== Register.RSP;
-  const hasSegment = sweep.segments[number] !== Register.None;
-  return isGeneral && !hasSegment && isGlued[number] !== 1 && plainMoves.has(sweep.codes[number]!);
+  return isGeneral && sweep.segments[number] === Register.None && sweep.movesStackPointer[number] !== 1;
 }
 
-function fill(
-  module: ModuleCode,
-  code: CodeSection,
-  { starts, before_bytes, tail }: SectionLayout,
-  content: Uint8Array,
-  core: number,
-): InsertedCode {
+function fill({ module, code, layout, content, symbolOf, dataOffset }: FillRequest): InsertedCode {
+  const { starts, before_bytes, tail } = layout;
   const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
-  const count = before_bytes.reduce((sum, size_bytes) => sum + Number(size_bytes > 0), 0);
+  const numbers: number[] = [];
+  before_bytes.forEach((size_bytes, number) => {
+    if (size_bytes > 0) numbers.push(number);
+  });
+  if (numbers.length === 0) return { relocations: undefined, states: [], data: undefined };
   const relocations = {
-    offsets: new Uint32Array(2 * count),
-    types: new Uint32Array(2 * count),
-    symbols: new Uint32Array(2 * count),
-    addends: new Float64Array(2 * count),
+    offsets: new Uint32Array(2 * numbers.length),
+    types: new Uint32Array(2 * numbers.length),
+    symbols: new Uint32Array(2 * numbers.length),
+    addends: new Float64Array(2 * numbers.length),
   };
-  if (count === 0) return { relocations: undefined, states: [] };
-  const own = sectionSymbol(module, code);
   const states: InsertedCode["states"] = [];
-  let place = 0;
-  for (let number = 0; number < before_bytes.length; number += 1) {
-    if (before_bytes[number] === 0) continue;
+  let at = tail;
+  numbers.forEach((number, place) => {
     const instruction = starts[number]!;
-    const at = tail + place * stub.length;
-    writeCheck(view, instruction - check_bytes, code.sweep.bases[number]! - Register.RAX, at);
+    writeDetour(view, instruction, before_bytes[number]!, code.sweep.bases[number]! - Register.RAX, at);
+    if (hasSavingCheck(code, before_bytes, number)) {
+      writeSavingCheck(view, at, code.sweep.bases[number]! - Register.RAX, instruction);
+      states.push({ offset: at, instruction: number, pushed_bytes: 0 });
+      states.push({ offset: at + savingCheckAt.test, instruction: number, pushed_bytes: 8 });
+      states.push({ offset: at + savingCheckAt.taken, instruction: number, pushed_bytes: 0 });
+      states.push({ offset: at + savingCheckAt.device, instruction: number, pushed_bytes: 8 });
+      at += savingCheck.length;
+    }
     content.set(stub, at);
-    view.setInt32(at + stubAt.notMadeTarget, instruction - (at + stubAt.notMadeTarget + 4), true);
-    const behind = instruction + code.sweep.lengths[number]!;
-    view.setInt32(at + stubAt.madeTarget, behind - (at + stubAt.madeTarget + 4), true);
+    writeDistance(view, at + stubAt.notMadeTarget, instruction);
+    writeDistance(view, at + stubAt.madeTarget, instruction + code.sweep.lengths[number]!);
     const [first, second] = [2 * place, 2 * place + 1];
-    relocations.offsets.set([at + stubAt.instruction, at + stubAt.core], first);
+    relocations.offsets.set([at + stubAt.site, at + stubAt.core], first);
     relocations.types.set([RelocationType.absolute32Signed, RelocationType.call32], first);
-    relocations.symbols[first] = own;
-    relocations.symbols[second] = core;
-    relocations.addends.set([instruction, -4], first);
+    relocations.symbols[first] = symbolOf(siteSymbol);
+    relocations.symbols[second] = symbolOf(coreEntry);
+    relocations.addends.set([dataOffset + place * site_bytes, -4], first);
     states.push({ offset: at, instruction: number, pushed_bytes: 0 });
     states.push({ offset: at + stubAt.call, instruction: number, pushed_bytes: 8 });
     states.push({ offset: at + stubAt.notMade, instruction: number, pushed_bytes: 0 });
-    place += 1;
-  }
-  return { relocations, states };
+    at += stub.length;
+  });
+  const data = describeSites(code, numbers, starts, sectionSymbol(module, code));
+  return { relocations, states, data };
 }
 
-/** Writes the check of a register, by its number in machine code. */
-function writeCheck(view: DataView, at: number, register: number, target: number): void {
+/** Writes a distance of four bytes at the end of a jump. */
+function writeDistance(view: DataView, at: number, target: number): void {
+  view.setInt32(at, target - (at + 4), true);
+}
+
+/** Writes what stands in front of an instruction. */
+function writeDetour(view: DataView, instruction: number, size_bytes: number, register: number, target: number): void {
+  const at = instruction - size_bytes;
+  if (size_bytes === detour_bytes) {
+    view.setUint8(at, 0xe9);
+  } else {
+    writeTest(view, at, register);
+    view.setUint8(at + 5, 0x0f);
+    view.setUint8(at + 6, 0x83);
+  }
+  writeDistance(view, instruction - 4, target);
+}
+
+/** Writes the test of a register, by its number in machine code. */
+function writeTest(view: DataView, at: number, register: number): void {
   view.setUint8(at, register < 8 ? 0x48 : 0x49);
   view.setUint8(at + 1, 0x0f);
   view.setUint8(at + 2, 0xba);
   view.setUint8(at + 3, 0xe0 | (register & 7));
   view.setUint8(at + 4, 62);
-  view.setUint8(at + 5, 0x0f);
-  view.setUint8(at + 6, 0x83);
-  view.setInt32(at + 7, target - (at + check_bytes), true);
+}
+
+function writeSavingCheck(view: DataView, at: number, register: number, instruction: number): void {
+  for (const [place, byte] of savingCheck.entries()) view.setUint8(at + place, byte);
+  writeTest(view, at + savingCheckAt.test, register);
+  writeDistance(view, at + savingCheckAt.target, instruction);
 }

@@ -1,7 +1,7 @@
 // The messages between a command and the thread that rewrites for it, and the name that both of them need. Loads no decoder.
 
 /** The core's function that rewritten modules call: core/kernel/rewritten.c. */
-export const coreEntry = "mms_rewritten_access";
+export const coreEntry = "mms_rewritten_access_1";
 
 export interface InstrumentOrder {
   /** Named in errors. */

@@ -15,6 +15,8 @@ export interface TailState {
 export interface InsertedCode {
   relocations: Relocations | undefined;
   states: TailState[];
+  /** Data for the instrumentation's own section, with relocations whose offsets count from its begin; undefined for none. */
+  data: { content: Uint8Array; relocations: Relocations } | undefined;
 }
 
 /** A symbol that inserted code refers to, defined by another module. */
@@ -24,19 +26,30 @@ export interface ImportedSymbol {
   crc: number | undefined;
 }
 
+/** All that inserted code is written from. */
+export interface FillRequest {
+  module: ModuleCode;
+  code: CodeSection;
+  layout: SectionLayout;
+  /** The new section, to be filled in. */
+  content: Uint8Array;
+  /** Returns the number of an imported symbol, and of the data's. */
+  symbolOf: (name: string) => number;
+  /** The offset that this section's data will have. */
+  dataOffset: number;
+}
+
 export interface Instrumentation {
   imports: readonly ImportedSymbol[];
+  /** The section of data that the module gets, and the symbol at its begin; undefined for none. */
+  data?: { section: string; symbol: string };
+  /** The name of the symbol for the code at a section's end. */
+  tailSymbol?: (section: string) => string;
   /**
    * Returns the room that is wanted, by the number of the section of code; undefined where there is none. Must not ask for anything
    * in front of a glued instruction, or in a fixed section.
    */
   chooseRoom(module: ModuleCode): (InsertedRoom | undefined)[];
-  /** Writes the inserted code into `content`, the new section. `symbolOf` gives numbers of `imports`' symbols. */
-  fill(
-    code: CodeSection,
-    layout: SectionLayout,
-    content: Uint8Array,
-    symbolOf: (name: string) => number,
-    module: ModuleCode,
-  ): InsertedCode;
+  /** Writes the inserted code. */
+  fill(request: FillRequest): InsertedCode;
 }

@@ -2,16 +2,16 @@
 import { concatBytes } from "../base/bytes.js";
 import { ElfFile } from "../elf/elf-file.js";
 import { type NewSection, sectionsToWrite, writeRelocatable } from "../elf/elf-writer.js";
-import { symbolEntry } from "../elf/layout.js";
+import { relocationEntry, SectionFlag, SectionType, SymbolType, symbolEntry } from "../elf/layout.js";
 import { joinRelocations, type Relocations, relocationBytes } from "../elf/relocations.js";
 import { emitSection } from "./emit.js";
-import { addImports } from "./imports.js";
 import type { InsertedCode, Instrumentation } from "./instrumentation.js";
 import { layOut } from "./layout.js";
 import { type ModuleCode, readModuleCode, sectionSymbol } from "./module-code.js";
 import { orcAdditions } from "./orc.js";
 import { isUnloadedWithCode, type Layouts, newRelocations, newSymbol } from "./references.js";
 import { RewriteRefusal } from "./refusal.js";
+import { AddedSymbols, addVersions } from "./symbols.js";
 
 /** A range of the new file's code that wasn't in the old one. */
 export interface InsertedRange {
@@ -40,14 +40,18 @@ export function rewriteModule(file: string, bytes: Uint8Array, instrumentation: 
   const layouts: Layouts = module.code.map((code, index) =>
     code === undefined ? undefined : layOut(module, code, rooms[index]),
   );
-  const symbolOf = addImports(module, sections, instrumentation.imports);
+  const added = addedSymbols(module, instrumentation, layouts);
   const values = moveSymbols(module, layouts, sections);
   const insertions = new Map<number, InsertedCode>();
+  let dataOffset = 0;
   for (const code of module.code) {
     if (code === undefined) continue;
     const layout = layouts[code.section.index]!;
     const content = emitSection(module, code, layout);
-    insertions.set(code.section.index, instrumentation.fill(code, layout, content, symbolOf, module));
+    const symbolOf = (name: string) => added.numberOf(name);
+    const inserted = instrumentation.fill({ module, code, layout, content, symbolOf, dataOffset });
+    insertions.set(code.section.index, inserted);
+    dataOffset += inserted.data?.content.length ?? 0;
     sections[code.section.index]!.content = content;
   }
   const relocations = moveRelocations(module, layouts, values, sections);
@@ -61,7 +65,69 @@ export function rewriteModule(file: string, bytes: Uint8Array, instrumentation: 
   for (const [index, entries] of relocations) {
     sections[module.relocations[index]!.table.index]!.content = relocationBytes(entries);
   }
+  added.write(sections);
+  addVersions(module, sections, instrumentation.imports);
+  if (instrumentation.data !== undefined) addData(module, instrumentation.data.section, insertions, sections);
   return { bytes: writeRelocatable(module.elf, sections), inserted: insertedRanges(module, layouts) };
+}
+
+/** Collects the symbols that inserted code brings. */
+function addedSymbols(
+  module: ModuleCode,
+  { imports, data, tailSymbol }: Instrumentation,
+  layouts: Layouts,
+): AddedSymbols {
+  const added = new AddedSymbols(module);
+  for (const { name } of imports) added.addImport(name);
+  if (data !== undefined) {
+    const section = module.elf.sections.length;
+    added.addOwn({ name: data.symbol, type: SymbolType.object, section, value: 0, size_bytes: 0 });
+  }
+  for (const code of module.code) {
+    if (code === undefined || tailSymbol === undefined) continue;
+    const { tail, size_bytes } = layouts[code.section.index]!;
+    if (size_bytes === tail) continue;
+    const name = tailSymbol(code.section.name);
+    const own = { section: code.section.index, value: tail, size_bytes: size_bytes - tail };
+    added.addOwn({ name, type: SymbolType.function, ...own });
+  }
+  return added;
+}
+
+/** Adds the section of the inserted code's data, and that of its relocations. */
+function addData(
+  { symbolTable }: ModuleCode,
+  name: string,
+  insertions: ReadonlyMap<number, InsertedCode>,
+  sections: NewSection[],
+): void {
+  const parts = [...insertions.values()].flatMap(({ data }) => (data === undefined ? [] : [data]));
+  const all: Relocations[] = [];
+  let start = 0;
+  for (const { content, relocations } of parts) {
+    const begin = start;
+    all.push({ ...relocations, offsets: relocations.offsets.map((offset) => offset + begin) });
+    start += content.length;
+  }
+  const index = sections.length;
+  const none = {
+    address: 0n,
+    offset: Number.MAX_SAFE_INTEGER,
+    size_bytes: 0,
+    link: 0,
+    info: 0,
+    alignment: 8,
+    entry_bytes: 0,
+  };
+  const flags = SectionFlag.allocated | SectionFlag.write;
+  const content = concatBytes(parts.map((part) => part.content));
+  sections.push({ ...none, index, name, type: SectionType.bits, flags, content });
+  sections.push({
+    ...none,
+    ...{ index: index + 1, name: `.rela${name}`, type: SectionType.relocations, flags: SectionFlag.linkedByInfo },
+    ...{ link: symbolTable!.index, info: index, entry_bytes: relocationEntry.size_bytes },
+    content: relocationBytes(joinRelocations(all)),
+  });
 }
 
 /** Moves the symbols of code. Returns all symbols' values. */

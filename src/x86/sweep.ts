@@ -43,6 +43,8 @@ export interface Sweep {
   bases: Uint8Array;
   /** iced's Register, the operand's index; 0 for none. */
   indexes: Uint8Array;
+  /** 1 where one operand lies in memory and the other is a part of the stack pointer. */
+  movesStackPointer: Uint8Array;
   /** iced's Register, a segment that a prefix names; 0 for none. */
   segments: Uint8Array;
   /** iced's RflagsBits that are read. */
@@ -79,6 +81,8 @@ export function sweepCode(bytes: Uint8Array): Sweep | SweepFailure {
       columns.bases[place] = instruction.memoryBase;
       columns.indexes[place] = instruction.memoryIndex;
       columns.segments[place] = instruction.segmentPrefix;
+      if (instruction.memoryBase !== Register.None)
+        columns.movesStackPointer[place] = Number(movesStackPointer(instruction));
       columns.flagsRead[place] = instruction.rflagsRead;
       columns.flagsModified[place] = maybeKeepFlags.has(instruction.code) ? 0 : instruction.rflagsModified;
       columns.flows[place] = instruction.flowControl;
@@ -92,6 +96,22 @@ export function sweepCode(bytes: Uint8Array): Sweep | SweepFailure {
   return columns;
 }
 
+function movesStackPointer({ op0Register, op1Register }: Instruction): boolean {
+  return isStackPointer(op0Register) || isStackPointer(op1Register);
+}
+
+function isStackPointer(register: Register): boolean {
+  switch (register) {
+    case Register.SPL:
+    case Register.SP:
+    case Register.ESP:
+    case Register.RSP:
+      return true;
+    default:
+      return false;
+  }
+}
+
 /** Makes columns for as many instructions as there can be; memory that is never written costs nothing. */
 function emptySweep(countMax: number): Sweep {
   return {
@@ -103,6 +123,7 @@ function emptySweep(countMax: number): Sweep {
     codes: new Uint16Array(countMax),
     bases: new Uint8Array(countMax),
     indexes: new Uint8Array(countMax),
+    movesStackPointer: new Uint8Array(countMax),
     segments: new Uint8Array(countMax),
     flagsRead: new Uint16Array(countMax),
     flagsModified: new Uint16Array(countMax),

@@ -137,6 +137,7 @@ typedef struct { s64 counter; } atomic64_t;
 
 /* ---- CPUs, their interrupts and locks ---- */
 
+#define DECLARE_PER_CPU(type, name) extern __typeof__(type) name[CPUS_MAX]
 #define DEFINE_PER_CPU(type, name) __typeof__(type) name[CPUS_MAX]
 #define this_cpu_read(name) (name[cpus_now()])
 #define this_cpu_write(name, value) ((void)(name[cpus_now()] = (value)))

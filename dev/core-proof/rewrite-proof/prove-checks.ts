@@ -1,50 +1,59 @@
 // Proves the inserted checks of accesses: each tests the base register of the instruction behind it, changes no flag that is read, and
-// leads to a stub of its own, which names that instruction to the core, and returns to it or behind it.
+// leads to a stub of its own, which names that instruction's site to the core, and returns to it or behind it. Each site describes its
+// instruction as a disassembler prints it.
 
 import { DeadFlags } from "./dead-flags.js";
 import type { PairedCode } from "./pair-code.js";
 import type { InsertedCodeProof } from "./prove.js";
 import { disassemble, type ReadModule } from "./read-module.js";
 import type { Comparison } from "./references.js";
+import { siteFieldsOf } from "./site-text.js";
 import { compareTail, type TailInstruction } from "./unwinding.js";
 
 const check_bytes = 11;
-const stub_bytes = 26;
+const detour_bytes = 5;
+const savingCheck_bytes = 15;
+const stub_bytes = 20;
 /** The general registers by iced's numbers, from rax on. */
 const registers = [
-  "rax",
-  "rcx",
-  "rdx",
-  "rbx",
-  "rsp",
-  "rbp",
-  "rsi",
-  "rdi",
-  "r8",
-  "r9",
-  "r10",
-  "r11",
-  "r12",
-  "r13",
-  "r14",
-  "r15",
+  ...["rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi"],
+  ...["r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15"],
 ];
 const firstRegister = 53;
 
-/** A check, and the stub that it leads to. */
+const coreName = "mms_rewritten_access_1";
+const siteSection = ".mms_sites";
+const siteName = "mms_sites";
+const site_bytes = 40;
+/** The offsets of the site's fields; the core's own begin at 24. */
+const siteFields = {
+  kind: 12,
+  bytes: 14,
+  base: 15,
+  index: 16,
+  scale: 17,
+  reg: 18,
+  regBytes: 19,
+  regShift: 20,
+} as const;
+
+/** An instruction with a check or a detour in front, and the stub that it leads to. */
 interface Check {
   section: number;
   number: number;
   stub: number;
+  /** The flags are saved in the stub, which tests the register itself. */
+  saves: boolean;
 }
 
 /** Makes the proof. `crc`: the checksum with which the core's function must be imported, if any. */
-export const proveChecks =
-  (crc: number | undefined): InsertedCodeProof =>
-  (comparison, inserted) => {
+export const proveChecks = (crc: number | undefined): InsertedCodeProof => ({
+  newSections: [siteSection, `.rela${siteSection}`],
+  prove: (comparison, inserted) => {
     proveVersions(comparison, crc);
     proveAllChecks(comparison, inserted);
-  };
+  },
+});
 
 /** Looks if the versions have one entry more: { u64 crc; char name[56]; } */
 function proveVersions({ old, new: after, complain }: Comparison, crc: number | undefined): void {
@@ -56,75 +65,103 @@ function proveVersions({ old, new: after, complain }: Comparison, crc: number | 
   const expected = Buffer.alloc(crc === undefined ? 0 : 64);
   if (crc !== undefined) {
     expected.writeUInt32LE(crc);
-    expected.write("mms_rewritten_access", 8);
+    expected.write(coreName, 8);
   }
   if (!added.equals(expected)) complain("__versions", contentIn(old).length, "not the version of the core's function");
 }
 
-const proveAllChecks: InsertedCodeProof = (comparison, inserted) => {
+const proveAllChecks: InsertedCodeProof["prove"] = (comparison, inserted) => {
   const flags = new DeadFlags(comparison);
   const states: TailInstruction[] = [];
+  const sites: { section: number; number: number }[] = [];
+  const stubSymbols: string[] = [];
   for (const [section, paired] of comparison.paired) {
     const name = paired.old.section.name;
-    const own = inserted.filter((range) => range.section === name);
-    const tail = own.find(({ kind }) => kind === "tail");
-    const stubs = new Set<number>();
+    const tail = inserted.find((range) => range.section === name && range.kind === "tail");
+    let end = tail?.offset ?? 0;
+    let count = 0;
     for (let number = 0; number < paired.old.starts.length - 1; number += 1) {
       if (paired.destinations[number] === paired.new.starts[number]) continue;
-      const stub = proveCheck(comparison, paired, number);
-      if (stub === undefined) continue;
-      if (!flags.isDead(section, number))
+      const check = proveCheck(comparison, section, number);
+      if (check === undefined) continue;
+      const { stub, saves } = check;
+      if (!saves && !isDetour(paired, number) && !flags.isDead(section, number))
         comparison.complain(name, paired.destinations[number]!, "a check writes flags that are read");
-      stubs.add(stub);
-      states.push(...proveStub(comparison, { section, number, stub }));
+      if (stub !== end) comparison.complain(name, stub, "the tail isn't made of one stub for each check, in order");
+      end = stub + stub_bytes + (saves ? savingCheck_bytes : 0);
+      states.push(...proveStub(comparison, check, sites.length));
+      sites.push({ section, number });
+      count += 1;
     }
-    const starts = [...stubs].sort((a, b) => a - b);
-    const isWhole = starts.every((start, place) => start === tail!.offset + place * stub_bytes);
-    if (!isWhole || starts.length * stub_bytes !== (tail?.length_bytes ?? 0)) {
-      comparison.complain(name, tail?.offset ?? 0, "the tail isn't made of one stub for each check");
+    if (end !== (tail === undefined ? 0 : tail.offset + tail.length_bytes)) {
+      comparison.complain(name, end, "the tail isn't made of one stub for each check");
     }
     const more =
       (comparison.new.relocations.get(section)?.length ?? 0) - (comparison.old.relocations.get(section)?.length ?? 0);
-    if (more !== 2 * starts.length) comparison.complain(name, 0, "not two relocations for each stub");
+    if (more !== 2 * count) comparison.complain(name, 0, "not two relocations for each stub");
+    if (tail !== undefined) stubSymbols.push(`mms_stubs${name} 2 ${section} ${tail.offset} ${tail.length_bytes}`);
   }
   compareTail(comparison, states);
+  proveSites(comparison, sites);
+  proveSymbols(comparison, stubSymbols);
 };
 
-/** Returns the stub's offset. */
-function proveCheck(
-  { complain }: Comparison,
-  { old, new: after, destinations }: PairedCode,
-  number: number,
-): number | undefined {
+const isDetour = ({ destinations, new: after }: PairedCode, number: number) =>
+  after.starts[number]! - destinations[number]! === detour_bytes;
+
+const textOf = ({ old }: PairedCode, number: number): string => {
+  const start = old.starts[number]!;
+  return disassemble(old.bytes.subarray(start, start + old.lengths[number]!), start)[0]?.text ?? "";
+};
+
+const jumpTarget = (text: string | undefined, mnemonic: string): number | undefined => {
+  const [, name, target] = /^(jae|jmp) (?:near |short )?([0-9A-F]+)h$/.exec(text ?? "") ?? [];
+  return name === mnemonic && target !== undefined ? Number.parseInt(target, 16) : undefined;
+};
+
+function proveCheck({ complain, paired: all }: Comparison, section: number, number: number): Check | undefined {
+  const paired = all.get(section)!;
+  const { old, new: after, destinations } = paired;
   const at = destinations[number]!;
-  const base = registers[old.bases[number]! - firstRegister];
-  const bytes = after.bytes.subarray(at, at + check_bytes);
-  const [test, jump, ...more] = disassemble(bytes, at);
-  const target = /^jae (?:near )?([0-9A-F]+)h$/.exec(jump?.text ?? "")?.[1];
-  const isRight = test?.text === `bt ${base},3Eh` && more.length === 0 && base !== "rsp";
-  if (at + check_bytes === after.starts[number] && isRight && target !== undefined) return Number.parseInt(target, 16);
+  const instruction = after.starts[number]!;
+  const lines = disassemble(after.bytes.subarray(at, instruction), at).map(({ text }) => text);
+  const isPort = (siteFieldsOf(textOf(paired, number))?.kind ?? 0) >= 16;
+  if (instruction - at === detour_bytes) {
+    const stub = jumpTarget(lines[0], "jmp");
+    if (lines.length === 1 && stub !== undefined) return { section, number, stub, saves: !isPort };
+  } else if (instruction - at === check_bytes && !isPort) {
+    const base = registers[old.bases[number]! - firstRegister];
+    const stub = jumpTarget(lines[1], "jae");
+    const isRight = lines[0] === `bt ${base},3Eh` && lines.length === 2 && base !== "rsp";
+    if (isRight && stub !== undefined) return { section, number, stub, saves: false };
+  }
   complain(old.section.name, at, "not the check of the base register that follows");
   return undefined;
 }
 
-function proveStub(comparison: Comparison, { section, number, stub }: Check): TailInstruction[] {
+function proveStub(comparison: Comparison, { section, number, stub, saves }: Check, site: number): TailInstruction[] {
   const { new: after, old } = comparison.paired.get(section)!;
   const serves = after.starts[number]!;
   const behind = serves + after.lengths[number]!;
-  const lines = disassemble(after.bytes.subarray(stub, stub + stub_bytes), stub);
+  const call = stub + (saves ? savingCheck_bytes : 0);
   const hexadecimal = (offset: number) => `${offset.toString(16).toUpperCase().padStart(16, "0")}h`;
-  const expected = [
-    ...["push 0", `call ${hexadecimal(stub + 10)}`, "lea rsp,[rsp+8]"],
-    ...[`jae ${hexadecimal(serves)}`, `jmp ${hexadecimal(behind)}`],
+  const base = registers[old.bases[number]! - firstRegister];
+  const saving = [
+    ...["pushf", `bt ${base},3Eh`, `jae ${hexadecimal(call - 1)}`, "popf"],
+    ...[`jmp ${hexadecimal(serves)}`, "popf"],
   ];
+  const calling = [
+    ...["push 0", `call ${hexadecimal(call + 10)}`],
+    ...[`jmp ${hexadecimal(serves)}`, `jmp ${hexadecimal(behind)}`],
+  ];
+  const expected = saves ? [...saving, ...calling] : calling;
+  const lines = disassemble(after.bytes.subarray(stub, call + stub_bytes), stub);
   const found = lines.map(({ text }) => text.replace(/\b(near|short) /, ""));
-  // lea has several encodings of one meaning
-  const lea = Buffer.from(after.bytes.subarray(stub + 10, stub + 15)).toString("hex");
-  if (JSON.stringify(found) !== JSON.stringify(expected) || lea !== "488d642408") {
+  if (JSON.stringify(found) !== JSON.stringify(expected)) {
     comparison.complain(old.section.name, stub, `a stub of ${found.join("; ")}, not ${expected.join("; ")}`);
   }
-  proveStubRelocations(comparison, section, stub, serves);
-  const pushed = [0, 8, 8, 0, 0];
+  proveStubRelocations(comparison, section, call, site);
+  const pushed = [...(saves ? [0, 8, 8, 8, 0, 8] : []), 0, 8, 0, 0];
   return lines.map(({ offset }, place) => ({
     section,
     offset: stub + offset,
@@ -133,19 +170,71 @@ function proveStub(comparison: Comparison, { section, number, stub }: Check): Ta
   }));
 }
 
-function proveStubRelocations(comparison: Comparison, section: number, stub: number, serves: number): void {
+function proveStubRelocations(comparison: Comparison, section: number, stub: number, site: number): void {
   const { new: after, old, complain } = comparison;
   const added = addedRelocations(comparison, section);
   const [address, call] = [added.get(stub + 1), added.get(stub + 6)];
-  const own = after.symbols[address?.symbol ?? 0]!;
-  const isAddress =
-    address?.type === 11 && own.section?.index === section && Number(own.value) + address.addend === serves;
+  const table = after.symbols[address?.symbol ?? 0]!;
+  const isSite =
+    address?.type === 11 &&
+    table.section?.name === siteSection &&
+    Number(table.value) + address.addend === site * site_bytes;
   const core = after.symbols[call?.symbol ?? 0]!;
-  const isImported =
-    (call?.symbol ?? 0) >= old.symbols.length && core.name === "mms_rewritten_access" && core.sectionNumber === 0;
-  if (!isAddress || !isImported || call?.type !== 4 || call.addend !== -4) {
-    complain(after.elf.sections[section]!.name, stub, "a stub that doesn't call the core with its instruction");
+  const isImported = (call?.symbol ?? 0) >= old.symbols.length && core.name === coreName && core.sectionNumber === 0;
+  if (!isSite || !isImported || call?.type !== 4 || call.addend !== -4) {
+    complain(after.elf.sections[section]!.name, stub, "a stub that doesn't call the core with its site");
   }
+}
+
+/** Looks if the table of sites has one for each instruction, in order, which describes it. */
+function proveSites(comparison: Comparison, sites: readonly { section: number; number: number }[]): void {
+  const { new: after, complain } = comparison;
+  const section = after.elf.section(siteSection)!;
+  const table = after.elf.section(`.rela${siteSection}`)!;
+  const content = Buffer.from(after.elf.content(section));
+  const symbols = after.elf.section(".symtab")!.index;
+  const isRight = section.flags === 3n && section.type === 1 && section.alignment === 8;
+  if (!isRight || table.info !== section.index || table.link !== symbols || table.entry_bytes !== 24)
+    complain(siteSection, 0, "another header than a table of sites has");
+  const relocations = after.relocations.get(section.index) ?? [];
+  if (content.length !== sites.length * site_bytes || relocations.length !== sites.length) {
+    complain(siteSection, content.length, "not one site for each check");
+    return;
+  }
+  sites.forEach(({ section: code, number }, place) => {
+    const paired = comparison.paired.get(code)!;
+    const { offset, type, symbol, addend } = relocations[place]!;
+    const { section: target, value } = after.symbols[symbol]!;
+    const isPlace = offset === place * site_bytes && type === 2 && target?.index === code;
+    if (!isPlace || Number(value) + addend !== paired.new.starts[number])
+      complain(siteSection, place * site_bytes, "a site of another instruction");
+    proveSite(comparison, content.subarray(place * site_bytes, (place + 1) * site_bytes), place, paired, number);
+  });
+}
+
+function proveSite({ complain }: Comparison, bytes: Buffer, place: number, paired: PairedCode, number: number): void {
+  const text = textOf(paired, number);
+  const fields = siteFieldsOf(text);
+  const expected = Buffer.alloc(site_bytes);
+  if (fields !== undefined) {
+    expected.writeInt32LE(fields.displacement, 4);
+    expected.writeInt32LE(fields.immediate, 8);
+    expected.writeUInt8(paired.old.lengths[number]!, 13);
+    for (const [name, at] of Object.entries(siteFields)) expected.writeUInt8(fields[name as keyof typeof fields], at);
+  }
+  if (!bytes.equals(expected)) complain(siteSection, place * site_bytes, `not the description of ${text}`);
+}
+
+/** Looks if the new symbols are the core's function, the sites, and the stubs of each section. */
+function proveSymbols({ old, new: after, complain }: Comparison, stubs: readonly string[]): void {
+  const section = after.elf.section(siteSection)!.index;
+  const expected = [`${coreName} 0 0 0 0`, `${siteName} 1 ${section} 0 0`, ...stubs];
+  const found = after.symbols
+    .slice(old.symbols.length)
+    .map(({ name, type, sectionNumber, value, size_bytes }) =>
+      [name, type, sectionNumber, value, size_bytes].join(" "),
+    );
+  if (found.join() !== expected.join()) complain(".symtab", old.symbols.length, `new symbols ${found.join(", ")}`);
 }
 
 const addedBySection = new WeakMap<

@@ -1,0 +1,217 @@
+// The table of sites in a rewritten module: the description of each instruction that leads to the core, decoded ahead of time.
+import { Code, Decoder, DecoderOptions, Instruction, OpKind, Register } from "iced-x86";
+import { assert } from "../base/assert.js";
+import { RelocationType } from "../elf/layout.js";
+import type { Relocations } from "../elf/relocations.js";
+import type { CodeSection } from "./module-code.js";
+
+/** The section that holds the table, and the symbol at its begin. */
+export const siteSection = ".mms_sites";
+export const siteSymbol = "mms_sites";
+
+/** core/rewritten-site.h: struct mms_rewritten_site. */
+export const site_bytes = 40;
+export const siteOffset = {
+  instruction: 0,
+  displacement: 4,
+  immediate: 8,
+  kind: 12,
+  length: 13,
+  bytes: 14,
+  base: 15,
+  index: 16,
+  scale: 17,
+  reg: 18,
+  regBytes: 19,
+  regShift: 20,
+} as const;
+
+/** core/move.h: enum mms_move_kind; core/rewritten-site.h: enum mms_rewritten_kind. */
+export const SiteKind = {
+  moveLoad: 1,
+  moveLoadSigned: 2,
+  moveStoreRegister: 3,
+  moveStoreImmediate: 4,
+  rewrittenIn: 16,
+  rewrittenOut: 17,
+  rewrittenInString: 18,
+  rewrittenOutString: 19,
+} as const;
+
+/** core/decode.h: MMS_NO_REGISTER. */
+const noRegister = 0xff;
+
+const kinds = new Map<Code, number>([
+  ...codes(SiteKind.moveStoreRegister, Code.Mov_rm8_r8, Code.Mov_rm16_r16, Code.Mov_rm32_r32, Code.Mov_rm64_r64),
+  ...codes(SiteKind.moveLoad, Code.Mov_r8_rm8, Code.Mov_r16_rm16, Code.Mov_r32_rm32, Code.Mov_r64_rm64),
+  ...codes(SiteKind.moveLoad, Code.Movzx_r16_rm8, Code.Movzx_r32_rm8, Code.Movzx_r64_rm8),
+  ...codes(SiteKind.moveLoad, Code.Movzx_r32_rm16, Code.Movzx_r64_rm16),
+  ...codes(SiteKind.moveLoadSigned, Code.Movsx_r16_rm8, Code.Movsx_r32_rm8, Code.Movsx_r64_rm8),
+  ...codes(SiteKind.moveLoadSigned, Code.Movsx_r32_rm16, Code.Movsx_r64_rm16, Code.Movsxd_r64_rm32),
+  ...codes(SiteKind.moveStoreImmediate, Code.Mov_rm8_imm8, Code.Mov_rm16_imm16, Code.Mov_rm32_imm32),
+  ...codes(SiteKind.moveStoreImmediate, Code.Mov_rm64_imm32),
+  ...codes(SiteKind.rewrittenIn, Code.In_AL_imm8, Code.In_AX_imm8, Code.In_EAX_imm8),
+  ...codes(SiteKind.rewrittenIn, Code.In_AL_DX, Code.In_AX_DX, Code.In_EAX_DX),
+  ...codes(SiteKind.rewrittenOut, Code.Out_imm8_AL, Code.Out_imm8_AX, Code.Out_imm8_EAX),
+  ...codes(SiteKind.rewrittenOut, Code.Out_DX_AL, Code.Out_DX_AX, Code.Out_DX_EAX),
+  ...codes(SiteKind.rewrittenInString, Code.Insb_m8_DX, Code.Insw_m16_DX, Code.Insd_m32_DX),
+  ...codes(SiteKind.rewrittenOutString, Code.Outsb_DX_m8, Code.Outsw_DX_m16, Code.Outsd_DX_m32),
+]);
+
+function codes(kind: number, ...all: Code[]): [Code, number][] {
+  return all.map((code) => [code, kind]);
+}
+
+/** Returns of SiteKind, or undefined for an instruction that the table can't describe. */
+export function siteKind(code: Code): number | undefined {
+  return kinds.get(code);
+}
+
+/** True for an instruction that accesses ports. */
+export function isPortKind(kind: number): boolean {
+  return kind >= SiteKind.rewrittenIn;
+}
+
+/** The table's part for one section of code. */
+export interface SiteTable {
+  content: Uint8Array;
+  /** Offsets count from the part's begin. */
+  relocations: Relocations;
+}
+
+/** Describes the instructions with these numbers. `newStarts` are their new offsets in the section, `symbol` is the section's own. */
+export function describeSites(
+  code: CodeSection,
+  numbers: readonly number[],
+  newStarts: Uint32Array,
+  symbol: number,
+): SiteTable {
+  const content = new Uint8Array(numbers.length * site_bytes);
+  const view = new DataView(content.buffer);
+  const relocations = {
+    offsets: Uint32Array.from(numbers, (_, place) => place * site_bytes + siteOffset.instruction),
+    types: new Uint32Array(numbers.length).fill(RelocationType.relative32),
+    symbols: new Uint32Array(numbers.length).fill(symbol),
+    addends: Float64Array.from(numbers, (number) => newStarts[number]!),
+  };
+  const decoder = new Decoder(64, code.content, DecoderOptions.None);
+  const instruction = new Instruction();
+  try {
+    numbers.forEach((number, place) => {
+      decoder.position = code.sweep.starts[number]!;
+      decoder.decodeOut(instruction);
+      describe(view, place * site_bytes, instruction);
+    });
+  } finally {
+    instruction.free();
+    decoder.free();
+  }
+  return { content, relocations };
+}
+
+function describe(view: DataView, at: number, instruction: Instruction): void {
+  const kind = kinds.get(instruction.code);
+  assert(kind !== undefined, "only instructions of a known kind are described");
+  const put = (offset: number, value: number) => view.setUint8(at + offset, value);
+  put(siteOffset.kind, kind);
+  put(siteOffset.length, instruction.length);
+  put(siteOffset.base, noRegister);
+  put(siteOffset.index, noRegister);
+  if (isPortKind(kind)) {
+    describePort(put, kind, instruction);
+    if (instruction.op0Kind === OpKind.Immediate8 || instruction.op1Kind === OpKind.Immediate8) {
+      view.setInt32(at + siteOffset.immediate, instruction.immediate8, true);
+    }
+    return;
+  }
+  put(siteOffset.bytes, memory_bytes(instruction));
+  put(siteOffset.base, instruction.memoryBase - Register.RAX);
+  if (instruction.memoryIndex !== Register.None) put(siteOffset.index, instruction.memoryIndex - Register.RAX);
+  put(siteOffset.scale, instruction.memoryIndexScale);
+  view.setInt32(at + siteOffset.displacement, Number(BigInt.asIntN(32, instruction.memoryDisplacement)), true);
+  if (kind === SiteKind.moveStoreImmediate) {
+    view.setInt32(at + siteOffset.immediate, immediateOf(instruction), true);
+    return;
+  }
+  const { number, width_bytes, shift } = registerParts(
+    kind === SiteKind.moveStoreRegister ? instruction.op1Register : instruction.op0Register,
+  );
+  put(siteOffset.reg, number);
+  put(siteOffset.regBytes, width_bytes);
+  put(siteOffset.regShift, shift);
+}
+
+function describePort(put: (offset: number, value: number) => void, kind: number, instruction: Instruction): void {
+  const isIn = kind === SiteKind.rewrittenIn || kind === SiteKind.rewrittenInString;
+  const isString = kind === SiteKind.rewrittenInString || kind === SiteKind.rewrittenOutString;
+  const dx = isIn ? instruction.op1Register : instruction.op0Register;
+  if (dx === Register.DX) put(siteOffset.base, 2);
+  if (isString) {
+    put(siteOffset.bytes, memory_bytes(instruction));
+    put(siteOffset.scale, Number(instruction.hasRepPrefix || instruction.hasRepnePrefix));
+    return;
+  }
+  const { width_bytes } = registerParts(isIn ? instruction.op0Register : instruction.op1Register);
+  put(siteOffset.bytes, width_bytes);
+  put(siteOffset.regBytes, width_bytes);
+}
+
+/** The width of the operand in memory, by the form of the instruction. */
+function memory_bytes({ code }: Instruction): number {
+  switch (code) {
+    case Code.Mov_rm8_r8:
+    case Code.Mov_r8_rm8:
+    case Code.Mov_rm8_imm8:
+    case Code.Movzx_r16_rm8:
+    case Code.Movzx_r32_rm8:
+    case Code.Movzx_r64_rm8:
+    case Code.Movsx_r16_rm8:
+    case Code.Movsx_r32_rm8:
+    case Code.Movsx_r64_rm8:
+    case Code.Insb_m8_DX:
+    case Code.Outsb_DX_m8:
+      return 1;
+    case Code.Mov_rm16_r16:
+    case Code.Mov_r16_rm16:
+    case Code.Mov_rm16_imm16:
+    case Code.Movzx_r32_rm16:
+    case Code.Movzx_r64_rm16:
+    case Code.Movsx_r32_rm16:
+    case Code.Movsx_r64_rm16:
+    case Code.Insw_m16_DX:
+    case Code.Outsw_DX_m16:
+      return 2;
+    case Code.Mov_rm64_r64:
+    case Code.Mov_r64_rm64:
+    case Code.Mov_rm64_imm32:
+      return 8;
+    default:
+      return 4;
+  }
+}
+
+function immediateOf(instruction: Instruction): number {
+  switch (instruction.op1Kind) {
+    case OpKind.Immediate8:
+      return instruction.immediate8;
+    case OpKind.Immediate16:
+      return instruction.immediate16;
+    case OpKind.Immediate32:
+      return instruction.immediate32 | 0;
+    default:
+      return Number(BigInt.asIntN(32, instruction.immediate32to64));
+  }
+}
+
+/** Splits a general register of any width into its number in machine code, its width, and the place of its lowest bit. */
+function registerParts(register: Register): { number: number; width_bytes: number; shift: number } {
+  if (register >= Register.AH && register <= Register.BH)
+    return { number: register - Register.AH, width_bytes: 1, shift: 8 };
+  // iced has the four high bytes between bl and spl
+  if (register >= Register.SPL && register < Register.AX)
+    return { number: register - Register.SPL + 4, width_bytes: 1, shift: 0 };
+  if (register < Register.AH) return { number: register - Register.AL, width_bytes: 1, shift: 0 };
+  if (register < Register.EAX) return { number: register - Register.AX, width_bytes: 2, shift: 0 };
+  if (register < Register.RAX) return { number: register - Register.EAX, width_bytes: 4, shift: 0 };
+  return { number: register - Register.RAX, width_bytes: 8, shift: 0 };
+}
