@@ -112,7 +112,7 @@ describe("resolveScope", () => {
     expect(scope.ranges).toEqual([]);
     expect(scope.ports.map(formatRange)).toEqual(["0xc000-0xc03f"]);
     expect(scope.remarks).toEqual([
-      "0000:00:1f.3 has only I/O ports: accesses through ioport_map() or pci_iomap() are recorded, direct in and out are not",
+      "0000:00:1f.3 has only I/O ports: accesses through ioport_map() or pci_iomap() are recorded, direct in and out by engine instrument alone",
     ]);
   });
 

@@ -114,7 +114,7 @@ async function resolveWanted(
     }
     if (own.length === 0) {
       remarks.push(
-        `${address} has only I/O ports: accesses through ioport_map() or pci_iomap() are recorded, direct in and out are not`,
+        `${address} has only I/O ports: accesses through ioport_map() or pci_iomap() are recorded, direct in and out by engine instrument alone`,
       );
     }
     functions.push(found);

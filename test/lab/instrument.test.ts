@@ -27,7 +27,7 @@ END
 const asBefore = "rewritten: - covered: 0";
 
 /** The cases of the quick tier. */
-const quick = ["loaded-meanwhile", "libraries", "killed"];
+const quick = ["loaded-meanwhile", "libraries", "killed", "ports"];
 
 const cases: Record<string, string> = {
   "loaded-meanwhile": `${tools}
@@ -80,6 +80,22 @@ as_before
 network_up; pings 3
 modprobe -r e1000`,
 
+  ports: `${tools}
+record --driver ne2k-pci -o /share/ne2k.mmt -- sh -ec '. /tmp/swap-tools
+  modprobe ne2k-pci; as_before; network_up
+  ping -q -c 5 -s 1000 -i 0.1 -w 60 10.0.2.2 > /dev/null
+  ip link set eth0 down; modprobe -r ne2k-pci'
+echo "ended with $?"
+record --driver snd_ens1370 -o /share/sound.mmt -- sh -ec '. /tmp/swap-tools
+  modprobe -a snd_pcm_oss snd_ens1370
+  until_true [ -c /dev/dsp ]
+  head -c 100000 /dev/zero > /dev/dsp
+  modprobe -r snd_pcm_oss snd_ens1370'
+echo "ended with $?"
+# the sound system stays, and the core with it
+for name in snd_seq_device snd_timer snd soundcore mmiostrider; do [ ! -e /sys/module/$name/refcnt ] || rmmod $name; done
+as_before`,
+
   stays: `${tools}
 record --driver e1000 -o /share/stays.mmt -- modprobe e1000
 echo "ended with $?"
@@ -125,10 +141,11 @@ describe.each(casesByTier({ quick: [stableKernel], rest: ["debian:newest"] }))("
     await rewriteOutside(await labKernel(kernel), [caseNamed("ahci")], () => {});
   });
   const disk = `-drive file=${join(share, "disk")},if=none,format=raw,id=d0 -device ide-hd,drive=d0,bus=ide.0`;
+  const others = "-netdev user,id=n1 -device ne2k_pci,netdev=n1 -audiodev none,id=a0 -device ES1370,audiodev=a0";
   const caseTest = caseTests(cases, {
     kernel,
     share,
-    qemu: `-netdev user,id=n0 -device e1000,netdev=n0 ${disk}`,
+    qemu: `-netdev user,id=n0 -device e1000,netdev=n0 ${disk} ${others}`,
     truth: truthFile,
     quick,
     timeout_s: 800,
@@ -186,6 +203,15 @@ describe.each(casesByTier({ quick: [stableKernel], rest: ["debian:newest"] }))("
     expect(outcome.left).toEqual([]);
     await expectRecorded(outcome.stderr, "before.mmt", 12_000);
     await expectIdentical(join(share, "interrupted.mmt"), truthFile, 10_000);
+  });
+
+  caseTest("ports", "drivers that use in and out themselves are recorded whole", async (outcome) => {
+    const [during, ...rest] = outcome.stdout.split("\n");
+    expect(during, outcome.stderr).toBe("rewritten: 8390 ne2k_pci - covered: 2");
+    expect(rest).toEqual(["ended with 0", "ended with 0", asBefore, ""]);
+    expect(outcome.stderr).not.toMatch(/not recorded/);
+    await expectRecorded(outcome.stderr, "ne2k.mmt", 2_000);
+    await expectRecorded(outcome.stderr, "sound.mmt", 200);
   });
 
   caseTest("stays", "a driver that the command leaves loaded works on, and is recorded again", async (outcome) => {

@@ -32,6 +32,8 @@ const modulesMax = 64;
 
 /** The exchange of a recording's drivers for others around it. */
 export interface DriverExchange {
+  /** True if the instructions in and out of all of the drivers' code are recorded; to be asked after `prepare`. */
+  readonly recordsPorts: boolean;
   /** Does what takes time. Throws UserError. */
   prepare(): Promise<void>;
   /**
@@ -111,7 +113,8 @@ export class EmulateRecording implements Recording {
         ...{ source: device, descriptor: device.descriptor, standIn: () => device },
         worker: { url: new URL("./emulate-worker.js", import.meta.url), parameters: {} },
       });
-      recording = new EmulateRecording({ options, device, mappingCheck, earlyOthers, feed, header });
+      const watchesPorts = exchange?.recordsPorts !== true;
+      recording = new EmulateRecording({ options, device, mappingCheck, earlyOthers, feed, header, watchesPorts });
     } catch (error) {
       await device.close();
       await exchange?.giveBack();
@@ -130,6 +133,7 @@ export class EmulateRecording implements Recording {
     earlyOthers,
     feed,
     header,
+    watchesPorts,
   }: {
     options: RecordingRequest;
     device: ControlDevice;
@@ -137,6 +141,8 @@ export class EmulateRecording implements Recording {
     earlyOthers: readonly string[];
     feed: TraceFeed<ControlDevice>;
     header: TraceHeader;
+    /** Drivers that use their ports directly are noticed, because that isn't recorded. */
+    watchesPorts: boolean;
   }) {
     this.earlyOthers = earlyOthers;
     this.options = options;
@@ -145,7 +151,7 @@ export class EmulateRecording implements Recording {
     // A mapping that is left out on purpose, or that nobody could see, is no sign that the driver uses ports.
     const knowsMappings = mappingCheck !== undefined && options.engineOptions.excludeWriteCombining !== true;
     const notHeardOf = [...(mappingCheck?.early ?? []), ...(options.engineOptions.exclude ?? [])];
-    const ports = knowsMappings ? new PortWatch(options.scope.functions, notHeardOf) : undefined;
+    const ports = watchesPorts && knowsMappings ? new PortWatch(options.scope.functions, notHeardOf) : undefined;
     this.trace = new TraceKeeper(feed, header, { onLook: () => this.look(), ports });
   }
 

@@ -46,6 +46,10 @@ export class ModuleSwap implements DriverExchange {
     this.options = options;
   }
 
+  get recordsPorts(): boolean {
+    return this.left.length === 0;
+  }
+
   /** Rewrites the modules, as far as the cache doesn't have them. Throws UserError if that of a driver can't be rewritten. */
   async prepare(): Promise<void> {
     const { release, onNotice } = this.options;
