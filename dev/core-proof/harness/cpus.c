@@ -171,6 +171,11 @@ u32 mms_caller_of(struct pt_regs *regs, u32 record_flags)
 	return 0;
 }
 
+bool mms_hooks_wanted(u64 physical, u64 bytes, enum mms_memory_type type)
+{
+	return true;
+}
+
 u32 mms_record_context(void)
 {
 	return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The kernel's words that core/kernel/access.c and ring.c use, outside the kernel. Every
+ * The kernel's words that core/kernel/access.c, ring.c and rewritten.c use, outside the kernel. Every
  * header of the kernel that they include is this one; a word that they begin to use is
  * added here.
  *
@@ -146,6 +146,12 @@ typedef struct { s64 counter; } atomic64_t;
 #define local_irq_save(flags) ((flags) = 0, cpus_interrupts_off())
 #define local_irq_restore(flags) ((void)(flags), cpus_interrupts_on())
 #define preempt_count() 0u
+#define softirq_count() 0u
+#define HARDIRQ_MASK 0xf0000u
+#define for_each_possible_cpu(cpu) for ((cpu) = 0; (cpu) < CPUS_MAX; (cpu)++)
+#define per_cpu(name, cpu) ((name)[cpu])
+#define this_cpu_inc(name) ((void)(name[cpus_now()]++))
+#define EXPORT_SYMBOL(name) extern int harness_has_no_exports
 #define NMI_MASK 0xf00000u
 #define NMI_SHIFT 20
 #define cpu_relax() cpus_yield()
@@ -187,7 +193,14 @@ extern struct task_struct *current;
 
 /* ---- Everything else ---- */
 
-struct pt_regs;
+/* As the kernel has it, up to what the core looks at. */
+struct pt_regs {
+	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8;
+	unsigned long ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
+};
+
+#define X86_EFLAGS_DF BIT_ULL(10)
+
 struct vm_area_struct {
 	unsigned long vm_pgoff;
 };
