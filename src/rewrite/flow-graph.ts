@@ -1,11 +1,12 @@
 // A module's code as the dataflow of src/x86 wants it: where each branch leads, over sections, and what can't be told.
+import { FlowControl } from "iced-x86";
 import { RelocationType } from "../elf/layout.js";
 import type { FlowGraph } from "../x86/flag-liveness.js";
 import { InstructionKind } from "../x86/sweep.js";
 import { jumpEntry } from "./code-tables.js";
 import { type CodeSection, codeReference, instructionAround, type ModuleCode } from "./module-code.js";
 
-/** Jumps to these go wherever a register says. */
+/** Jumps to these go wherever a register says; calls of them come back. */
 const indirectJump = /^__x86_indirect_/;
 
 /** Makes the graph of all code that isn't fixed: one part for each section, by the section's number. */
@@ -59,7 +60,8 @@ function addRelocatedTargets(
     targets[number] = -1;
     const place = codeReference(module, entries, entry);
     if (place === undefined) {
-      if (indirectJump.test(module.symbols[entries.symbols[entry]!]!.name)) isOpaque[number] = 1;
+      const isCall = code.sweep.flows[number] === FlowControl.Call;
+      if (!isCall && indirectJump.test(module.symbols[entries.symbols[entry]!]!.name)) isOpaque[number] = 1;
       continue;
     }
     // a branch's distance ends it, four bytes behind its begin

@@ -16,7 +16,8 @@ export function addInstrument(program: Command): void {
     .summary("rewrite a driver's module, so that its accesses need no fault")
     .description(
       "Rewrites the file of a driver's module: its plain loads and stores look if their address is one of a recorded device, and " +
-        "call the core then. While it is recorded, such an access needs no fault. All others fault as before, and are recorded, too.",
+        "call the core then; so do its instructions on I/O ports. While it is recorded, such an access needs no fault. All others " +
+        "fault as before, and are recorded, too.",
     )
     .argument("<module>", "the module's file, packed with xz, zstd or gzip or not")
     .requiredOption("-o, --output <file>", "the new module")
@@ -27,7 +28,7 @@ export function addInstrument(program: Command): void {
 Neither a compiler nor sources of the driver are needed. The core is built for the module's kernel, if it isn't yet: the new module
 calls the core, so it can be loaded only with it, which record does, and the core stays loaded as long as the new module. It has no
 signature, and taints the kernel. The sites in its traces are places in the new module. It must not be live patched. In stack traces,
-the places behind a section's last function are the calls of the core.
+mms_stubs is where a section's calls of the core are.
 
 Examples:
   mmiostrider instrument /lib/modules/$(uname -r)/kernel/drivers/net/ethernet/intel/e1000/e1000.ko -o /tmp/e1000.ko
@@ -43,5 +44,5 @@ async function instrument(file: string, { output, only = [] }: InstrumentOptions
   const onBuild = (release: string) => process.stderr.write(`Building the core for ${release}\n`);
   const { bytes, checks } = await instrumentedModule(file, { only, onBuild });
   await finishedFile(output, async (temporary) => writeFileSync(temporary, bytes));
-  process.stderr.write(`${countOf(checks, "instruction")} of ${file} checked in ${output}\n`);
+  process.stderr.write(`${countOf(checks, "instruction")} of ${file} may call the core in ${output}\n`);
 }
