@@ -21,7 +21,7 @@ import { describeSites, isPortKind, site_bytes, siteKind, siteSection, siteSymbo
 const check_bytes = 11;
 
 /**
- * Where flags are read, the check lies in the stub; and ports have none:
+ * The check lies in the stub where flags are read; an access to ports needs none:
  *
  *     e9 ........          jmp stub
  */

@@ -58,8 +58,8 @@ const kinds = new Map<Code, number>([
   ...codes(SiteKind.rewrittenOutString, Code.Outsb_DX_m8, Code.Outsw_DX_m16, Code.Outsd_DX_m32),
 ]);
 
-function codes(kind: number, ...all: Code[]): [Code, number][] {
-  return all.map((code) => [code, kind]);
+function codes(value: number, ...all: Code[]): [Code, number][] {
+  return all.map((code) => [code, value]);
 }
 
 /** Returns of SiteKind, or undefined for an instruction that the table can't describe. */
@@ -156,51 +156,26 @@ function describePort(put: (offset: number, value: number) => void, kind: number
   put(siteOffset.regBytes, width_bytes);
 }
 
-/** The width of the operand in memory, by the form of the instruction. */
+/** Forms whose operand in memory hasn't four bytes. */
+const widths = new Map<Code, number>([
+  ...codes(1, Code.Mov_rm8_r8, Code.Mov_r8_rm8, Code.Mov_rm8_imm8, Code.Insb_m8_DX, Code.Outsb_DX_m8),
+  ...codes(1, Code.Movzx_r16_rm8, Code.Movzx_r32_rm8, Code.Movzx_r64_rm8),
+  ...codes(1, Code.Movsx_r16_rm8, Code.Movsx_r32_rm8, Code.Movsx_r64_rm8),
+  ...codes(2, Code.Mov_rm16_r16, Code.Mov_r16_rm16, Code.Mov_rm16_imm16, Code.Insw_m16_DX, Code.Outsw_DX_m16),
+  ...codes(2, Code.Movzx_r32_rm16, Code.Movzx_r64_rm16, Code.Movsx_r32_rm16, Code.Movsx_r64_rm16),
+  ...codes(8, Code.Mov_rm64_r64, Code.Mov_r64_rm64, Code.Mov_rm64_imm32),
+]);
+
 function memory_bytes({ code }: Instruction): number {
-  switch (code) {
-    case Code.Mov_rm8_r8:
-    case Code.Mov_r8_rm8:
-    case Code.Mov_rm8_imm8:
-    case Code.Movzx_r16_rm8:
-    case Code.Movzx_r32_rm8:
-    case Code.Movzx_r64_rm8:
-    case Code.Movsx_r16_rm8:
-    case Code.Movsx_r32_rm8:
-    case Code.Movsx_r64_rm8:
-    case Code.Insb_m8_DX:
-    case Code.Outsb_DX_m8:
-      return 1;
-    case Code.Mov_rm16_r16:
-    case Code.Mov_r16_rm16:
-    case Code.Mov_rm16_imm16:
-    case Code.Movzx_r32_rm16:
-    case Code.Movzx_r64_rm16:
-    case Code.Movsx_r32_rm16:
-    case Code.Movsx_r64_rm16:
-    case Code.Insw_m16_DX:
-    case Code.Outsw_DX_m16:
-      return 2;
-    case Code.Mov_rm64_r64:
-    case Code.Mov_r64_rm64:
-    case Code.Mov_rm64_imm32:
-      return 8;
-    default:
-      return 4;
-  }
+  return widths.get(code) ?? 4;
 }
 
 function immediateOf(instruction: Instruction): number {
-  switch (instruction.op1Kind) {
-    case OpKind.Immediate8:
-      return instruction.immediate8;
-    case OpKind.Immediate16:
-      return instruction.immediate16;
-    case OpKind.Immediate32:
-      return instruction.immediate32 | 0;
-    default:
-      return Number(BigInt.asIntN(32, instruction.immediate32to64));
-  }
+  const kind = instruction.op1Kind;
+  if (kind === OpKind.Immediate8) return instruction.immediate8;
+  if (kind === OpKind.Immediate16) return instruction.immediate16;
+  if (kind === OpKind.Immediate32) return instruction.immediate32 | 0;
+  return Number(BigInt.asIntN(32, instruction.immediate32to64));
 }
 
 /** Splits a general register of any width into its number in machine code, its width, and the place of its lowest bit. */

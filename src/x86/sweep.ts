@@ -96,20 +96,10 @@ export function sweepCode(bytes: Uint8Array): Sweep | SweepFailure {
   return columns;
 }
 
-function movesStackPointer({ op0Register, op1Register }: Instruction): boolean {
-  return isStackPointer(op0Register) || isStackPointer(op1Register);
-}
+const stackPointers = new Set<Register>([Register.SPL, Register.SP, Register.ESP, Register.RSP]);
 
-function isStackPointer(register: Register): boolean {
-  switch (register) {
-    case Register.SPL:
-    case Register.SP:
-    case Register.ESP:
-    case Register.RSP:
-      return true;
-    default:
-      return false;
-  }
+function movesStackPointer({ op0Register, op1Register }: Instruction): boolean {
+  return stackPointers.has(op0Register) || stackPointers.has(op1Register);
 }
 
 /** Makes columns for as many instructions as there can be; memory that is never written costs nothing. */
