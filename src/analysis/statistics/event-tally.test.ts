@@ -94,3 +94,41 @@ test("buffers count by way and direction, with their bytes and ends", async () =
     },
   ]);
 });
+
+test("a handler's time is known where its own end comes, and no other's", async () => {
+  const other = 0xffffffffc0002000n;
+  const list = new RecordList();
+  list.addText({ kind: RecordKind.symbol, site: handler }, "nic_intr+0x0/0x40 [nic]");
+  const { irqEntry, irqExit } = RecordKind;
+  const inThread = { flags: RecordFlag.thread, pid: 77 };
+  // one handler interrupts another; the end of one that didn't begin; a thread's end of another handler
+  list.add(interrupt(irqEntry, 0));
+  list.add(interrupt(irqEntry, 100, { site: other }));
+  list.add(interrupt(irqExit, 150, { site: other }));
+  list.add(interrupt(irqExit, 400));
+  list.add(interrupt(irqEntry, 500));
+  list.add(interrupt(irqExit, 600, { site: other }));
+  list.add(interrupt(irqEntry, 700, inThread));
+  list.add(interrupt(irqExit, 800, { ...inThread, site: other }));
+  list.add(interrupt(irqExit, 900, inThread));
+  const told = [...(await statisticsOf(list)).interrupts].map((row) => [
+    ...[row.handler, row.inThread, row.runs, row.time_s?.all ?? null],
+  ]);
+  expect(told).toEqual([
+    ["nic_intr [nic]", false, 2, 400e-9],
+    ["0xffffffffc0002000", false, 1, 50e-9],
+    ["nic_intr [nic]", true, 1, null],
+    ["0xffffffffc0002000", true, 0, null],
+  ]);
+});
+
+test("of beginnings without ends the latest 64 on a CPU are kept", async () => {
+  const list = new RecordList();
+  for (let run = 0; run < 70; run += 1) list.add(interrupt(RecordKind.irqEntry, run));
+  for (let run = 0; run < 70; run += 1) list.add(interrupt(RecordKind.irqExit, 100 + run));
+  const [row] = (await statisticsOf(list)).interrupts;
+  expect(row).toMatchObject({ runs: 70 });
+  // the first one to end is the last one that began: the greatest time is that of the 64th from the end
+  expect(row!.time_s!.greatest).toBeCloseTo((163 - 6) * 1e-9, 15);
+  expect(row!.time_s!.all / row!.time_s!.mean).toBeCloseTo(64, 9);
+});

@@ -8,7 +8,7 @@ import { importedTrace, recordedText, recordedTrace, traceOf } from "../../../de
 import { builtInFor } from "../../registers/files/index.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import { openTrace } from "../../trace/node/file-source.js";
-import { RecordKind } from "../../trace/record.js";
+import { RecordFlag, RecordKind } from "../../trace/record.js";
 import { AccessRegisters } from "../view/access-registers.js";
 import { selectedViews } from "../view/selection.js";
 import { Rows, registersMax, type Statistics, StatisticsCollector, valuesMax } from "./statistics.js";
@@ -220,4 +220,91 @@ test("times that go back are no time between", async () => {
   }
   const { registers } = await statisticsOf(await traceOf(list.records));
   expect(registers).toMatchObject([{ first_s: 1, last_s: 5, between_s: { least: 3, mean: 3, greatest: 3 } }]);
+});
+
+test("what isn't an access is counted by its kind, and contexts by CPU", async () => {
+  const list = new RecordList();
+  const read = { kind: RecordKind.read, address: 0xfebc_0008n, width: 4, tsc: 1n };
+  list.add({ ...read, flags: RecordFlag.hardirq });
+  list.add({ ...read, flags: RecordFlag.hardirq, cpu: 2 });
+  list.add({ ...read, flags: RecordFlag.softirq, cpu: 2 });
+  list.add({ ...read, flags: RecordFlag.softirq, cpu: 2 });
+  list.add({ ...read, cpu: 2 });
+  for (const count of [5n, 0n, 2n, 0n, 0n]) list.add({ kind: RecordKind.lost, value: [count, 0n] });
+  list.add({ kind: RecordKind.escape, address: 0xfebc_0000n, value: [0x90n, 0n], width: 1 });
+  for (const calls of [3n, 4n]) {
+    list.add({ kind: RecordKind.unrecorded, address: 0xfebc_0000n, value: [0x1000n, calls], width: 4 });
+  }
+  list.addText({ kind: RecordKind.mark }, "a mark");
+  const found = await statisticsOf(await traceOf(list.records));
+  expect(found).toMatchObject({
+    ...{ events: 14, accesses: 5, lost: 7, lostUncounted: 3, unreadable: 0, escaped: 1, unrecorded: 7 },
+    withoutSite: 5,
+    cpus: [
+      { cpu: 0, accesses: 1, hardirq: 1, softirq: 0 },
+      { cpu: 2, accesses: 4, hardirq: 1, softirq: 2 },
+    ],
+  });
+});
+
+test("values are counted once each, the last one is told, and a poll ends where records were lost", async () => {
+  const list = new RecordList();
+  const read = (value: bigint) =>
+    list.add({ kind: RecordKind.read, address: 0xfebc_0008n, width: 4, value: [value, 0n], tsc: 1n });
+  for (const value of [7n, 7n, 9n, 7n, 8n, 9n]) read(value);
+  list.add({ kind: RecordKind.lost, value: [1n, 0n] });
+  for (const value of [9n, 9n]) read(value);
+  const { registers, polls } = await statisticsOf(await traceOf(list.records));
+  expect(registers).toMatchObject([{ accesses: 8, values: 3, moreValues: false, last: "0x9", writes: 0 }]);
+  expect(polls).toMatchObject([{ polls: 1, reads: 6, longest: 6 }]);
+});
+
+test("a poll goes on with the same read alone", async () => {
+  const read = { kind: RecordKind.read, address: 0xfebc_0008n, width: 4, pid: 77, site: 0xffffffffc0000010n };
+  for (const [changes, polls] of [
+    [{}, [[1, 6]]],
+    [
+      { site: 0xffffffffc0000020n },
+      [
+        [1, 3],
+        [1, 3],
+      ],
+    ],
+    [
+      { caller: 0xc0000020 },
+      [
+        [1, 3],
+        [1, 3],
+      ],
+    ],
+    [
+      { width: 2 },
+      [
+        [1, 3],
+        [1, 3],
+      ],
+    ],
+    [
+      { address: 0xfebc_0010n },
+      [
+        [1, 3],
+        [1, 3],
+      ],
+    ],
+    [{ cpu: 1 }, [[2, 6]]],
+    [{ pid: 78 }, [[2, 6]]],
+    [{ tsc: 1n }, [[2, 6]]],
+  ] as const) {
+    const list = new RecordList();
+    for (const tsc of [2n, 3n, 4n]) list.add({ ...read, tsc });
+    for (const tsc of [5n, 6n, 7n]) list.add({ ...read, tsc, ...changes });
+    const found = (await statisticsOf(await traceOf(list.records))).polls;
+    expect([changes, found.map((row) => [row.polls, row.reads])]).toEqual([changes, polls]);
+  }
+});
+
+test("a table's rows are made one by one, the first ones or all", () => {
+  const rows = new Rows(3, (index) => `row ${index}`);
+  expect([rows.first(0), rows.first(2), rows.first(9)]).toEqual([[], ["row 0", "row 1"], ["row 0", "row 1", "row 2"]]);
+  expect([rows.at(1), [...rows].length]).toEqual(["row 1", 3]);
 });

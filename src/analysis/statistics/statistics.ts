@@ -159,7 +159,6 @@ export class StatisticsCollector {
   private valuesCount = 0;
   /** Sums by PCI address and BAR for the places beyond `registersMax`. */
   private readonly elsewhere = new Map<string, RegisterTally>();
-  /** By codeOf() the accesses. */
   /** By the number of their code: the last symbol's, where another module was loaded there. */
   private readonly sites = new Map<bigint, CountedSite>();
   /** By that number and their text. */
