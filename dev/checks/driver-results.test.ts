@@ -2,7 +2,7 @@
 // The table's rows: new kernel messages, and a machine that died.
 import { expect, test } from "vitest";
 import type { Boot, Run } from "./driver-boot.js";
-import { judgeMmiotraced, judgeRecorded, newMessages } from "./driver-results.js";
+import { type Judged, judgeMmiotraced, judgeRecorded, newMessages, withoutFaultIn } from "./driver-results.js";
 import { headLines, rowLine } from "./driver-table.js";
 
 function boot(bare: string[], recorded: string[]): Boot {
@@ -42,4 +42,23 @@ test("a machine that did not come back is said in its row", async () => {
   expect(row[heads.indexOf("events")]).toBe("machine gone");
   expect(row[heads.indexOf("mmiotrace: events")]).toBe("machine gone");
   expect(row.filter((cell) => cell === "yes" || cell === "NO" || cell === "0")).toEqual([]);
+});
+
+test("accesses without a fault are taken from the recorder's words, and are a share of those by modules", () => {
+  const said = "14,840 events in 31.0 s, 0 lost\n14,813 of 14,840 accesses without a fault\nunloading\n";
+  expect(withoutFaultIn(said)).toBe(14_813);
+  expect(withoutFaultIn("14,840 events in 31.0 s, 0 lost\n")).toBe(0);
+  const recorded: Judged = {
+    ...{ events: 300, truth: 300, unlogged: 0, lost: 0, escaped: 0, byModules: 240, withoutFault: 239 },
+    ...{ identical: true, workload: true, cpusOnline: "0-1", gone: false, reasons: [] },
+  };
+  const columns = { withoutFault: true };
+  const line = rowLine({ driver: "x", kernel: "6.1", cpus: 2, recorded, messages: [] }, columns);
+  expect(line.length).toBe(headLines(columns)[0]!.length);
+  expect(line).toMatch(/\| +239 \| +240: 99 % \|$/);
+  const dead = rowLine(
+    { driver: "x", kernel: "6.1", cpus: 2, recorded: { ...recorded, gone: true }, messages: [] },
+    columns,
+  );
+  expect(dead.split("|").length).toBe(line.split("|").length);
 });
