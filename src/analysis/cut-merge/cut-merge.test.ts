@@ -13,7 +13,7 @@ import type { TraceReader } from "../../trace/file/reader.js";
 import type { TraceHeader } from "../../trace/header.js";
 import { createTrace } from "../../trace/node/create-trace.js";
 import { openTrace } from "../../trace/node/file-source.js";
-import { RecordKind } from "../../trace/record.js";
+import { functionInRecord, RecordFlag, RecordKind, type RingRecord } from "../../trace/record.js";
 import { TextWriter } from "../../trace/text.js";
 import { compileFilter } from "../filter/filter.js";
 import { AccessRegisters } from "../view/access-registers.js";
@@ -163,6 +163,68 @@ describe("a recorded trace", () => {
     await whole.close();
     await empty.close();
   });
+});
+
+test("an event that several traces have is noticed by its facts; one without a time is none", async () => {
+  const { tsc } = madeUpHeader().clock;
+  const about = functionInRecord({ device: "0000:00:04.0", value: 0x100n });
+  const dma = {
+    mapping: about.mapping,
+    address: 0x8000n,
+    value: [0x9000n, about.value] as [bigint, bigint],
+    width: 12,
+  };
+  const irq = { mapping: about.mapping, address: 24n, value: [33n, about.value] as [bigint, bigint] };
+  const map = { mapping: 1, address: 0xfebc0000n, value: [0x1000n, 1n] as [bigint, bigint] };
+  const access = { address: 0xfebc0000n, width: 4, value: [5n, 0n] as [bigint, bigint], mapping: 1, site: 0x10n };
+  const words = (text: string) => ({ address: 0n, value: [0n, 0n] as [bigint, bigint], width: 0, text });
+  const escaped = {
+    kind: RecordKind.escape,
+    address: 0xfebc0000n,
+    value: [0x90n, 0n] as [bigint, bigint],
+    width: 1,
+    site: 7n,
+  };
+  const unrecorded = { address: 0xfebc0000n, value: [0x1000n, 3n] as [bigint, bigint], width: 4 };
+  type Made = Partial<RingRecord> & { text?: string };
+  /** An event, and others that differ from it in one fact. */
+  const cases: [Made, ...Made[]][] = [
+    [{ kind: RecordKind.read, ...access }, { kind: RecordKind.write }, { address: 0xfebc0004n }, { value: [6n, 0n] }],
+    [{ kind: RecordKind.write, ...access }, { width: 2 }, { site: 0x20n }, { cpu: 1 }, { pid: 7 }, { flags: 1 }],
+    [{ kind: RecordKind.map, ...map }, { address: 0xfebd0000n }, { value: [0x2000n, 1n] }],
+    [{ kind: RecordKind.unmap, ...map }, { mapping: 2 }],
+    [{ kind: RecordKind.mark, ...words("a mark") }, { text: "another" }],
+    [{ kind: RecordKind.module, ...words("nic"), site: 0x1000n }, { text: "other" }, { flags: RecordFlag.gone }],
+    [escaped, { address: 0xfebc0001n }, { site: 8n }],
+    [{ kind: RecordKind.unrecorded, ...unrecorded }, { address: 0xfebd0000n }, { value: [0x1000n, 4n] }],
+    [{ kind: RecordKind.irqEntry, ...irq }, { address: 25n }, { kind: RecordKind.irqExit }],
+    [{ kind: RecordKind.dmaMap, ...dma }, { address: 0xa000n }, { mapping: about.mapping + 1 }],
+    [{ kind: RecordKind.dmaUnmap, ...dma }, { address: 0xa000n }, { mapping: about.mapping + 1 }],
+  ];
+  const repeatsOf = async (...events: [Made, Made]) => {
+    const readers = await Promise.all(
+      events.map(({ text, ...record }) => {
+        const list = new RecordList();
+        if (text === undefined) list.add(record);
+        else list.addText(record, text);
+        return traceOf(list.records);
+      }),
+    );
+    const merged = await merge(readers, "repeated");
+    const notes = merged.summary?.notes ?? [];
+    for (const reader of [...readers, merged]) await reader.close();
+    return notes.filter((note) => /twice/.test(note)).length;
+  };
+  for (const [first, ...changes] of cases) {
+    const event = { ...first, tsc: BigInt(tsc) + 5n };
+    expect([event, await repeatsOf(event, event)]).toEqual([event, 1]);
+    const { tsc: _none, ...timeless } = event;
+    expect([timeless, await repeatsOf(timeless, timeless)]).toEqual([timeless, 0]);
+    for (const change of changes) {
+      const other = { ...event, ...change };
+      expect([event, change, await repeatsOf(event, other)]).toEqual([event, change, 0]);
+    }
+  }
 });
 
 describe("traces of several recordings", () => {
