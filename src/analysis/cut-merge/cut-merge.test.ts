@@ -10,7 +10,7 @@ import { importedTrace, mapSelected, recordedTrace, traceOf } from "../../../dev
 import { UserError } from "../../base/errors.js";
 import { builtInFor } from "../../registers/files/index.js";
 import type { TraceReader } from "../../trace/file/reader.js";
-import type { TraceHeader } from "../../trace/header.js";
+import type { Bar, TraceHeader } from "../../trace/header.js";
 import { createTrace } from "../../trace/node/create-trace.js";
 import { openTrace } from "../../trace/node/file-source.js";
 import { functionInRecord, RecordFlag, RecordKind, type RingRecord } from "../../trace/record.js";
@@ -280,9 +280,19 @@ describe("traces of several recordings", () => {
     const [pci] = madeUpHeader().pciFunctions;
     const other = madeUpHeader({ pciFunctions: [{ ...pci!, device: "0x10d3" }] });
     const imported = madeUpHeader({ engine: "import" });
+    const undated = madeUpHeader({ clock: { ...madeUpHeader().clock, wall_ns: "0x0" } });
+    const withBar = (change: Partial<Bar>) => {
+      const [bar, ...bars] = pci!.bars;
+      return madeUpHeader({ pciFunctions: [{ ...pci!, bars: [{ ...bar!, ...change }, ...bars] }] });
+    };
     const first = await traceOf(recording(start, "f+0x1/0x2"));
     for (const [header, what] of [
       [other, "0000:00:04.0 isn't the same device"],
+      [madeUpHeader({ pciFunctions: [{ ...pci!, vendor: "0x10ec" }] }), "0000:00:04.0 isn't the same device"],
+      [withBar({ start: "0xfebd0000" }), "0000:00:04.0 isn't the same device"],
+      [withBar({ length_bytes: "0x10000" }), "0000:00:04.0 isn't the same device"],
+      [withBar({ index: 2 }), "0000:00:04.0 isn't the same device"],
+      [undated, "only one of them has a wall clock"],
       [imported, "only one of them was imported"],
     ] as const) {
       const second = await traceOf(recording(start, "f+0x1/0x2"), header);
@@ -293,6 +303,22 @@ describe("traces of several recordings", () => {
       await expect(merging).rejects.toThrow(UserError);
       await expect(merging).rejects.toThrow(what);
       await second.close();
+    }
+    await first.close();
+  });
+
+  test("of one machine they are, whatever drives the device, or if it came later", async () => {
+    const [pci] = madeUpHeader().pciFunctions;
+    const first = await traceOf(recording(start, "f+0x1/0x2"));
+    for (const pciFunctions of [
+      [{ ...pci!, driver: "vfio-pci", irq: 5 }],
+      [],
+      [{ ...pci!, address: "0000:00:05.0" }],
+    ]) {
+      const second = await traceOf(recording(start + 500n, "f+0x1/0x2"), madeUpHeader({ pciFunctions }));
+      const merged = await merge([first, second], "one-machine");
+      expect(merged.summary?.accesses).toBe(10);
+      for (const reader of [second, merged]) await reader.close();
     }
     await first.close();
   });

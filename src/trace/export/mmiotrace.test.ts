@@ -8,6 +8,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { madeUpHeader, madeUpSummary, RecordList } from "../../../dev/test-support/made-up-records.js";
 import { TraceReader } from "../file/reader.js";
 import { MemorySource } from "../file/source.js";
+import type { TraceHeader } from "../header.js";
 import { importText } from "../import/log-import.js";
 import { MmiotraceImport } from "../import/mmiotrace.js";
 import { nodeCodec } from "../node/codec.js";
@@ -227,4 +228,23 @@ describe("errors and notes", () => {
     const maps = Array.from({ length: 20_000 }, (_, id) => `MAP 1.000000 ${id} 0x1000 0x1000 0x1000 0x0 0\n`).join("");
     expect(() => read(maps)).toThrow("a.txt:16385: more than 16384 mappings at the same time");
   });
+});
+
+test("what mmiotrace's head has no place for is told: BARs that a log lacks, and vendors", () => {
+  const [found] = madeUpHeader().pciFunctions;
+  const strange = { ...found!, address: "0000:00:05.0", vendor: "0x0" as const, device: "0x0" as const };
+  const notesOf = (changes: Partial<TraceHeader>) => {
+    const clock = { ...madeUpHeader().clock, wall_ns: "0x0" as const };
+    const header = madeUpHeader({ clock, pciFunctions: [found!, strange], ...changes });
+    const writer = new MmiotraceWriter(header);
+    writer.head(header.pciFunctions);
+    return writer.notes();
+  };
+  const made = (count: string) => `the places and lengths of ${count} in PCIDEV lines are made up: the log has none`;
+  const nameless = "1 device of unknown vendor: 0000:0000 in PCIDEV stands for none";
+  expect(notesOf({})).toEqual([nameless]);
+  expect(notesOf({ lacks: ["address"] })).toEqual([made("4 BARs"), nameless]);
+  expect(notesOf({ lacks: ["address"], pciFunctions: [{ ...found!, bars: found!.bars.slice(0, 1) }] })).toEqual([
+    made("1 BAR"),
+  ]);
 });

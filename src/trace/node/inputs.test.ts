@@ -18,6 +18,7 @@ import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
 import { recordedText, recordedTrace } from "../../../dev/test-support/recorded-traces.js";
 import { FormatError, UserError } from "../../base/errors.js";
+import { openTrace } from "./file-source.js";
 import { type InputOptions, openAsTrace, openInput } from "./open-log.js";
 import { Output } from "./output.js";
 
@@ -108,6 +109,7 @@ describe("refused is", () => {
 
   test("a folder", async () => {
     expect((await failure(directory)).message).toBe(`${directory} is a folder, not a trace`);
+    await expect(openTrace(directory)).rejects.toThrow(new UserError(`${directory} is a folder, not a file`));
   });
 
   test.each([
