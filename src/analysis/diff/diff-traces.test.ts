@@ -193,6 +193,9 @@ describe("what can't be compared by BAR", () => {
     const ports = await compare(head + write(port, "0x1"), head + write(port, "0x2"));
     expect(ports.devices).toMatchObject([{ by: "address", device: "ports", written: 1 }]);
     expect(ports.differences).toMatchObject([{ first: { register: "0x70" } }]);
+    const own = `0x${inSpace("configuration", 0x70n).toString(16)}`;
+    const configuration = await compare(head + write(own, "0x1"), head + write(own, "0x2"));
+    expect(configuration.devices).toMatchObject([{ by: "address", device: "configuration space", written: 1 }]);
   });
 
   test("nothing compared with nothing is not the same", async () => {
@@ -384,6 +387,17 @@ describe("alignment", () => {
     const first = Int32Array.from([...numbers(15_000, 1_000), ...common, ...numbers(15_000, 1_000)]);
     const second = Int32Array.from([...numbers(15_000, 3_000), ...common, ...numbers(15_000, 3_000)]);
     expect(check(first, second)).toBe(common.length);
+  });
+
+  test("of a run that comes again, each one is paired with its own", () => {
+    const random = randomNumbers(9);
+    const numbers = (length: number, from: number) => Int32Array.from({ length }, () => from + (random() % 1000));
+    const common = numbers(600, 0);
+    const twice = (from: number) => {
+      const others = () => numbers(10_000, from);
+      return Int32Array.from([...others(), ...common, ...others(), ...common, ...others()]);
+    };
+    expect(check(twice(1_000), twice(3_000))).toBe(2 * common.length);
   });
 });
 
