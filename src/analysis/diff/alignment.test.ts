@@ -49,6 +49,8 @@ describe("accesses that only one of the two has", () => {
       const whole = bits.slice(0, 98 + rest);
       const { differences } = align(sequences(whole.slice(98), whole, []), 2_000);
       expect([differences.length, new Set(differences.map(({ kind }) => kind))]).toEqual([98, new Set(["missing"])]);
+      const back = align(sequences(whole, whole.slice(98), []), 2_000).differences;
+      expect([back.length, new Set(back.map(({ kind }) => kind))]).toEqual([98, new Set(["extra"])]);
     }
   });
 

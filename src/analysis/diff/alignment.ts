@@ -264,14 +264,11 @@ function stepsToAlike(sequences: Sequences, first: number, second: number): [num
 
 /** Finds the least number of accesses that only one of the two has, before many that match; undefined if it isn't above `least`. */
 function sureSteps(sequences: Sequences, first: number, second: number, least: number): [number, number] | undefined {
-  const restFirst = sequences.firstCount - first;
-  const restSecond = sequences.secondCount - second;
   for (let steps = 1; steps <= sureStepsMax; steps += 1) {
     for (const [a, b] of [
       [0, steps],
       [steps, 0],
     ] as const) {
-      if (restFirst - a < sureAlike || restSecond - b < sureAlike) continue;
       if (countAlike(sequences, first + a, second + b, sureAlike) === sureAlike)
         return steps > least ? [a, b] : undefined;
     }

@@ -102,6 +102,7 @@ describe("the rules", () => {
       .logged("read", 4, 8, 0n)
       .verify({}, { leaveOutUnmapped: true });
     expect(result).toMatchObject({ identical: true, compared: 3, leftOut: { noMappingAlive: 5, maybeMissing: 5 } });
+    expect(result.regions).toMatchObject([{ trace: 3, truth: 8, maybeMissing: 5, behindEnd: 0, differences: 0 }]);
   });
 
   test("within a fence, what may have been missed at a mapping's ends counts unless asked otherwise", async () => {
