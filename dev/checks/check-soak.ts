@@ -9,15 +9,18 @@ import { countText } from "../../src/base/units.js";
 import { buildCore } from "../../src/capture/emulate/core-build.js";
 import { ExitCode, UsageError } from "../../src/cli/shared/exit-code.js";
 import { wholeNumber } from "../../src/cli/shared/option-values.js";
-import { kernelComplaint } from "../../src/lab/console-log.js";
+import { crashIn } from "../../src/lab/console-log.js";
 import { installTools } from "../../src/lab/debian.js";
 import { prepareKernel } from "../../src/lab/kernel-package.js";
 import { labTools } from "../../src/lab/needs.js";
 import { openTrace, withFileSource } from "../../src/trace/node/file-source.js";
 import { type Boot, bootDrivers, keepFiles, placeCases } from "./driver-boot.js";
 import { driverCases } from "./driver-cases.js";
+import { lastLine } from "./driver-results.js";
 import { runCheck, workFolder } from "./run-check.js";
+import { sortComplaints } from "./soak-complaints.js";
 import {
+  lapBefore,
   planSoak,
   type SoakPlan,
   type SoakSession,
@@ -42,14 +45,28 @@ interface SessionResult {
   laps: number;
   /** The faults found, a sentence each. */
   faults: string[];
+  /** The first lines of complaints that the kernel makes without a recording, too. */
+  own: string[];
 }
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
+/** Returns a file of the machine, or "" if it has none. */
+function textOf(boot: Pick<Boot, "share">, name: string): string {
+  const path = join(boot.share, name);
+  return existsSync(path) ? readFileSync(path, "latin1") : "";
+}
+
+/** Returns the failures that the machine has left under this name of a session, or of the lap before all. */
+function failuresIn(boot: Boot, name: string): string[] {
+  const files = readdirSync(boot.share).filter((one) => one.startsWith(`failed.${name}.`));
+  return files.map((file) => `${file.slice("failed.".length)}: ${lastLine(textOf(boot, file))}`);
+}
+
 async function judge(boot: Boot, session: SoakSession): Promise<SessionResult> {
   const path = (ending: string) => join(boot.share, `${session.name}.${ending}`);
-  const text = (ending: string) => (existsSync(path(ending)) ? readFileSync(path(ending), "latin1") : "");
-  const result: SessionResult = { session, accesses: 0, laps: 0, faults: [] };
+  const text = (ending: string) => textOf(boot, `${session.name}.${ending}`);
+  const result: SessionResult = { session, accesses: 0, laps: 0, faults: [], own: [] };
   if (!existsSync(path("code"))) {
     result.faults.push("it did not come to its end");
     return result;
@@ -60,16 +77,10 @@ async function judge(boot: Boot, session: SoakSession): Promise<SessionResult> {
   if (!wanted.includes(code)) {
     result.faults.push(`the recorder ended with ${code}: ${text("out").trimEnd().split("\n").at(-1)}`);
   }
-  for (const name of readdirSync(boot.share).filter((one) => one.startsWith(`failed.${session.name}.`))) {
-    const lines = readFileSync(join(boot.share, name), "latin1").trimEnd().split("\n");
-    result.faults.push(
-      `${name.slice("failed.".length)}: ${lines.find((line) => line.startsWith("FAILED")) ?? lines.at(-1)}`,
-    );
-  }
-  const complaint = text("kernel")
-    .split("\n")
-    .find((line) => kernelComplaint.test(line));
-  if (complaint !== undefined) result.faults.push(`the kernel says: ${complaint}`);
+  result.faults.push(...failuresIn(boot, session.name));
+  const complaints = sortComplaints(text("kernel"), textOf(boot, `${lapBefore}.kernel`));
+  if (complaints.faults.length > 0) result.faults.push(`the kernel says: ${complaints.faults[0]!.split("\n")[0]}`);
+  result.own.push(...complaints.own);
   try {
     const reader = await openTrace(path("mmt"));
     try {
@@ -100,6 +111,17 @@ async function judge(boot: Boot, session: SoakSession): Promise<SessionResult> {
   return result;
 }
 
+/** Returns the faults of the machine itself, a sentence each. */
+function faultsOf({ died, consoleLog, problems, ...boot }: Boot): string[] {
+  const before = textOf(boot, `${lapBefore}.kernel`);
+  const report = died === undefined ? sortComplaints(consoleLog, before).faults[0] : crashIn(consoleLog);
+  return [
+    ...(died === undefined ? [] : [`the machine died: ${died.why}`]),
+    ...(report === undefined ? [] : [`its console: ${report.split("\n").slice(0, 12).join(" | ")}`]),
+    ...problems.map(({ what }) => what),
+  ];
+}
+
 /** Runs one machine. Returns the results of its sessions. */
 async function soak(plan: SoakPlan, keep: string | undefined): Promise<SessionResult[]> {
   const work = workFolder("soak");
@@ -113,10 +135,7 @@ async function soak(plan: SoakPlan, keep: string | undefined): Promise<SessionRe
     const boot = await bootDrivers(work, { kernel, cpus, cases: placed, script, timeout_s }, () => {});
     const results: SessionResult[] = [];
     for (const session of plan.sessions) results.push(await judge(boot, session));
-    if (boot.died !== undefined) results[0]!.faults.push(`the machine died: ${boot.died.why}`);
-    if (boot.complaint !== undefined)
-      results[0]!.faults.push(`its console: ${boot.complaint.split("\n").slice(0, 12).join(" | ")}`);
-    results[0]!.faults.push(...boot.problems.map(({ what }) => what));
+    results[0]!.faults.push(...failuresIn(boot, lapBefore), ...faultsOf(boot));
     if (keep !== undefined && results.some(({ faults }) => faults.length > 0)) {
       const to = join(keep, `seed-${plan.seed}`);
       mkdirSync(to, { recursive: true });
@@ -167,7 +186,8 @@ async function main(): Promise<void> {
     const drivers = plan.drivers.map(({ name }) => name).join(" ");
     process.stdout.write(`seed ${seed}: ${plan.kernel}, ${plan.cpus} CPUs: ${drivers}\n`);
     totals.machines += 1;
-    for (const result of await soak(plan, keep)) {
+    const results = await soak(plan, keep);
+    for (const result of results) {
       process.stdout.write(`${rowOf(result)}\n`);
       for (const fault of result.faults) process.stdout.write(`      ${fault}\n`);
       totals.sessions += 1;
@@ -175,6 +195,9 @@ async function main(): Promise<void> {
       totals.laps += result.laps;
       if (result.faults.length > 0) totals.faulty += 1;
       else if (result.accesses === 0) totals.empty += 1;
+    }
+    for (const line of new Set(results.flatMap(({ own }) => own))) {
+      process.stdout.write(`  not counted, the kernel says it without a recording, too: ${line}\n`);
     }
   }
   process.stdout.write(

@@ -15,7 +15,6 @@ import { dirname, join } from "node:path";
 import { messageOf, UserError } from "../../src/base/errors.js";
 import { projectDirectory } from "../../src/base/paths.js";
 import { runTool } from "../../src/base/run-tool.js";
-import { complaintIn, crashIn } from "../../src/lab/console-log.js";
 import type { LabKernel } from "../../src/lab/kernel-package.js";
 import { splitWords } from "../../src/lab/split-words.js";
 import { LabError, runInLab } from "../../src/lab/virtual-machine.js";
@@ -51,8 +50,8 @@ export interface Boot {
   runs: Map<string, Run>;
   /** `NAME PHASE` of the run in which the machine died, and the reason; undefined if it ended well. */
   died: { during: string; why: string } | undefined;
-  /** The kernel's complaint on its console. */
-  complaint: string | undefined;
+  /** The output of the machine's kernel. */
+  consoleLog: string;
   /** Requests of a workload that the host could not serve, and faults that it saw, with the device: `screen8`. */
   problems: { where: string; what: string }[];
 }
@@ -109,7 +108,7 @@ export async function bootDrivers(
     truthFile,
     runs: new Map(),
     died: undefined,
-    complaint: undefined,
+    consoleLog: "",
     problems: host.problems,
   };
   const silence = new Silence(request.silence_s ?? request.timeout_s);
@@ -145,11 +144,11 @@ export async function bootDrivers(
       onOutput: hear,
       signal: silence.signal,
     });
-    boot.complaint = complaintIn(result.consoleLog);
+    boot.consoleLog = result.consoleLog;
   } catch (error) {
     if (!(error instanceof LabError)) throw error;
     boot.died = { during: running, why: silence.signal.aborted ? silence.tooLong() : messageOf(error) };
-    boot.complaint = crashIn(error.consoleLog);
+    boot.consoleLog = error.consoleLog;
     writeFileSync(join(work, "console"), error.consoleLog);
   } finally {
     silence.close();

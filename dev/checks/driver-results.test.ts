@@ -11,7 +11,7 @@ function boot(bare: string[], recorded: string[]): Boot {
     ["x.bare", run(bare)],
     ["x.recorded", run(recorded)],
   ]);
-  return { share: "/nowhere", truthFile: "/nowhere", runs, died: undefined, complaint: undefined, problems: [] };
+  return { share: "/nowhere", truthFile: "/nowhere", runs, died: undefined, consoleLog: "", problems: [] };
 }
 
 test("a kernel message is new by what it says, not by its numbers or the letter that a disk got", () => {

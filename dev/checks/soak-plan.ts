@@ -30,6 +30,10 @@ const sessionsPerMachine = 5;
 const driversMin = 3;
 const driversMax = 5;
 
+/** The name under which the lap before the first recording leaves its files. */
+export const lapBefore = "before";
+const lapBefore_s = 600;
+
 /** This driver frees memory with interrupts off when it is unloaded; the kernel warns of that, recorded or not. */
 const warnsByItself = "sym53c8xx";
 
@@ -62,33 +66,48 @@ export function planSoak(seed: number, cases: readonly DriverCase[], kernels = s
 
 /** Returns a machine's time limit, generous enough for a busy host. */
 export function soakTimeout_s({ sessions }: SoakPlan): number {
-  return 90 + sessions.reduce((sum, { duration_s }) => sum + duration_s + 600, 0);
+  return 90 + lapBefore_s + sessions.reduce((sum, { duration_s }) => sum + duration_s + 600, 0);
 }
 
-/** Makes the machine's script. It leaves NAME.mmt, NAME.out, NAME.code, NAME.state in /share, and failures as failed.*. */
+/**
+ * Returns a shell function that takes the place of modprobe. Drivers that share a module, as e100 and 8139cp share mii, unload it
+ * under each other: one's `modprobe -r` takes it away when another's modprobe has just found it loaded. So whoever unloads is
+ * alone, by a lock on the file `lock`.
+ */
+export function modprobeInTurns(lock: string): string {
+  return `modprobe() { if [ "$1" = -r ]; then flock -x ${lock} modprobe "$@"; else flock -s ${lock} modprobe "$@"; fi; }`;
+}
+
+/**
+ * Makes the machine's script. It leaves NAME.mmt, NAME.out, NAME.code, NAME.laps and NAME.kernel of each session in /share, and
+ * failures as failed.NAME.*. Before all sessions the drivers make one lap without a recording, whose messages of the kernel are
+ * kept, too.
+ */
 export function soakScript(plan: SoakPlan, placed: readonly PlacedCase[]): string {
   const names = placed.map(({ driver }) => driver.name).join(" ");
   return `${opening(placed)}
 # CPUs come and go: what pins itself to one would fail by itself
 for name in ${names}; do
-  { echo 'taskset() { shift 2; "$@"; }'; cat "/share/$name.sh"; } > "/tmp/$name.sh"
+  { echo 'taskset() { shift 2; "$@"; }'; echo '${modprobeInTurns("/tmp/modules")}'; cat "/share/$name.sh"; } > "/tmp/$name.sh"
 done
 echo 0 > /proc/sys/kernel/printk_ratelimit
 
-worker() { # loads, drives and unloads it again and again
+worker() { # loads, drives and unloads it again and again, but at least once
   laps=0
-  while [ ! -e /tmp/stop ]; do
+  while :; do
     if /bin/sh "/tmp/$1.sh" > "/tmp/$1.out" 2>&1 < /dev/null; then laps=$((laps+1))
     else cp "/tmp/$1.out" "/share/failed.$2.$1"; sleep 1; fi
+    [ ! -e /tmp/stop ] || break
   done
   echo "$1 $laps" >> "/share/$2.laps"
 }
 hotplug() {
-  while [ ! -e /tmp/stop ]; do
+  while :; do
     for cpu in $(seq 1 ${plan.cpus - 1} | shuf); do
       echo 0 > /sys/devices/system/cpu/cpu$cpu/online; sleep 0.$(shuf -i 0-9 -n 1)
       until echo 1 > /sys/devices/system/cpu/cpu$cpu/online; do sleep 0.1; done; sleep 0.$(shuf -i 0-9 -n 1)
     done
+    [ ! -e /tmp/stop ] || break
   done
 }
 # a shell would make a file where the core has just gone
@@ -111,6 +130,10 @@ written() {
     for i in $(seq 900); do [ "$(stat -c %s "/share/$1.mmt")" -gt "$size" ] && break; sleep 0.1; done
   done
 }
+touch /tmp/stop
+at_work ${lapBefore}
+wait $jobs
+dmesg -c > /share/${lapBefore}.kernel
 ${plan.sessions.map(sessionScript).join("\n")}
 exit 0
 `;

@@ -1,7 +1,7 @@
 // tier: quick
 // The reports of a kernel's complaints, in the words of Debian's 6.1 and 6.12.
 import { describe, expect, test } from "vitest";
-import { complaintIn, crashIn } from "./console-log.js";
+import { complaintIn, complaintsIn, crashIn } from "./console-log.js";
 
 /** A console's lines with their times. */
 const consoleOf = (...lines: string[]) => lines.map((line, at) => `[    0.${100_000 + at}] ${line}\n`).join("");
@@ -96,6 +96,39 @@ test("a backtrace alone is shown from its heading on, with the line before it", 
   expect(firstLine(complaintIn(log))).toBe("driver: no answer");
   expect(firstLine(complaintIn(consoleOf(hello, ...backtrace)))).toBe("Call Trace:");
   expect(firstLine(crashIn(log))).toBe("driver: no answer");
+});
+
+test("a warning in the words of 7.3 begins with its own line", () => {
+  const line = "WARNING: drivers/net/driver.c:971 at driver_probe+0x7d/0xa0, CPU#1: modprobe/134";
+  const modules = "Modules linked in: driver(+) ext4 sd_mod";
+  expect(firstLine(complaintIn(consoleOf(hello, warning[0]!, line, modules, heading, ...backtrace, end)))).toBe(line);
+});
+
+describe("each complaint has its report", () => {
+  const first = "UBSAN: array-index-out-of-bounds in drivers/driver.c:42:7";
+  const report = ["------------[ cut here ]------------", first, "index 2 is out of range", heading, ...backtrace, end];
+  const firstLines = (...lines: string[]) => complaintsIn(consoleOf(hello, ...lines)).map(firstLine);
+
+  test("a complaint and its own backtrace are one", () => {
+    expect(firstLines(...report, "a line between", ...warning)).toEqual([first, warning[1]]);
+    expect(firstLines(...report, ...report)).toEqual([first, first]);
+    expect(firstLines()).toEqual([]);
+  });
+
+  test("another complaint within a report is one more", () => {
+    expect(firstLines(...report.slice(0, 3), "BUG: sleeping function", ...report.slice(3))).toEqual([
+      first,
+      "BUG: sleeping function",
+    ]);
+  });
+
+  test("a backtrace is one more after a report's end, after its own backtrace, and far from the report", () => {
+    const alone = ["driver: no answer", heading, ...backtrace];
+    expect(firstLines(...report, ...alone)).toEqual([first, alone[0]]);
+    expect(firstLines(...report.slice(0, -1), ...alone)).toEqual([first, alone[0]]);
+    const other = Array<string>(20).fill("another line");
+    expect(firstLines(first, ...other, ...alone)).toEqual([first, alone[0]]);
+  });
 });
 
 test("a quiet console has no complaint", () => {

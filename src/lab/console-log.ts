@@ -6,14 +6,16 @@
  */
 const fatalCause = /BUG:|kernel BUG at|Oops|general protection fault|: [0-9a-f]{4} \[#\d+\]|Kernel panic/;
 
+/** A warning says `CPU: 0 PID: 123 at FILE:LINE FUNCTION` in 6.12, `FILE:LINE at FUNCTION, CPU#0: modprobe/123` in 7.2. */
 const milderComplaint =
-  /WARNING: (CPU|possible|inconsistent|suspicious|bad|Nested)|Call Trace:|INFO: (task .* blocked|trying to register)|soft lockup|rcu.*detected stall|UBSAN:|ODEBUG:|DEBUG_LOCKS_WARN_ON|turning off the locking correctness validator/;
+  /WARNING: (CPU|.* CPU#\d|possible|inconsistent|suspicious|bad|Nested)|Call Trace:|INFO: (task .* blocked|trying to register)|soft lockup|rcu.*detected stall|UBSAN:|ODEBUG:|DEBUG_LOCKS_WARN_ON|turning off the locking correctness validator/;
 
 /** Pattern of a kernel's complaints on its console. */
 export const kernelComplaint = new RegExp(`${fatalCause.source}|${milderComplaint.source}`);
 
 const panic = /Kernel panic - /;
 const panicOnWarning = /Kernel panic - .*panic_on_warn/;
+const backtrace = /Call Trace:/;
 const endOfReport = /---\[ end trace /;
 const warning = /WARNING: /;
 
@@ -21,12 +23,30 @@ const warning = /WARNING: /;
 const report_lines = 40;
 /** Search distance before a backtrace for the line that names its CPU and process. */
 const heading_lines = 8;
+/** Longest distance from a complaint to its own backtrace: messages of other CPUs may come between. */
+const backtrace_lines = 20;
 
 /** Returns the console's lines from the kernel's first complaint on, as many as are needed; undefined if there is none. */
 export function complaintIn(consoleLog: string): string | undefined {
+  return complaintsIn(consoleLog)[0];
+}
+
+/**
+ * Returns the report of each of the kernel's complaints, as `complaintIn` does. A backtrace belongs to the complaint before it only
+ * if that has had none and its report isn't over; else it is a complaint of its own.
+ */
+export function complaintsIn(consoleLog: string): string[] {
   const lines = linesOf(consoleLog);
-  const first = lines.findIndex((line) => kernelComplaint.test(line));
-  return first < 0 ? undefined : reportFrom(lines, headingOf(lines, first));
+  const reports: string[] = [];
+  let ownUntil = -1;
+  for (const [at, line] of lines.entries()) {
+    if (endOfReport.test(line)) ownUntil = -1;
+    if (!kernelComplaint.test(line)) continue;
+    const isBacktrace = backtrace.test(line);
+    if (!isBacktrace || at > ownUntil) reports.push(reportFrom(lines, headingOf(lines, at)));
+    ownUntil = isBacktrace ? -1 : at + backtrace_lines;
+  }
+  return reports;
 }
 
 /**
@@ -67,7 +87,7 @@ function causeOf(lines: readonly string[], end: number): number {
 
 /** Returns the first line of a backtrace's heading, `CPU: 0 PID: 1 …`, with the line before it, which says why. */
 function headingOf(lines: readonly string[], first: number): number {
-  if (!/Call Trace:/.test(lines[first]!)) return first;
+  if (!backtrace.test(lines[first]!)) return first;
   for (let at = first - 1; at >= Math.max(1, first - heading_lines); at--) {
     if (/CPU: \d+ .*PID: \d+/.test(lines[at]!)) return at - 1;
   }
