@@ -34,6 +34,11 @@ test.each([
   expect(sortComplaints(later, "")).toEqual({ faults: [expect.stringContaining(now)], own: [] });
 });
 
+test("the console's words are those of dmesg", () => {
+  const console = report(ubsan).replaceAll("\n", "\r\n");
+  expect(sortComplaints(console, report(ubsan))).toEqual({ faults: [], own: [ubsan] });
+});
+
 test.each([
   [ubsan, ubsan.replace("5195", "5196")],
   [ubsan, ubsan.replace("array-index-out-of-bounds", "shift-out-of-bounds")],

@@ -62,8 +62,9 @@ export function crashIn(consoleLog: string): string | undefined {
   return end < start + report_lines ? report : `${report}\n…\n${lines[end]}`;
 }
 
+/** A console ends its lines with CR and LF. */
 function linesOf(consoleLog: string): string[] {
-  return consoleLog.trimEnd().split("\n");
+  return consoleLog.trimEnd().split(/\r?\n/);
 }
 
 function reportFrom(lines: readonly string[], first: number): string {
