@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
 import { madeUpHeader, madeUpSummary, RecordList } from "../../../dev/test-support/made-up-records.js";
+import { eventsOfOtherRecords } from "../file/block-events.js";
 import { TraceReader } from "../file/reader.js";
 import { MemorySource } from "../file/source.js";
 import type { TraceHeader } from "../header.js";
@@ -247,4 +248,15 @@ test("what mmiotrace's head has no place for is told: BARs that a log lacks, and
   expect(notesOf({ lacks: ["address"], pciFunctions: [{ ...found!, bars: found!.bars.slice(0, 1) }] })).toEqual([
     made("1 BAR"),
   ]);
+});
+
+test("a mark of several lines becomes one line", () => {
+  const writer = new MmiotraceWriter(madeUpHeader());
+  const line = (text: string) => {
+    const list = new RecordList();
+    list.addText({ kind: RecordKind.mark, tsc: 2_000_000_000n }, text);
+    return [...eventsOfOtherRecords(list.records)].map((event) => writer.lines(event));
+  };
+  expect(line("one\ntwo\n\nthree\n\n")).toEqual(["MARK 1.000000 one two  three\n"]);
+  expect(line("plain")).toEqual(["MARK 1.000000 plain\n"]);
 });

@@ -323,3 +323,23 @@ test.each([
 ])("the trace in %s is called %s", (path, name) => {
   expect(traceName(path)).toBe(name);
 });
+
+test("a time line is written as JSON, for each access two instants", async () => {
+  const { traceEvents } = JSON.parse((await linesOf("one.json", "perfetto")).join("\n"));
+  const accesses = traceEvents.filter(
+    ({ ph, cat }: { ph: string; cat: string }) => ph === "i" && /read|write/.test(cat),
+  );
+  expect(accesses.length).toBe(2 * rows.filter(({ op }) => op === "read" || op === "write").length);
+});
+
+test("a log without times becomes tables without them, but no time line", async () => {
+  const log = path("timeless.log");
+  writeFileSync(log, "memory_region_ops_write cpu 0 mr 0x5 addr 0xfebc0008 value 0x1 size 4 name 'nic'\n");
+  const { notes } = await convert(log, path("timeless.jsonl"), options("jsonl"));
+  expect(notes).toContain("the log has no times");
+  expect(readFileSync(path("timeless.jsonl"), "utf8")).not.toContain("time_s");
+  await expect(convert(log, path("timeless.json"), options("perfetto"))).rejects.toThrow(/it has no times/);
+  expect(readdirSync(directory)).not.toContain("timeless.json");
+  const text = await convert(log, path("timeless.txt"), options("mmiotrace"));
+  expect(text.notes).toContain("mmiotrace's lines need a time: 0.000000 stands for none");
+});

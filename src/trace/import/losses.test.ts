@@ -117,3 +117,15 @@ test("a loss counts in a log with carriage returns, too", async () => {
   );
   expect(summary.lost).toBe(60);
 });
+
+test.each([
+  ["mmiotrace", access, "read"],
+  ["qemu", "memory_region_ops_write cpu 0 mr 0x5 addr 0xfebc0008 value 0x1 size 4 name 'nic'", "write"],
+  ["vfio", "vfio_region_write  (0000:01:00.0:region0+0x28, 0x21cc000, 4)", "write"],
+  ["rwmmio", other, "write"],
+])("a log of %s becomes a trace that lacks nothing", async (format, line, kind) => {
+  expect(detectInput(Buffer.from(`${line}\n`))).toBe(format);
+  const { events, summary, incomplete } = await imported([line]);
+  expect(events.filter((event) => event !== "map")).toEqual([kind]);
+  expect([summary.accesses, incomplete]).toEqual([1, []]);
+});
