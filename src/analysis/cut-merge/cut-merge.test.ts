@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
-import { madeUpHeader, madeUpSummary, RecordList } from "../../../dev/test-support/made-up-records.js";
+import { madeUpHeader, madeUpRecords, madeUpSummary, RecordList } from "../../../dev/test-support/made-up-records.js";
 import { importedTrace, mapSelected, recordedTrace, traceOf } from "../../../dev/test-support/recorded-traces.js";
 import { UserError } from "../../base/errors.js";
 import { builtInFor } from "../../registers/files/index.js";
@@ -225,6 +225,13 @@ test("an event that several traces have is noticed by its facts; one without a t
       expect([event, change, await repeatsOf(event, other)]).toEqual([event, change, 0]);
     }
   }
+});
+
+test("events of every kind, even of kinds that nobody knows, are copied as they are", async () => {
+  const whole = await traceOf(madeUpRecords(3_000, 4));
+  const copy = await cut(whole, "all-kinds", {});
+  expect(await linesOf(copy)).toEqual(await linesOf(whole));
+  for (const reader of [whole, copy]) await reader.close();
 });
 
 describe("traces of several recordings", () => {

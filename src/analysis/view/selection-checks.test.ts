@@ -138,3 +138,18 @@ describe("a filter", () => {
     }
   });
 });
+
+test("a recording without sites, such as of a clean room, has none that fits, and that is no error", async () => {
+  const list = new RecordList();
+  list.add({ kind: RecordKind.read, address: 0xfebc0000n, width: 4, tsc: 1n });
+  const selection = { filter: compileFilter("site == e1000_probe") };
+  const [recorded, imported] = [
+    await traceOf(list.records),
+    await traceOf(list.records, madeUpHeader({ engine: "import" })),
+  ];
+  expect(await mapSelected(recorded, selection, ({ event }) => event.number)).toEqual([]);
+  await expect(mapSelected(imported, selection, ({ event }) => event.number)).rejects.toThrow(
+    /has no sites to select by/,
+  );
+  for (const reader of [recorded, imported]) await reader.close();
+});
