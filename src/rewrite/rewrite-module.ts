@@ -8,6 +8,7 @@ import { emitSection } from "./emit.js";
 import type { InsertedCode, Instrumentation } from "./instrumentation.js";
 import { layOut } from "./layout.js";
 import { type ModuleCode, readModuleCode, sectionSymbol } from "./module-code.js";
+import { movedBytes, movedFunctions, movedSection } from "./moved-functions.js";
 import { orcAdditions } from "./orc.js";
 import { isUnloadedWithCode, type Layouts, newRelocations, newSymbol } from "./references.js";
 import { RewriteRefusal } from "./refusal.js";
@@ -41,7 +42,8 @@ export function rewriteModule(file: string, bytes: Uint8Array, instrumentation: 
     code === undefined ? undefined : layOut(module, code, rooms[index]),
   );
   const added = addedSymbols(module, instrumentation, layouts);
-  const values = moveSymbols(module, layouts, sections);
+  const moved = moveSymbols(module, layouts, sections);
+  const values = Float64Array.from(module.symbols, ({ value }, index) => moved[index]?.value ?? Number(value));
   const insertions = new Map<number, InsertedCode>();
   let dataOffset = 0;
   for (const code of module.code) {
@@ -68,6 +70,7 @@ export function rewriteModule(file: string, bytes: Uint8Array, instrumentation: 
   added.write(sections);
   addVersions(module, sections, instrumentation.imports);
   if (instrumentation.data !== undefined) addData(module, instrumentation.data.section, insertions, sections);
+  addMoved(movedBytes(movedFunctions(module, layouts, moved)), sections);
   return { bytes: writeRelocatable(module.elf, sections), inserted: insertedRanges(module, layouts) };
 }
 
@@ -94,6 +97,17 @@ function addedSymbols(
   return added;
 }
 
+/** The header of a new section, behind all others in the file. */
+const newSection = {
+  ...{ address: 0n, offset: Number.MAX_SAFE_INTEGER, size_bytes: 0 },
+  ...{ link: 0, info: 0, alignment: 8, entry_bytes: 0 },
+};
+
+function addMoved(content: Uint8Array, sections: NewSection[]): void {
+  const header = { ...newSection, index: sections.length, name: movedSection, alignment: 1 };
+  sections.push({ ...header, type: SectionType.bits, flags: 0n, content });
+}
+
 /** Adds the section of the inserted code's data, and that of its relocations. */
 function addData(
   { symbolTable }: ModuleCode,
@@ -110,44 +124,38 @@ function addData(
     start += content.length;
   }
   const index = sections.length;
-  const none = {
-    address: 0n,
-    offset: Number.MAX_SAFE_INTEGER,
-    size_bytes: 0,
-    link: 0,
-    info: 0,
-    alignment: 8,
-    entry_bytes: 0,
-  };
   const flags = SectionFlag.allocated | SectionFlag.write;
   const content = concatBytes(parts.map((part) => part.content));
-  sections.push({ ...none, index, name, type: SectionType.bits, flags, content });
+  sections.push({ ...newSection, index, name, type: SectionType.bits, flags, content });
   sections.push({
-    ...none,
+    ...newSection,
     ...{ index: index + 1, name: `.rela${name}`, type: SectionType.relocations, flags: SectionFlag.linkedByInfo },
     ...{ link: symbolTable!.index, info: index, entry_bytes: relocationEntry.size_bytes },
     content: relocationBytes(joinRelocations(all)),
   });
 }
 
-/** Moves the symbols of code. Returns all symbols' values. */
-function moveSymbols(module: ModuleCode, layouts: Layouts, sections: NewSection[]): Float64Array {
-  const values = Float64Array.from(module.symbols, ({ value }) => Number(value));
+/** Moves the symbols of code. Returns their new places, by number. */
+function moveSymbols(
+  module: ModuleCode,
+  layouts: Layouts,
+  sections: NewSection[],
+): ({ value: number; size_bytes: number } | undefined)[] {
   const table = sections.find(({ index }) => index === module.symbolTable?.index);
-  if (table === undefined) return values;
+  if (table === undefined) return [];
   // a Buffer's slice() would share its memory
   const content = new Uint8Array(table.content);
   const view = new DataView(content.buffer);
-  module.symbols.forEach((symbol, index) => {
-    if (symbol.section === undefined || module.code[symbol.section.index] === undefined) return;
-    const { value, size_bytes } = newSymbol(module, layouts, symbol, index);
-    values[index] = value;
+  const moved = module.symbols.map((symbol, index) => {
+    if (symbol.section === undefined || module.code[symbol.section.index] === undefined) return undefined;
+    const place = newSymbol(module, layouts, symbol, index);
     const start = index * symbolEntry.size_bytes;
-    view.setBigUint64(start + symbolEntry.at.value, BigInt(value), true);
-    view.setBigUint64(start + symbolEntry.at.size_bytes, BigInt(size_bytes), true);
+    view.setBigUint64(start + symbolEntry.at.value, BigInt(place.value), true);
+    view.setBigUint64(start + symbolEntry.at.size_bytes, BigInt(place.size_bytes), true);
+    return place;
   });
   table.content = content;
-  return values;
+  return moved;
 }
 
 /** Moves the relocations of all sections that the kernel loads, and empties the others that refer to code. */

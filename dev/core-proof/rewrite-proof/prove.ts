@@ -7,6 +7,9 @@ import { type ReadModule, readModule } from "./read-module.js";
 import { type Comparison, compareDistances, compareRelocations, expectedOffset } from "./references.js";
 import { compareUnwinding } from "./unwinding.js";
 
+/** The list of moved functions: src/rewrite/moved-functions.ts. */
+const movedSection = ".mms_moved";
+
 /** Most mistakes that are told of one module. */
 const mistakesMax = 20;
 
@@ -15,7 +18,7 @@ const growing = new Set([".symtab", ".strtab", ".shstrtab", "__versions", ".orc_
 
 /** Looks at what was put in: the proof's caller knows what it may be. */
 export interface InsertedCodeProof {
-  /** The names of the sections behind the original's. */
+  /** The names of the sections behind the original's, and before the list of moved functions. */
   newSections: readonly string[];
   /** Looks at the inserted code, at new sections and at new symbols. */
   prove(comparison: Comparison, inserted: readonly InsertedRange[]): void;
@@ -56,6 +59,7 @@ export function proveRewriting(
   compareUnwinding(comparison);
   compareReplaced(comparison);
   compareJumpLabels(comparison);
+  compareMoved(comparison);
   proof.prove(comparison, rewritten.inserted);
   return mistakes;
 }
@@ -63,7 +67,8 @@ export function proveRewriting(
 /** Compares the sections' headers, and the contents of those that hold neither code nor what is compared by its meaning. */
 function compareSections(old: ReadModule, after: ReadModule, newSections: readonly string[], complain: Complain): void {
   const added = after.elf.sections.slice(old.elf.sections.length).map(({ name }) => name);
-  if (added.join() !== newSections.join()) complain("headers", 0, `new sections ${added.join(", ")}`);
+  if (added.join() !== [...newSections, movedSection].join())
+    complain("headers", 0, `new sections ${added.join(", ")}`);
   old.elf.sections.forEach((section, index) => {
     const now = after.elf.sections[index];
     const same: (keyof ElfSection)[] = ["name", "type", "flags", "address", "link", "info", "alignment", "entry_bytes"];
@@ -118,6 +123,49 @@ function compareSymbols(comparison: Comparison): void {
       complain(".symtab", index, `function ${symbol.name} has lost its alignment`);
     }
   });
+}
+
+interface Moved {
+  name: string;
+  new_bytes: number;
+  old_bytes: number;
+  steps: number[];
+}
+
+/** Looks if the list of moved functions tells the old place of each instruction of each function. */
+function compareMoved({ old, new: after, paired, complain }: Comparison): void {
+  const section = after.elf.section(movedSection)!;
+  const isKept = section.flags === 0n && section.type === 1;
+  let listed: Moved[] = [];
+  try {
+    listed = JSON.parse(Buffer.from(after.elf.content(section)).toString("latin1")) as Moved[];
+  } catch {
+    complain(movedSection, 0, "no list of functions");
+  }
+  let place = 0;
+  old.symbols.forEach((symbol, index) => {
+    const code = paired.get(symbol.section?.index ?? 0);
+    if (symbol.type !== 2 || code === undefined) return;
+    const now = after.symbols[index]!;
+    const [from, to] = [Number(symbol.value), Number(symbol.value) + symbol.size_bytes];
+    const places: [oldOffset: number, newOffset: number][] = [];
+    for (let number = code.oldNumber[from] ?? -1; number >= 0 && code.old.starts[number]! < to; number += 1) {
+      if (number < code.old.starts.length - 1)
+        places.push([code.old.starts[number]! - from, code.new.starts[number]! - Number(now.value)]);
+    }
+    if (now.size_bytes === symbol.size_bytes && places.every(([before, behind]) => before === behind)) return;
+    const entry = listed[place];
+    place += 1;
+    const told = `${entry?.name} ${entry?.old_bytes} ${entry?.new_bytes}`;
+    const expected = places.flatMap(([before, behind], at) => {
+      const [lastBefore, lastBehind] = places[at - 1] ?? [0, 0];
+      return behind - before === lastBehind - lastBefore ? [] : [behind, behind - before];
+    });
+    const isRight = told === `${symbol.name} ${symbol.size_bytes} ${now.size_bytes}`;
+    if (!isRight || entry?.steps.join() !== expected.join())
+      complain(movedSection, index, `not how ${symbol.name} has moved`);
+  });
+  if (place !== listed.length || !isKept) complain(movedSection, 0, "another list of functions");
 }
 
 /** Finds the ranges of code that the kernel replaces: those of alternatives, and of calls to the hypervisor's operations. */

@@ -11,6 +11,7 @@ import { memoryTypeList, parseWriteCombining } from "../../machine/memory-types.
 import { readPciFunctions } from "../../machine/pci.js";
 import { readSystemRam } from "../../machine/system-ram.js";
 import type { KernelMapping } from "../../machine/vmallocinfo.js";
+import type { MovedModule } from "../../rewrite/moved-functions.js";
 import type { TraceHeader } from "../../trace/header.js";
 import { abiVersion } from "../../trace/record.js";
 import { findEarlyMappings, type WantedMemory } from "../early-mappings.js";
@@ -32,6 +33,8 @@ const modulesMax = 64;
 
 /** The exchange of a recording's drivers for others around it. */
 export interface DriverExchange {
+  /** The functions of the drivers that are put in; to be asked after `prepare`. */
+  readonly moved: readonly MovedModule[];
   /** True if the instructions in and out of all of the drivers' code are recorded; to be asked after `prepare`. */
   readonly recordsPorts: boolean;
   /** Does what takes time. Throws UserError. */
@@ -110,7 +113,7 @@ export class EmulateRecording implements Recording {
       });
       const feed = await openFeed({
         ...{ output: options.output, user: options.user, header },
-        ...{ source: device, descriptor: device.descriptor, standIn: () => device },
+        ...{ source: device, descriptor: device.descriptor, standIn: () => device, moved: exchange?.moved },
         worker: { url: new URL("./emulate-worker.js", import.meta.url), parameters: {} },
       });
       const watchesPorts = exchange?.recordsPorts !== true;

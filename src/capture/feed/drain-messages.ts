@@ -1,5 +1,6 @@
 // The messages between the recorder and the process that drains for it, as JSON, one at a time. The recorder is root and the
 // other one isn't: the recorder checks its messages, and they can request nothing that a user may not have.
+import type { MovedModule } from "../../rewrite/moved-functions.js";
 import type { Hex, KernelModule, TraceHeader, TraceSummary, TraceUpdate } from "../../trace/header.js";
 import type { BatchNews } from "./batch-scan.js";
 
@@ -11,7 +12,14 @@ export type SourceParameters = Record<string, unknown>;
 
 /** The first message. `name` and `regular` are the trace's Output's. */
 export interface BeginOrder {
-  begin: { parameters: SourceParameters; name: string; regular: boolean; header: TraceHeader };
+  begin: {
+    parameters: SourceParameters;
+    name: string;
+    regular: boolean;
+    header: TraceHeader;
+    /** The functions of rewritten drivers. */
+    moved: readonly MovedModule[];
+  };
 }
 
 /** Each is answered by its number when it is done. */

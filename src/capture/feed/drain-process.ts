@@ -4,6 +4,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { assertUnreachable } from "../../base/assert.js";
 import { UserError } from "../../base/errors.js";
+import type { MovedModule } from "../../rewrite/moved-functions.js";
 import type { TraceHeader, TraceSummary, TraceUpdate } from "../../trace/header.js";
 import type { Output } from "../../trace/node/output.js";
 import type { BatchNews } from "./batch-scan.js";
@@ -53,14 +54,15 @@ export class DrainProcess {
     file: Output;
     header: TraceHeader;
     worker: WorkerEntry;
+    moved: readonly MovedModule[];
   }): Promise<DrainProcess> {
-    const { user, records, file, header, worker } = request;
+    const { user, records, file, header, worker, moved } = request;
     const started = new DrainProcess(worker.url, user, records, file.descriptor);
     const ready = new Promise<void>((settle) => {
       started.onReady = settle;
     });
     const { name, regular } = file;
-    started.send({ begin: { parameters: worker.parameters, name, regular, header } } satisfies BeginOrder);
+    started.send({ begin: { parameters: worker.parameters, name, regular, header, moved } } satisfies BeginOrder);
     await Promise.race([ready, started.exited]);
     if (started.failed === undefined) {
       file.close();

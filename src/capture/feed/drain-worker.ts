@@ -21,6 +21,7 @@ import {
   type SourceParameters,
 } from "./drain-messages.js";
 import type { WorkerSource } from "./record-source.js";
+import { type SiteNames, siteNamesOf } from "./site-names.js";
 import { becomeUser } from "./unprivileged-user.js";
 
 const tellEvery_ms = 200;
@@ -38,15 +39,17 @@ class DrainWorker {
   private readonly source: WorkerSource;
   private readonly writer: TraceWriter;
   private readonly ring_bytes: number;
+  private readonly siteNames: SiteNames | undefined;
   private drain: Drain | undefined;
   private teller: NodeJS.Timeout | undefined;
   private asked = 0;
   private readonly waiting = new Map<number, (update: TraceUpdate | undefined) => void>();
 
-  constructor(source: WorkerSource, writer: TraceWriter, ring_bytes: number) {
+  constructor(source: WorkerSource, writer: TraceWriter, ring_bytes: number, siteNames: SiteNames | undefined) {
     this.source = source;
     this.writer = writer;
     this.ring_bytes = ring_bytes;
+    this.siteNames = siteNames;
   }
 
   answer({ news, update }: NewsAnswer): void {
@@ -85,7 +88,8 @@ class DrainWorker {
   }
 
   private begin(): void {
-    this.drain = new Drain(this.source, this.writer, (news) => this.ask(news), tellFailure, this.ring_bytes);
+    const ask = (news: BatchNews) => this.ask(news);
+    this.drain = new Drain(this.source, this.writer, ask, tellFailure, this.ring_bytes, this.siteNames);
     this.teller = setInterval(() => tell({ told: "counts", counts: this.counts }), tellEvery_ms);
     void this.drain.done.then(() => {
       clearInterval(this.teller);
@@ -126,12 +130,13 @@ class DrainWorker {
 type OpenSource = (descriptor: number, parameters: SourceParameters) => WorkerSource;
 
 async function begin(
-  { begin: { parameters, name, regular, header } }: BeginOrder,
+  { begin: { parameters, name, regular, header, moved } }: BeginOrder,
   openSource: OpenSource,
 ): Promise<DrainWorker> {
   const output = Output.inherited(inherited.trace, name, regular);
   const source = openSource(inherited.records, parameters);
-  const made = new DrainWorker(source, await TraceWriter.into(output, header, nodeCodec), header.options.ring_bytes);
+  const writer = await TraceWriter.into(output, header, nodeCodec);
+  const made = new DrainWorker(source, writer, header.options.ring_bytes, siteNamesOf(moved));
   tell({ told: "ready" });
   return made;
 }

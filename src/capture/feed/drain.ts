@@ -9,6 +9,7 @@ import { Backlog } from "./backlog.js";
 import { type BatchNews, BatchScan } from "./batch-scan.js";
 import type { RecordSource } from "./record-source.js";
 import { RunExpander } from "./run-expander.js";
+import type { SiteNames } from "./site-names.js";
 
 /** The drain's interface to a trace's writer. */
 export interface TraceSink {
@@ -35,6 +36,7 @@ export class Drain {
   private readonly sink: TraceSink;
   private readonly onNews: (news: BatchNews) => TraceUpdate | undefined | Promise<TraceUpdate | undefined>;
   private readonly onFailure: (failure: UserError) => void;
+  private readonly siteNames: SiteNames | undefined;
   private readonly batch_bytes: number;
   private readonly backlog: Backlog;
   private readonly flusher: NodeJS.Timeout;
@@ -50,6 +52,7 @@ export class Drain {
   /**
    * `onNews` gets new mappings and modules, and returns an update that goes into the trace before those records.
    * `onFailure` is called once if the trace can't be written any more; records are thrown away from then on.
+   * `siteNames` changes symbols before they are written.
    * Up to four times the ring's size waits in this process's memory to be written.
    */
   constructor(
@@ -58,6 +61,7 @@ export class Drain {
     onNews: (news: BatchNews) => TraceUpdate | undefined | Promise<TraceUpdate | undefined>,
     onFailure: (failure: UserError) => void,
     ring_bytes: number,
+    siteNames?: SiteNames,
   ) {
     this.batch_bytes = Math.min(recordsAtOnce * record_bytes, ring_bytes - (ring_bytes % record_bytes));
     const backlog_bytes = Math.min(backlogMax.rings * ring_bytes, backlogMax.freePart * freemem());
@@ -66,6 +70,7 @@ export class Drain {
     this.sink = sink;
     this.onNews = onNews;
     this.onFailure = onFailure;
+    this.siteNames = siteNames;
     this.flusher = setInterval(() => this.flush(), flushEvery_ms);
     this.done = this.run().finally(() => clearInterval(this.flusher));
   }
@@ -108,6 +113,8 @@ export class Drain {
       await this.take(batch);
       this.backlog.give(batch);
     }
+    const rest = this.siteNames?.rest();
+    if (rest !== undefined && rest.length > 0) await this.takeRecords(rest);
     await reading;
   }
 
@@ -136,7 +143,7 @@ export class Drain {
     if (this.failed !== undefined) return;
     try {
       for (const records of this.expander.expand(batch)) {
-        await this.takeRecords(records);
+        await this.takeRecords(this.siteNames?.take(records) ?? records);
         // or no read that has ended would be heard of
         await nextTurn();
       }
@@ -147,6 +154,7 @@ export class Drain {
   }
 
   private async takeRecords(batch: Uint8Array): Promise<void> {
+    if (batch.length === 0) return;
     const news = this.scan.scan(batch);
     const { accesses } = this.scan;
     const update = news.mapped.length > 0 || news.modules.length > 0 ? await this.onNews(news) : undefined;

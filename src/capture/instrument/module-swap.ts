@@ -13,6 +13,7 @@ import { compressLike } from "../../machine/decompress.js";
 import type { Binding } from "../../machine/driver-binding.js";
 import { readKernelFile } from "../../machine/kernel-files.js";
 import { isModuleLoaded, moduleHolders } from "../../machine/kernel-modules.js";
+import { type MovedModule, readMovedFunctions } from "../../rewrite/moved-functions.js";
 import { coreName } from "../emulate/core-load.js";
 import type { DriverExchange } from "../emulate/emulate-recording.js";
 import { withSignedModule } from "../emulate/module-signing.js";
@@ -44,6 +45,13 @@ export class ModuleSwap implements DriverExchange {
     this.modules = modules;
     this.left = [...left];
     this.options = options;
+  }
+
+  get moved(): readonly MovedModule[] {
+    return this.modules.map(({ name }) => {
+      const { plain } = this.files.get(name)!;
+      return { module: name, functions: readMovedFunctions(plain, readFileSync(plain)) };
+    });
   }
 
   get recordsPorts(): boolean {
