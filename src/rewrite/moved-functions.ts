@@ -12,38 +12,61 @@ export const movedSection = ".mms_moved";
 /** One function. Without a place in it that moved it isn't listed. */
 export interface MovedFunction {
   name: string;
-  /** Its length in the rewritten module, and in the original. */
+  /** Its length in the rewritten module, and in the original: up to the next symbol, which is the kernel's measure. */
   new_bytes: number;
   old_bytes: number;
   /** Pairs of numbers, rising: an offset in the new function, and the bytes to take off it from there on. */
   steps: number[];
 }
 
-/** Lists the functions, with their symbols' new values and sizes. */
+/** Lists the functions, with their symbols' new values. */
 export function movedFunctions(
   { symbols, code }: ModuleCode,
   layouts: readonly (SectionLayout | undefined)[],
-  newSymbols: readonly ({ value: number; size_bytes: number } | undefined)[],
+  newValues: Float64Array,
 ): MovedFunction[] {
-  return symbols.flatMap((symbol, index) => {
-    const place = newSymbols[index];
-    const section = symbol.section === undefined ? undefined : code[symbol.section.index];
-    if (symbol.type !== SymbolType.function || place === undefined || section === undefined) return [];
-    const begin = Number(symbol.value);
-    const { starts } = layouts[section.section.index]!;
-    const steps: number[] = [];
-    let shift = 0;
-    for (let number = section.instructionAt[begin] ?? -1; number >= 0 && number < section.sweep.count; number += 1) {
-      const offset = section.sweep.starts[number]! - begin;
-      if (offset >= symbol.size_bytes) break;
-      const newOffset = starts[number]! - place.value;
-      if (newOffset - offset === shift) continue;
-      shift = newOffset - offset;
-      steps.push(newOffset, shift);
-    }
-    const [new_bytes, old_bytes] = [place.size_bytes, symbol.size_bytes];
-    return new_bytes === old_bytes && steps.length === 0 ? [] : [{ name: symbol.name, new_bytes, old_bytes, steps }];
-  });
+  const found: MovedFunction[] = [];
+  for (const section of code) {
+    if (section === undefined) continue;
+    const { starts, tail } = layouts[section.section.index]!;
+    const { sweep, content } = section;
+    const own = symbols.flatMap((symbol, index) =>
+      symbol.section === section.section && symbol.name !== "" ? [index] : [],
+    );
+    const oldLengths = lengths(
+      own.map((index) => Number(symbols[index]!.value)),
+      content.length,
+    );
+    const newLengths = lengths(
+      own.map((index) => newValues[index]!),
+      tail,
+    );
+    own.forEach((index, place) => {
+      const { name, type, value, size_bytes } = symbols[index]!;
+      if (type !== SymbolType.function) return;
+      const begin = Number(value);
+      const steps: number[] = [];
+      let shift = 0;
+      for (let number = section.instructionAt[begin] ?? -1; number >= 0 && number < sweep.count; number += 1) {
+        const offset = sweep.starts[number]! - begin;
+        if (offset >= size_bytes) break;
+        const newOffset = starts[number]! - newValues[index]!;
+        if (newOffset - offset === shift) continue;
+        shift = newOffset - offset;
+        steps.push(newOffset, shift);
+      }
+      const [new_bytes, old_bytes] = [newLengths[place]!, oldLengths[place]!];
+      if (new_bytes !== old_bytes || steps.length > 0) found.push({ name, new_bytes, old_bytes, steps });
+    });
+  }
+  return found;
+}
+
+/** Returns each place's distance to the next higher one, or to the end. */
+function lengths(places: readonly number[], end: number): number[] {
+  const sorted = [...new Set(places), end].sort((a, b) => a - b);
+  const next = new Map(sorted.map((place, at) => [place, sorted[at + 1] ?? place]));
+  return places.map((place) => next.get(place)! - place);
 }
 
 export function movedBytes(functions: readonly MovedFunction[]): Uint8Array {
@@ -68,29 +91,39 @@ export interface MovedModule {
 
 /** Names sites of rewritten modules as places in the originals. */
 export class OriginalSites {
-  /** By `function/new length [module]`; undefined where two functions have the same, and moved in other ways. */
-  readonly #functions = new Map<string, MovedFunction | undefined>();
+  /** By `function [module]`. */
+  readonly #functions = new Map<string, MovedFunction[]>();
 
   constructor(modules: readonly MovedModule[]) {
     for (const { module, functions } of modules) {
       for (const found of functions) {
-        const key = `${found.name}/${found.new_bytes} [${module}]`;
-        const known = this.#functions.get(key);
-        const isSame = !this.#functions.has(key) || JSON.stringify(known) === JSON.stringify(found);
-        this.#functions.set(key, isSame ? found : undefined);
+        const key = `${found.name} [${module}]`;
+        const alike = this.#functions.get(key) ?? [];
+        if (!alike.some((other) => JSON.stringify(other) === JSON.stringify(found))) alike.push(found);
+        this.#functions.set(key, alike);
       }
     }
   }
 
-  /** Returns the symbol of the same place in the original: of `function+0x12/0x34 [module]`. All others stay as they are. */
+  /**
+   * Returns the symbol of the same place in the original: of `function+0x12/0x34 [module]`. All others stay as they are; so do those of
+   * functions of one name that can't be told apart.
+   */
   nameOf(symbol: string): string {
     const [, name, offset, length, module] = /^(.+)\+0x([0-9a-f]+)\/0x([0-9a-f]+) (\[[\w-]+\])$/.exec(symbol) ?? [];
     if (name === undefined) return symbol;
-    const found = this.#functions.get(`${name}/${Number.parseInt(length!, 16)} ${module}`);
+    const found = this.#find(`${name} ${module}`, Number.parseInt(length!, 16));
     if (found === undefined) return symbol;
     const place = Number.parseInt(offset!, 16);
     let shift = 0;
     for (let at = 0; at < found.steps.length && found.steps[at]! <= place; at += 2) shift = found.steps[at + 1]!;
     return `${name}+0x${(place - shift).toString(16)}/0x${found.old_bytes.toString(16)} ${module}`;
+  }
+
+  #find(key: string, length_bytes: number): MovedFunction | undefined {
+    const alike = this.#functions.get(key) ?? [];
+    if (alike.length <= 1) return alike[0];
+    const fitting = alike.filter(({ new_bytes }) => new_bytes === length_bytes);
+    return fitting.length === 1 ? fitting[0] : undefined;
   }
 }

@@ -42,8 +42,7 @@ export function rewriteModule(file: string, bytes: Uint8Array, instrumentation: 
     code === undefined ? undefined : layOut(module, code, rooms[index]),
   );
   const added = addedSymbols(module, instrumentation, layouts);
-  const moved = moveSymbols(module, layouts, sections);
-  const values = Float64Array.from(module.symbols, ({ value }, index) => moved[index]?.value ?? Number(value));
+  const values = moveSymbols(module, layouts, sections);
   const insertions = new Map<number, InsertedCode>();
   let dataOffset = 0;
   for (const code of module.code) {
@@ -70,7 +69,7 @@ export function rewriteModule(file: string, bytes: Uint8Array, instrumentation: 
   added.write(sections);
   addVersions(module, sections, instrumentation.imports);
   if (instrumentation.data !== undefined) addData(module, instrumentation.data.section, insertions, sections);
-  addMoved(movedBytes(movedFunctions(module, layouts, moved)), sections);
+  addMoved(movedBytes(movedFunctions(module, layouts, values)), sections);
   return { bytes: writeRelocatable(module.elf, sections), inserted: insertedRanges(module, layouts) };
 }
 
@@ -135,27 +134,24 @@ function addData(
   });
 }
 
-/** Moves the symbols of code. Returns their new places, by number. */
-function moveSymbols(
-  module: ModuleCode,
-  layouts: Layouts,
-  sections: NewSection[],
-): ({ value: number; size_bytes: number } | undefined)[] {
+/** Moves the symbols of code. Returns all symbols' values. */
+function moveSymbols(module: ModuleCode, layouts: Layouts, sections: NewSection[]): Float64Array {
+  const values = Float64Array.from(module.symbols, ({ value }) => Number(value));
   const table = sections.find(({ index }) => index === module.symbolTable?.index);
-  if (table === undefined) return [];
+  if (table === undefined) return values;
   // a Buffer's slice() would share its memory
   const content = new Uint8Array(table.content);
   const view = new DataView(content.buffer);
-  const moved = module.symbols.map((symbol, index) => {
-    if (symbol.section === undefined || module.code[symbol.section.index] === undefined) return undefined;
-    const place = newSymbol(module, layouts, symbol, index);
+  module.symbols.forEach((symbol, index) => {
+    if (symbol.section === undefined || module.code[symbol.section.index] === undefined) return;
+    const { value, size_bytes } = newSymbol(module, layouts, symbol, index);
+    values[index] = value;
     const start = index * symbolEntry.size_bytes;
-    view.setBigUint64(start + symbolEntry.at.value, BigInt(place.value), true);
-    view.setBigUint64(start + symbolEntry.at.size_bytes, BigInt(place.size_bytes), true);
-    return place;
+    view.setBigUint64(start + symbolEntry.at.value, BigInt(value), true);
+    view.setBigUint64(start + symbolEntry.at.size_bytes, BigInt(size_bytes), true);
   });
   table.content = content;
-  return moved;
+  return values;
 }
 
 /** Moves the relocations of all sections that the kernel loads, and empties the others that refer to code. */

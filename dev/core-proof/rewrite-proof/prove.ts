@@ -142,30 +142,45 @@ function compareMoved({ old, new: after, paired, complain }: Comparison): void {
   } catch {
     complain(movedSection, 0, "no list of functions");
   }
-  let place = 0;
-  old.symbols.forEach((symbol, index) => {
-    const code = paired.get(symbol.section?.index ?? 0);
-    if (symbol.type !== 2 || code === undefined) return;
-    const now = after.symbols[index]!;
-    const [from, to] = [Number(symbol.value), Number(symbol.value) + symbol.size_bytes];
-    const places: [oldOffset: number, newOffset: number][] = [];
-    for (let number = code.oldNumber[from] ?? -1; number >= 0 && code.old.starts[number]! < to; number += 1) {
-      if (number < code.old.starts.length - 1)
-        places.push([code.old.starts[number]! - from, code.new.starts[number]! - Number(now.value)]);
+  const expected: Moved[] = [];
+  for (const [section, code] of paired) {
+    const own = old.symbols.map((symbol, index) => ({ symbol, now: after.symbols[index]! }));
+    const named = own.filter(({ symbol }) => symbol.section?.index === section && symbol.name !== "");
+    const ends = [code.old.bytes.length, Number(code.new.starts.at(-1))];
+    const tail = after.symbols.find(({ name }) => name === `mms_stubs${code.old.section.name}`);
+    if (tail !== undefined) ends[1] = Number(tail.value);
+    for (const { symbol, now } of named) {
+      if (symbol.type !== 2) continue;
+      const [from, to] = [Number(symbol.value), Number(now.value)];
+      const nextOf = (values: number[], value: number, end: number) =>
+        Math.min(end, ...values.filter((other) => other > value)) - value;
+      const old_bytes = nextOf(
+        named.map((one) => Number(one.symbol.value)),
+        from,
+        ends[0]!,
+      );
+      const new_bytes = nextOf(
+        named.map((one) => Number(one.now.value)),
+        to,
+        ends[1]!,
+      );
+      const steps: number[] = [];
+      let last = 0;
+      const first = code.oldNumber[from] ?? -1;
+      for (let number = first; first >= 0 && number < code.old.starts.length - 1; number += 1) {
+        const before = code.old.starts[number]! - from;
+        if (before >= symbol.size_bytes) break;
+        const behind = code.new.starts[number]! - to;
+        if (behind - before !== last) steps.push(behind, behind - before);
+        last = behind - before;
+      }
+      const { name } = symbol;
+      if (old_bytes !== new_bytes || steps.length > 0) expected.push({ name, new_bytes, old_bytes, steps });
     }
-    if (now.size_bytes === symbol.size_bytes && places.every(([before, behind]) => before === behind)) return;
-    const entry = listed[place];
-    place += 1;
-    const told = `${entry?.name} ${entry?.old_bytes} ${entry?.new_bytes}`;
-    const expected = places.flatMap(([before, behind], at) => {
-      const [lastBefore, lastBehind] = places[at - 1] ?? [0, 0];
-      return behind - before === lastBehind - lastBefore ? [] : [behind, behind - before];
-    });
-    const isRight = told === `${symbol.name} ${symbol.size_bytes} ${now.size_bytes}`;
-    if (!isRight || entry?.steps.join() !== expected.join())
-      complain(movedSection, index, `not how ${symbol.name} has moved`);
-  });
-  if (place !== listed.length || !isKept) complain(movedSection, 0, "another list of functions");
+  }
+  const wrong = expected.findIndex((one, place) => JSON.stringify(one) !== JSON.stringify(listed[place]));
+  if (wrong >= 0) complain(movedSection, wrong, `not how ${expected[wrong]!.name} has moved`);
+  if (expected.length !== listed.length || !isKept) complain(movedSection, 0, "another list of functions");
 }
 
 /** Finds the ranges of code that the kernel replaces: those of alternatives, and of calls to the hypervisor's operations. */
