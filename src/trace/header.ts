@@ -100,6 +100,8 @@ export interface TraceHeader {
     excludeWriteCombining: boolean;
     /** The functions whose configuration space was recorded, as `0000:00:04.0`; `all`; absent for none. */
     configuration?: readonly string[] | "all";
+    /** The functions whose ports were recorded without a mapping of them, because their drivers were rewritten; absent for none. */
+    ports?: readonly string[];
     /** The functions' interrupts were recorded; absent in older traces, for no. */
     interrupts?: boolean;
     /** The memory that was given to the functions for direct access was recorded; absent in older traces, for no. */

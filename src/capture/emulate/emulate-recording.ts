@@ -21,7 +21,7 @@ import { newFenceId } from "../fence.js";
 import { MappingCheck, readKernelMappings } from "../mapping-check.js";
 import { PortWatch } from "../port-watch.js";
 import type { Recording, RecordingProgress, RecordingRequest, RecordingResult } from "../recording.js";
-import { rangesMax } from "../recording-scope.js";
+import { portRanges, rangesMax } from "../recording-scope.js";
 import type { ControlDevice, CoreStatus, EventSource } from "./control-device.js";
 import { loadCore, unloadCore } from "./core-load.js";
 import { missedNotes, seesEvents, unseenRemarks } from "./event-sentences.js";
@@ -104,6 +104,7 @@ export class EmulateRecording implements Recording {
           cleanRoom: engineOptions.cleanRoom === true,
           excludeWriteCombining: engineOptions.excludeWriteCombining === true,
           ...configurationOption(options),
+          ...(exchange?.recordsPorts === true ? portsOption(options) : {}),
           ...eventOptions(options, device.status()),
           ring_bytes: options.ring_bytes,
         },
@@ -267,6 +268,12 @@ export class EmulateRecording implements Recording {
     this.incomplete.push(...unrecordedSentences(status));
     return status;
   }
+}
+
+/** Returns the header's option for the functions whose ports are recorded, whatever their drivers do with them. */
+function portsOption({ scope }: RecordingRequest): Pick<TraceHeader["options"], "ports"> {
+  const functions = scope.functions.filter((found) => portRanges(found).length > 0);
+  return functions.length === 0 ? {} : { ports: functions.map(({ address }) => address) };
 }
 
 /** Returns the header's option for the functions whose configuration space is recorded. */

@@ -93,6 +93,7 @@ const isHeader = objectOf({
     interrupts: optional(isBoolean),
     dma: optional(isBoolean),
     configuration: optional((value) => value === "all" || listOf(isText)(value)),
+    ports: optional(listOf(isText)),
     ring_bytes: isNumber,
   }),
   lacks: optional(listOf(isText)),
