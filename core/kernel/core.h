@@ -81,6 +81,8 @@ struct mms_mapping {
 };
 
 #define MMS_MAPPINGS_MAX 4096
+/* Entries beside them: as many others are removed before one is used again. */
+#define MMS_MAPPINGS_RESTING 64
 
 void mms_mapping_init(void);
 /* Adds a mapping and a reference to the module. Returns 0, or -ENOSPC when
@@ -97,12 +99,14 @@ const struct mms_mapping *mms_mapping_find(u64 decoy, unsigned int bytes);
 extern unsigned int mms_mappings_version;
 /* A mapping and the version in which it was found, in one word that is never 0. */
 u64 mms_mapping_remember(const struct mms_mapping *m, unsigned int version);
-extern struct mms_mapping mms_mapping_pool[MMS_MAPPINGS_MAX];
+extern struct mms_mapping mms_mapping_pool[MMS_MAPPINGS_MAX + MMS_MAPPINGS_RESTING];
 /* Returns false if mappings have come or gone since. */
 static __always_inline bool mms_mapping_remembered(u64 word, const struct mms_mapping **m)
 {
-	*m = &mms_mapping_pool[(u32)word - 1];
-	return word && word >> 32 == READ_ONCE(mms_mappings_version);
+	if (unlikely(!word || word >> 32 != READ_ONCE(mms_mappings_version)))
+		return false;
+	*m = mms_mapping_pool + ((u32)word - 1);
+	return true;
 }
 bool mms_mapping_any(void);
 /* Text at these addresses goes: what called ioremap() there has no name any more. */

@@ -23,10 +23,12 @@ struct table {
 static struct table tables[2];
 unsigned int mms_mappings_version;	/* odd: readers use the second copy */
 
-struct mms_mapping mms_mapping_pool[MMS_MAPPINGS_MAX];
+#define POOL_MAX (MMS_MAPPINGS_MAX + MMS_MAPPINGS_RESTING)
+
+struct mms_mapping mms_mapping_pool[POOL_MAX];
 /* The unused entries of the pool, as a queue. A reader may still be using an
  * entry when it is removed; long before it is used again, that reader is done. */
-static struct mms_mapping *spare[MMS_MAPPINGS_MAX];
+static struct mms_mapping *spare[POOL_MAX];
 static unsigned int spare_first, spare_count;
 
 /* For writers only. An NMI never writes. */
@@ -36,7 +38,7 @@ static u32 total;
 
 void mms_mapping_init(void)
 {
-	for (spare_count = 0; spare_count < MMS_MAPPINGS_MAX; spare_count++)
+	for (spare_count = 0; spare_count < POOL_MAX; spare_count++)
 		spare[spare_count] = &mms_mapping_pool[spare_count];
 }
 
@@ -44,16 +46,16 @@ static struct mms_mapping *mapping_take_spare(void)
 {
 	struct mms_mapping *m = spare[spare_first];
 
-	if (!spare_count)
+	if (spare_count <= MMS_MAPPINGS_RESTING)
 		return NULL;
-	spare_first = (spare_first + 1) % MMS_MAPPINGS_MAX;
+	spare_first = (spare_first + 1) % POOL_MAX;
 	spare_count--;
 	return m;
 }
 
 static void mapping_give_back(struct mms_mapping *m)
 {
-	spare[(spare_first + spare_count) % MMS_MAPPINGS_MAX] = m;
+	spare[(spare_first + spare_count) % POOL_MAX] = m;
 	spare_count++;
 }
 

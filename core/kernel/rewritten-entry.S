@@ -6,6 +6,7 @@
 #include <asm/asm.h>
 #include <asm/processor-flags.h>
 #include <asm/segment.h>
+#include <asm/unwind_hints.h>
 #if __has_include(<linux/cfi_types.h>)
 #include <linux/cfi_types.h>
 #endif
@@ -60,9 +61,10 @@ SYM_TYPED_FUNC_START(mms_rewritten_access_1)
 	call	mms_rewritten_shortly
 	cmpl	$1, %eax
 	jne	4f
-1:	addq	$NOT_MADE_BYTES, 0xa8(%rsp)
-2:	movq	0xa8(%rsp), %rax
-	movq	%rax, 0xb0(%rsp)
+	/* the unwinder still finds the call's address at its place */
+1:	movq	0xa8(%rsp), %rax
+	addq	$NOT_MADE_BYTES, %rax
+2:	movq	%rax, 0xb0(%rsp)
 	popq	%r15
 	popq	%r14
 	popq	%r13
@@ -81,6 +83,8 @@ SYM_TYPED_FUNC_START(mms_rewritten_access_1)
 	leaq	0x18(%rsp), %rsp
 	popfq
 	leaq	0x18(%rsp), %rsp
+	/* objtool compares with the entry: the site is gone from the stack */
+	UNWIND_HINT_FUNC
 	RET
 
 3:	xorl	%eax, %eax
@@ -98,5 +102,8 @@ SYM_TYPED_FUNC_START(mms_rewritten_access_1)
 	call	mms_rewritten_make
 	testb	%al, %al
 	jnz	1b
+	movq	0xa8(%rsp), %rax
 	jmp	2b
 SYM_FUNC_END(mms_rewritten_access_1)
+/* a return probe would take the place of the return address */
+_ASM_NOKPROBE(mms_rewritten_access_1)

@@ -13,6 +13,7 @@
 #include <linux/kprobes.h>
 #include <linux/percpu.h>
 #include <asm/processor-flags.h>
+#include <asm/text-patching.h>
 
 #include "access.h"
 #include "clock.h"
@@ -211,13 +212,19 @@ static __always_inline enum answer rewritten_store(const struct mms_mapping *m,
 static __always_inline enum answer rewritten_move(struct pt_regs *regs,
 						  const struct mms_rewritten_site *s)
 {
-	u64 address = rewritten_address(regs, s);
 	const struct mms_mapping *m;
+	u64 address;
 
-	if (unlikely(!mms_mapping_remembered(READ_ONCE(s->mapping), &m) ||
-		     address < m->decoy || address + s->bytes > m->decoy + m->bytes))
+	/* ports, among others, never have one */
+	if (unlikely(!mms_mapping_remembered(READ_ONCE(s->mapping), &m)))
+		return NOT_MADE;
+	address = rewritten_address(regs, s);
+	if (unlikely(address < m->decoy || address + s->bytes > m->decoy + m->bytes))
 		return NOT_MADE;
 	if (unlikely(READ_ONCE(s->symbol_epoch) != atomic_read(&mms_ring.symbol_epoch)))
+		return NOT_MADE;
+	/* somebody's probe: it is to be hit */
+	if (unlikely(*(const u8 *)rewritten_ip(s) == INT3_INSN_OPCODE))
 		return NOT_MADE;
 	if (s->kind >= MMS_MOVE_STORE_REGISTER)
 		return rewritten_store(m, regs, s, address);
@@ -313,32 +320,51 @@ static void rewritten_one_port(struct pt_regs *regs, const struct mms_rewritten_
 		regs->ax = (regs->ax & ~(BIT_ULL(8 * s->bytes) - 1)) | a.value;
 }
 
-/* Returns false at an element that the memory doesn't take or give: the driver's own
- * instruction finds the same, with the registers as they are then. */
+/* The driver executes the instruction itself, and nobody sees its access to the port. */
+static bool rewritten_let_escape(struct pt_regs *regs,
+				 const struct mms_rewritten_site *s, u16 port)
+{
+	struct mms_record record;
+
+	if (!mms_hooks_wanted(port, s->bytes, MMS_PORTS))
+		return false;
+	mms_record_init(&record, MMS_ESCAPE);
+	record.site = mms_clean_room ? 0 : regs->ip;
+	record.flags = mms_record_context();
+	mms_ring_count_escape();
+	mms_ring_put(&record);
+	return false;
+}
+
+/*
+ * Executes a string's elements, each an access of its own. Memory of a user, or of
+ * a device, isn't tried from here; nor is memory where an element has just faulted: the
+ * driver's own instruction finds the same, with the registers as they are then.
+ */
 static bool rewritten_port_string(struct pt_regs *regs,
 				  const struct mms_rewritten_site *s, u16 port)
 {
 	s64 stride = regs->flags & X86_EFLAGS_DF ? -(s64)s->bytes : s->bytes;
-	bool repeated = s->scale;
+	bool out = s->kind == MMS_REWRITTEN_OUT_STRING, repeated = s->scale;
+	unsigned long *at = out ? &regs->si : &regs->di;
 	struct port_access a = { .port = port };
 
 	while (!repeated || regs->cx) {
-		if (s->kind == MMS_REWRITTEN_OUT_STRING) {
-			if (!mms_device_load((void *)regs->si, &a.value, s->bytes))
-				return false;
+		void *memory = (void *)*at;
+
+		if ((s64)*at >= 0 || mms_is_decoy(*at) ||
+		    !mms_device_load(memory, &a.value, s->bytes))
+			return rewritten_let_escape(regs, s, port);
+		if (out) {
 			rewritten_port(regs, s, MMS_WRITE, &a);
-			regs->si += stride;
 		} else {
-			/* is there memory, before the device gives what it gives but once? */
-			if (!mms_device_load((void *)regs->di, &a.value, s->bytes) ||
-			    !mms_device_store((void *)regs->di, a.value, s->bytes,
-					      MMS_STORE_PLAIN))
-				return false;
+			/* before the device gives what it gives but once */
+			if (!mms_device_store(memory, a.value, s->bytes, MMS_STORE_PLAIN))
+				return rewritten_let_escape(regs, s, port);
 			rewritten_port(regs, s, MMS_READ, &a);
-			mms_device_store((void *)regs->di, a.value, s->bytes,
-					 MMS_STORE_PLAIN);
-			regs->di += stride;
+			mms_device_store(memory, a.value, s->bytes, MMS_STORE_PLAIN);
 		}
+		*at += stride;
 		if (!repeated)
 			break;
 		regs->cx--;

@@ -26,7 +26,7 @@ export const probe: Instrumentation = {
     for (let number = 0; number < sweep.count; number += 1) {
       if (before_bytes[number]! > 0) content.set(empty, starts[number]! - empty.length);
     }
-    return { relocations: undefined, states: [], data: undefined };
+    return { relocations: undefined, states: [], data: undefined, portsLeft: 0 };
   },
 };
 

@@ -148,7 +148,8 @@ function fill({ module, code, layout, content, symbolOf, dataOffset }: FillReque
   before_bytes.forEach((size_bytes, number) => {
     if (size_bytes > 0) numbers.push(number);
   });
-  if (numbers.length === 0) return { relocations: undefined, states: [], data: undefined };
+  const portsLeft = Array.from(before_bytes).filter((size, number) => size === 0 && isPort(code, number)).length;
+  if (numbers.length === 0) return { relocations: undefined, states: [], data: undefined, portsLeft };
   const relocations = {
     offsets: new Uint32Array(2 * numbers.length),
     types: new Uint32Array(2 * numbers.length),
@@ -183,7 +184,7 @@ function fill({ module, code, layout, content, symbolOf, dataOffset }: FillReque
     at += stub.length;
   });
   const data = describeSites(code, numbers, starts, sectionSymbol(module, code));
-  return { relocations, states, data };
+  return { relocations, states, data, portsLeft };
 }
 
 /** Writes a distance of four bytes at the end of a jump. */

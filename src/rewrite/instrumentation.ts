@@ -17,6 +17,8 @@ export interface InsertedCode {
   states: TailState[];
   /** Data for the instrumentation's own section, with relocations whose offsets count from its begin; undefined for none. */
   data: { content: Uint8Array; relocations: Relocations } | undefined;
+  /** Instructions on ports that have got nothing. */
+  portsLeft: number;
 }
 
 /** A symbol that inserted code refers to, defined by another module. */

@@ -8,10 +8,10 @@ import { emitSection } from "./emit.js";
 import type { InsertedCode, Instrumentation } from "./instrumentation.js";
 import { layOut } from "./layout.js";
 import { type ModuleCode, readModuleCode, sectionSymbol } from "./module-code.js";
-import { movedBytes, movedFunctions, movedSection } from "./moved-functions.js";
 import { orcAdditions } from "./orc.js";
 import { isUnloadedWithCode, type Layouts, newRelocations, newSymbol } from "./references.js";
 import { RewriteRefusal } from "./refusal.js";
+import { movedFunctions, type Rewriting, rewritingBytes, rewritingSection } from "./rewriting.js";
 import { AddedSymbols, addVersions } from "./symbols.js";
 
 /** A range of the new file's code that wasn't in the old one. */
@@ -69,7 +69,8 @@ export function rewriteModule(file: string, bytes: Uint8Array, instrumentation: 
   added.write(sections);
   addVersions(module, sections, instrumentation.imports);
   if (instrumentation.data !== undefined) addData(module, instrumentation.data.section, insertions, sections);
-  addMoved(movedBytes(movedFunctions(module, layouts, values)), sections);
+  const portsLeft = [...insertions.values()].reduce((sum, inserted) => sum + inserted.portsLeft, 0);
+  addRewriting({ portsLeft, functions: movedFunctions(module, layouts, values) }, sections);
   return { bytes: writeRelocatable(module.elf, sections), inserted: insertedRanges(module, layouts) };
 }
 
@@ -102,9 +103,9 @@ const newSection = {
   ...{ link: 0, info: 0, alignment: 8, entry_bytes: 0 },
 };
 
-function addMoved(content: Uint8Array, sections: NewSection[]): void {
-  const header = { ...newSection, index: sections.length, name: movedSection, alignment: 1 };
-  sections.push({ ...header, type: SectionType.bits, flags: 0n, content });
+function addRewriting(rewriting: Rewriting, sections: NewSection[]): void {
+  const header = { ...newSection, index: sections.length, name: rewritingSection, alignment: 1 };
+  sections.push({ ...header, type: SectionType.bits, flags: 0n, content: rewritingBytes(rewriting) });
 }
 
 /** Adds the section of the inserted code's data, and that of its relocations. */

@@ -200,6 +200,7 @@ struct pt_regs {
 };
 
 #define X86_EFLAGS_DF BIT_ULL(10)
+#define INT3_INSN_OPCODE 0xcc
 
 struct vm_area_struct {
 	unsigned long vm_pgoff;

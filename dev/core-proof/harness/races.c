@@ -27,7 +27,7 @@
 #define FAULTS_SHOWN_MAX 5
 
 static u8 device[DEVICE_BYTES] __aligned(4096);
-struct mms_mapping mms_mapping_pool[MMS_MAPPINGS_MAX] = {
+struct mms_mapping mms_mapping_pool[MMS_MAPPINGS_MAX + MMS_MAPPINGS_RESTING] = {
 	{ .id = 1, .physical = 0xfe000000, .bytes = DEVICE_BYTES },
 };
 #define mapping (mms_mapping_pool[0])

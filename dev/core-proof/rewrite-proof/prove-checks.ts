@@ -104,7 +104,27 @@ const proveAllChecks: InsertedCodeProof["prove"] = (comparison, inserted) => {
   compareTail(comparison, states);
   proveSites(comparison, sites);
   proveSymbols(comparison, stubSymbols);
+  provePortsLeft(comparison);
 };
+
+/** in, out and their strings, behind their prefixes. */
+const portOpcode = /^(?:66|f[23]|4.)*(?:e[4-7]|e[c-f]|6[c-f])/;
+
+/** Looks if the number of instructions on ports that got nothing is told. */
+function provePortsLeft({ new: after, paired, complain }: Comparison): void {
+  let left = 0;
+  for (const { old, new: now, destinations } of paired.values()) {
+    for (let number = 0; number < old.starts.length - 1; number += 1) {
+      if (destinations[number] !== now.starts[number]) continue;
+      const start = old.starts[number]!;
+      const bytes = Buffer.from(old.bytes.subarray(start, start + old.lengths[number]!));
+      left += Number(portOpcode.test(bytes.toString("hex")));
+    }
+  }
+  const text = Buffer.from(after.elf.content(after.elf.section(".mms_rewriting")!)).toString("latin1");
+  if (!text.startsWith(`{"portsLeft":${left},`))
+    complain(".mms_rewriting", 0, `not ${left} instructions on ports left`);
+}
 
 const isDetour = ({ destinations, new: after }: PairedCode, number: number) =>
   after.starts[number]! - destinations[number]! === detour_bytes;

@@ -7,8 +7,8 @@ import { type ReadModule, readModule } from "./read-module.js";
 import { type Comparison, compareDistances, compareRelocations, expectedOffset } from "./references.js";
 import { compareUnwinding } from "./unwinding.js";
 
-/** The list of moved functions: src/rewrite/moved-functions.ts. */
-const movedSection = ".mms_moved";
+/** What the recorder is told: src/rewrite/rewriting.ts. */
+const rewritingSection = ".mms_rewriting";
 
 /** Most mistakes that are told of one module. */
 const mistakesMax = 20;
@@ -67,7 +67,7 @@ export function proveRewriting(
 /** Compares the sections' headers, and the contents of those that hold neither code nor what is compared by its meaning. */
 function compareSections(old: ReadModule, after: ReadModule, newSections: readonly string[], complain: Complain): void {
   const added = after.elf.sections.slice(old.elf.sections.length).map(({ name }) => name);
-  if (added.join() !== [...newSections, movedSection].join())
+  if (added.join() !== [...newSections, rewritingSection].join())
     complain("headers", 0, `new sections ${added.join(", ")}`);
   old.elf.sections.forEach((section, index) => {
     const now = after.elf.sections[index];
@@ -134,13 +134,14 @@ interface Moved {
 
 /** Looks if the list of moved functions tells the old place of each instruction of each function. */
 function compareMoved({ old, new: after, paired, complain }: Comparison): void {
-  const section = after.elf.section(movedSection)!;
+  const section = after.elf.section(rewritingSection)!;
   const isKept = section.flags === 0n && section.type === 1;
   let listed: Moved[] = [];
   try {
-    listed = JSON.parse(Buffer.from(after.elf.content(section)).toString("latin1")) as Moved[];
+    listed = (JSON.parse(Buffer.from(after.elf.content(section)).toString("latin1")) as { functions: Moved[] })
+      .functions;
   } catch {
-    complain(movedSection, 0, "no list of functions");
+    complain(rewritingSection, 0, "no list of functions");
   }
   const expected: Moved[] = [];
   for (const [section, code] of paired) {
@@ -179,8 +180,8 @@ function compareMoved({ old, new: after, paired, complain }: Comparison): void {
     }
   }
   const wrong = expected.findIndex((one, place) => JSON.stringify(one) !== JSON.stringify(listed[place]));
-  if (wrong >= 0) complain(movedSection, wrong, `not how ${expected[wrong]!.name} has moved`);
-  if (expected.length !== listed.length || !isKept) complain(movedSection, 0, "another list of functions");
+  if (wrong >= 0) complain(rewritingSection, wrong, `not how ${expected[wrong]!.name} has moved`);
+  if (expected.length !== listed.length || !isKept) complain(rewritingSection, 0, "another list of functions");
 }
 
 /** Finds the ranges of code that the kernel replaces: those of alternatives, and of calls to the hypervisor's operations. */

@@ -11,7 +11,7 @@ import { memoryTypeList, parseWriteCombining } from "../../machine/memory-types.
 import { readPciFunctions } from "../../machine/pci.js";
 import { readSystemRam } from "../../machine/system-ram.js";
 import type { KernelMapping } from "../../machine/vmallocinfo.js";
-import type { MovedModule } from "../../rewrite/moved-functions.js";
+import type { MovedModule } from "../../rewrite/rewriting.js";
 import type { TraceHeader } from "../../trace/header.js";
 import { abiVersion } from "../../trace/record.js";
 import { findEarlyMappings, type WantedMemory } from "../early-mappings.js";

@@ -13,7 +13,7 @@ import { compressLike } from "../../machine/decompress.js";
 import type { Binding } from "../../machine/driver-binding.js";
 import { readKernelFile } from "../../machine/kernel-files.js";
 import { isModuleLoaded, moduleHolders } from "../../machine/kernel-modules.js";
-import { type MovedModule, readMovedFunctions } from "../../rewrite/moved-functions.js";
+import { type MovedModule, type Rewriting, readRewriting } from "../../rewrite/rewriting.js";
 import { coreName } from "../emulate/core-load.js";
 import type { DriverExchange } from "../emulate/emulate-recording.js";
 import { withSignedModule } from "../emulate/module-signing.js";
@@ -39,6 +39,7 @@ export class ModuleSwap implements DriverExchange {
   private readonly left: LeftModule[];
   private readonly options: SwapOptions;
   private readonly files = new Map<string, RewrittenFiles>();
+  private readonly rewritings = new Map<string, Rewriting>();
   private guardian: Guardian | undefined;
 
   constructor({ modules, left }: SwapPlan, options: SwapOptions) {
@@ -48,14 +49,11 @@ export class ModuleSwap implements DriverExchange {
   }
 
   get moved(): readonly MovedModule[] {
-    return this.modules.map(({ name }) => {
-      const { plain } = this.files.get(name)!;
-      return { module: name, functions: readMovedFunctions(plain, readFileSync(plain)) };
-    });
+    return [...this.rewritings].map(([module, { functions }]) => ({ module, functions }));
   }
 
   get recordsPorts(): boolean {
-    return this.left.length === 0;
+    return this.left.length === 0 && [...this.rewritings.values()].every(({ portsLeft }) => portsLeft === 0);
   }
 
   /** Rewrites the modules, as far as the cache doesn't have them. Throws UserError if that of a driver can't be rewritten. */
@@ -67,7 +65,9 @@ export class ModuleSwap implements DriverExchange {
         const { name, file } = module;
         const onRewrite = () => onNotice(`rewriting ${name} (once for this kernel)`);
         try {
-          this.files.set(name, await rewrittenFiles(file, { release, onRewrite }));
+          const files = await rewrittenFiles(file, { release, onRewrite });
+          this.rewritings.set(name, readRewriting(files.plain, readFileSync(files.plain)));
+          this.files.set(name, files);
         } catch (error) {
           if (module.isDriver || !(error instanceof UserError)) throw error;
           this.left.push({ name, why: error.message });

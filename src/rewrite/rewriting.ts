@@ -1,5 +1,5 @@
-// The functions of a rewritten module: where in the original each place of theirs was. The list is in the module's file, in a section
-// that the kernel doesn't load, and serves to name a trace's sites as the original's.
+// What a recorder must know of a rewritten module: where in the original each place of its functions was, to name a trace's sites as
+// the original's; and what wasn't rewritten. It is in the module's file, in a section that the kernel doesn't load.
 import { latin1, latin1Bytes } from "../base/bytes.js";
 import { FormatError } from "../base/errors.js";
 import { ElfFile } from "../elf/elf-file.js";
@@ -7,7 +7,7 @@ import { SymbolType } from "../elf/layout.js";
 import type { SectionLayout } from "./layout.js";
 import type { ModuleCode } from "./module-code.js";
 
-export const movedSection = ".mms_moved";
+export const rewritingSection = ".mms_rewriting";
 
 /** One function. Without a place in it that moved it isn't listed. */
 export interface MovedFunction {
@@ -69,17 +69,23 @@ function lengths(places: readonly number[], end: number): number[] {
   return places.map((place) => next.get(place)! - place);
 }
 
-export function movedBytes(functions: readonly MovedFunction[]): Uint8Array {
-  return latin1Bytes(JSON.stringify(functions));
+export interface Rewriting {
+  /** Instructions on ports that call nobody: their accesses aren't recorded. */
+  portsLeft: number;
+  functions: MovedFunction[];
 }
 
-/** Reads the list from a rewritten module's file. Throws FormatError if there is none. */
-export function readMovedFunctions(file: string, bytes: Uint8Array): MovedFunction[] {
+export function rewritingBytes(rewriting: Rewriting): Uint8Array {
+  return latin1Bytes(JSON.stringify(rewriting));
+}
+
+/** Reads it from a rewritten module's file. Throws FormatError if it isn't one. */
+export function readRewriting(file: string, bytes: Uint8Array): Rewriting {
   const elf = new ElfFile(file, bytes);
-  const section = elf.section(movedSection);
+  const section = elf.section(rewritingSection);
   if (section === undefined)
-    throw new FormatError(file, `it has no section ${movedSection}: it isn't a rewritten module`);
-  return JSON.parse(latin1(elf.content(section), 0, section.size_bytes)) as MovedFunction[];
+    throw new FormatError(file, `it has no section ${rewritingSection}: it isn't a rewritten module`);
+  return JSON.parse(latin1(elf.content(section), 0, section.size_bytes)) as Rewriting;
 }
 
 /** A rewritten module's functions. */
