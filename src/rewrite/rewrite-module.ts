@@ -4,6 +4,7 @@ import { ElfFile } from "../elf/elf-file.js";
 import { type NewSection, sectionsToWrite, writeRelocatable } from "../elf/elf-writer.js";
 import { relocationEntry, SectionFlag, SectionType, SymbolType, symbolEntry } from "../elf/layout.js";
 import { joinRelocations, type Relocations, relocationBytes } from "../elf/relocations.js";
+import { type Rewriting, rewritingSection } from "../machine/rewritten-module.js";
 import { emitSection } from "./emit.js";
 import type { InsertedCode, Instrumentation } from "./instrumentation.js";
 import { layOut } from "./layout.js";
@@ -11,7 +12,7 @@ import { type ModuleCode, readModuleCode, sectionSymbol } from "./module-code.js
 import { orcAdditions } from "./orc.js";
 import { isUnloadedWithCode, type Layouts, newRelocations, newSymbol } from "./references.js";
 import { RewriteRefusal } from "./refusal.js";
-import { movedFunctions, type Rewriting, rewritingBytes, rewritingSection } from "./rewriting.js";
+import { movedFunctions, rewritingBytes } from "./rewriting.js";
 import { AddedSymbols, addVersions } from "./symbols.js";
 
 /** A range of the new file's code that wasn't in the old one. */

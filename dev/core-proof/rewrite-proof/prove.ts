@@ -7,7 +7,7 @@ import { type ReadModule, readModule } from "./read-module.js";
 import { type Comparison, compareDistances, compareRelocations, expectedOffset } from "./references.js";
 import { compareUnwinding } from "./unwinding.js";
 
-/** What the recorder is told: src/rewrite/rewriting.ts. */
+/** The facts for the recorder: src/machine/rewritten-module.ts. */
 const rewritingSection = ".mms_rewriting";
 
 /** Most mistakes that are told of one module. */

@@ -1,6 +1,6 @@
 // The messages between the recorder and the process that drains for it, as JSON, one at a time. The recorder is root and the
 // other one isn't: the recorder checks its messages, and they can request nothing that a user may not have.
-import type { MovedModule } from "../../rewrite/rewriting.js";
+import type { MovedModule } from "../../machine/rewritten-module.js";
 import type { Hex, KernelModule, TraceHeader, TraceSummary, TraceUpdate } from "../../trace/header.js";
 import type { BatchNews } from "./batch-scan.js";
 

@@ -4,7 +4,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { assertUnreachable } from "../../base/assert.js";
 import { UserError } from "../../base/errors.js";
-import type { MovedModule } from "../../rewrite/rewriting.js";
+import type { MovedModule } from "../../machine/rewritten-module.js";
 import type { TraceHeader, TraceSummary, TraceUpdate } from "../../trace/header.js";
 import type { Output } from "../../trace/node/output.js";
 import type { BatchNews } from "./batch-scan.js";

@@ -1,7 +1,7 @@
 // tier: quick
 // Symbols of rewritten drivers become the originals' on their way into the trace, however the batches cut them.
 import { describe, expect, test } from "vitest";
-import type { MovedModule } from "../../rewrite/rewriting.js";
+import type { MovedModule } from "../../machine/rewritten-module.js";
 import { RecordFlag, RecordKind, record_bytes, recordOffset, recordTextBytes, text_bytes } from "../../trace/record.js";
 import { siteNamesOf } from "./site-names.js";
 

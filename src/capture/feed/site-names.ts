@@ -1,7 +1,7 @@
 // Names the sites of rewritten drivers in records on their way into the trace as places in the original modules.
 import { assert } from "../../base/assert.js";
 import { concatBytes, latin1, latin1Bytes } from "../../base/bytes.js";
-import { type MovedModule, OriginalSites } from "../../rewrite/rewriting.js";
+import { type MovedModule, OriginalSites } from "../../machine/rewritten-module.js";
 import { RecordFlag, RecordKind, record_bytes, recordOffset, recordTextBytes, text_bytes } from "../../trace/record.js";
 
 export class SiteNames {

@@ -1,6 +1,6 @@
 // Moves records from their source into the trace: in this process, or in one that has given up root's rights.
 import { messageOf, UserError } from "../../base/errors.js";
-import type { MovedModule } from "../../rewrite/rewriting.js";
+import type { MovedModule } from "../../machine/rewritten-module.js";
 import type { TraceHeader, TraceSummary, TraceUpdate } from "../../trace/header.js";
 import { createTrace } from "../../trace/node/create-trace.js";
 import { Output } from "../../trace/node/output.js";

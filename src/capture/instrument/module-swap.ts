@@ -13,7 +13,7 @@ import { compressLike } from "../../machine/decompress.js";
 import type { Binding } from "../../machine/driver-binding.js";
 import { readKernelFile } from "../../machine/kernel-files.js";
 import { isModuleLoaded, moduleHolders } from "../../machine/kernel-modules.js";
-import { type MovedModule, type Rewriting, readRewriting } from "../../rewrite/rewriting.js";
+import { type MovedModule, type Rewriting, readRewriting } from "../../machine/rewritten-module.js";
 import { coreName } from "../emulate/core-load.js";
 import type { DriverExchange } from "../emulate/emulate-recording.js";
 import { withSignedModule } from "../emulate/module-signing.js";
