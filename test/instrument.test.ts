@@ -1,6 +1,6 @@
 // tier: quick
 // `mmiostrider instrument`: the module that it makes is proven, and a module that can't be rewritten is refused in one line.
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -8,11 +8,14 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { proveRewriting } from "../dev/core-proof/rewrite-proof/prove.js";
 import { proveChecks } from "../dev/core-proof/rewrite-proof/prove-checks.js";
+import { madeUpHeader, madeUpSummary, RecordList } from "../dev/test-support/made-up-records.js";
 import { programFile } from "../dev/test-support/program.js";
 import { buildCore } from "../src/capture/emulate/core-build.js";
 import { prepareKernel } from "../src/lab/kernel-package.js";
 import { accessCheck } from "../src/rewrite/access-check.js";
 import { rewriteModule } from "../src/rewrite/rewrite-module.js";
+import { createTrace } from "../src/trace/node/create-trace.js";
+import { RecordKind } from "../src/trace/record.js";
 
 let folder: string;
 let drivers: string;
@@ -74,6 +77,62 @@ describe("a module of Debian's", () => {
     expect(one).toBeGreaterThan(0);
     expect(two).toBeGreaterThan(one);
     expect(checked()).toBeGreaterThan(10 * two);
+  });
+});
+
+describe("--profile", () => {
+  /** Writes a trace with one access by each of these sites. */
+  async function traceOf(name: string, ...symbols: string[]): Promise<string> {
+    const list = new RecordList();
+    symbols.forEach((text, number) => {
+      const site = 0xffffffffc0000000n + BigInt(number);
+      list.addText({ kind: RecordKind.symbol, site }, text);
+      list.add({ kind: RecordKind.read, address: 0xfebc0000n, width: 4, value: [1n, 0n], site });
+    });
+    const path = join(folder, name);
+    const writer = await createTrace(path, madeUpHeader());
+    await writer.append(list.records);
+    await writer.close(madeUpSummary);
+    return path;
+  }
+
+  /** The places in a function that read or write memory by a plain move, by objdump. */
+  function movesOf(name: string): string[] {
+    const text = execFileSync("objdump", ["-dw", "--no-show-raw-insn", `--disassemble=${name}`, e1000], {
+      encoding: "utf8",
+    });
+    const start = Number.parseInt(new RegExp(`^([0-9a-f]+) <${name}>:$`, "m").exec(text)![1]!, 16);
+    const moves = [...text.matchAll(/^\s*([0-9a-f]+):\tmov +0x[0-9a-f]+\(%r(?!sp|ip)\w+\),%[er]\w+$/gm)];
+    return moves.map(([, at]) => `${name}+0x${(Number.parseInt(at!, 16) - start).toString(16)}`);
+  }
+
+  test("rewrites the instructions that made accesses, and no others", async () => {
+    const [one, two] = movesOf("e1000_intr") as [string, string];
+    const trace = await traceOf(
+      "profile.mmt",
+      ...[`${one}/0x90 [e1000]`, `${two}/0x90 [e1000]`, `${one}/0x90 [e1000e]`, "ioread32+0x10/0x20"],
+    );
+    const { status, stderr, made } = instrument(e1000, "--profile", trace);
+    expect(status, stderr).toBe(0);
+    expect(stderr).toMatch(/^2 instructions of /);
+    const text = execFileSync(
+      "objdump",
+      ["-dw", "--no-show-raw-insn", "--disassemble=e1000_intr", join(folder, "made.ko")],
+      {
+        encoding: "utf8",
+      },
+    );
+    expect(text.match(/\tbt +\$0x3e,/g)).toHaveLength(2);
+    expect(made!.length).toBeGreaterThan(readFileSync(e1000).length);
+  });
+
+  test.each([
+    ["a trace of another build", ["e1000_intr+0x1/0x90 [e1000]"], /^mmiostrider: no site of .* can be rewritten$/],
+    ["a trace without sites in modules", ["ioread32+0x10/0x20"], /has no access by a module's own code/],
+  ])("%s is refused", async (_, symbols, message) => {
+    const { status, stderr, made } = instrument(e1000, "--profile", await traceOf("other.mmt", ...symbols));
+    expect([status, made]).toEqual([1, undefined]);
+    expect(stderr.split("\n")[0]).toMatch(message);
   });
 });
 

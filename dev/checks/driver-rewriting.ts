@@ -25,6 +25,10 @@ export async function rewriteOutside(
     }
   }
   for (const file of wanted) {
-    await rewrittenFiles(join(folder, file), { release, onRewrite: () => say(`rewriting ${basename(file)}`) });
+    await rewrittenFiles(join(folder, file), {
+      release,
+      profile: undefined,
+      onRewrite: () => say(`rewriting ${basename(file)}`),
+    });
   }
 }

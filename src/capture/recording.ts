@@ -28,6 +28,8 @@ export interface EngineOptions {
   withoutInterrupts?: boolean | undefined;
   /** Memory that is given to the functions for direct access isn't recorded. */
   withoutDma?: boolean | undefined;
+  /** A former trace: only its sites are rewritten. */
+  profile?: string | undefined;
   /** The core's file, instead of the one built for the kernel. */
   coreFile?: string | undefined;
   /** Signs the core before it is loaded. */

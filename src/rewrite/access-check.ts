@@ -59,10 +59,12 @@ export interface AccessCheckOptions {
   crc: number | undefined;
   /** Functions to which checks are confined, with the parts that the compiler split off; all if there are none. */
   only?: readonly string[];
+  /** Instructions to which they are confined, as `function+0x1a`; undefined for all. */
+  sites?: readonly string[] | undefined;
 }
 
 /** Makes the instrumentation that records accesses to devices. */
-export function accessCheck({ crc, only = [] }: AccessCheckOptions): Instrumentation {
+export function accessCheck({ crc, only = [], sites }: AccessCheckOptions): Instrumentation {
   return {
     imports: [{ name: coreEntry, crc }],
     data: { section: siteSection, symbol: siteSymbol },
@@ -74,7 +76,7 @@ export function accessCheck({ crc, only = [] }: AccessCheckOptions): Instrumenta
       return module.code.map((code) => {
         const flags = code === undefined ? undefined : byPart.get(code.section.index);
         if (code === undefined || flags === undefined) return undefined;
-        return roomIn(code, graph.get(code.section.index)!, flags, wantedCode(module, code, only));
+        return roomIn(code, graph.get(code.section.index)!, flags, wantedCode(module, code, { only, sites }));
       });
     },
     fill,
@@ -84,8 +86,29 @@ export function accessCheck({ crc, only = [] }: AccessCheckOptions): Instrumenta
 /** A name that the compiler gave to a part of a function, or to a variant of it: `probe.cold`, `probe.isra.0`. */
 const ofPart = /\.(?:cold|part|isra|constprop|llvm)\b.*$/;
 
+/** Returns 1 for each byte where checks are wanted: in all of the code, or in functions, or where sites are. Throws UnknownNameError. */
+function wantedCode(
+  module: ModuleCode,
+  code: CodeSection,
+  { only = [], sites }: Pick<AccessCheckOptions, "only" | "sites">,
+): Uint8Array {
+  const inFunctions = functionBytes(module, code, only);
+  if (sites === undefined) return inFunctions;
+  const wanted = new Uint8Array(code.content.length);
+  const known = new Set(sites);
+  for (const { type, name, section, value, size_bytes } of module.symbols) {
+    if (type !== SymbolType.function || section !== code.section) continue;
+    const end = Math.min(Number(value) + size_bytes, wanted.length);
+    for (let at = Number(value); at < end; at += 1) {
+      const isSite = code.instructionAt[at]! >= 0 && known.has(`${name}+0x${(at - Number(value)).toString(16)}`);
+      if (isSite) wanted[at] = inFunctions[at]!;
+    }
+  }
+  return wanted;
+}
+
 /** Returns 1 for each byte of the functions named, all if none is. Throws UnknownNameError. */
-function wantedCode(module: ModuleCode, code: CodeSection, only: readonly string[]): Uint8Array {
+function functionBytes(module: ModuleCode, code: CodeSection, only: readonly string[]): Uint8Array {
   const wanted = new Uint8Array(code.content.length);
   if (only.length === 0) return wanted.fill(1);
   const functions = module.symbols.filter(({ type }) => type === SymbolType.function);

@@ -12,6 +12,8 @@ export interface InstrumentOrder {
   crc: number | undefined;
   /** Functions to which checks are confined; none for all of the module. */
   only: readonly string[];
+  /** Instructions to which checks are confined, as `function+0x1a`; undefined for all. */
+  sites: readonly string[] | undefined;
 }
 
 export type InstrumentAnswer =

@@ -7,6 +7,7 @@ import { defaultSysfs } from "../../machine/pci.js";
 import { runningModulesFolder } from "../driver-devices.js";
 import { requireNoRecording } from "../emulate/core-load.js";
 import { EmulateRecording } from "../emulate/emulate-recording.js";
+import { readProfile } from "../profile.js";
 import type { Recording, RecordingRequest } from "../recording.js";
 import { ModuleSwap, requireUncovered } from "./module-swap.js";
 import { planSwap } from "./swap-plan.js";
@@ -16,7 +17,7 @@ let swap: ModuleSwap | undefined;
 
 /** Swaps the modules and begins to record. Throws UserError; then nothing has changed. Needs root. */
 export async function startRecording(request: RecordingRequest): Promise<Recording> {
-  const { sign } = request.engineOptions;
+  const { sign, profile: profileFile } = request.engineOptions;
   if (sign === undefined && (areSignaturesEnforced() || isLockedDown())) {
     throw new UserError("this kernel loads only signed modules, and rewriting a driver takes its signature away", {
       advice:
@@ -26,7 +27,8 @@ export async function startRecording(request: RecordingRequest): Promise<Recordi
   await requireNoRecording();
   const plan = planSwap(request, { sysfs: defaultSysfs, modulesFolder: runningModulesFolder() });
   requireUncovered(plan);
-  const own = new ModuleSwap(plan, { release: release(), sign, onNotice: request.onNotice });
+  const profile = profileFile === undefined ? undefined : await readProfile(profileFile);
+  const own = new ModuleSwap(plan, { release: release(), sign, profile, onNotice: request.onNotice });
   const recording = await EmulateRecording.start(request, { engine: "instrument", exchange: own });
   swap = own;
   return recording;

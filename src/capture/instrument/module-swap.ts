@@ -18,6 +18,7 @@ import { coreName } from "../emulate/core-load.js";
 import type { DriverExchange } from "../emulate/emulate-recording.js";
 import { withSignedModule } from "../emulate/module-signing.js";
 import { Guardian } from "../guardian.js";
+import type { Profile } from "../profile.js";
 import type { SigningKey } from "../recording.js";
 import { type RewrittenFiles, rewrittenFiles } from "./rewritten-files.js";
 import type { LeftModule, SwapPlan, SwappedModule } from "./swap-plan.js";
@@ -31,6 +32,8 @@ export interface SwapOptions {
   /** The running kernel's. */
   release: string;
   sign: SigningKey | undefined;
+  /** Only sites of this trace are rewritten. */
+  profile: Profile | undefined;
   onNotice: (line: string) => void;
 }
 
@@ -58,14 +61,14 @@ export class ModuleSwap implements DriverExchange {
 
   /** Rewrites the modules, as far as the cache doesn't have them. Throws UserError if that of a driver can't be rewritten. */
   async prepare(): Promise<void> {
-    const { release, onNotice } = this.options;
+    const { release, profile, onNotice } = this.options;
     const todo = [...this.modules];
     const rewriteNext = async (): Promise<void> => {
       for (let module = todo.shift(); module !== undefined; module = todo.shift()) {
         const { name, file } = module;
         const onRewrite = () => onNotice(`rewriting ${name} (once for this kernel)`);
         try {
-          const files = await rewrittenFiles(file, { release, onRewrite });
+          const files = await rewrittenFiles(file, { release, profile, onRewrite });
           this.rewritings.set(name, readRewriting(files.plain, readFileSync(files.plain)));
           this.files.set(name, files);
         } catch (error) {

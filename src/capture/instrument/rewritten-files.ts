@@ -8,6 +8,7 @@ import { compressLike } from "../../machine/decompress.js";
 import { readModuleBytes } from "../../machine/module-file.js";
 import { buildCore } from "../emulate/core-build.js";
 import { instrumentedModule } from "../instrumented-module.js";
+import type { Profile } from "../profile.js";
 
 export interface RewrittenFiles {
   /** The module. */
@@ -21,21 +22,23 @@ const rewriter = join(projectDirectory, "dist/program/instrument-worker.js");
 
 /**
  * Returns the rewritten files of a module for the core of `release`. They are in the cache if the same original was rewritten before, for the
- * same core, by the same rewriter; else `onRewrite` is called before. Throws UserError and FormatError.
+ * same core and sites, by the same rewriter; else `onRewrite` is called before. Throws UserError and FormatError.
  */
 export async function rewrittenFiles(
   original: string,
-  { release, onRewrite }: { release: string; onRewrite: () => void },
+  { release, profile, onRewrite }: { release: string; profile: Profile | undefined; onRewrite: () => void },
 ): Promise<RewrittenFiles> {
   const core = await buildCore({ release });
   const hash = createHash("sha256");
-  for (const part of [readModuleBytes(original), core.path, readFileSync(rewriter)]) hash.update(part).update("\0");
+  const sites = profile === undefined ? "all" : JSON.stringify([...profile.sites].sort());
+  for (const part of [readModuleBytes(original), core.path, readFileSync(rewriter), sites])
+    hash.update(part).update("\0");
   const place = join(cacheDirectory("rewritten", release), hash.digest("hex").slice(0, 24));
   const name = basename(original);
   const files = { plain: join(place, name.replace(/\.ko\..*$/, ".ko")), packed: join(place, name) };
   if (existsSync(place)) return files;
   onRewrite();
-  const { bytes } = await instrumentedModule(original, { only: [], onBuild: () => {} });
+  const { bytes } = await instrumentedModule(original, { profile, onBuild: () => {} });
   try {
     await finishedFolder(place, async (temporary) => {
       writeFileSync(join(temporary, basename(files.plain)), bytes);

@@ -4,10 +4,12 @@ import type { Command } from "commander";
 import { finishedFile } from "../../base/finished-output.js";
 import { countOf } from "../../base/units.js";
 import { instrumentedModule } from "../../capture/instrumented-module.js";
+import { readProfile } from "../../capture/profile.js";
 
 interface InstrumentOptions {
   output: string;
   only?: string[];
+  profile?: string;
 }
 
 export function addInstrument(program: Command): void {
@@ -22,6 +24,7 @@ export function addInstrument(program: Command): void {
     .argument("<module>", "the module's file, packed with xz, zstd or gzip or not")
     .requiredOption("-o, --output <file>", "the new module")
     .option("--only <function...>", "rewrite these functions only, with the parts that the compiler split off")
+    .option("--profile <trace>", "rewrite the instructions only that made accesses in this trace; all others fault")
     .addHelpText(
       "after",
       `
@@ -34,15 +37,20 @@ Examples:
   mmiostrider instrument /lib/modules/$(uname -r)/kernel/drivers/net/ethernet/intel/e1000/e1000.ko -o /tmp/e1000.ko
   mmiostrider record --driver e1000 -o e1000.mmt -- insmod /tmp/e1000.ko
   mmiostrider instrument e1000.ko.xz -o /tmp/e1000.ko --only e1000_clean e1000_intr
+  mmiostrider instrument e1000.ko -o /tmp/e1000.ko --profile e1000.mmt
 
 Exit codes: 0 rewritten, 1 failed or refused (then nothing is left behind), 2 wrong usage.`,
     )
     .action(instrument);
 }
 
-async function instrument(file: string, { output, only = [] }: InstrumentOptions): Promise<void> {
+async function instrument(file: string, { output, only = [], profile }: InstrumentOptions): Promise<void> {
   const onBuild = (release: string) => process.stderr.write(`Building the core for ${release}\n`);
-  const { bytes, checks } = await instrumentedModule(file, { only, onBuild });
+  const { bytes, checks } = await instrumentedModule(file, {
+    only,
+    profile: profile === undefined ? undefined : await readProfile(profile),
+    onBuild,
+  });
   await finishedFile(output, async (temporary) => writeFileSync(temporary, bytes));
   process.stderr.write(`${countOf(checks, "instruction")} of ${file} may call the core in ${output}\n`);
 }

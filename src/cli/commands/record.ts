@@ -97,6 +97,10 @@ export function addRecord(program: Command): void {
     .option("--relaxed", "let CPUs access devices at the same time: faster, but the order between CPUs isn't kept")
     .option("--clean-room", "record no addresses of instructions and no symbols")
     .option("--rebind", "take the devices from their drivers first, and give them back once recording has begun")
+    .option(
+      "--profile <trace>",
+      "with engine instrument: rewrite only the instructions that made accesses in this trace",
+    )
     .option("--core <file>", "the core's module to load, instead of the one built for this kernel")
     .option("--sign-key <file>", "sign the core, and rewritten drivers, with this private key (PEM), for Secure Boot")
     .option("--sign-cert <file>", "that key's certificate, which the kernel trusts (a machine owner key)")

@@ -36,6 +36,7 @@ export interface RecordOptions {
   relaxed?: true;
   cleanRoom?: true;
   rebind?: true;
+  profile?: string;
   core?: string;
   signKey?: string;
   signCert?: string;
@@ -78,6 +79,7 @@ const flags: Record<EngineOption, string> = {
   withoutConfiguration: "--no-config",
   withoutInterrupts: "--no-interrupts",
   withoutDma: "--no-dma",
+  profile: "--profile",
   coreFile: "--core",
   sign: "--sign-key",
 };
@@ -92,6 +94,7 @@ export function requireOffered(engine: Engine, options: RecordOptions, scope: Re
     withoutConfiguration: options.config ? undefined : true,
     withoutInterrupts: options.interrupts ? undefined : true,
     withoutDma: options.dma ? undefined : true,
+    profile: options.profile,
     coreFile: options.core === undefined ? undefined : resolve(options.core),
     sign: signingKey(options),
   };
