@@ -104,6 +104,16 @@ static __always_inline void rewritten_loaded(struct pt_regs *regs,
 		rewritten_loaded_part(r, s, value);
 }
 
+/* One look is enough where softirqs are counted with the others. */
+static __always_inline bool rewritten_is_interrupt(void)
+{
+#ifdef CONFIG_PREEMPT_RT
+	return preempt_count() & (NMI_MASK | HARDIRQ_MASK) || softirq_count();
+#else
+	return preempt_count() & (NMI_MASK | HARDIRQ_MASK | SOFTIRQ_MASK);
+#endif
+}
+
 /* As access.c makes an access, with all that is seldom left to it. Interrupts are off. */
 static __always_inline enum answer
 rewritten_record(const struct mms_mapping *m, const struct mms_rewritten_site *s,
@@ -115,7 +125,7 @@ rewritten_record(const struct mms_mapping *m, const struct mms_rewritten_site *s
 	u32 flags = 0;
 	bool done;
 
-	if (unlikely(preempt_count() & (NMI_MASK | HARDIRQ_MASK) || softirq_count())) {
+	if (unlikely(rewritten_is_interrupt())) {
 		flags = mms_record_context();
 		if (flags & MMS_F_NMI)
 			return NOT_MADE;
@@ -157,7 +167,7 @@ rewritten_record(const struct mms_mapping *m, const struct mms_rewritten_site *s
 		r->width = 0;
 	}
 	smp_store_release(&r->sequence, (u32)(place + 1));
-	if (unlikely(place + 1 - read > mms_ring.records_max / 4))
+	if (unlikely(place - read >= mms_ring.records_max / 4))
 		mms_ring_wake_reader();
 	/* as in mms_machine_end() */
 	if (kind == MMS_WRITE && unlikely(m->memory_type != MMS_UNCACHED))

@@ -78,16 +78,17 @@ static inline void mms_ring_raise(u64 *shown, u64 value)
 static inline bool mms_ring_try_claim_after(unsigned int count, u64 *at, u64 *already_read)
 {
 	u64 written = atomic64_read(&mms_ring.written), read;
+	struct mms_ring_head *head = mms_ring.head;
 
 	do {
-		read = READ_ONCE(mms_ring.head->read);
+		read = READ_ONCE(head->read);
 
 		/* if the recorder has scribbled on `read`, the ring is full */
 		if (written + count - read > mms_ring.records_max)
 			return false;
 	} while (!atomic64_try_cmpxchg(&mms_ring.written, (s64 *)&written,
 				       written + count));
-	mms_ring_raise(&mms_ring.head->written, written + count);
+	mms_ring_raise(&head->written, written + count);
 	*at = written;
 	*already_read = read;
 	return true;

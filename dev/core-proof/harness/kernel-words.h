@@ -148,6 +148,7 @@ typedef struct { s64 counter; } atomic64_t;
 #define preempt_count() 0u
 #define softirq_count() 0u
 #define HARDIRQ_MASK 0xf0000u
+#define SOFTIRQ_MASK 0xff00u
 #define for_each_possible_cpu(cpu) for ((cpu) = 0; (cpu) < CPUS_MAX; (cpu)++)
 #define per_cpu(name, cpu) ((name)[cpu])
 #define this_cpu_inc(name) ((void)(name[cpus_now()]++))
