@@ -13,6 +13,7 @@ import { crashIn } from "../../src/lab/console-log.js";
 import { installTools } from "../../src/lab/debian.js";
 import { prepareKernel } from "../../src/lab/kernel-package.js";
 import { labTools } from "../../src/lab/needs.js";
+import type { Threads } from "../../src/lab/virtual-machine.js";
 import { openTrace, withFileSource } from "../../src/trace/node/file-source.js";
 import { type Boot, bootDrivers, keepFiles, placeCases } from "./driver-boot.js";
 import { driverCases } from "./driver-cases.js";
@@ -30,10 +31,11 @@ import {
   soakTimeout_s,
 } from "./soak-plan.js";
 
-const usage = `usage: npm run check:soak -- [--minutes N] [--seed N] [--kernel KERNEL]... [--keep DIR]
+const usage = `usage: npm run check:soak -- [--minutes N] [--seed N] [--kernel KERNEL]... [--threads MODE] [--keep DIR]
   --minutes N      new machines are started for so long (default 30)
   --seed N         of the first machine; each further one has the next (default: from the clock)
   --kernel KERNEL  of the machines, as lab takes it; may be repeated (default: ${soakKernels.join(", ")})
+  --threads MODE   multi (default) or single: lab --help tells why the machine may crash with multi
   --keep DIR       keep traces, messages and QEMU's log of what fails there`;
 
 /** Exit code of a killed recorder. */
@@ -123,7 +125,7 @@ function faultsOf({ died, consoleLog, problems, ...boot }: Boot): string[] {
 }
 
 /** Runs one machine. Returns the results of its sessions. */
-async function soak(plan: SoakPlan, keep: string | undefined): Promise<SessionResult[]> {
+async function soak(plan: SoakPlan, threads: Threads, keep: string | undefined): Promise<SessionResult[]> {
   const work = workFolder("soak");
   try {
     const kernel = await prepareKernel(plan.kernel, say);
@@ -132,7 +134,7 @@ async function soak(plan: SoakPlan, keep: string | undefined): Promise<SessionRe
     const { cpus } = plan;
     const timeout_s = soakTimeout_s(plan);
     const script = soakScript(plan, placed);
-    const boot = await bootDrivers(work, { kernel, cpus, cases: placed, script, timeout_s }, () => {});
+    const boot = await bootDrivers(work, { kernel, cpus, threads, cases: placed, script, timeout_s }, () => {});
     const results: SessionResult[] = [];
     for (const session of plan.sessions) results.push(await judge(boot, session));
     results[0]!.faults.push(...failuresIn(boot, lapBefore), ...faultsOf(boot));
@@ -172,11 +174,15 @@ async function main(): Promise<void> {
       minutes: { type: "string", default: "30" },
       seed: { type: "string", default: String(Date.now() % 1_000_000) },
       kernel: { type: "string", multiple: true },
+      threads: { type: "string", default: "multi" },
       keep: { type: "string" },
     },
   });
   const minutes = Number(values.minutes);
   if (!(minutes > 0 && minutes <= 10_000)) throw new UsageError(`--minutes ${values.minutes} is no number of minutes`);
+  const { threads } = values;
+  if (threads !== "multi" && threads !== "single")
+    throw new UsageError(`--threads ${threads} is neither multi nor single`);
   const keep = values.keep === undefined ? undefined : resolve(values.keep);
   await installTools(labTools, say);
   const until_ms = Date.now() + minutes * 60_000;
@@ -186,7 +192,7 @@ async function main(): Promise<void> {
     const drivers = plan.drivers.map(({ name }) => name).join(" ");
     process.stdout.write(`seed ${seed}: ${plan.kernel}, ${plan.cpus} CPUs: ${drivers}\n`);
     totals.machines += 1;
-    const results = await soak(plan, keep);
+    const results = await soak(plan, threads, keep);
     for (const result of results) {
       process.stdout.write(`${rowOf(result)}\n`);
       for (const fault of result.faults) process.stdout.write(`      ${fault}\n`);

@@ -17,7 +17,7 @@ import { projectDirectory } from "../../src/base/paths.js";
 import { runTool } from "../../src/base/run-tool.js";
 import type { LabKernel } from "../../src/lab/kernel-package.js";
 import { splitWords } from "../../src/lab/split-words.js";
-import { LabError, runInLab } from "../../src/lab/virtual-machine.js";
+import { LabError, runInLab, type Threads } from "../../src/lab/virtual-machine.js";
 import type { DriverCase } from "./driver-cases.js";
 import { type PlacedCase, signalPrefix, workloadScript } from "./driver-guest.js";
 import { DriverHost } from "./driver-host.js";
@@ -82,6 +82,7 @@ export async function bootDrivers(
   request: {
     kernel: LabKernel;
     cpus: number;
+    threads?: Threads;
     cases: readonly PlacedCase[];
     script: string;
     silence_s?: number;
@@ -134,6 +135,7 @@ export async function bootDrivers(
     const result = await runInLab({
       kernel: request.kernel,
       cpus: request.cpus,
+      threads: request.threads,
       memory_MB,
       qemuArguments,
       kvm: false,
