@@ -164,7 +164,9 @@ function proveStub(comparison: Comparison, { section, number, stub, saves }: Che
   const serves = after.starts[number]!;
   const behind = serves + after.lengths[number]!;
   const call = stub + (saves ? savingCheck_bytes : 0);
-  const hexadecimal = (offset: number) => `${offset.toString(16).toUpperCase().padStart(16, "0")}h`;
+  // the formatter writes a target below 10 as a single digit
+  const hexadecimal = (offset: number) =>
+    offset < 10 ? String(offset) : `${offset.toString(16).toUpperCase().padStart(16, "0")}h`;
   const base = registers[old.bases[number]! - firstRegister];
   const saving = [
     ...["pushf", `bt ${base},3Eh`, `jae ${hexadecimal(call - 1)}`, "popf"],
