@@ -3,9 +3,9 @@ import { type AddressRange, rangesOverlap } from "../base/address-range.js";
 import { type PortClaim, parseIoports } from "../machine/ioports.js";
 import { readKernelFile } from "../machine/kernel-files.js";
 import { fullPciAddress } from "../machine/pci.js";
-import type { PciFunction } from "../trace/header.js";
+import { type PciFunction, portRanges } from "../trace/header.js";
 import { inSpace } from "../trace/space.js";
-import { memoryRanges, portRanges } from "./recording-scope.js";
+import { memoryRanges } from "./recording-scope.js";
 
 interface WatchedFunction {
   address: string;

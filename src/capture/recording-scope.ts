@@ -9,7 +9,7 @@ import {
   readPciFunctions,
   type SysfsRoot,
 } from "../machine/pci.js";
-import { type Bar, barRange, type PciFunction, resourceFlag, romIndex } from "../trace/header.js";
+import { type Bar, barRange, type PciFunction, portRanges, resourceFlag, romIndex } from "../trace/header.js";
 import { devicesOfDriver, runningModulesFolder } from "./driver-devices.js";
 import { type DriverModules, modulesOfDevices } from "./driver-modules.js";
 import { ScopeError } from "./scope-errors.js";
@@ -188,13 +188,6 @@ export function memoryRanges(pciFunction: PciFunction): AddressRange[] {
     ranges.push(range);
   }
   return ranges;
-}
-
-/** Returns a function's ranges of I/O ports. */
-export function portRanges({ bars }: PciFunction): AddressRange[] {
-  return bars
-    .filter(({ flags, start }) => (BigInt(flags) & resourceFlag.port) !== 0n && BigInt(start) !== 0n)
-    .map(barRange);
 }
 
 function knownDevice(text: string, sysfs: SysfsRoot): string {

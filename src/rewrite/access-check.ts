@@ -168,10 +168,11 @@ function fill({ module, code, layout, content, symbolOf, dataOffset }: FillReque
   const { starts, before_bytes, tail } = layout;
   const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
   const numbers: number[] = [];
+  let portsLeft = 0;
   before_bytes.forEach((size_bytes, number) => {
     if (size_bytes > 0) numbers.push(number);
+    else if (isPort(code, number)) portsLeft += 1;
   });
-  const portsLeft = Array.from(before_bytes).filter((size, number) => size === 0 && isPort(code, number)).length;
   if (numbers.length === 0) return { relocations: undefined, states: [], data: undefined, portsLeft };
   const relocations = {
     offsets: new Uint32Array(2 * numbers.length),

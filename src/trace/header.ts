@@ -38,6 +38,13 @@ export function barRange({ start, length_bytes }: Bar): AddressRange {
   return { first, last: first + BigInt(length_bytes) - 1n };
 }
 
+/** Returns a function's ranges of I/O ports. */
+export function portRanges({ bars }: Pick<PciFunction, "bars">): AddressRange[] {
+  return bars
+    .filter(({ flags, start }) => (BigInt(flags) & resourceFlag.port) !== 0n && BigInt(start) !== 0n)
+    .map(barRange);
+}
+
 /** A PCI function, and what its configuration space says. */
 export interface PciFunction {
   /** `0000:00:04.0` */

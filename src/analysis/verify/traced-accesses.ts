@@ -3,7 +3,7 @@
 import { assertUnreachable } from "../../base/assert.js";
 import type { TraceEvent } from "../../trace/events.js";
 import type { TraceReader } from "../../trace/file/reader.js";
-import { resourceFlag, type TraceHeader } from "../../trace/header.js";
+import { portRanges, type TraceHeader } from "../../trace/header.js";
 import { RecordFlag } from "../../trace/record.js";
 import { configuration_bytes, configurationOf, inSpace, spaceOf, withinSpace } from "../../trace/space.js";
 import type { NumberRange } from "./truth-log.js";
@@ -51,14 +51,9 @@ function configurationRanges({ options, pciFunctions }: TraceHeader): NumberRang
 }
 
 /** Returns the ports that are recorded without a mapping of them. */
-function portRanges({ options, pciFunctions }: TraceHeader): NumberRange[] {
-  return pciFunctions.flatMap(({ address, bars }) => {
-    if (options.ports?.includes(address) !== true) return [];
-    const ports = bars.filter(({ flags, start }) => (BigInt(flags) & resourceFlag.port) !== 0n && BigInt(start) !== 0n);
-    return ports.map(({ start, length_bytes }) =>
-      rangeOf({ address: inSpace("ports", BigInt(start)), length_bytes: BigInt(length_bytes) }),
-    );
-  });
+function unmappedPorts({ options, pciFunctions }: TraceHeader): NumberRange[] {
+  const functions = pciFunctions.filter(({ address }) => options.ports?.includes(address) === true);
+  return functions.flatMap(portRanges).map(({ first, last }) => ({ first: Number(first), last: Number(last) }));
 }
 
 /** First address that QEMU's log means as memory: it gives no space, and never logs the memory below. */
@@ -99,7 +94,7 @@ export async function collectAccesses(
   for await (const { block, state, events } of reader.batches()) {
     if (block.firstEvent === 0) {
       for (const mapping of state.mappings.values()) living.set(mapping.id, rangeOf(mapping));
-      const unmapped = [...configurationRanges(reader.header), ...portRanges(reader.header)];
+      const unmapped = [...configurationRanges(reader.header), ...unmappedPorts(reader.header)];
       for (const [at, range] of unmapped.entries()) living.set(-1 - at, range);
       accesses.atStart.push(...living.values());
       accesses.mapped.push(...living.values());

@@ -12,7 +12,7 @@ import { readPciFunctions } from "../../machine/pci.js";
 import type { MovedModule } from "../../machine/rewritten-module.js";
 import { readSystemRam } from "../../machine/system-ram.js";
 import type { KernelMapping } from "../../machine/vmallocinfo.js";
-import type { TraceHeader } from "../../trace/header.js";
+import { portRanges, type TraceHeader } from "../../trace/header.js";
 import { abiVersion } from "../../trace/record.js";
 import { findEarlyMappings, type WantedMemory } from "../early-mappings.js";
 import { openFeed, type TraceFeed } from "../feed/trace-feed.js";
@@ -21,7 +21,7 @@ import { newFenceId } from "../fence.js";
 import { MappingCheck, readKernelMappings } from "../mapping-check.js";
 import { PortWatch } from "../port-watch.js";
 import type { Recording, RecordingProgress, RecordingRequest, RecordingResult } from "../recording.js";
-import { portRanges, rangesMax } from "../recording-scope.js";
+import { rangesMax } from "../recording-scope.js";
 import type { ControlDevice, CoreStatus, EventSource } from "./control-device.js";
 import { loadCore, unloadCore } from "./core-load.js";
 import { missedNotes, seesEvents, unseenRemarks } from "./event-sentences.js";
@@ -117,8 +117,7 @@ export class EmulateRecording implements Recording {
         ...{ source: device, descriptor: device.descriptor, standIn: () => device, moved: exchange?.moved },
         worker: { url: new URL("./emulate-worker.js", import.meta.url), parameters: {} },
       });
-      const watchesPorts = exchange?.recordsPorts !== true;
-      recording = new EmulateRecording({ options, device, mappingCheck, earlyOthers, feed, header, watchesPorts });
+      recording = new EmulateRecording({ options, device, mappingCheck, earlyOthers, feed, header });
     } catch (error) {
       await device.close();
       await exchange?.giveBack();
@@ -137,7 +136,6 @@ export class EmulateRecording implements Recording {
     earlyOthers,
     feed,
     header,
-    watchesPorts,
   }: {
     options: RecordingRequest;
     device: ControlDevice;
@@ -145,8 +143,6 @@ export class EmulateRecording implements Recording {
     earlyOthers: readonly string[];
     feed: TraceFeed<ControlDevice>;
     header: TraceHeader;
-    /** Drivers that use their ports directly are noticed, because that isn't recorded. */
-    watchesPorts: boolean;
   }) {
     this.earlyOthers = earlyOthers;
     this.options = options;
@@ -155,7 +151,9 @@ export class EmulateRecording implements Recording {
     // A mapping that is left out on purpose, or that nobody could see, is no sign that the driver uses ports.
     const knowsMappings = mappingCheck !== undefined && options.engineOptions.excludeWriteCombining !== true;
     const notHeardOf = [...(mappingCheck?.early ?? []), ...(options.engineOptions.exclude ?? [])];
-    const ports = watchesPorts && knowsMappings ? new PortWatch(options.scope.functions, notHeardOf) : undefined;
+    // A trace that has the ports misses none that is used directly.
+    const watchesPorts = header.options.ports === undefined && knowsMappings;
+    const ports = watchesPorts ? new PortWatch(options.scope.functions, notHeardOf) : undefined;
     this.trace = new TraceKeeper(feed, header, { onLook: () => this.look(), ports });
   }
 
