@@ -12,6 +12,7 @@ import { madeUpHeader, madeUpSummary, RecordList } from "../dev/test-support/mad
 import { programFile } from "../dev/test-support/program.js";
 import { buildCore } from "../src/capture/emulate/core-build.js";
 import { prepareKernel } from "../src/lab/kernel-package.js";
+import { readRewriting } from "../src/machine/rewritten-module.js";
 import { accessCheck } from "../src/rewrite/access-check.js";
 import { rewriteModule } from "../src/rewrite/rewrite-module.js";
 import { createTrace } from "../src/trace/node/create-trace.js";
@@ -77,6 +78,27 @@ describe("a module of Debian's", () => {
     expect(one).toBeGreaterThan(0);
     expect(two).toBeGreaterThan(one);
     expect(checked()).toBeGreaterThan(10 * two);
+  });
+});
+
+describe("--accesses", () => {
+  const ne2k = () => join(drivers, "drivers/net/ethernet/8390/ne2k-pci.ko");
+  const checked = (...words: string[]) => Number(/^([\d,]+) /.exec(instrument(ne2k(), ...words).stderr)![1]);
+
+  test("rewrites loads and stores, or instructions on ports, or both", () => {
+    const [mmio, ports] = [checked("--accesses", "mmio"), checked("--accesses", "ports")];
+    const text = execFileSync("objdump", ["-d", "--no-show-raw-insn", ne2k()], { encoding: "utf8" });
+    expect(ports).toBe(text.match(/\t(?:rep )?(?:in|out|ins|outs)[bwl]? /g)!.length);
+    expect(mmio).toBeGreaterThan(ports);
+    expect([checked("--accesses", "ports,mmio"), checked()]).toEqual([mmio + ports, mmio + ports]);
+  });
+
+  test.each([[["mmio"]], [["ports"]]] as const)("what is left is told, and proven: %s", (accesses) => {
+    const original = readFileSync(ne2k());
+    const rewritten = rewriteModule("ne2k-pci.ko", original, accessCheck({ crc: 1, accesses }));
+    expect(proveRewriting("ne2k-pci.ko", original, rewritten, proveChecks(1))).toEqual([]);
+    const { portsLeft } = readRewriting("ne2k-pci.ko", rewritten.bytes);
+    expect(portsLeft > 0).toBe(accesses[0] === "mmio");
   });
 });
 
@@ -201,6 +223,17 @@ const replaced = (bytes: Buffer, from: string, to: string) =>
   Buffer.from(bytes.toString("latin1").replace(from, to), "latin1");
 
 describe("refused", () => {
+  test.each([
+    ["all", "all is no kind of accesses"],
+    ["mmio,", "an empty word is no kind of accesses"],
+  ])("--accesses %s", (value, message) => {
+    const { status, stderr, made } = instrument(e1000, "--accesses", value);
+    expect([status, made]).toEqual([2, undefined]);
+    expect(stderr).toBe(
+      `mmiostrider: --accesses ${value}: ${message}\n  mmio, ports, or several with commas between them\n`,
+    );
+  });
+
   test.each(refusals)("$what", ({ file, words = [], exitCode, message }) => {
     const { status, stdout, stderr, made } = instrument(file(), ...words);
     expect(stderr.split("\n")[0]).toMatch(message);

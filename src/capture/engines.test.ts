@@ -20,6 +20,7 @@ const allOptions: Required<EngineOptions> = {
   withoutConfiguration: true,
   withoutInterrupts: true,
   withoutDma: true,
+  accesses: ["mmio"],
   profile: "former.mmt",
   coreFile: "/root/mmiostrider.ko",
   sign: { key: "key.pem", certificate: "cert.pem" },

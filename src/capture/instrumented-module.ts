@@ -4,11 +4,13 @@ import { decompress } from "../machine/decompress.js";
 import { canonicalModuleName } from "../machine/kernel-modules.js";
 import { parseModuleFile, readModuleBytes, readModuleFile } from "../machine/module-file.js";
 import { type InstrumentedModule, instrumentModule } from "../rewrite/instrument-module.js";
-import { coreEntry } from "../rewrite/instrument-order.js";
+import { type AccessKind, accessKinds, coreEntry } from "../rewrite/instrument-order.js";
 import { buildCore, exportedVersion } from "./emulate/core-build.js";
 import type { Profile } from "./profile.js";
 
 export interface InstrumentOptions {
+  /** The accesses whose instructions are rewritten; all kinds by default. */
+  accesses?: readonly AccessKind[] | undefined;
   /** Functions to which the rewriting is confined, if there are any. */
   only?: readonly string[];
   /** Only sites of this trace. */
@@ -20,7 +22,7 @@ export interface InstrumentOptions {
 /** Rewrites the module in the file, packed or not. Throws UserError and FormatError. */
 export async function instrumentedModule(
   file: string,
-  { only = [], profile, onBuild }: InstrumentOptions,
+  { accesses = accessKinds, only = [], profile, onBuild }: InstrumentOptions,
 ): Promise<InstrumentedModule> {
   const packed = readModuleBytes(file);
   const content = /\.(?:xz|zst|gz)$/.test(file) ? decompress(file, packed) : packed;
@@ -34,7 +36,7 @@ export async function instrumentedModule(
   }
   const crc = exportedVersion(path, coreEntry);
   const sites = profile === undefined ? undefined : (profile.sites.get(canonicalModuleName(name)) ?? []);
-  const made = await instrumentModule({ file, content, crc, only, sites });
+  const made = await instrumentModule({ file, content, crc, accesses, only, sites });
   if (profile !== undefined && made.checks === 0) {
     throw new UserError(`no site of ${profile.file} is a place in ${file} that can be rewritten`, {
       advice: "the trace must be of this very build of the module",

@@ -2,6 +2,7 @@
 import type { AddressRange } from "../base/address-range.js";
 import type { UserError } from "../base/errors.js";
 import type { KernelMapping } from "../machine/vmallocinfo.js";
+import type { AccessKind } from "../rewrite/instrument-order.js";
 import type { UnprivilegedUser } from "./feed/unprivileged-user.js";
 import type { RecordingScope } from "./recording-scope.js";
 
@@ -28,6 +29,8 @@ export interface EngineOptions {
   withoutInterrupts?: boolean | undefined;
   /** Memory that is given to the functions for direct access isn't recorded. */
   withoutDma?: boolean | undefined;
+  /** The accesses whose instructions are rewritten; all kinds by default. */
+  accesses?: readonly AccessKind[] | undefined;
   /** A former trace: only its sites are rewritten. */
   profile?: string | undefined;
   /** The core's file, instead of the one built for the kernel. */

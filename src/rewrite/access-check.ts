@@ -5,7 +5,7 @@ import { UnknownNameError } from "../base/errors.js";
 import { RelocationType, SymbolType } from "../elf/layout.js";
 import { type FlowGraph, liveFlags } from "../x86/flag-liveness.js";
 import { flowGraph } from "./flow-graph.js";
-import { coreEntry } from "./instrument-order.js";
+import { type AccessKind, accessKinds, coreEntry } from "./instrument-order.js";
 import type { FillRequest, InsertedCode, Instrumentation } from "./instrumentation.js";
 import type { InsertedRoom } from "./layout.js";
 import { type CodeSection, type ModuleCode, sectionSymbol } from "./module-code.js";
@@ -57,6 +57,8 @@ const uncalled = /^\.(noinstr|entry|cpuidle)\b/;
 export interface AccessCheckOptions {
   /** The checksum of coreEntry in the core's Module.symvers; undefined for a kernel without such versions. */
   crc: number | undefined;
+  /** The accesses that call the core; all kinds by default. */
+  accesses?: readonly AccessKind[];
   /** Functions to which checks are confined, with the parts that the compiler split off; all if there are none. */
   only?: readonly string[];
   /** Instructions to which they are confined, as `function+0x1a`; undefined for all. */
@@ -64,7 +66,7 @@ export interface AccessCheckOptions {
 }
 
 /** Makes the instrumentation that records accesses to devices. */
-export function accessCheck({ crc, only = [], sites }: AccessCheckOptions): Instrumentation {
+export function accessCheck({ crc, accesses = accessKinds, only = [], sites }: AccessCheckOptions): Instrumentation {
   return {
     imports: [{ name: coreEntry, crc }],
     data: { section: siteSection, symbol: siteSymbol },
@@ -76,7 +78,10 @@ export function accessCheck({ crc, only = [], sites }: AccessCheckOptions): Inst
       return module.code.map((code) => {
         const flags = code === undefined ? undefined : byPart.get(code.section.index);
         if (code === undefined || flags === undefined) return undefined;
-        return roomIn(code, graph.get(code.section.index)!, flags, wantedCode(module, code, { only, sites }));
+        return roomIn(code, graph.get(code.section.index)!, flags, {
+          accesses,
+          wanted: wantedCode(module, code, { only, sites }),
+        });
       });
     },
     fill,
@@ -124,14 +129,28 @@ function functionBytes(module: ModuleCode, code: CodeSection, only: readonly str
   return wanted;
 }
 
+/** The instructions to which a section's checks are confined. */
+interface Confines {
+  accesses: readonly AccessKind[];
+  /** 1 for each byte of code. */
+  wanted: Uint8Array;
+}
+
 /** The places of checks in one section. */
-function roomIn(code: CodeSection, graph: FlowGraph, live: Uint8Array, wanted: Uint8Array): InsertedRoom | undefined {
+function roomIn(
+  code: CodeSection,
+  graph: FlowGraph,
+  live: Uint8Array,
+  { accesses, wanted }: Confines,
+): InsertedRoom | undefined {
   if (uncalled.test(code.section.name)) return undefined;
   const before_bytes = new Uint8Array(code.sweep.count);
   let tail_bytes = 0;
   for (let number = 0; number < code.sweep.count; number += 1) {
     if (wanted[code.sweep.starts[number]!] !== 1 || graph.isOpaque[number] === 1 || !isWanted(code, number)) continue;
-    const isInPlace = !isPort(code, number) && live[number] === 0;
+    const isOnPorts = isPort(code, number);
+    if (!accesses.includes(isOnPorts ? "ports" : "mmio")) continue;
+    const isInPlace = !isOnPorts && live[number] === 0;
     before_bytes[number] = isInPlace ? check_bytes : detour_bytes;
     tail_bytes += stubBytes(code, before_bytes, number);
   }

@@ -1,7 +1,11 @@
-// The messages between a command and the thread that rewrites for it, and the name that both of them need. Loads no decoder.
+// The messages between a command and the thread that rewrites for it, and the names that both of them need. Loads no decoder.
 
 /** The core's function that rewritten modules call: core/kernel/rewritten.c. */
 export const coreEntry = "mms_rewritten_access_1";
+
+/** The accesses whose instructions can be rewritten: plain loads and stores of device memory; instructions on I/O ports. */
+export const accessKinds = ["mmio", "ports"] as const;
+export type AccessKind = (typeof accessKinds)[number];
 
 export interface InstrumentOrder {
   /** Named in errors. */
@@ -10,6 +14,7 @@ export interface InstrumentOrder {
   content: Uint8Array;
   /** The checksum of the core's function in its Module.symvers; undefined for a kernel without such versions. */
   crc: number | undefined;
+  accesses: readonly AccessKind[];
   /** Functions to which checks are confined; none for all of the module. */
   only: readonly string[];
   /** Instructions to which checks are confined, as `function+0x1a`; undefined for all. */

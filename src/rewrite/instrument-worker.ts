@@ -7,9 +7,9 @@ import type { InstrumentAnswer, InstrumentOrder } from "./instrument-order.js";
 import { RewriteRefusal } from "./refusal.js";
 import { rewriteModule } from "./rewrite-module.js";
 
-function answer({ file, content, crc, only, sites }: InstrumentOrder): InstrumentAnswer {
+function answer({ file, content, crc, accesses, only, sites }: InstrumentOrder): InstrumentAnswer {
   try {
-    const { bytes, inserted } = rewriteModule(file, content, accessCheck({ crc, only, sites }));
+    const { bytes, inserted } = rewriteModule(file, content, accessCheck({ crc, accesses, only, sites }));
     return { kind: "made", bytes, checks: inserted.filter(({ kind }) => kind === "before").length };
   } catch (error) {
     if (error instanceof RewriteRefusal) {

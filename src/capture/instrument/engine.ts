@@ -6,7 +6,7 @@ export const instrument: Engine = {
   name: "instrument",
   about: "rewritten drivers that call the core, the rest as emulate",
   rootFor: "it loads kernel modules and reads /dev/mmiostrider",
-  offers: [...emulate.offers.filter((option) => option !== "coreFile"), "profile"],
+  offers: [...emulate.offers.filter((option) => option !== "coreFile"), "accesses", "profile"],
   limits: "the drivers are rewritten for the core that is built here",
 
   async needs(kernel) {

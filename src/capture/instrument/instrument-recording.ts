@@ -17,7 +17,7 @@ let swap: ModuleSwap | undefined;
 
 /** Swaps the modules and begins to record. Throws UserError; then nothing has changed. Needs root. */
 export async function startRecording(request: RecordingRequest): Promise<Recording> {
-  const { sign, profile: profileFile } = request.engineOptions;
+  const { sign, accesses, profile: profileFile } = request.engineOptions;
   if (sign === undefined && (areSignaturesEnforced() || isLockedDown())) {
     throw new UserError("this kernel loads only signed modules, and rewriting a driver takes its signature away", {
       advice:
@@ -28,7 +28,7 @@ export async function startRecording(request: RecordingRequest): Promise<Recordi
   const plan = planSwap(request, { sysfs: defaultSysfs, modulesFolder: runningModulesFolder() });
   requireUncovered(plan);
   const profile = profileFile === undefined ? undefined : await readProfile(profileFile);
-  const own = new ModuleSwap(plan, { release: release(), sign, profile, onNotice: request.onNotice });
+  const own = new ModuleSwap(plan, { release: release(), sign, accesses, profile, onNotice: request.onNotice });
   const recording = await EmulateRecording.start(request, { engine: "instrument", exchange: own });
   swap = own;
   return recording;

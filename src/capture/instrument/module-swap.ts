@@ -14,6 +14,7 @@ import type { Binding } from "../../machine/driver-binding.js";
 import { readKernelFile } from "../../machine/kernel-files.js";
 import { isModuleLoaded, moduleHolders } from "../../machine/kernel-modules.js";
 import { type MovedModule, type Rewriting, readRewriting } from "../../machine/rewritten-module.js";
+import type { AccessKind } from "../../rewrite/instrument-order.js";
 import { coreName } from "../emulate/core-load.js";
 import type { DriverExchange } from "../emulate/emulate-recording.js";
 import { withSignedModule } from "../emulate/module-signing.js";
@@ -32,6 +33,8 @@ export interface SwapOptions {
   /** The running kernel's. */
   release: string;
   sign: SigningKey | undefined;
+  /** The accesses whose instructions are rewritten; all kinds by default. */
+  accesses: readonly AccessKind[] | undefined;
   /** Only sites of this trace are rewritten. */
   profile: Profile | undefined;
   onNotice: (line: string) => void;
@@ -61,14 +64,14 @@ export class ModuleSwap implements DriverExchange {
 
   /** Rewrites the modules, as far as the cache doesn't have them. Throws UserError if that of a driver can't be rewritten. */
   async prepare(): Promise<void> {
-    const { release, profile, onNotice } = this.options;
+    const { release, accesses, profile, onNotice } = this.options;
     const todo = [...this.modules];
     const rewriteNext = async (): Promise<void> => {
       for (let module = todo.shift(); module !== undefined; module = todo.shift()) {
         const { name, file } = module;
         const onRewrite = () => onNotice(`rewriting ${name} (once for this kernel)`);
         try {
-          const files = await rewrittenFiles(file, { release, profile, onRewrite });
+          const files = await rewrittenFiles(file, { release, accesses, profile, onRewrite });
           this.rewritings.set(name, readRewriting(files.plain, readFileSync(files.plain)));
           this.files.set(name, files);
         } catch (error) {

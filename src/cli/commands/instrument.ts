@@ -5,9 +5,12 @@ import { finishedFile } from "../../base/finished-output.js";
 import { countOf } from "../../base/units.js";
 import { instrumentedModule } from "../../capture/instrumented-module.js";
 import { readProfile } from "../../capture/profile.js";
+import type { AccessKind } from "../../rewrite/instrument-order.js";
+import { parseAccesses } from "../shared/option-values.js";
 
 interface InstrumentOptions {
   output: string;
+  accesses?: AccessKind[];
   only?: string[];
   profile?: string;
 }
@@ -23,6 +26,11 @@ export function addInstrument(program: Command): void {
     )
     .argument("<module>", "the module's file, packed with xz, zstd or gzip or not")
     .requiredOption("-o, --output <file>", "the new module")
+    .option(
+      "--accesses <kinds>",
+      "rewrite the instructions of these accesses: mmio (plain loads and stores), ports (in, out and their strings) (default: mmio,ports)",
+      parseAccesses,
+    )
     .option("--only <function...>", "rewrite these functions only, with the parts that the compiler split off")
     .option("--profile <trace>", "rewrite the instructions only that made accesses in this trace; all others fault")
     .addHelpText(
@@ -37,6 +45,7 @@ Examples:
   mmiostrider instrument /lib/modules/$(uname -r)/kernel/drivers/net/ethernet/intel/e1000/e1000.ko -o /tmp/e1000.ko
   mmiostrider record --driver e1000 -o e1000.mmt -- insmod /tmp/e1000.ko
   mmiostrider instrument e1000.ko.xz -o /tmp/e1000.ko --only e1000_clean e1000_intr
+  mmiostrider instrument ne2k-pci.ko -o /tmp/ne2k-pci.ko --accesses ports
   mmiostrider instrument e1000.ko -o /tmp/e1000.ko --profile e1000.mmt
 
 Exit codes: 0 rewritten, 1 failed or refused (then nothing is left behind), 2 wrong usage.`,
@@ -44,9 +53,10 @@ Exit codes: 0 rewritten, 1 failed or refused (then nothing is left behind), 2 wr
     .action(instrument);
 }
 
-async function instrument(file: string, { output, only = [], profile }: InstrumentOptions): Promise<void> {
+async function instrument(file: string, { output, accesses, only = [], profile }: InstrumentOptions): Promise<void> {
   const onBuild = (release: string) => process.stderr.write(`Building the core for ${release}\n`);
   const { bytes, checks } = await instrumentedModule(file, {
+    accesses,
     only,
     profile: profile === undefined ? undefined : await readProfile(profile),
     onBuild,

@@ -14,7 +14,7 @@ import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { writeJson } from "../shared/json-output.js";
 import { LiveLine } from "../shared/live-line.js";
 import { requireFileForJson, sizeOfFile } from "../shared/new-trace.js";
-import { collect } from "../shared/option-values.js";
+import { collect, parseAccesses } from "../shared/option-values.js";
 import { awaitReader, type HeldPipe } from "../shared/pipe-reader.js";
 import {
   parseDuration,
@@ -97,6 +97,11 @@ export function addRecord(program: Command): void {
     .option("--relaxed", "let CPUs access devices at the same time: faster, but the order between CPUs isn't kept")
     .option("--clean-room", "record no addresses of instructions and no symbols")
     .option("--rebind", "take the devices from their drivers first, and give them back once recording has begun")
+    .option(
+      "--accesses <kinds>",
+      "with engine instrument: rewrite the instructions of these accesses: mmio, ports (default: mmio,ports)",
+      parseAccesses,
+    )
     .option(
       "--profile <trace>",
       "with engine instrument: rewrite only the instructions that made accesses in this trace",

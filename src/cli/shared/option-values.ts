@@ -1,4 +1,5 @@
 // Values of options that several commands read in the same way.
+import { type AccessKind, accessKinds } from "../../rewrite/instrument-order.js";
 import { UsageError } from "./exit-code.js";
 
 /** For an option that may be repeated: all its values. */
@@ -14,4 +15,18 @@ export function wholeNumber(option: string, text: string, least: number, most = 
     throw new UsageError(`${option} ${text}: not a whole number ${range}`);
   }
   return value;
+}
+
+/** Reads the value of --accesses: kinds of accesses, separated by commas. Throws UsageError. */
+export function parseAccesses(text: string): AccessKind[] {
+  const found = text.split(",").map((word) => {
+    const kind = accessKinds.find((known) => known === word);
+    if (kind === undefined) {
+      throw new UsageError(`--accesses ${text}: ${word === "" ? "an empty word" : word} is no kind of accesses`, {
+        advice: `${accessKinds.join(", ")}, or several with commas between them`,
+      });
+    }
+    return kind;
+  });
+  return [...new Set(found)];
 }

@@ -6,6 +6,7 @@ import type { Engine, EngineOption } from "../../capture/engine.js";
 import { findUnoffered } from "../../capture/engines.js";
 import type { EngineOptions, SigningKey } from "../../capture/recording.js";
 import type { RecordingScope } from "../../capture/recording-scope.js";
+import type { AccessKind } from "../../rewrite/instrument-order.js";
 import { requireTraceName } from "../../trace/node/create-trace.js";
 import { UsageError } from "./exit-code.js";
 
@@ -36,6 +37,7 @@ export interface RecordOptions {
   relaxed?: true;
   cleanRoom?: true;
   rebind?: true;
+  accesses?: AccessKind[];
   profile?: string;
   core?: string;
   signKey?: string;
@@ -79,6 +81,7 @@ const flags: Record<EngineOption, string> = {
   withoutConfiguration: "--no-config",
   withoutInterrupts: "--no-interrupts",
   withoutDma: "--no-dma",
+  accesses: "--accesses",
   profile: "--profile",
   coreFile: "--core",
   sign: "--sign-key",
@@ -94,6 +97,7 @@ export function requireOffered(engine: Engine, options: RecordOptions, scope: Re
     withoutConfiguration: options.config ? undefined : true,
     withoutInterrupts: options.interrupts ? undefined : true,
     withoutDma: options.dma ? undefined : true,
+    accesses: options.accesses,
     profile: options.profile,
     coreFile: options.core === undefined ? undefined : resolve(options.core),
     sign: signingKey(options),
