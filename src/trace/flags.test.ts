@@ -23,3 +23,9 @@ test("the innermost context counts", () => {
     "nmi",
   ]);
 });
+
+test("no names of a task are no flags", () => {
+  expect(flagsOf("task", [])).toBe(0);
+  expect(flagsOf("nmi", [])).toBe(RecordFlag.nmi);
+  expect(flagsOf("task", ["locked", "user"])).toBe(RecordFlag.locked | RecordFlag.user);
+});
