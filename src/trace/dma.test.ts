@@ -93,6 +93,58 @@ describe("numbers and ends", () => {
     expect(unmap(buffers, { bus: 0xffff_f000n, length_bytes: 0x2000n, way: "streaming" })).toHaveLength(2);
   });
 
+  test("of a range across a multiple of 4 GiB, or with the same low halves, only what lies in it ends", () => {
+    const buffers = new DmaBuffers();
+    const all = [0xffff_f000n, 0x1_0000_0000n, 0x1_0000_1000n, 0x2_ffff_f000n, 0xffff_e000n];
+    for (const bus of all) map(buffers, { bus, way: "streaming" });
+    expect(unmap(buffers, { bus: 0xffff_f000n, length_bytes: 0x2000n, way: "streaming" }).toSorted()).toEqual([1, 2]);
+    expect(numbersOf(buffers)).toEqual([3, 4, 5]);
+    for (const bus of [0x1000n, 0x2000n, 0x1_0000_2000n, 0x3000n]) map(buffers, { bus, way: "list" });
+    expect(unmap(buffers, { bus: 0x1000n, length_bytes: 0x2000n, way: "list" })).toEqual([6, 7]);
+    expect(numbersOf(buffers)).toEqual([3, 4, 5, 8, 9]);
+  });
+
+  test("of the buffers in a range those of another way stay, and those that go beyond it", () => {
+    const buffers = new DmaBuffers();
+    map(buffers, { bus: 0x1000n, way: "streaming" });
+    map(buffers, { bus: 0x2000n, way: "list" });
+    map(buffers, { bus: 0x3000n, way: "streaming", length_bytes: 0x1001n });
+    map(buffers, { bus: 0x4000n, way: "streaming", length_bytes: 0n });
+    expect(unmap(buffers, { bus: 0x1000n, length_bytes: 0x3000n, way: "streaming" })).toEqual([1, 4]);
+    expect(numbersOf(buffers)).toEqual([2, 3]);
+  });
+
+  test("a shorter end ends the last begun buffer at its address alone", () => {
+    const buffers = new DmaBuffers();
+    for (let n = 0; n < 2; n += 1) map(buffers, { bus: 0x1000n, way: "streaming", direction: "to-device" });
+    expect(unmap(buffers, { bus: 0x1000n, length_bytes: 0x800n, way: "streaming" })).toEqual([2]);
+    expect(numbersOf(buffers)).toEqual([1]);
+  });
+
+  test("memory of another way at a new streaming buffer's address stays, as does coherent memory that is given twice", () => {
+    const buffers = new DmaBuffers();
+    map(buffers, { bus: 0x1000n });
+    map(buffers, { bus: 0x1000n, way: "streaming", direction: "from-device" });
+    map(buffers, { bus: 0x1000n });
+    expect(numbersOf(buffers)).toEqual([1, 2, 3]);
+  });
+
+  test("a state's buffers take the place of all others, and the next number is the state's", () => {
+    const buffers = new DmaBuffers();
+    map(buffers, { bus: 0x1000n });
+    const kept: DmaBuffer[] = [];
+    for (const number of [7, 9]) {
+      const bus = BigInt(number) << 12n;
+      kept.push({ number, device: nic, bus, length_bytes: 0x1000n, way: "coherent", direction: "both" });
+    }
+    buffers.reset(12, kept);
+    expect([buffers.size, numbersOf(buffers), textOf(buffers, 0x1000n)]).toEqual([2, [7, 9], ""]);
+    expect([textOf(buffers, 0x9004n), map(buffers, { bus: 0x1000n })]).toEqual(["dma#9+0x4", 12]);
+    // those that it has may be given to it again
+    buffers.reset(5, buffers.values());
+    expect(numbersOf(buffers)).toEqual([7, 9, 12]);
+  });
+
   test("beyond their limit the oldest is forgotten", () => {
     const buffers = new DmaBuffers();
     for (let number = 0; number < dmaBuffersMax; number += 1) map(buffers, { bus: BigInt(number) << 12n });
@@ -125,6 +177,18 @@ describe("values that are addresses", () => {
     map(buffers, { bus: 0x10000n, length_bytes: 0x10000n });
     map(buffers, { bus: 0x11000n, length_bytes: 0x10n });
     expect([textOf(buffers, 0x11008n), textOf(buffers, 0x11010n)]).toEqual(["dma#2+0x8", "dma#1+0x1010"]);
+  });
+
+  test("behind more than fifteen shorter ones a buffer isn't looked for", () => {
+    for (const [shorter, text] of [
+      [15, "dma#1+0x8000"],
+      [16, ""],
+    ] as const) {
+      const buffers = new DmaBuffers();
+      map(buffers, { bus: 0x10000n, length_bytes: 0x10000n });
+      for (let n = 0; n < shorter; n += 1) map(buffers, { bus: 0x11000n + BigInt(16 * n), length_bytes: 0x10n });
+      expect(textOf(buffers, 0x18000n)).toBe(text);
+    }
   });
 
   test("eight bytes are a whole address; four also the low half of one, if there is only one such", () => {

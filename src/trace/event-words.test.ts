@@ -51,7 +51,7 @@ test.each<[Partial<InterruptEvent>, string, string]>([
 
 const memory = {
   ...{ ...base, device: "0000:00:04.0", bus: 0x1234_0000n, length_bytes: 0x1000n, caller: 0n },
-  ...{ way: "coherent", direction: "both" },
+  ...({ way: "coherent", direction: "both" } as const),
 } as const;
 const what = "0x1000 bytes at bus address 0x12340000";
 
