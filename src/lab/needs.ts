@@ -37,4 +37,9 @@ export const kernelBuildTools: readonly NeededTool[] = [
 ];
 
 /** Tools that only the benchmarks call. */
-export const benchTools: readonly NeededTool[] = [{ tool: "zstd", debianPackage: "zstd" }];
+export const benchTools: readonly NeededTool[] = [
+  { tool: "zstd", debianPackage: "zstd" },
+  { tool: "ip", debianPackage: "iproute2" },
+  { tool: "dmsetup", debianPackage: "dmsetup" },
+  { tool: "mkfs.ext4", debianPackage: "e2fsprogs" },
+];
