@@ -143,6 +143,19 @@ describe("between fields", () => {
     expect(whyOf("", (fields) => fields.gap())).toBe("another field is missing at its end");
   });
 
+  test("blanks behind the line's end are none of its own", () => {
+    for (const [length, sound, canonical] of [
+      [1, false, false],
+      [2, true, true],
+    ] as const) {
+      const fields = new LineFields();
+      fields.begin(Buffer.from("7   8"), 0, length);
+      fields.decimal();
+      fields.gap();
+      expect([fields.at, fields.sound, fields.canonical]).toEqual([2, sound, canonical]);
+    }
+  });
+
   test("one byte", () => {
     expect(after(",x", (fields) => fields.skip(0x2c))).toEqual([undefined, "x", true, true]);
     expect(whyOf("x", (fields) => fields.skip(0x2c))).toBe('"x" isn\'t ","');
@@ -194,6 +207,10 @@ describe("the words about a fault", () => {
     ["x".repeat(41), 0, `"${"x".repeat(40)}…" isn't a thing`],
   ])("%j at %i", (line, at, why) => {
     expect(wrong(line, at)).toBe(why);
+  });
+
+  test("a line's first byte may be a blank", () => {
+    expect(wrong(" one", 0)).toBe('"one" isn\'t a thing');
   });
 
   test("the first one counts", () => {
