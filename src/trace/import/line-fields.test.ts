@@ -199,6 +199,9 @@ describe("the words about a fault", () => {
     // before a blank: the word there
     ["one two three", 7, '"two" isn\'t a thing'],
     ["one\ttwo\tthree", 7, '"two" isn\'t a thing'],
+    // behind several blanks: the next one
+    ["one  two", 4, '"two" isn\'t a thing'],
+    ["one \t two", 5, '"two" isn\'t a thing'],
     ["one two three", 12, '"three" isn\'t a thing'],
     ["one two three", 13, "a thing is missing at its end"],
     ["one\x1b[31mtwo \x7f\xe9", 0, '"one·[31mtwo" isn\'t a thing'],
@@ -222,7 +225,7 @@ describe("the words about a fault", () => {
     expect([fields.sound, fields.atEnd, fields.decimal(), fields.atEnd]).toEqual([true, false, 7, true]);
   });
 
-  test.each(["7 more of it", "7\tmore", "7more"])("what is left over: %j", (line) => {
+  test.each(["7 more of it", "7\tmore", "7  more", "7more"])("what is left over: %j", (line) => {
     const fields = fieldsOf(line);
     fields.decimal();
     const word = line === "7more" ? "7more" : "more";

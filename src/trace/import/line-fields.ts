@@ -60,17 +60,16 @@ export class LineFields {
     return at >= this.end ? `${wanted} is missing at its end` : `${this.quoted(at)} isn't ${wanted}`;
   }
 
-  /** Returns the word around byte `at`, or before a blank there, in quotes. */
+  /** Returns the word around byte `at`, or before a blank there, or behind several, in quotes. */
   private quoted(at: number): string {
     const { bytes, end } = this;
     const isBlank = (place: number) => bytes[place] === 0x20 || bytes[place] === 0x09;
-    let from = isBlank(at) && at > this.from ? at - 1 : at;
+    let from = isBlank(at) && at > this.from && !isBlank(at - 1) ? at - 1 : at;
+    while (from < end && isBlank(from)) from += 1;
     while (from > this.from && !isBlank(from) && !isBlank(from - 1)) from -= 1;
     let to = from;
-    while (to < end && (to === from || !isBlank(to))) to += 1;
-    const shown = latin1(bytes, from, Math.min(to, from + quotedMax_chars))
-      .trim()
-      .replaceAll(/[^\u0020-\u007e]/g, "·");
+    while (to < end && !isBlank(to)) to += 1;
+    const shown = latin1(bytes, from, Math.min(to, from + quotedMax_chars)).replaceAll(/[^\u0020-\u007e]/g, "·");
     return `"${shown}${to - from > quotedMax_chars ? "…" : ""}"`;
   }
 

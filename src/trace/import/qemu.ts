@@ -84,7 +84,9 @@ export class QemuImport extends TextImport {
     }
     this.ownLines += 1;
     fields.text(" cpu ");
+    const cpuAt = fields.at;
     const cpu = fields.signed();
+    if (cpu < -1 || cpu >= deviceCpu) fields.fail("a CPU's number", cpuAt);
     fields.text(" mr ");
     fields.hex();
     const pointer = fields.number;
@@ -108,7 +110,7 @@ export class QemuImport extends TextImport {
       if (nameEnd < nameFrom) fields.fail("a name in quotes", end);
       fields.skip(quote);
     }
-    if (!fields.sound || !fields.atEnd || cpu < -1 || cpu > 0xfffe) {
+    if (!fields.sound || !fields.atEnd) {
       throw this.broken(`this isn't how QEMU writes a memory_region line: ${fields.why}`);
     }
     if (width < 1 || width > accessWidthMax_bytes)
