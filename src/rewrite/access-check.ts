@@ -9,6 +9,7 @@ import { type AccessKind, accessKinds, coreEntry } from "./instrument-order.js";
 import type { FillRequest, InsertedCode, Instrumentation } from "./instrumentation.js";
 import type { InsertedRoom } from "./layout.js";
 import { type CodeSection, type ModuleCode, sectionSymbol } from "./module-code.js";
+import { ordinaryBases } from "./ordinary-bases.js";
 import { describeSites, isPortKind, site_bytes, siteKind, siteSection, siteSymbol } from "./sites.js";
 
 /**
@@ -75,17 +76,27 @@ export function accessCheck({ crc, accesses = accessKinds, only = [], sites }: A
       const graph = flowGraph(module);
       const live = liveFlags([...graph.values()]);
       const byPart = new Map([...graph.keys()].map((index, place) => [index, live[place]!]));
+      // an instruction that has accessed a device once may do so again, whatever the code looks like
+      const ordinary = sites === undefined ? ordinaryIn(module, graph) : undefined;
       return module.code.map((code) => {
         const flags = code === undefined ? undefined : byPart.get(code.section.index);
         if (code === undefined || flags === undefined) return undefined;
         return roomIn(code, graph.get(code.section.index)!, flags, {
           accesses,
+          ordinary: ordinary?.get(code.section.index),
           wanted: wantedCode(module, code, { only, sites }),
         });
       });
     },
     fill,
   };
+}
+
+/** Finds the accesses through pointers to ordinary memory, by the section: a check would cost time at each, and find nothing. */
+function ordinaryIn(module: ModuleCode, graphs: Map<number, FlowGraph>): Map<number, Uint8Array> {
+  const parts = [...graphs].map(([index, graph]) => ({ graph, content: module.code[index]!.content }));
+  const found = ordinaryBases(parts);
+  return new Map([...graphs.keys()].map((index, place) => [index, found[place]!]));
 }
 
 /** A name that the compiler gave to a part of a function, or to a variant of it: `probe.cold`, `probe.isra.0`. */
@@ -132,6 +143,8 @@ function functionBytes(module: ModuleCode, code: CodeSection, only: readonly str
 /** The instructions to which a section's checks are confined. */
 interface Confines {
   accesses: readonly AccessKind[];
+  /** 1 for each instruction whose base points to ordinary memory; undefined if that isn't asked. */
+  ordinary: Uint8Array | undefined;
   /** 1 for each byte of code. */
   wanted: Uint8Array;
 }
@@ -141,7 +154,7 @@ function roomIn(
   code: CodeSection,
   graph: FlowGraph,
   live: Uint8Array,
-  { accesses, wanted }: Confines,
+  { accesses, ordinary, wanted }: Confines,
 ): InsertedRoom | undefined {
   if (uncalled.test(code.section.name)) return undefined;
   const before_bytes = new Uint8Array(code.sweep.count);
@@ -150,6 +163,7 @@ function roomIn(
     if (wanted[code.sweep.starts[number]!] !== 1 || graph.isOpaque[number] === 1 || !isWanted(code, number)) continue;
     const isOnPorts = isPort(code, number);
     if (!accesses.includes(isOnPorts ? "ports" : "mmio")) continue;
+    if (ordinary?.[number] === 1) continue;
     const isInPlace = !isOnPorts && live[number] === 0;
     before_bytes[number] = isInPlace ? check_bytes : detour_bytes;
     tail_bytes += stubBytes(code, before_bytes, number);

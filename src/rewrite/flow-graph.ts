@@ -17,7 +17,8 @@ export function flowGraph(module: ModuleCode): Map<number, FlowGraph> {
     if (code === undefined || code.isFixed) continue;
     const { sweep, isReplaced, section } = code;
     const targets = new Int32Array(sweep.count).fill(-1);
-    parts.set(section.index, { sweep, first, targets, isOpaque: Uint8Array.from(isReplaced) });
+    const keepsRegisters = new Uint8Array(sweep.count);
+    parts.set(section.index, { sweep, first, targets, isOpaque: Uint8Array.from(isReplaced), keepsRegisters });
     first += sweep.count;
   }
   for (const code of module.code) {
@@ -47,7 +48,7 @@ function addOwnTargets({ sweep, content, instructionAt }: CodeSection, { targets
 function addRelocatedTargets(
   module: ModuleCode,
   code: CodeSection,
-  { targets, isOpaque }: FlowGraph,
+  { targets, isOpaque, keepsRegisters }: FlowGraph,
   parts: Map<number, FlowGraph>,
 ): void {
   const entries = module.relocations[code.section.index]?.entries;
@@ -61,7 +62,9 @@ function addRelocatedTargets(
     const place = codeReference(module, entries, entry);
     if (place === undefined) {
       const isCall = code.sweep.flows[number] === FlowControl.Call;
-      if (!isCall && indirectJump.test(module.symbols[entries.symbols[entry]!]!.name)) isOpaque[number] = 1;
+      const { name } = module.symbols[entries.symbols[entry]!]!;
+      if (!isCall && indirectJump.test(name)) isOpaque[number] = 1;
+      if (name === "__fentry__") keepsRegisters[number] = 1;
       continue;
     }
     // a branch's distance ends it, four bytes behind its begin

@@ -15,6 +15,8 @@ export interface FlowGraph {
   targets: Int32Array;
   /** Each instruction: 1 if its effect on flags and its ways can't be told from its bytes. */
   isOpaque: Uint8Array;
+  /** Each instruction: 1 for a call that changes no register: that of a tracer at a function's begin. */
+  keepsRegisters: Uint8Array;
 }
 
 /**
