@@ -1,11 +1,11 @@
 // `npm run bench -- kernel`: an access's cost by engine, in cycles in one boot (two CPUs; mmiotrace switches the second off), and
 // in instructions, counted, in another.
-import { type CostLabel, type CostLine, measureAccesses, medianCost } from "./access-cost.js";
+import { type CostLabel, type CostLine, type CostRequest, measureAccesses, medianCost } from "./access-cost.js";
 
-const timed = { counted: false, loops: 20_000, rounds: 3 } as const;
-const counted = { counted: true, loops: 2_000, rounds: 1 } as const;
+export const timed: CostRequest = { counted: false, loops: 20_000, rounds: 3 };
+export const counted: CostRequest = { counted: true, loops: 2_000, rounds: 1 };
 
-const titles: Record<CostLabel, string> = {
+export const titles: Record<CostLabel, string> = {
   bare: "bare",
   floor: "floor: a #GP that the kernel fixes",
   strict: "emulate",

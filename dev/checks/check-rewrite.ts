@@ -1,5 +1,4 @@
 // `npm run check:rewrite`: rewrites all modules of whole kernels, and proves that nothing changed but what was put in.
-import { statSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -18,30 +17,22 @@ const usage = `usage: npm run check:rewrite -- [--kernels LIST] [--jobs N]
                   boot/vmlinuz-* and lib/modules (default debian:6.1,debian:6.12,debian:newest)
   --jobs N        threads (default: as many as there are processors)`;
 
-const filesAJob = 8;
-/** The heap at which a thread collects garbage in earnest: several times what the biggest module needs there. */
-const heapMax_megabytes = 400;
+const filesAJob = 24;
 const mistakesShown = 20;
 /** The share of a kernel's modules that must be rewritten. */
 const rewrittenShareMin = 0.995;
 
-/**
- * Runs the jobs of one kernel on some threads, and adds their outcomes up. The first thread begins with the biggest modules, the others
- * with the smallest, so that no two big ones are in memory at once.
- */
+/** Runs the jobs of one kernel on some threads, and adds their outcomes up. */
 async function runJobs(files: readonly string[], threads: number): Promise<RewriteOutcome> {
   const total: RewriteOutcome = { proven: 0, refused: [], mistakes: [], places: 0, checks: 0, rewriting_ms: 0 };
-  const waiting = files
-    .map((file) => ({ file, size_bytes: statSync(file).size }))
-    .sort((a, b) => a.size_bytes - b.size_bytes)
-    .map(({ file }) => file);
-  const work = async (takesBiggest: boolean) => {
-    const worker = new Worker(new URL("../core-proof/rewrite-job.js", import.meta.url), {
-      resourceLimits: { maxOldGenerationSizeMb: heapMax_megabytes, maxYoungGenerationSizeMb: 32 },
-    });
+  let next = 0;
+  const work = async () => {
+    const worker = new Worker(new URL("../core-proof/rewrite-job.js", import.meta.url));
     try {
-      while (waiting.length > 0) {
-        const outcome = await runOn(worker, takesBiggest ? waiting.splice(-1) : waiting.splice(0, filesAJob));
+      while (next < files.length) {
+        const job = files.slice(next, next + filesAJob);
+        next += filesAJob;
+        const outcome = await runOn(worker, job);
         total.proven += outcome.proven;
         total.places += outcome.places;
         total.checks += outcome.checks;
@@ -53,7 +44,7 @@ async function runJobs(files: readonly string[], threads: number): Promise<Rewri
       await worker.terminate();
     }
   };
-  await Promise.all(Array.from({ length: threads }, (_, thread) => work(thread === 0)));
+  await Promise.all(Array.from({ length: threads }, work));
   return total;
 }
 

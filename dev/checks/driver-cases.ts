@@ -21,6 +21,8 @@ export interface DriverCase {
   wave?: string;
   /** A program outside the machine that the device needs. */
   needs?: "swtpm";
+  /** The module with the device's PCI driver, if the case has another name. */
+  module?: string;
   /** The reason why engine instrument can't record it in this machine. */
   notRewritten?: string;
 }
@@ -60,6 +62,7 @@ const usb = (name: string, qemu: string): DriverCase => ({
 const virtio = (name: string, qemu: string, module: string, work: string): DriverCase => ({
   name,
   qemu,
+  module: "virtio_pci",
   notRewritten: "virtio_pci drives the machine's own devices, too",
   prepare: "unbind virtio-pci",
   workload: `modprobe -a ext4 sd_mod ${module}; bind virtio-pci; ${work}; unbind virtio-pci; modprobe -r ${module}`,

@@ -1,5 +1,6 @@
 // The scripts that `npm run check:drivers` runs inside the machine: the shell functions that workloads call, and the script
-// that runs each case bare, recorded, and under the kernel's own mmiotrace.
+// that runs each case bare, recorded by one engine or several, and under the kernel's own mmiotrace.
+import { assertUnreachable } from "../../src/base/assert.js";
 import { fenceBytes } from "../../src/base/fence-bytes.js";
 import { shellQuoted } from "../../src/base/shell-quote.js";
 import type { DriverCase } from "./driver-cases.js";
@@ -153,15 +154,25 @@ extend() {
 }
 `;
 
-/** Makes a script of a workload. */
+/** Makes a script of a workload. If all is right it prints its beginning and end, in seconds since the machine's boot: workloadTime_s() reads them. */
 export function workloadScript({ driver, place, slot }: PlacedCase, shell: string): string {
   const text = shell.replaceAll("@S", slot.toString(16)).replaceAll("@D", String(slot));
   return `PLACE=${place} SLOT=${slot} SCRATCH=/tmp/scratch/${driver.name}
 rm -rf "$SCRATCH"; mkdir -p "$SCRATCH"
 ${functions}
+read -r began rest < /proc/uptime
 set -ex
 ${text}
+{ set +x; } 2> /dev/null
+read -r ended rest < /proc/uptime
+echo "the workload took from $began s to $ended s"
 `;
+}
+
+/** Returns the time of a workload that ended well, by its output: to 10 ms, by the machine's monotonic clock. */
+export function workloadTime_s(output: string): number | undefined {
+  const [, began, ended] = /^the workload took from (\d+\.\d+) s to (\d+\.\d+) s$/m.exec(output) ?? [];
+  return ended === undefined ? undefined : Math.round(100 * (Number(ended) - Number(began))) / 100;
 }
 
 /** Returns the recorder's options that select the device. */
@@ -208,10 +219,15 @@ ${cases
 `;
 }
 
-const bare = ({ driver: { name } }: PlacedCase) => `run ${name} bare /bin/sh /share/${name}.sh`;
+const unrecorded = ({ driver: { name } }: PlacedCase, kind: RunKind) => `run ${name} ${kind} /bin/sh /share/${name}.sh`;
 
-const recorded = (placed: PlacedCase, engine: string) =>
-  `run ${placed.driver.name} recorded mmiostrider record --engine ${engine} ${selection(placed)} -o /share/${placed.driver.name}.mmt -- /bin/sh /share/${placed.driver.name}.sh`;
+const recorded = (placed: PlacedCase, engine: RecordingEngine) =>
+  `run ${placed.driver.name} ${engine} mmiostrider record --engine ${engine} ${selection(placed)} -o /share/${traceFile(placed.driver.name, engine)} -- /bin/sh /share/${placed.driver.name}.sh`;
+
+/** Returns the name of the trace of a case's run. */
+export function traceFile(name: string, engine: RecordingEngine): string {
+  return `${name}.${engine}.mmt`;
+}
 
 function mmiotraced({ driver: { name }, fence: id }: PlacedCase): string {
   return `cd /sys/kernel/tracing
@@ -236,14 +252,31 @@ cd /
 echo "${signalPrefix}end ${name} all" > /tmp/signals`;
 }
 
-/** A run of a case: without recording, recorded, under mmiotrace. */
-export type RunKind = "bare" | "recorded" | "mmiotrace";
+/** An engine that records in the machine. */
+export type RecordingEngine = "emulate" | "instrument";
 
-/** Makes the machine's script: each case in all these ways, one case after the other, recorded by `engine`. */
-export function machineScript(cases: readonly PlacedCase[], kinds: readonly RunKind[], engine = "emulate"): string {
-  const make = { bare, recorded: (placed: PlacedCase) => recorded(placed, engine), mmiotrace: mmiotraced };
+/** A run of a case: without recording, the first time or again; recorded by an engine; under mmiotrace. */
+export type RunKind = "first" | "bare" | RecordingEngine | "mmiotrace";
+
+function runOf(placed: PlacedCase, kind: RunKind): string {
+  switch (kind) {
+    case "first":
+    case "bare":
+      return unrecorded(placed, kind);
+    case "emulate":
+    case "instrument":
+      return recorded(placed, kind);
+    case "mmiotrace":
+      return mmiotraced(placed);
+    default:
+      return assertUnreachable(kind);
+  }
+}
+
+/** Makes the machine's script: each case in all these ways, one case after the other. */
+export function machineScript(cases: readonly PlacedCase[], kinds: readonly RunKind[]): string {
   const parts = [opening(cases)];
-  for (const placed of cases) parts.push(...kinds.map((kind) => make[kind](placed)));
+  for (const placed of cases) parts.push(...kinds.map((kind) => runOf(placed, kind)));
   return `${parts.join("\n")}\nsleep 0.3\nexit 0\n`;
 }
 
@@ -265,7 +298,7 @@ done
 exit $status
 END
 run together bare /bin/sh /tmp/together
-run together recorded mmiostrider record --all --ring-size 1G -o /share/together.mmt -- /bin/sh /tmp/together
+run together emulate mmiostrider record --all --ring-size 1G -o /share/${traceFile("together", "emulate")} -- /bin/sh /tmp/together
 sleep 0.3
 exit 0
 `;

@@ -5,14 +5,22 @@ import { messageOf } from "../../src/base/errors.js";
 import type { LabKernel } from "../../src/lab/kernel-package.js";
 import { type Boot, bootDrivers, filesOf, keepFiles, placeCases, theBoot } from "./driver-boot.js";
 import type { DriverCase } from "./driver-cases.js";
-import { machineScript, type PlacedCase, run_s, together_s, togetherScript } from "./driver-guest.js";
+import {
+  machineScript,
+  type PlacedCase,
+  type RecordingEngine,
+  run_s,
+  together_s,
+  togetherScript,
+  traceFile,
+} from "./driver-guest.js";
 import { playedTimes } from "./driver-host.js";
 import { type Judged, judgeMmiotraced, judgeRecorded, lastLine, newMessages } from "./driver-results.js";
 import type { Row } from "./driver-table.js";
 import { workFolder } from "./run-check.js";
 
 /** A machine may be silent for this long in addition to a run's limit: it boots, or writes a trace. */
-const silence_s = 300;
+export const silence_s = 300;
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
@@ -22,7 +30,29 @@ function hadTurn({ runs, died }: Boot, name: string, phase: string): boolean {
   return runs.has(`${name}.${phase}`) || died.during.split(" ").includes(name);
 }
 
-export type RecordingEngine = "emulate" | "instrument";
+/** Returns what the host saw go wrong with a case's device. */
+export function problemsOf({ problems }: Boot, slot: number): Boot["problems"] {
+  return problems.filter(({ where }) => where.replace(/^[a-z]+/, "") === String(slot));
+}
+
+/** Returns the fault of a sound that was played in so many runs; "" if there is none, or the case has no sound. */
+export function waveFault(boot: Boot, driver: DriverCase, runs: number): string {
+  if (driver.wave === undefined || boot.died !== undefined) return "";
+  try {
+    const times = playedTimes(join(filesOf(join(boot.share, ".."), driver.name), driver.wave));
+    return times === runs ? "" : `what was played in ${runs} runs is ${times} times in QEMU's output`;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+/** Checks that the played sound came out, without recording and with it. */
+function checkWave(boot: Boot, driver: DriverCase, row: Row): void {
+  const fault = waveFault(boot, driver, 2);
+  if (fault === "") return;
+  row.recorded.workload = false;
+  row.recorded.reasons.push(fault);
+}
 
 export interface MeasurementOptions {
   /** The kernel's name in the rows. */
@@ -66,22 +96,22 @@ export class Measurement {
   /** Measures all cases at once, in one recording. */
   async together(cases: readonly DriverCase[]): Promise<Row> {
     return await this.inMachine(cases, togetherScript, together_s, 2, async (boot, placed) => {
-      const row = await this.recordedRow(boot, "together", boot.problems);
+      const row = await this.recordedRow(boot, "together", "emulate", boot.problems);
       row.driver = `all ${cases.length} at once`;
-      for (const { driver } of placed) this.checkWave(boot, driver, row);
+      for (const { driver } of placed) checkWave(boot, driver, row);
       return row;
     });
   }
 
   private recordedRows(cases: readonly DriverCase[]): Promise<Row[]> {
-    const script = (placed: readonly PlacedCase[]) => machineScript(placed, ["bare", "recorded"], this.options.engine);
+    const { engine } = this.options;
+    const script = (placed: readonly PlacedCase[]) => machineScript(placed, ["bare", engine]);
     return this.inMachine(cases, script, run_s, 2 * cases.length, async (boot, placed) => {
       const rows: Row[] = [];
       for (const { driver, slot } of placed) {
-        if (!hadTurn(boot, driver.name, "recorded")) continue;
-        const problems = boot.problems.filter(({ where }) => where.replace(/^[a-z]+/, "") === String(slot));
-        const row = await this.recordedRow(boot, driver.name, problems);
-        this.checkWave(boot, driver, row);
+        if (!hadTurn(boot, driver.name, engine)) continue;
+        const row = await this.recordedRow(boot, driver.name, engine, problemsOf(boot, slot));
+        checkWave(boot, driver, row);
         rows.push(row);
       }
       return rows;
@@ -99,9 +129,14 @@ export class Measurement {
     });
   }
 
-  private async recordedRow(boot: Boot, name: string, problems: Boot["problems"]): Promise<Row> {
-    const judged = await judgeRecorded(boot, name);
-    const messages = newMessages(boot, name);
+  private async recordedRow(
+    boot: Boot,
+    name: string,
+    engine: RecordingEngine,
+    problems: Boot["problems"],
+  ): Promise<Row> {
+    const judged = await judgeRecorded(boot, name, engine);
+    const messages = newMessages(boot, name, engine);
     const bare = boot.runs.get(`${name}.bare`);
     const reasons = [...judged.reasons, ...problems.map(({ what }) => what)];
     if (bare !== undefined && bare.exitCode !== 0) {
@@ -114,21 +149,6 @@ export class Measurement {
       recorded: { ...judged, reasons, workload: judged.workload && bare?.exitCode === 0 && problems.length === 0 },
       messages,
     };
-  }
-
-  /** Checks that the played sound came out, without recording and with it. */
-  private checkWave(boot: Boot, driver: DriverCase, row: Row): void {
-    if (driver.wave === undefined || boot.died !== undefined) return;
-    let fault = "";
-    try {
-      const times = playedTimes(join(filesOf(join(boot.share, ".."), driver.name), driver.wave));
-      if (times !== 2) fault = `what was played twice is ${times} times in QEMU's output`;
-    } catch (error) {
-      fault = messageOf(error);
-    }
-    if (fault === "") return;
-    row.recorded.workload = false;
-    row.recorded.reasons.push(fault);
   }
 
   private async inMachine<Result>(
@@ -158,7 +178,7 @@ export class Measurement {
     const to = join(this.options.keep!, name);
     mkdirSync(to, { recursive: true });
     const endings = [
-      "mmt",
+      traceFile("", this.options.engine).slice(1),
       "mmiotrace",
       ...[...boot.runs.keys()]
         .map((run) => run.replace(/^.*\./, ""))

@@ -9,7 +9,7 @@ function boot(bare: string[], recorded: string[]): Boot {
   const run = (messages: string[]): Run => ({ exitCode: 0, output: "", messages, cpusOnline: "0-1" });
   const runs = new Map([
     ["x.bare", run(bare)],
-    ["x.recorded", run(recorded)],
+    ["x.emulate", run(recorded)],
   ]);
   return { share: "/nowhere", truthFile: "/nowhere", runs, died: undefined, consoleLog: "", problems: [] };
 }
@@ -30,7 +30,7 @@ test("a machine that did not come back is said in its row", async () => {
   const placed = { driver: { name: "x", qemu: "", workload: "" }, place: "00:05.0", slot: 5, fence: "5a110500" };
   const mmiotrace = await judgeMmiotraced(dead, placed);
   expect(mmiotrace).toMatchObject({ gone: true, identical: false, workload: false });
-  const died = { ...dead, died: { during: "x recorded", why: "it crashed" } };
+  const died = { ...dead, died: { during: "x emulate", why: "it crashed" } };
   const recorded = await judgeRecorded(died, "x");
   expect(recorded).toMatchObject({ gone: true, identical: false, workload: false });
   const cells = (line: string) => line.split("|").map((cell) => cell.trim());

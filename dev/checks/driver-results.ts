@@ -10,7 +10,7 @@ import { MmiotraceImport } from "../../src/trace/import/mmiotrace.js";
 import { createTrace } from "../../src/trace/node/create-trace.js";
 import { openTrace, withFileSource } from "../../src/trace/node/file-source.js";
 import type { Boot } from "./driver-boot.js";
-import type { PlacedCase } from "./driver-guest.js";
+import { type PlacedCase, type RecordingEngine, traceFile } from "./driver-guest.js";
 
 export interface Judged {
   events: number;
@@ -66,10 +66,10 @@ function counted(
   };
 }
 
-/** Judges the run `NAME.recorded` by the truth. Reading errors are reasons, too. */
-export async function judgeRecorded(boot: Boot, name: string): Promise<Judged> {
-  const run = boot.runs.get(`${name}.recorded`);
-  const trace = join(boot.share, `${name}.mmt`);
+/** Judges the run that `engine` recorded by the truth. Reading errors are reasons, too. */
+export async function judgeRecorded(boot: Boot, name: string, engine: RecordingEngine = "emulate"): Promise<Judged> {
+  const run = boot.runs.get(`${name}.${engine}`);
+  const trace = join(boot.share, traceFile(name, engine));
   if (run === undefined || !existsSync(trace)) {
     const why = run === undefined ? whyNoRun(boot) : lastLine(run.output);
     return { ...nothing, gone: run === undefined && boot.died !== undefined, reasons: [`no trace: ${why}`] };
@@ -172,9 +172,9 @@ const expected =
 const byItself =
   /^megaraid_sas \S+ Unknown command completed! \[0x0\]$|^IPv6: ADDRCONF\(NETDEV_CHANGE\): \S+: link becomes ready$/;
 
-/** Returns the kernel messages of the recorded run that the bare run doesn't have. */
-export function newMessages(boot: Boot, name: string): string[] {
-  const recorded = withoutDumps(boot.runs.get(`${name}.recorded`)?.messages ?? []);
+/** Returns the kernel messages of the run that `engine` recorded which the bare run doesn't have. */
+export function newMessages(boot: Boot, name: string, engine: RecordingEngine = "emulate"): string[] {
+  const recorded = withoutDumps(boot.runs.get(`${name}.${engine}`)?.messages ?? []);
   const bare = new Set(withoutDumps(boot.runs.get(`${name}.bare`)?.messages ?? []).map(gist));
   return recorded.filter((message) => !expected.test(message) && !byItself.test(message) && !bare.has(gist(message)));
 }

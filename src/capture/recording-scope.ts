@@ -147,7 +147,7 @@ function leftOutOf(
   for (const { address, bars } of functions()) {
     for (const bar of bars) {
       const range = barRange(bar);
-      if (!isMemory(bar) || range.first === 0n) continue;
+      if (!isMemoryBar(bar) || range.first === 0n) continue;
       ranges.push(range);
       remarks.push(`left out as memory: ${address} BAR ${bar.index}, ${formatRange(range)}`);
     }
@@ -156,7 +156,8 @@ function leftOutOf(
   return { ranges: joinRanges(ranges), asked: [...asked, "exclude-memory"], remarks };
 }
 
-function isMemory({ flags, length_bytes }: Bar): boolean {
+/** True for a BAR that is taken for memory, such as a framebuffer. */
+export function isMemoryBar({ flags, length_bytes }: Pick<Bar, "flags" | "length_bytes">): boolean {
   const both = resourceFlag.memory | resourceFlag.prefetch;
   return (BigInt(flags) & both) === both && BigInt(length_bytes) >= memoryMin_bytes;
 }

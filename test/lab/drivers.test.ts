@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { bootDrivers, filesOf, placeCases } from "../../dev/checks/driver-boot.js";
 import { driverCases, qxlCase } from "../../dev/checks/driver-cases.js";
-import { machineScript } from "../../dev/checks/driver-guest.js";
+import { machineScript, traceFile } from "../../dev/checks/driver-guest.js";
 import { playedTimes } from "../../dev/checks/driver-host.js";
 import { judgeRecorded, newMessages } from "../../dev/checks/driver-results.js";
 import {
@@ -120,7 +120,7 @@ test.each(
 )("$devices in one machine: the traces are the truth", async ({ sample }) => {
   const placed = placeCases(driverCases.filter(({ name }) => sample.includes(name)));
   expect(placed.length).toBe(sample.length);
-  const script = machineScript(placed, ["bare", "recorded"]);
+  const script = machineScript(placed, ["bare", "emulate"]);
   const kernel = await labKernel("debian:6.12");
   const work = temporaryDirectory();
   const boot = await bootDrivers(work, { kernel, cpus: 2, cases: placed, script, timeout_s: 500 }, () => {});
@@ -147,15 +147,15 @@ test.each(casesByTier({ quick: [], rest: [{ cpus: 2 }, { cpus: 4 }] }))(
     const placed = placeCases([qxlCase]);
     const kernel = await labKernel("debian:6.1");
     const work = temporaryDirectory();
-    const script = machineScript(placed, ["recorded"]);
+    const script = machineScript(placed, ["emulate"]);
     const boot = await bootDrivers(work, { kernel, cpus, cases: placed, script, timeout_s: 500 }, () => {});
     expect(boot.died).toBeUndefined();
     expectQuietKernel(boot.consoleLog);
     expect(boot.problems).toEqual([]);
-    const run = boot.runs.get("qxl.recorded");
+    const run = boot.runs.get("qxl.emulate");
     expect(run?.output).toMatch(/ events in .*, 0 lost, 0 escaped, /);
     expect(run?.exitCode).toBe(0);
-    const reader = await openTrace(join(boot.share, "qxl.mmt"));
+    const reader = await openTrace(join(boot.share, traceFile("qxl", "emulate")));
     try {
       let stores = 0;
       for await (const { events } of reader.batches())

@@ -1,6 +1,7 @@
 // Looks from an instruction forward, along all ways, if a status flag is read before it is written. The rewriter's own dataflow goes
 // the other way.
 import { FlowControl } from "iced-x86";
+import type { ReadModule } from "./read-module.js";
 import type { Comparison } from "./references.js";
 
 const allFlags = 0x3f;
@@ -16,6 +17,7 @@ interface Step {
 export class DeadFlags {
   readonly #comparison: Comparison;
   readonly #unknown: Map<number, Set<number>>;
+  readonly #branches = new Map<number, Map<number, { section: number; offset: number } | "thunk" | "outside">>();
   readonly #dead = new Map<number, Uint8Array>();
 
   constructor(comparison: Comparison) {
@@ -67,18 +69,29 @@ export class DeadFlags {
 
   #target(section: number, number: number): { section: number; offset: number } | "thunk" | "outside" {
     const { old } = this.#comparison.paired.get(section)!;
-    const field = old.starts[number]! + old.distanceFields[number]!;
-    const { relocations, symbols } = this.#comparison.old;
-    const entries = relocations.get(section);
-    const relocated = entries?.at(entries.find(field));
-    if (relocated !== undefined) {
-      const { section: code, value, name } = symbols[relocated.symbol]!;
-      if (code === undefined) return name.startsWith("__x86_indirect") ? "thunk" : "outside";
-      return { section: code.index, offset: Number(value) + relocated.addend + 4 };
+    let branches = this.#branches.get(section);
+    if (branches === undefined) {
+      branches = relocatedBranches(this.#comparison.old, section);
+      this.#branches.set(section, branches);
     }
+    const field = old.starts[number]! + old.distanceFields[number]!;
+    const relocated = branches.get(field);
+    if (relocated !== undefined) return relocated;
     const end = old.starts[number]! + old.lengths[number]!;
-    return { section, offset: end + (end - field === 1 ? old.view.getInt8(field) : old.view.getInt32(field, true)) };
+    const view = new DataView(old.bytes.buffer, old.bytes.byteOffset, old.bytes.byteLength);
+    return { section, offset: end + (end - field === 1 ? view.getInt8(field) : view.getInt32(field, true)) };
   }
+}
+
+/** The targets of relocations, as those of branches, by the place of the distance. */
+function relocatedBranches(module: ReadModule, section: number) {
+  const found = new Map<number, { section: number; offset: number } | "thunk" | "outside">();
+  for (const { offset, symbol, addend } of module.relocations.get(section) ?? []) {
+    const { section: code, value, name } = module.symbols[symbol]!;
+    if (code === undefined) found.set(offset, name.startsWith("__x86_indirect") ? "thunk" : "outside");
+    else found.set(offset, { section: code.index, offset: Number(value) + addend + 4 });
+  }
+  return found;
 }
 
 /** The places where the bytes don't tell: replaced code, jump labels, and instructions that continue elsewhere after a fault. */

@@ -79,20 +79,22 @@ function findDestinations(
   ranges: readonly InsertedRange[],
   complain: Complain,
 ): Int32Array {
-  const destinations = Int32Array.from(after.starts);
-  let number = 0;
+  const destinations = Int32Array.from(after.starts.slice(0, count + 1));
+  const numberAt = new Int32Array(after.bytes.length + 1).fill(-1);
+  for (let number = 0; number <= count; number += 1) numberAt[after.starts[number]!] = number;
+  const before = new Map(ranges.filter(({ kind }) => kind === "before").map((range) => [range.offset, range]));
   for (const { kind, section, offset, length_bytes } of ranges) {
     const end = offset + length_bytes;
     if (kind === "tail") continue;
+    const next = kind === "padding" ? (before.get(end)?.offset ?? end) : end;
     if (kind === "padding") {
       if (length_bytes > 15 || after.bytes.subarray(offset, end).some((byte) => byte !== 0x90)) {
         complain(section, offset, "padding that isn't less than 16 bytes of nop");
       }
-      if (end % 16 !== 0) complain(section, offset, "padding that aligns nothing");
+      if (next % 16 !== 0) complain(section, offset, "padding that aligns nothing");
     } else {
-      while (number < count && after.starts[number]! < end) number += 1;
-      if (after.starts[number] !== end)
-        complain(section, offset, "inserted code that isn't in front of an instruction");
+      const number = numberAt[end] ?? -1;
+      if (number < 0) complain(section, offset, "inserted code that isn't in front of an instruction");
       else destinations[number] = offset;
     }
   }

@@ -5,11 +5,10 @@
 import { DeadFlags } from "./dead-flags.js";
 import type { PairedCode } from "./pair-code.js";
 import type { InsertedCodeProof } from "./prove.js";
-import { Disassembler, type ReadModule } from "./read-module.js";
-import { type ReadRelocation, ReadRelocations } from "./read-relocations.js";
+import { disassemble, type ReadModule } from "./read-module.js";
 import type { Comparison } from "./references.js";
-import { type SiteFields, siteFieldsOf } from "./site-text.js";
-import { type TailInstruction, tailComparison } from "./unwinding.js";
+import { siteFieldsOf } from "./site-text.js";
+import { compareTail, type TailInstruction } from "./unwinding.js";
 
 const check_bytes = 11;
 const detour_bytes = 5;
@@ -45,15 +44,6 @@ interface Check {
   stub: number;
   /** The flags are saved in the stub, which tests the register itself. */
   saves: boolean;
-  /** The instruction as it is printed, and its fields. */
-  text: string;
-  fields: SiteFields | undefined;
-}
-
-/** Prints the instructions of a section in both files. */
-interface Printers {
-  old: Disassembler;
-  new: Disassembler;
 }
 
 /** Makes the proof. `crc`: the checksum with which the core's function must be imported, if any. */
@@ -82,41 +72,37 @@ function proveVersions({ old, new: after, complain }: Comparison, crc: number | 
 
 const proveAllChecks: InsertedCodeProof["prove"] = (comparison, inserted) => {
   const flags = new DeadFlags(comparison);
-  const compareTail = tailComparison(comparison);
-  const sites = siteTable(comparison);
+  const states: TailInstruction[] = [];
+  const sites: { section: number; number: number }[] = [];
   const stubSymbols: string[] = [];
-  let place = 0;
   for (const [section, paired] of comparison.paired) {
     const name = paired.old.section.name;
     const tail = inserted.find((range) => range.section === name && range.kind === "tail");
     let end = tail?.offset ?? 0;
-    const firstPlace = place;
-    const printers = { old: new Disassembler(paired.old.bytes), new: new Disassembler(paired.new.bytes) };
+    let count = 0;
     for (let number = 0; number < paired.old.starts.length - 1; number += 1) {
       if (paired.destinations[number] === paired.new.starts[number]) continue;
-      const check = proveCheck(comparison, printers, section, number);
+      const check = proveCheck(comparison, section, number);
       if (check === undefined) continue;
       const { stub, saves } = check;
       if (!saves && !isDetour(paired, number) && !flags.isDead(section, number))
         comparison.complain(name, paired.destinations[number]!, "a check writes flags that are read");
       if (stub !== end) comparison.complain(name, stub, "the tail isn't made of one stub for each check, in order");
       end = stub + stub_bytes + (saves ? savingCheck_bytes : 0);
-      for (const state of proveStub(comparison, printers, check, place)) compareTail(state);
-      proveSite(comparison, sites, check, place);
-      place += 1;
+      states.push(...proveStub(comparison, check, sites.length));
+      sites.push({ section, number });
+      count += 1;
     }
-    printers.old.free();
-    printers.new.free();
     if (end !== (tail === undefined ? 0 : tail.offset + tail.length_bytes)) {
       comparison.complain(name, end, "the tail isn't made of one stub for each check");
     }
     const more =
       (comparison.new.relocations.get(section)?.length ?? 0) - (comparison.old.relocations.get(section)?.length ?? 0);
-    if (more !== 2 * (place - firstPlace)) comparison.complain(name, 0, "not two relocations for each stub");
+    if (more !== 2 * count) comparison.complain(name, 0, "not two relocations for each stub");
     if (tail !== undefined) stubSymbols.push(`mms_stubs${name} 2 ${section} ${tail.offset} ${tail.length_bytes}`);
   }
-  const isWhole = sites.content.length === place * site_bytes && sites.relocations.length === place;
-  if (!isWhole) comparison.complain(siteSection, sites.content.length, "not one site for each check");
+  compareTail(comparison, states);
+  proveSites(comparison, sites);
   proveSymbols(comparison, stubSymbols);
   provePortsLeft(comparison);
 };
@@ -143,45 +129,37 @@ function provePortsLeft({ new: after, paired, complain }: Comparison): void {
 const isDetour = ({ destinations, new: after }: PairedCode, number: number) =>
   after.starts[number]! - destinations[number]! === detour_bytes;
 
+const textOf = ({ old }: PairedCode, number: number): string => {
+  const start = old.starts[number]!;
+  return disassemble(old.bytes.subarray(start, start + old.lengths[number]!), start)[0]?.text ?? "";
+};
+
 const jumpTarget = (text: string | undefined, mnemonic: string): number | undefined => {
   const [, name, target] = /^(jae|jmp) (?:near |short )?([0-9A-F]+)h$/.exec(text ?? "") ?? [];
   return name === mnemonic && target !== undefined ? Number.parseInt(target, 16) : undefined;
 };
 
-function proveCheck(
-  { complain, paired: all }: Comparison,
-  printers: Printers,
-  section: number,
-  number: number,
-): Check | undefined {
+function proveCheck({ complain, paired: all }: Comparison, section: number, number: number): Check | undefined {
   const paired = all.get(section)!;
   const { old, new: after, destinations } = paired;
   const at = destinations[number]!;
   const instruction = after.starts[number]!;
-  const lines = printers.new.lines(at, instruction).map(({ text }) => text);
-  const start = old.starts[number]!;
-  const text = printers.old.lines(start, start + old.lengths[number]!)[0]?.text ?? "";
-  const fields = siteFieldsOf(text);
-  const isPort = (fields?.kind ?? 0) >= 16;
+  const lines = disassemble(after.bytes.subarray(at, instruction), at).map(({ text }) => text);
+  const isPort = (siteFieldsOf(textOf(paired, number))?.kind ?? 0) >= 16;
   if (instruction - at === detour_bytes) {
     const stub = jumpTarget(lines[0], "jmp");
-    if (lines.length === 1 && stub !== undefined) return { section, number, stub, saves: !isPort, text, fields };
+    if (lines.length === 1 && stub !== undefined) return { section, number, stub, saves: !isPort };
   } else if (instruction - at === check_bytes && !isPort) {
     const base = registers[old.bases[number]! - firstRegister];
     const stub = jumpTarget(lines[1], "jae");
     const isRight = lines[0] === `bt ${base},3Eh` && lines.length === 2 && base !== "rsp";
-    if (isRight && stub !== undefined) return { section, number, stub, saves: false, text, fields };
+    if (isRight && stub !== undefined) return { section, number, stub, saves: false };
   }
   complain(old.section.name, at, "not the check of the base register that follows");
   return undefined;
 }
 
-function proveStub(
-  comparison: Comparison,
-  printers: Printers,
-  { section, number, stub, saves }: Check,
-  site: number,
-): TailInstruction[] {
+function proveStub(comparison: Comparison, { section, number, stub, saves }: Check, site: number): TailInstruction[] {
   const { new: after, old } = comparison.paired.get(section)!;
   const serves = after.starts[number]!;
   const behind = serves + after.lengths[number]!;
@@ -199,7 +177,7 @@ function proveStub(
     ...[`jmp ${hexadecimal(serves)}`, `jmp ${hexadecimal(behind)}`],
   ];
   const expected = saves ? [...saving, ...calling] : calling;
-  const lines = printers.new.lines(stub, Math.min(call + stub_bytes, after.bytes.length));
+  const lines = disassemble(after.bytes.subarray(stub, call + stub_bytes), stub);
   const found = lines.map(({ text }) => text.replace(/\b(near|short) /, ""));
   if (JSON.stringify(found) !== JSON.stringify(expected)) {
     comparison.complain(old.section.name, stub, `a stub of ${found.join("; ")}, not ${expected.join("; ")}`);
@@ -216,8 +194,8 @@ function proveStub(
 
 function proveStubRelocations(comparison: Comparison, section: number, stub: number, site: number): void {
   const { new: after, old, complain } = comparison;
-  const address = addedRelocation(comparison, section, stub + 1);
-  const call = addedRelocation(comparison, section, stub + 6);
+  const added = addedRelocations(comparison, section);
+  const [address, call] = [added.get(stub + 1), added.get(stub + 6)];
   const table = after.symbols[address?.symbol ?? 0]!;
   const isSite =
     address?.type === 11 &&
@@ -230,48 +208,43 @@ function proveStubRelocations(comparison: Comparison, section: number, stub: num
   }
 }
 
-/** The table of sites, with the relocations of its places. */
-interface SiteTable {
-  content: Buffer;
-  relocations: ReadRelocations;
-}
-
-/** Finds the table, and looks at its header. */
-function siteTable({ new: after, complain }: Comparison): SiteTable {
+/** Looks if the table of sites has one for each instruction, in order, which describes it. */
+function proveSites(comparison: Comparison, sites: readonly { section: number; number: number }[]): void {
+  const { new: after, complain } = comparison;
   const section = after.elf.section(siteSection)!;
   const table = after.elf.section(`.rela${siteSection}`)!;
+  const content = Buffer.from(after.elf.content(section));
   const symbols = after.elf.section(".symtab")!.index;
   const isRight = section.flags === 3n && section.type === 1 && section.alignment === 8;
   if (!isRight || table.info !== section.index || table.link !== symbols || table.entry_bytes !== 24)
     complain(siteSection, 0, "another header than a table of sites has");
-  const relocations = after.relocations.get(section.index) ?? new ReadRelocations(new Uint8Array(0));
-  return { content: Buffer.from(after.elf.content(section)), relocations };
+  const relocations = after.relocations.get(section.index) ?? [];
+  if (content.length !== sites.length * site_bytes || relocations.length !== sites.length) {
+    complain(siteSection, content.length, "not one site for each check");
+    return;
+  }
+  sites.forEach(({ section: code, number }, place) => {
+    const paired = comparison.paired.get(code)!;
+    const { offset, type, symbol, addend } = relocations[place]!;
+    const { section: target, value } = after.symbols[symbol]!;
+    const isPlace = offset === place * site_bytes && type === 2 && target?.index === code;
+    if (!isPlace || Number(value) + addend !== paired.new.starts[number])
+      complain(siteSection, place * site_bytes, "a site of another instruction");
+    proveSite(comparison, content.subarray(place * site_bytes, (place + 1) * site_bytes), place, paired, number);
+  });
 }
 
-/** Looks if the site in this place of the table is a check's instruction, and describes it. */
-function proveSite(
-  { paired, new: after, complain }: Comparison,
-  { content, relocations }: SiteTable,
-  { section, number, text, fields }: Check,
-  place: number,
-): void {
-  const { old, new: now } = paired.get(section)!;
-  const at = place * site_bytes;
-  const entry = relocations.at(place);
-  const symbol = after.symbols[entry?.symbol ?? 0]!;
-  const isPlace = entry?.offset === at && entry.type === 2 && symbol.section?.index === section;
-  if (!isPlace || Number(symbol.value) + entry.addend !== now.starts[number])
-    complain(siteSection, at, "a site of another instruction");
+function proveSite({ complain }: Comparison, bytes: Buffer, place: number, paired: PairedCode, number: number): void {
+  const text = textOf(paired, number);
+  const fields = siteFieldsOf(text);
   const expected = Buffer.alloc(site_bytes);
   if (fields !== undefined) {
     expected.writeInt32LE(fields.displacement, 4);
     expected.writeInt32LE(fields.immediate, 8);
-    expected.writeUInt8(old.lengths[number]!, 13);
-    for (const [name, offset] of Object.entries(siteFields))
-      expected.writeUInt8(fields[name as keyof typeof fields], offset);
+    expected.writeUInt8(paired.old.lengths[number]!, 13);
+    for (const [name, at] of Object.entries(siteFields)) expected.writeUInt8(fields[name as keyof typeof fields], at);
   }
-  if (!content.subarray(at, at + site_bytes).equals(expected))
-    complain(siteSection, at, `not the description of ${text}`);
+  if (!bytes.equals(expected)) complain(siteSection, place * site_bytes, `not the description of ${text}`);
 }
 
 /** Looks if the new symbols are the core's function, the sites, and the stubs of each section. */
@@ -286,9 +259,23 @@ function proveSymbols({ old, new: after, complain }: Comparison, stubs: readonly
   if (found.join() !== expected.join()) complain(".symtab", old.symbols.length, `new symbols ${found.join(", ")}`);
 }
 
-/** Returns the relocation of this offset behind the original's. */
-function addedRelocation({ old, new: after }: Comparison, section: number, offset: number): ReadRelocation | undefined {
-  const entries = after.relocations.get(section);
-  const entry = entries?.find(offset) ?? -1;
-  return entry < (old.relocations.get(section)?.length ?? 0) ? undefined : entries?.at(entry);
+const addedBySection = new WeakMap<
+  Comparison,
+  Map<number, Map<number, { type: number; symbol: number; addend: number }>>
+>();
+
+/** The relocations behind the original's, by offset. */
+function addedRelocations(comparison: Comparison, section: number) {
+  const known =
+    addedBySection.get(comparison) ?? new Map<number, Map<number, { type: number; symbol: number; addend: number }>>();
+  addedBySection.set(comparison, known);
+  let found = known.get(section);
+  if (found === undefined) {
+    const before = comparison.old.relocations.get(section)?.length ?? 0;
+    found = new Map(
+      (comparison.new.relocations.get(section) ?? []).slice(before).map((entry) => [entry.offset, entry]),
+    );
+    known.set(section, found);
+  }
+  return found;
 }

@@ -2,11 +2,13 @@
 // by relocation, table by table. Shares no code with the rewriter but the reading of ELF headers, which is tested against readelf.
 import type { ElfFile, ElfSection } from "../../../src/elf/elf-file.js";
 import type { InsertedRange, RewrittenModule } from "../../../src/rewrite/rewrite-module.js";
-import { compareMoved, rewritingSection } from "./moved-functions.js";
 import { type Complain, pairCode } from "./pair-code.js";
 import { type ReadModule, readModule } from "./read-module.js";
 import { type Comparison, compareDistances, compareRelocations, expectedOffset } from "./references.js";
 import { compareUnwinding } from "./unwinding.js";
+
+/** The facts for the recorder: src/machine/rewritten-module.ts. */
+const rewritingSection = ".mms_rewriting";
 
 /** Most mistakes that are told of one module. */
 const mistakesMax = 20;
@@ -33,20 +35,21 @@ export function proveRewriting(
   const complain: Complain = (section, offset, what) => {
     if (mistakes.length < mistakesMax) mistakes.push(`${file}: ${section}+0x${offset.toString(16)}: ${what}`);
   };
-  const inserted = new Map<string, InsertedRange[]>();
-  for (const range of rewritten.inserted) {
-    const known = inserted.get(range.section);
-    if (known === undefined) inserted.set(range.section, [range]);
-    else known.push(range);
+  const skip = new Map<string, Map<number, number>>();
+  for (const { section, offset, length_bytes } of rewritten.inserted) {
+    const ranges = skip.get(section) ?? new Map<number, number>();
+    ranges.set(offset, length_bytes);
+    skip.set(section, ranges);
   }
-  for (const ranges of inserted.values()) ranges.sort((a, b) => a.offset - b.offset);
   const old = readModule(file, original, new Map());
-  const after = readModule(file, rewritten.bytes, inserted);
+  const after = readModule(file, rewritten.bytes, skip);
   compareSections(old, after, proof.newSections, complain);
   if (mistakes.length > 0) return mistakes;
   const comparison: Comparison = { old, new: after, paired: new Map(), replaced: replacedRanges(old), complain };
   for (const [index, code] of old.code) {
-    const paired = pairCode(code, after.code.get(index)!, inserted.get(code.section.name) ?? [], complain);
+    const name = code.section.name;
+    const ranges = rewritten.inserted.filter(({ section }) => section === name);
+    const paired = pairCode(code, after.code.get(index)!, ranges, complain);
     if (paired === undefined) return mistakes;
     comparison.paired.set(index, paired);
   }
@@ -122,6 +125,65 @@ function compareSymbols(comparison: Comparison): void {
   });
 }
 
+interface Moved {
+  name: string;
+  new_bytes: number;
+  old_bytes: number;
+  steps: number[];
+}
+
+/** Looks if the list of moved functions tells the old place of each instruction of each function. */
+function compareMoved({ old, new: after, paired, complain }: Comparison): void {
+  const section = after.elf.section(rewritingSection)!;
+  const isKept = section.flags === 0n && section.type === 1;
+  let listed: Moved[] = [];
+  try {
+    listed = (JSON.parse(Buffer.from(after.elf.content(section)).toString("latin1")) as { functions: Moved[] })
+      .functions;
+  } catch {
+    complain(rewritingSection, 0, "no list of functions");
+  }
+  const expected: Moved[] = [];
+  for (const [section, code] of paired) {
+    const own = old.symbols.map((symbol, index) => ({ symbol, now: after.symbols[index]! }));
+    const named = own.filter(({ symbol }) => symbol.section?.index === section && symbol.name !== "");
+    const ends = [code.old.bytes.length, Number(code.new.starts.at(-1))];
+    const tail = after.symbols.find(({ name }) => name === `mms_stubs${code.old.section.name}`);
+    if (tail !== undefined) ends[1] = Number(tail.value);
+    for (const { symbol, now } of named) {
+      if (symbol.type !== 2) continue;
+      const [from, to] = [Number(symbol.value), Number(now.value)];
+      const nextOf = (values: number[], value: number, end: number) =>
+        Math.min(end, ...values.filter((other) => other > value)) - value;
+      const old_bytes = nextOf(
+        named.map((one) => Number(one.symbol.value)),
+        from,
+        ends[0]!,
+      );
+      const new_bytes = nextOf(
+        named.map((one) => Number(one.now.value)),
+        to,
+        ends[1]!,
+      );
+      const steps: number[] = [];
+      let last = 0;
+      const first = code.oldNumber[from] ?? -1;
+      for (let number = first; first >= 0 && number < code.old.starts.length - 1; number += 1) {
+        const before = code.old.starts[number]! - from;
+        if (before >= symbol.size_bytes) break;
+        const behind = code.new.starts[number]! - to;
+        if (behind - before !== last) steps.push(behind, behind - before);
+        last = behind - before;
+      }
+      const { name } = symbol;
+      if (old_bytes !== new_bytes || steps.length > 0) expected.push({ name, new_bytes, old_bytes, steps });
+    }
+  }
+  const wrong = expected.findIndex((one, place) => JSON.stringify(one) !== JSON.stringify(listed[place]));
+  if (wrong >= 0) complain(rewritingSection, wrong, `not how ${expected[wrong]!.name} has moved`);
+  if (expected.length !== listed.length || !isKept) complain(rewritingSection, 0, "another list of functions");
+}
+
 /** Finds the ranges of code that the kernel replaces: those of alternatives, and of calls to the hypervisor's operations. */
 function replacedRanges(module: ReadModule): Comparison["replaced"] {
   const found: Comparison["replaced"] = new Map();
@@ -166,7 +228,7 @@ function compareReplaced(comparison: Comparison): void {
 /** Looks if each jump label of two bytes reaches its target with one byte. */
 function compareJumpLabels({ new: after, paired, complain }: Comparison): void {
   const section = after.elf.section("__jump_table");
-  const entries = new Map([...(after.relocations.get(section?.index ?? -1) ?? [])].map((one) => [one.offset, one]));
+  const entries = new Map(after.relocations.get(section?.index ?? -1)?.map((one) => [one.offset, one]));
   const placeOf = ({ symbol, addend }: { symbol: number; addend: number }) => ({
     section: after.symbols[symbol]!.section!.index,
     offset: Number(after.symbols[symbol]!.value) + addend,

@@ -1,16 +1,13 @@
 // A module's file as the proof of the rewriter reads it: from the file's bytes with iced-x86, and with nothing of the rewriter.
 import { Decoder, DecoderOptions, Formatter, FormatterSyntax, Instruction, OpKind, Register } from "iced-x86";
 import { ElfFile, type ElfSection, type ElfSymbol } from "../../../src/elf/elf-file.js";
-import { ReadRelocations } from "./read-relocations.js";
 
 /** One section of code, decoded. */
 export interface ReadCode {
   section: ElfSection;
   bytes: Uint8Array;
-  /** The bytes again, for numbers. */
-  view: DataView;
   /** Offsets of the instructions, and of the end. */
-  starts: Uint32Array;
+  starts: number[];
   lengths: Uint8Array;
   /** The offset of a distance in each instruction, and whether it is one of a branch; 0 for none. */
   distanceFields: Uint8Array;
@@ -22,84 +19,75 @@ export interface ReadCode {
   flows: Uint8Array;
 }
 
+/** Relocations of one section, by number of the section. */
+export interface ReadRelocation {
+  offset: number;
+  type: number;
+  symbol: number;
+  addend: number;
+}
+
 export interface ReadModule {
   elf: ElfFile;
   symbols: ElfSymbol[];
   code: Map<number, ReadCode>;
-  /** By number of the section that they change. */
-  relocations: Map<number, ReadRelocations>;
-}
-
-/** A range of code that isn't to be decoded. */
-interface SkippedRange {
-  offset: number;
-  length_bytes: number;
+  relocations: Map<number, ReadRelocation[]>;
 }
 
 const executable = 0x6n;
 const typeBits = 1;
 const typeRelocations = 4;
 
-/** Reads a module. `skip` holds the ranges of code that aren't to be decoded, by section name, sorted by offset. */
-export function readModule(
-  file: string,
-  bytes: Uint8Array,
-  skip: ReadonlyMap<string, readonly SkippedRange[]>,
-): ReadModule {
+/** Reads a module. `skip` holds the ranges of code that aren't to be decoded, by section name: offset → length. */
+export function readModule(file: string, bytes: Uint8Array, skip: Map<string, Map<number, number>>): ReadModule {
   const elf = new ElfFile(file, bytes);
   const code = new Map<number, ReadCode>();
-  const relocations = new Map<number, ReadRelocations>();
+  const relocations = new Map<number, ReadRelocation[]>();
   for (const section of elf.sections) {
     if (section.type === typeBits && (section.flags & executable) === executable && section.size_bytes > 0) {
-      code.set(section.index, decode(elf, section, skip.get(section.name) ?? []));
+      code.set(section.index, decode(elf, section, skip.get(section.name)));
     } else if (section.type === typeRelocations) {
-      relocations.set(section.info, new ReadRelocations(elf.content(section)));
+      relocations.set(section.info, relocationsIn(elf.content(section)));
     }
   }
   return { elf, symbols: elf.symbols(), code, relocations };
 }
 
+function relocationsIn(content: Uint8Array): ReadRelocation[] {
+  const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
+  return Array.from({ length: content.length / 24 }, (_, entry) => ({
+    offset: Number(view.getBigUint64(24 * entry, true)),
+    type: view.getUint32(24 * entry + 8, true),
+    symbol: view.getUint32(24 * entry + 12, true),
+    addend: Number(view.getBigInt64(24 * entry + 16, true)),
+  }));
+}
+
 /** Decodes a section but for the ranges in `skip`. An undecodable byte is an instruction of one byte. */
-function decode(elf: ElfFile, section: ElfSection, skip: readonly SkippedRange[]): ReadCode {
+function decode(elf: ElfFile, section: ElfSection, skip: Map<number, number> | undefined): ReadCode {
   const bytes = elf.content(section);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const columns = () => new Uint8Array(bytes.length);
   const code: ReadCode = {
-    ...{ section, bytes, view, starts: new Uint32Array(bytes.length + 1), lengths: columns() },
-    ...{ distanceFields: columns(), isBranch: columns(), bases: columns() },
-    ...{ flagsRead: columns(), flagsWritten: columns(), flows: columns() },
+    ...{ section, bytes, starts: [], lengths: columns(), distanceFields: columns(), isBranch: columns() },
+    ...{ bases: columns(), flagsRead: columns(), flagsWritten: columns(), flows: columns() },
   };
   const decoder = new Decoder(64, bytes, DecoderOptions.None);
   const instruction = new Instruction();
-  let [count, range] = [0, 0];
   for (let at = 0; at < bytes.length; ) {
-    while ((skip[range]?.offset ?? at) < at) range += 1;
-    if (skip[range]?.offset === at) {
-      at += skip[range]!.length_bytes;
-      range += 1;
+    const skipped = skip?.get(at);
+    if (skipped !== undefined) {
+      at += skipped;
       decoder.position = Math.min(at, bytes.length);
       continue;
     }
     decoder.decodeOut(instruction);
-    readInstruction(code, count, instruction, decoder);
-    code.starts[count] = at;
-    count += 1;
+    readInstruction(code, code.starts.length, instruction, decoder);
+    code.starts.push(at);
     at += instruction.length;
   }
+  code.starts.push(bytes.length);
   instruction.free();
   decoder.free();
-  code.starts[count] = bytes.length;
-  code.starts = code.starts.slice(0, count + 1);
-  for (const column of [
-    "lengths",
-    "distanceFields",
-    "isBranch",
-    "bases",
-    "flagsRead",
-    "flagsWritten",
-    "flows",
-  ] as const)
-    code[column] = code[column].slice(0, count);
   return code;
 }
 
@@ -121,32 +109,19 @@ function readInstruction(code: ReadCode, number: number, instruction: Instructio
   }
 }
 
-/** Prints instructions of one section. */
-export class Disassembler {
-  readonly #decoder: Decoder;
-  readonly #formatter = new Formatter(FormatterSyntax.Nasm);
-  readonly #instruction = new Instruction();
-
-  constructor(bytes: Uint8Array) {
-    this.#decoder = new Decoder(64, bytes, DecoderOptions.None);
+/** Formats some bytes as instructions, with their offsets. Distances are shown as if the bytes began at `base`. */
+export function disassemble(bytes: Uint8Array, base: number): { offset: number; text: string }[] {
+  const decoder = new Decoder(64, bytes, DecoderOptions.None);
+  decoder.ip = BigInt(base);
+  const formatter = new Formatter(FormatterSyntax.Nasm);
+  const instruction = new Instruction();
+  const found = [];
+  for (let offset = 0; decoder.canDecode; offset += instruction.length) {
+    decoder.decodeOut(instruction);
+    found.push({ offset, text: formatter.format(instruction) });
   }
-
-  /** Formats the bytes between two offsets as instructions, with their distances from the first. */
-  lines(from: number, to: number): { offset: number; text: string }[] {
-    const found = [];
-    this.#decoder.position = from;
-    this.#decoder.ip = BigInt(from);
-    for (let at = from; at < to; at += this.#instruction.length) {
-      this.#decoder.decodeOut(this.#instruction);
-      const isCut = at + this.#instruction.length > to;
-      found.push({ offset: at - from, text: isCut ? "(cut)" : this.#formatter.format(this.#instruction) });
-    }
-    return found;
-  }
-
-  free(): void {
-    this.#decoder.free();
-    this.#formatter.free();
-    this.#instruction.free();
-  }
+  instruction.free();
+  formatter.free();
+  decoder.free();
+  return found;
 }

@@ -1,8 +1,7 @@
 // Compares all that refers to code: each reference of the new file must mean the instruction that the original's means.
 import type { InsertedRange } from "../../../src/rewrite/rewrite-module.js";
 import type { Complain, PairedCode } from "./pair-code.js";
-import type { ReadCode, ReadModule } from "./read-module.js";
-import type { ReadRelocation, ReadRelocations } from "./read-relocations.js";
+import type { ReadCode, ReadModule, ReadRelocation } from "./read-module.js";
 
 /** All that the comparisons share. */
 export interface Comparison {
@@ -47,25 +46,20 @@ export function compareRelocations(comparison: Comparison, inserted: readonly In
   const { old, new: after, complain } = comparison;
   for (const [target, before] of old.relocations) {
     const section = old.elf.sections[target]!;
-    const now = after.relocations.get(target);
-    const count = now?.length ?? 0;
-    if ((section.flags & 2n) === 0n && count === 0) continue;
-    let place = 0;
-    for (const entry of before) {
-      const other = now?.at(place);
+    const now = after.relocations.get(target) ?? [];
+    if ((section.flags & 2n) === 0n && now.length === 0) continue;
+    before.forEach((entry, place) => {
+      const other = now[place];
       if (other === undefined) complain(section.name, entry.offset, "a relocation is missing");
       else compareRelocation(comparison, target, entry, other);
-      place += 1;
-    }
+    });
     const tail = inserted.find((range) => range.section === section.name && range.kind === "tail");
     const isInserted = (at: number) => tail !== undefined && tail.offset <= at && at < tail.offset + tail.length_bytes;
-    for (let entry = before.length; entry < count; entry += 1) {
-      const { offset, type } = now!.at(entry)!;
+    now.slice(before.length).forEach(({ offset, type }, place) => {
       // the unwinder's new places stand behind the old ones, without a gap
-      const end = section.size_bytes + 4 * (entry - before.length);
-      const isNewEntry = section.name === ".orc_unwind_ip" && type === 2 && offset === end;
+      const isNewEntry = section.name === ".orc_unwind_ip" && type === 2 && offset === section.size_bytes + 4 * place;
       if (!isNewEntry && !isInserted(offset)) complain(section.name, offset, "a relocation too many");
-    }
+    });
   }
 }
 
@@ -110,15 +104,15 @@ function numberAround({ oldNumber }: PairedCode, offset: number): number {
 /** Compares the distances within a section that no relocation makes. */
 export function compareDistances(comparison: Comparison): void {
   for (const [section, { old, new: after }] of comparison.paired) {
-    const relocated = relocatedBytes(comparison.old.relocations.get(section), old);
-    const relocatedNow = relocatedBytes(comparison.new.relocations.get(section), after);
+    const relocated = new Set(comparison.old.relocations.get(section)?.map(({ offset }) => offset));
+    const relocatedNow = new Set(comparison.new.relocations.get(section)?.map(({ offset }) => offset));
     for (let number = 0; number < old.starts.length - 1; number += 1) {
       const field = old.distanceFields[number]!;
       if (field === 0) continue;
       const from = old.starts[number]! + field;
       const to = after.starts[number]! + after.distanceFields[number]!;
-      const isRelocated = relocated[from] === 1;
-      if (isRelocated !== (relocatedNow[to] === 1))
+      const isRelocated = relocated.has(from);
+      if (isRelocated !== relocatedNow.has(to))
         comparison.complain(old.section.name, to, "relocated in one file alone");
       const end = old.starts[number]! + old.lengths[number]!;
       if (isRelocated) {
@@ -136,14 +130,8 @@ export function compareDistances(comparison: Comparison): void {
   }
 }
 
-/** Marks the bytes where relocations begin. */
-function relocatedBytes(relocations: ReadRelocations | undefined, { bytes }: ReadCode): Uint8Array {
-  const marks = new Uint8Array(bytes.length);
-  for (const { offset } of relocations ?? []) marks[offset] = 1;
-  return marks;
-}
-
 /** Reads the distance at `offset` of an instruction that ends at `end`: a branch may have one byte at its end, all others have four. */
-function distanceAt({ view, isBranch }: ReadCode, number: number, offset: number, end: number): number {
+function distanceAt({ bytes, isBranch }: ReadCode, number: number, offset: number, end: number): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   return isBranch[number] === 1 && end - offset === 1 ? view.getInt8(offset) : view.getInt32(offset, true);
 }

@@ -16,13 +16,6 @@ export interface SiteFields {
 
 const none = 0xff;
 const wide = ["rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi"];
-/** The names of the first eight registers, by width. */
-const registerSets: [names: string[], regBytes: number][] = [
-  [wide, 8],
-  [wide.map((long) => long.replace("r", "e")), 4],
-  [wide.map((long) => long.slice(1)), 2],
-  [["al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil"], 1],
-];
 const widths: Record<string, number> = { byte: 1, word: 2, dword: 4, qword: 8 };
 
 /** Splits a register's name: `bh` is register 3 from its eighth bit on. */
@@ -34,7 +27,13 @@ function register(name: string): Pick<SiteFields, "reg" | "regBytes" | "regShift
   }
   const high = ["ah", "ch", "dh", "bh"].indexOf(name);
   if (high >= 0) return { reg: high, regBytes: 1, regShift: 8 };
-  for (const [names, regBytes] of registerSets) {
+  const sets: [names: string[], regBytes: number][] = [
+    [wide, 8],
+    [wide.map((long) => long.replace("r", "e")), 4],
+    [wide.map((long) => long.slice(1)), 2],
+    [["al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil"], 1],
+  ];
+  for (const [names, regBytes] of sets) {
     const reg = names.indexOf(name);
     if (reg >= 0) return { reg, regBytes, regShift: 0 };
   }
