@@ -2,6 +2,7 @@
 // The smallest parts of a filter: words and signs with their columns, times, globs.
 import { describe, expect, test } from "vitest";
 import { globTest, parseTime_s } from "./comparisons.js";
+import { compileFilter } from "./filter.js";
 import { FilterError } from "./filter-error.js";
 import { tokensOf } from "./tokens.js";
 
@@ -123,5 +124,28 @@ describe("words and signs", () => {
     expect(() => tokensOf("a".repeat(10_001))).toThrow(
       "the filter can't be read at column 1: it is longer than 10000 characters",
     );
+  });
+});
+
+describe("a value that a field can't have is told", () => {
+  const operations =
+    "read, write, map, unmap, mark, lost, escape, module, unrecorded, interrupt, dma-map, dma-unmap, unknown";
+
+  test.each([
+    ["op == zzzzzzzz", `there is no op "zzzzzzzz"; there are ${operations}`],
+    ["op == reads", 'there is no op "reads"; did you mean read?'],
+    ["context == zzzzzzzz", 'there is no context "zzzzzzzz"; there are task, hardirq, softirq, nmi'],
+    ["space == zzzzzzzz", 'there is no space "zzzzzzzz"; there are memory, ports, configuration'],
+    ["cpu == x", '"x" is no number to compare cpu with'],
+    ["cpu == 1..", '"1.." is no number to compare cpu with'],
+    ["cpu == ..1", '"..1" is no number to compare cpu with'],
+    ["cpu == 0b2", '"0b2" is no number to compare cpu with'],
+    ["cpu == 2..1", "the range's first is above its last"],
+    ["cpu < 1..2", "a range can be compared with == and != only"],
+    ["time == x", '"x" is no time; times are such as 1.5, 300ms, 20us, 7ns'],
+    ["time == 2..1", "the range's first is above its last"],
+    ['site ~ "("', '"(" is no regular expression: Unterminated group'],
+  ])("%s", (expression, what) => {
+    expect(() => compileFilter(expression)).toThrow(what);
   });
 });

@@ -51,6 +51,8 @@ export function numberTest(
   return compare(of, operator, range, fail);
 }
 
+const reversedRange = "the range's first is above its last";
+
 /** Times are printed, and therefore compared, with nanoseconds. */
 const roundingHalf_s = 0.5e-9;
 
@@ -60,6 +62,7 @@ export function timeTest(read: (view: EventView) => number, operator: string, va
   const [first, last] = range;
   switch (operator) {
     case "==":
+      if (first > last) fail(reversedRange);
       return (view) => read(view) >= first - roundingHalf_s && read(view) <= last + roundingHalf_s;
     case "<=":
       return compare(read, operator, [first + roundingHalf_s, last + roundingHalf_s], fail);
@@ -83,7 +86,7 @@ function compare<T extends number | bigint>(
     };
   };
   if (operator === "==") {
-    if (first > last) fail("the range's first is above its last");
+    if (first > last) fail(reversedRange);
     return first === last ? test((found) => found === first) : test((found) => found >= first && found <= last);
   }
   if (first !== last) fail("a range can be compared with == and != only");

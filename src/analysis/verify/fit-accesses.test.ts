@@ -98,6 +98,9 @@ test("mappings' lives, losses and escapes are collected with their places", asyn
   list.add({ kind: RecordKind.lost, value: [3n, 0n] });
   list.add({ kind: RecordKind.lost, value: [4n, 0n] });
   list.add({ kind: RecordKind.escape, width: 1 });
+  // other kinds of records are no accesses
+  const { mark, symbol, module, unrecorded, irqEntry, irqExit, dmaMap, dmaUnmap } = RecordKind;
+  for (const kind of [mark, symbol, module, unrecorded, irqEntry, irqExit, dmaMap, dmaUnmap, 99]) list.add({ kind });
   const parts: number[] = [];
   const found = await collectAccesses(await traceOf(list.records), (part) => parts.push(part));
   const [one, two] = [0x2_0000, 0x3_0000].map((first) => ({ first, last: first + 15 }));

@@ -82,7 +82,7 @@ describe("columns of cells", () => {
     expect(column.cells()).toEqual(cells);
     column.clear();
     expect(column.cells()).toEqual([]);
-    // what was there before isn't seen again
+    // earlier cells are gone
     column.push(undefined);
     column.push(cells[1]);
     expect(column.cells()).toEqual([undefined, cells[1]]);
