@@ -1,11 +1,11 @@
 // tier: quick
 // A register's value taken apart into its fields: those that an access covers whole.
-import { expect, test } from "vitest";
+import { beforeEach, expect, test } from "vitest";
 import { databaseOf, temporaryFolder } from "../../dev/test-support/made-up-files.js";
+import type { RegisterDatabase } from "./database.js";
 
-const database = databaseOf(
-  temporaryFolder(),
-  `<enum name="E"><value name="TWO" value="2"/></enum>
+const folder = temporaryFolder();
+const xml = `<enum name="E"><value name="TWO" value="2"/></enum>
    <bitset name="INNER"><bitfield name="P" pos="0"/><bitfield name="Q" low="1" high="3" type="E"/></bitset>
    <domain name="D">
      <reg32 name="CTRL" offset="0">
@@ -19,9 +19,12 @@ const database = databaseOf(
      <reg32 name="HELD" offset="16"><bitfield name="IN" low="4" high="7" type="INNER"/></reg32>
      <reg64 name="WIDE" offset="24"><bitfield name="ACROSS" low="28" high="35"/><bitfield name="LAST" pos="63"/></reg64>
      <array name="A" offset="0x100" stride="0x10" length="2"><reg32 name="R" offset="0"/></array>
-   </domain>`,
-  "D",
-);
+   </domain>`;
+let database: RegisterDatabase;
+// each test its own: a database remembers its answers
+beforeEach(() => {
+  database = databaseOf(folder, xml, "D");
+});
 
 /** `NAME low..high=value`, with the value's meaning, if it has one. */
 function fieldsAt(offset: number, width_bytes: number, value: bigint): string[] {

@@ -1,16 +1,15 @@
 // tier: quick
 // Names by address: arrays, stripes, groups, copies, first match; compared with a search through every copy.
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { databaseOf, temporaryFolder } from "../../dev/test-support/made-up-files.js";
 import type { Node } from "./compile.js";
+import type { RegisterDatabase } from "./database.js";
 import { find } from "./search.js";
 
 const folder = temporaryFolder();
 
 describe("names", () => {
-  const database = databaseOf(
-    folder,
-    `<group name="G"><reg8 name="IN_GROUP" offset="0x3"/><reg8 name="COPIES" offset="0x4" length="2"/></group>
+  const xml = `<group name="G"><reg8 name="IN_GROUP" offset="0x3"/><reg8 name="COPIES" offset="0x4" length="2"/></group>
      <domain name="D">
        <reg32 name="ONE" offset="0x0"/>
        <reg32 name="SHADOWED" offset="0x0"/>
@@ -30,8 +29,12 @@ describe("names", () => {
        <reg8 name="LISTED" offsets="0x810,0x800,0x805"/>
        <array name="L" offsets="0x900,0x980" stride="0x10"><reg8 name="R" offset="2"/></array>
        <stripe name="ENDLESS" offset="0x1000" stride="0x100" length="0"><reg8 name="R" offset="8"/></stripe>
-     </domain>`,
-  );
+     </domain>`;
+  let database: RegisterDatabase;
+  // each test its own: a database remembers its answers
+  beforeEach(() => {
+    database = databaseOf(folder, xml);
+  });
 
   it.each([
     [0x0, 4, "ONE"],

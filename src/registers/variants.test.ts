@@ -1,7 +1,8 @@
 // tier: quick
 // The variants on which items exist: ranges, inheritance, choice.
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { databaseOf, temporaryFolder } from "../../dev/test-support/made-up-files.js";
+import type { RegisterDatabase } from "./database.js";
 import { withVariants } from "./with-variants.js";
 
 const folder = temporaryFolder();
@@ -37,9 +38,7 @@ describe("ranges", () => {
 });
 
 describe("inheritance", () => {
-  const database = databaseOf(
-    folder,
-    `${chips}
+  const xml = `${chips}
      <enum name="speed" inline="yes"><value name="SLOW" value="1" variants=":C"/><value name="FAST" value="1" variants="C-"/></enum>
      <bitset name="own" inline="yes" varset="mode"><bitfield name="OLDBIT" pos="0" variants="OLD"/><bitfield name="NEWBIT" pos="0" variants="NEW"/></bitset>
      <domain name="D" prefix="chip">
@@ -52,8 +51,12 @@ describe("inheritance", () => {
        <stripe prefix="none" varset="mode"><reg8 name="M" offset="9" variants="OLD"/></stripe>
        <reg8 name="OWN" offset="10" type="own"/>
        <reg8 name="F" offset="11"><bitfield name="EARLY" pos="0" variants="A"/><bitfield name="LATE" pos="1" variants="E"/></reg8>
-     </domain>`,
-  );
+     </domain>`;
+  let database: RegisterDatabase;
+  // each test its own: a database remembers its answers
+  beforeEach(() => {
+    database = databaseOf(folder, xml);
+  });
 
   it("an inner item exists at most on its surroundings' variants", () => {
     const names = (chip: string) =>
@@ -83,6 +86,33 @@ describe("inheritance", () => {
   it("says what isn't decided", () => {
     expect(database.undecidedVarsets().sort()).toEqual(["chip", "mode"]);
     expect(database.withVariant("chip", "B").undecidedVarsets()).toEqual(["mode"]);
+  });
+});
+
+describe("unknown names", () => {
+  it("are told at each of their places, and the rest of a range holds", () => {
+    const register = (name: string, offset: number) => `<reg8 name="${name}" offset="${offset}" variants="A NOSUCH"/>`;
+    const database = databaseOf(
+      folder,
+      `${chips}<domain name="D" prefix="chip">\n${register("R", 0)}\n${register("S", 1)}</domain>`,
+    );
+    expect(database.withVariant("chip", "A").lookup(0, 0, 2)?.name).toBe("R,S");
+    expect(database.withVariant("chip", "B").lookup(0, 0, 2)).toBeUndefined();
+    expect(database.lookup(0, 0, 2)?.name).toBe("R,S");
+    expect(database.warnings.map(({ line, message }) => `${line}: ${message}`)).toEqual([
+      ...["5: enum chip has no variant NOSUCH", "6: enum chip has no variant NOSUCH"],
+    ]);
+  });
+
+  it.each(["NOSUCH-C", "A-NOSUCH", "NOSUCH:", ":NOSUCH"])("make no range: %s", (range) => {
+    const database = databaseOf(
+      folder,
+      `${chips}<domain name="D" prefix="chip"><reg8 name="R" offset="0" variants="${range} E"/></domain>`,
+    );
+    const found = ["A", "B", "C", "D", "E"].filter(
+      (chip) => database.withVariant("chip", chip).lookup(0, 0, 1) !== undefined,
+    );
+    expect(found).toEqual(["E"]);
   });
 });
 

@@ -18,7 +18,10 @@ function cellsOf(changes: Partial<EventRow>): Record<string, string> {
 test("an event's facts, and no others", () => {
   expect(jsonLine(row)).toBe('{"trace":"e1000","event":3,"op":"read"}\n');
   expect(cellsOf({})).toEqual({ trace: "e1000", event: "3", op: "read" });
-  expect(csvHead()).toMatch(/^trace,event,time_s,wall,cpu,.*,irq,vector,bus,dma\n$/);
+  expect(csvHead()).toBe(
+    "trace,event,time_s,wall,cpu,pid,context,op,device,pci_id,driver,bar,offset,address,space,width_bytes,value,register," +
+      "meaning,site,site_address,module,caller,caller_address,mapping,length_bytes,count,text,flags,irq,vector,bus,dma\n",
+  );
 });
 
 test.each<[Partial<EventRow>, string, string]>([
@@ -36,6 +39,40 @@ test.each<[Partial<EventRow>, string, string]>([
   const [name] = Object.keys(changes) as [keyof EventRow];
   expect(jsonLine({ ...row, ...changes })).toContain(json);
   expect(cellsOf(changes)[name]).toBe(csv);
+});
+
+test("each fact has its form: numbers of addresses and values are hexadecimal, others decimal", () => {
+  const texts = [
+    "context",
+    "device",
+    "pci_id",
+    "driver",
+    "register",
+    "meaning",
+    "site",
+    "module",
+    "caller",
+    "text",
+    "flags",
+    "dma",
+  ];
+  const bits = ["address", "value", "site_address", "caller_address", "length_bytes", "bus"];
+  const numbers = ["cpu", "pid", "bar", "width_bytes", "mapping", "irq", "vector"];
+  const all = Object.fromEntries([
+    ...texts.map((name) => [name, `a ${name}`]),
+    ...[...bits, "offset", "count"].map((name) => [name, 16n]),
+    ...numbers.map((name) => [name, 16]),
+    ["space", "ports"],
+    ["time_s", 16],
+  ]);
+  expect(JSON.parse(jsonLine({ ...row, ...all }))).toEqual({
+    ...{ trace: "e1000", event: 3, op: "read", space: "ports", time_s: 16, offset: 16, count: 16 },
+    ...Object.fromEntries([
+      ...texts.map((name) => [name, `a ${name}`]),
+      ...bits.map((name) => [name, "0x10"]),
+      ...numbers.map((name) => [name, 16]),
+    ]),
+  });
 });
 
 test("a time outside the calendar has none", () => {

@@ -1,6 +1,7 @@
 // tier: quick
 // Opening inputs of every kind: what they are, what is wrong with them, and how far they have been read. And outputs: who may read
 // them, and what is left of them.
+import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   closeSync,
@@ -178,6 +179,18 @@ describe("an output", () => {
     writeFileSync(descriptor, ", and more");
     closeSync(descriptor);
     expect(readFileSync(path, "utf8")).toBe("before and after, and more");
+  });
+
+  test.skipIf(process.getuid?.() !== 0)("on a full device is an error that says what to do (needs root)", async () => {
+    // a node of our own of Linux's device that is always full
+    const path = join(directory, "full");
+    execFileSync("mknod", [path, "c", "1", "7"]);
+    const output = Output.create(path);
+    expect([output.regular, output.replaceable]).toEqual([false, false]);
+    await expect(output.append(Buffer.from("x"))).rejects.toMatchObject({
+      ...{ message: `writing to ${path} failed: the disk is full`, advice: "make room, or write to another disk" },
+    });
+    expect(existsSync(path)).toBe(true);
   });
 
   test("that can't be written is an error with its name", async () => {
