@@ -32,6 +32,9 @@ export async function instrumentedModule(
   if (ours !== vermagic) {
     throw new UserError(
       `${file} is of another build of the kernel: its vermagic is "${vermagic}", the core's "${ours}"`,
+      {
+        advice: `the core is built with the headers of ${release}: both must be of one version of the kernel's package`,
+      },
     );
   }
   const crc = exportedVersion(path, coreEntry);

@@ -11,6 +11,7 @@ test.each([
   // the last byte says CRC32, the only checksum that the kernel knows
   [".xz", "fd377a585a000001"],
   [".gz", "1f8b08"],
+  [".zst", "28b52ffd"],
 ])("a module that ends with %s", (ending, beginning) => {
   const file = `card.ko${ending}`;
   const packed = compressLike(file, content);

@@ -5,6 +5,7 @@ import { finishedFile } from "../../base/finished-output.js";
 import { countOf } from "../../base/units.js";
 import { instrumentedModule } from "../../capture/instrumented-module.js";
 import { readProfile } from "../../capture/profile.js";
+import { compressLike } from "../../machine/decompress.js";
 import type { AccessKind } from "../../rewrite/instrument-order.js";
 import { parseAccesses } from "../shared/option-values.js";
 
@@ -25,7 +26,7 @@ export function addInstrument(program: Command): void {
         "fault as before, and are recorded, too.",
     )
     .argument("<module>", "the module's file, packed with xz, zstd or gzip or not")
-    .requiredOption("-o, --output <file>", "the new module")
+    .requiredOption("-o, --output <file>", "the new module, packed as its name says: .ko.xz, .ko.zst or .ko.gz")
     .option(
       "--accesses <kinds>",
       "rewrite the instructions of these accesses: mmio (plain loads and stores), ports (in, out and their strings) (default: mmio,ports)",
@@ -61,6 +62,6 @@ async function instrument(file: string, { output, accesses, only = [], profile }
     profile: profile === undefined ? undefined : await readProfile(profile),
     onBuild,
   });
-  await finishedFile(output, async (temporary) => writeFileSync(temporary, bytes));
+  await finishedFile(output, async (temporary) => writeFileSync(temporary, compressLike(output, Buffer.from(bytes))));
   process.stderr.write(`${countOf(checks, "instruction")} of ${file} may call the core in ${output}\n`);
 }
