@@ -85,7 +85,7 @@ void mms_machine_end(struct mms_machine *machine);
 /*
  * Tells that up to `count` accesses of `bytes` (1 to 8) follow until the end of
  * this step, all of them loads or all stores, the first at `address`, each one
- * `stride` bytes behind the former. They may then be recorded together.
+ * `stride` bytes behind the former, which may be 0. They may then be recorded together.
  */
 void mms_machine_expect(struct mms_machine *machine, uint64_t address,
 			bool store, unsigned int bytes, int stride,

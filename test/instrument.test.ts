@@ -32,6 +32,8 @@ beforeAll(async () => {
 }, 15 * 60_000);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+const e100 = () => join(drivers, "drivers/net/ethernet/intel/e100.ko");
+
 function instrument(file: string, ...words: string[]) {
   const output = join(folder, "made.ko");
   rmSync(output, { force: true });
@@ -57,7 +59,7 @@ describe("a module of Debian's", () => {
     expect([status, stdout]).toEqual([0, ""]);
     expect(stderr).toMatch(/^[\d,]+ instructions of .*e1000\.ko may call the core in .*made\.ko\n$/);
     const versions = readFileSync(join(dirname(core), "Module.symvers"), "utf8");
-    const crc = Number(/^(0x[0-9a-f]{8})\tmms_rewritten_access_1\t/m.exec(versions)![1]);
+    const crc = Number(/^(0x[0-9a-f]{8})\tmms_rewritten_access_2\t/m.exec(versions)![1]);
     const original = readFileSync(e1000);
     const expected = rewriteModule("e1000.ko", original, accessCheck({ crc }));
     expect(made!.equals(expected.bytes)).toBe(true);
@@ -158,6 +160,33 @@ describe("--profile", () => {
     expect(text.match(/\tbt +\$0x3e,/g)).toHaveLength(2);
     expect(made!.length).toBeGreaterThan(readFileSync(e1000).length);
   });
+
+  test("rewrites the calls of functions that made accesses", async () => {
+    const list = new RecordList();
+    const [site, caller] = [0xffffffff81000010n, 0xffffffffc000094fn];
+    list.addText({ kind: RecordKind.symbol, site }, "ioread8+0x10/0x40");
+    // behind its first call of ioread8()
+    list.addText({ kind: RecordKind.symbol, site: caller }, `${firstCall("e100_eeprom_read", "ioread8")}/0x110 [e100]`);
+    const access = { kind: RecordKind.read, address: 0xfebc0000n, width: 1, value: [1n, 0n] as [bigint, bigint] };
+    list.add({ ...access, site, caller: Number(caller & 0xffff_ffffn) });
+    const path = join(folder, "called.mmt");
+    const writer = await createTrace(path, madeUpHeader());
+    await writer.append(list.records);
+    await writer.close(madeUpSummary);
+    const { status, stderr } = instrument(e100(), "--profile", path);
+    expect(status, stderr).toBe(0);
+    expect(stderr).toMatch(/^1 instruction of /);
+  });
+
+  /** The place behind a function's first call of another, by objdump. */
+  function firstCall(name: string, called: string): string {
+    const text = execFileSync("objdump", ["-drw", "--no-show-raw-insn", `--disassemble=${name}`, e100()], {
+      encoding: "utf8",
+    });
+    const start = Number.parseInt(new RegExp(`^([0-9a-f]+) <${name}>:$`, "m").exec(text)![1]!, 16);
+    const at = new RegExp(`^\\s*([0-9a-f]+):\tcall .*\t${called}-0x4$`, "m").exec(text)![1]!;
+    return `${name}+0x${(Number.parseInt(at, 16) + 5 - start).toString(16)}`;
+  }
 
   test.each([
     ["a trace of another build", ["e1000_intr+0x1/0x90 [e1000]"], /^mmiostrider: no site of .* can be rewritten$/],

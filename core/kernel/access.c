@@ -549,14 +549,15 @@ void mms_machine_expect(struct mms_machine *machine, uint64_t address,
 	const struct mms_mapping *m;
 	struct mms_record *r;
 	unsigned int parts;
-	u64 fit;
+	u64 fit = count;
 
 	m = access_mapping_of(cpu, address, bytes);
 	if (!m || m->silent || m->memory_type == MMS_PORTS ||
 	    !smp_load_acquire(&mms_ring.recording))
 		return;
-	fit = stride > 0 ? (m->decoy + m->bytes - address) / bytes :
-			   (address - m->decoy) / bytes + 1;
+	if (stride)
+		fit = stride > 0 ? (m->decoy + m->bytes - address) / bytes :
+				   (address - m->decoy) / bytes + 1;
 	count = min_t(u64, count, fit);
 	parts = DIV_ROUND_UP(count * bytes, MMS_RUN_PART_BYTES);
 	if (count < RUN_MIN)

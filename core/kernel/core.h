@@ -21,7 +21,7 @@
  *	nofault.c  readers that expect faults
  *	kasan.c    kernels whose compiler checks each access
  *	user.c     user memory on an instruction's other side
- *	rewritten.c drivers that call the core where others fault
+ *	rewritten.c called.c  drivers that call the core where others fault
  *	ring.c     records waiting for the recorder
  *	clock.c    the records' time, across suspends
  *	control.c  /dev/mmiostrider
@@ -372,6 +372,10 @@ bool mms_step_end(struct pt_regs *regs, unsigned long *dr6);
 /* Aims the register at the real mapping for good: the instruction escapes, and
  * so do later ones that use the same register. False as for mms_step(). */
 bool mms_step_not(struct mms_cpu *cpu, const struct mms_instruction *instruction);
+/* The same for a call's argument, the register with this number: the called function's
+ * accesses escape. */
+void mms_step_not_called(struct mms_cpu *cpu, const struct mms_instruction *instruction,
+			 unsigned int number);
 /* Handles a fault: undoes the step if the stepped instruction raised it. Returns
  * true if that step ran on a copy; the caller then uses mms_step_not(). */
 bool mms_step_abort(struct pt_regs *regs);

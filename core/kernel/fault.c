@@ -203,9 +203,9 @@ static enum answer fault_handle(struct pt_regs *regs, struct asker asker)
 }
 NOKPROBE_SYMBOL(fault_handle);
 
-/* A plain move on a decoy that has no fault to return from. */
-static bool fault_make_move(struct pt_regs *regs, struct mms_rewritten_site *rewritten,
-			    bool failed)
+/* A plain move on a decoy that has no fault to return from, or a call. */
+static unsigned int fault_make_without(struct pt_regs *regs,
+				       struct mms_rewritten_site *rewritten, bool failed)
 {
 	struct mms_site spare mms_uninitialized;
 	struct mms_cpu cpu mms_uninitialized;
@@ -213,38 +213,42 @@ static bool fault_make_move(struct pt_regs *regs, struct mms_rewritten_site *rew
 
 	mms_cpu_enter(&cpu, regs, 0);
 	cpu.learns = !cpu.in_nmi && this_cpu_read(faults_under_way) == 1;
-	if (mms_site_find(regs->ip, cpu.learns, &spare, &site) != MMS_SITE_DECODED ||
-	    site->move.kind == MMS_MOVE_NONE)
-		return false;
+	if (mms_site_find(regs->ip, cpu.learns, &spare, &site) != MMS_SITE_DECODED)
+		return 0;
 	if (likely(site != &spare)) {
 		cpu.known = site;
 		cpu.mapping = site->mapping;
 		cpu.mappings_version = site->mappings_version;
 	}
+	if (mms_rewritten_is_call(rewritten))
+		return mms_rewritten_call(&cpu, rewritten, &site->instruction, failed);
+	if (site->move.kind == MMS_MOVE_NONE)
+		return 0;
 	if (likely(!failed)) {
 		if (mms_emulate_move(&cpu.machine, &site->move) != MMS_DONE)
-			return false;
+			return 0;
 		failed = cpu.machine.access_failed;
 	}
 	if (unlikely(failed)) {
 		mms_step_not(&cpu, &site->instruction);
-		return false;
+		return 0;
 	}
 	mms_rewritten_learn(rewritten, &cpu);
-	return true;
+	return 1;
 }
-NOKPROBE_SYMBOL(fault_make_move);
+NOKPROBE_SYMBOL(fault_make_without);
 
-bool mms_fault_avoided(struct pt_regs *regs, struct mms_rewritten_site *s, bool failed)
+unsigned int mms_fault_avoided(struct pt_regs *regs, struct mms_rewritten_site *s,
+			       bool failed)
 {
 	unsigned long flags;
-	bool made;
+	unsigned int made;
 
 	if (!mms_mapping_any())
-		return false;
+		return 0;
 	local_irq_save(flags);
 	this_cpu_inc(faults_under_way);
-	made = fault_make_move(regs, s, failed);
+	made = fault_make_without(regs, s, failed);
 	this_cpu_dec(faults_under_way);
 	local_irq_restore(flags);
 	return made;

@@ -19,13 +19,18 @@
 /* The driver's jump behind the call, where the instruction was not executed. */
 #define NOT_MADE_BYTES 5
 
+/* enum mms_rewritten_answer */
+#define MADE 1
+#define RETURNED 3
+
 	.text
 
 /*
  * A rewritten driver calls this with all its registers and flags in use, in place of an
  * instruction. Makes a struct pt_regs of them, as an exception at the instruction
- * would. Returns NOT_MADE_BYTES further if the instruction was executed; takes the
- * site from the stack in any case.
+ * would. Returns NOT_MADE_BYTES further if the instruction was executed, and to the
+ * driver's caller if it was a jump to a function that returns there; takes the site from the
+ * stack in any case.
  *
  * The number is that of struct mms_rewritten_site's form: a module that was rewritten
  * for another one doesn't load.
@@ -34,7 +39,7 @@
  *	rsp + 0x08	the site: struct mms_rewritten_site
  *	rsp + 0x00	return address
  */
-SYM_TYPED_FUNC_START(mms_rewritten_access_1)
+SYM_TYPED_FUNC_START(mms_rewritten_access_2)
 	leaq	-0x10(%rsp), %rsp	/* sp, ss: filled in on the general way */
 	pushfq
 	leaq	-0x18(%rsp), %rsp	/* orig_ax, ip, cs: the same */
@@ -57,10 +62,10 @@ SYM_TYPED_FUNC_START(mms_rewritten_access_1)
 	movq	%rsp, %rdi
 	/* a STAC or a STD may precede the instruction */
 	testl	$(X86_EFLAGS_AC | X86_EFLAGS_DF), 0x90(%rsp)
-	jnz	3f
+	jnz	4f
 	call	mms_rewritten_shortly
-	cmpl	$1, %eax
-	jne	4f
+	cmpl	$MADE, %eax
+	jne	3f
 	/* the unwinder still finds the call's address at its place */
 1:	movq	0xa8(%rsp), %rax
 	addq	$NOT_MADE_BYTES, %rax
@@ -87,8 +92,14 @@ SYM_TYPED_FUNC_START(mms_rewritten_access_1)
 	UNWIND_HINT_FUNC
 	RET
 
-3:	xorl	%eax, %eax
-4:	movl	%eax, %edx
+3:	cmpl	$RETURNED, %eax
+	jne	5f
+	/* one more return: the driver's caller is next on the stack */
+	leaq	mms_return(%rip), %rax
+	jmp	2b
+
+4:	xorl	%eax, %eax
+5:	movl	%eax, %edx
 	movq	0xb0(%rsp), %rsi
 	movq	%rsp, %rdi
 	movq	$-1, 0x78(%rsp)
@@ -100,10 +111,14 @@ SYM_TYPED_FUNC_START(mms_rewritten_access_1)
 	andl	$~(X86_EFLAGS_AC | X86_EFLAGS_DF), (%rsp)
 	popfq
 	call	mms_rewritten_make
-	testb	%al, %al
-	jnz	1b
+	cmpl	$MADE, %eax
+	je	1b
+	cmpl	$RETURNED, %eax
+	je	6f
 	movq	0xa8(%rsp), %rax
 	jmp	2b
-SYM_FUNC_END(mms_rewritten_access_1)
+6:	leaq	mms_return(%rip), %rax
+	jmp	2b
+SYM_FUNC_END(mms_rewritten_access_2)
 /* a return probe would take the place of the return address */
-_ASM_NOKPROBE(mms_rewritten_access_1)
+_ASM_NOKPROBE(mms_rewritten_access_2)

@@ -2,11 +2,12 @@
 /*
  * Accesses by rewritten drivers, which call the core where other drivers fault. A
  * rewritten driver has a check in front of its plain moves: a base register that
- * may hold a decoy leads here. Its IN and OUT always do. The driver's file describes
- * each of these instructions: rewritten-site.h.
+ * may hold a decoy leads here. So has a call of ioread32() and the like: there it is an
+ * argument's register. Its IN and OUT always lead here. The driver's file describes each of
+ * these instructions: rewritten-site.h.
  *
  * A plain move by the driver's own code whose site is known takes a short way, on
- * which it is neither decoded nor emulated in general. All that is rare takes the
+ * which it is neither decoded nor emulated in general; so does a call that is like one. All that is rare takes the
  * general way, and teaches the site the short one.
  */
 #include <linux/export.h>
@@ -25,8 +26,10 @@
 
 static_assert(sizeof(struct mms_rewritten_site) == 40);
 
-/* Of the short way. Not made: nothing has happened. rewritten-entry.S knows MADE. */
-enum answer { NOT_MADE, MADE, FAILED };
+#define NOT_MADE MMS_REWRITTEN_NOT_MADE
+#define MADE MMS_REWRITTEN_MADE
+#define FAILED MMS_REWRITTEN_FAILED
+#define RETURNED MMS_REWRITTEN_RETURNED
 
 static DEFINE_PER_CPU(u64, rewritten_made);
 
@@ -115,7 +118,7 @@ static __always_inline bool rewritten_is_interrupt(void)
 }
 
 /* As access.c makes an access, with all that is seldom left to it. Interrupts are off. */
-static __always_inline enum answer
+static __always_inline enum mms_rewritten_answer
 rewritten_record(const struct mms_mapping *m, const struct mms_rewritten_site *s,
 		 u64 address, enum mms_kind kind, u64 *value, unsigned int bytes)
 {
@@ -176,12 +179,12 @@ rewritten_record(const struct mms_mapping *m, const struct mms_rewritten_site *s
 	return likely(done) ? MADE : FAILED;
 }
 
-static __always_inline enum answer rewritten_load(const struct mms_mapping *m,
+static __always_inline enum mms_rewritten_answer rewritten_load(const struct mms_mapping *m,
 						  struct pt_regs *regs,
 						  const struct mms_rewritten_site *s,
 						  u64 address)
 {
-	enum answer answer;
+	enum mms_rewritten_answer answer;
 	u64 value;
 
 	if (likely(s->bytes == 4))
@@ -197,7 +200,7 @@ static __always_inline enum answer rewritten_load(const struct mms_mapping *m,
 	return answer;
 }
 
-static __always_inline enum answer rewritten_store(const struct mms_mapping *m,
+static __always_inline enum mms_rewritten_answer rewritten_store(const struct mms_mapping *m,
 						   struct pt_regs *regs,
 						   const struct mms_rewritten_site *s,
 						   u64 address)
@@ -219,15 +222,39 @@ static __always_inline enum answer rewritten_store(const struct mms_mapping *m,
 	return rewritten_record(m, s, address, MMS_WRITE, &value, 8);
 }
 
-static __always_inline enum answer rewritten_move(struct pt_regs *regs,
+/* A call of ioread32(), iowrite32() or the like. */
+static noinline enum mms_rewritten_answer rewritten_call(struct pt_regs *regs,
+							 const struct mms_rewritten_site *s)
+{
+	u64 address = *rewritten_register(regs, s->base);
+	enum mms_rewritten_answer answer;
+	const struct mms_mapping *m;
+
+	if (unlikely(!mms_mapping_remembered(READ_ONCE(s->call_mapping), &m)) ||
+	    unlikely(address < m->decoy || address + s->bytes > m->decoy + m->bytes) ||
+	    unlikely(READ_ONCE(s->symbol_epoch) != atomic_read(&mms_ring.symbol_epoch)) ||
+	    unlikely(*(const u8 *)rewritten_ip(s) == INT3_INSN_OPCODE) ||
+	    unlikely(mms_rewritten_is_watched(s)))
+		return NOT_MADE;
+	if (s->kind == MMS_REWRITTEN_CALL_STORE)
+		answer = rewritten_store(m, regs, s, address);
+	else
+		answer = rewritten_load(m, regs, s, address);
+	if (unlikely(answer != MADE) || likely(!s->jump))
+		return answer;
+	this_cpu_inc(rewritten_made);
+	return RETURNED;
+}
+
+static __always_inline enum mms_rewritten_answer rewritten_move(struct pt_regs *regs,
 						  const struct mms_rewritten_site *s)
 {
 	const struct mms_mapping *m;
 	u64 address;
 
-	/* ports, among others, never have one */
+	/* ports and calls, among others, never have one */
 	if (unlikely(!mms_mapping_remembered(READ_ONCE(s->mapping), &m)))
-		return NOT_MADE;
+		return mms_rewritten_is_call(s) ? rewritten_call(regs, s) : NOT_MADE;
 	address = rewritten_address(regs, s);
 	if (unlikely(address < m->decoy || address + s->bytes > m->decoy + m->bytes))
 		return NOT_MADE;
@@ -243,7 +270,7 @@ static __always_inline enum answer rewritten_move(struct pt_regs *regs,
 
 unsigned int mms_rewritten_shortly(struct pt_regs *regs, struct mms_rewritten_site *s)
 {
-	enum answer answer;
+	enum mms_rewritten_answer answer;
 	unsigned long flags;
 
 	local_irq_save(flags);
@@ -271,13 +298,21 @@ static bool rewritten_is_same(const struct mms_rewritten_site *s, const struct m
 
 void mms_rewritten_learn(struct mms_rewritten_site *s, const struct mms_cpu *cpu)
 {
+	bool one_value = s->kind == MMS_REWRITTEN_CALL_LOAD ||
+			 s->kind == MMS_REWRITTEN_CALL_STORE;
 	const struct mms_site *known = cpu->known;
+	u64 mapping;
 
 	if (!known || !cpu->mapping || mms_clean_room ||
 	    cpu->mapping->memory_type == MMS_PORTS ||
-	    known->caller_way != MMS_CALLER_NONE || !rewritten_is_same(s, &known->move))
+	    known->caller_way != MMS_CALLER_NONE ||
+	    !(one_value || rewritten_is_same(s, &known->move)))
 		return;
-	WRITE_ONCE(s->mapping, mms_mapping_remember(cpu->mapping, cpu->mappings_version));
+	mapping = mms_mapping_remember(cpu->mapping, cpu->mappings_version);
+	if (one_value)
+		WRITE_ONCE(s->call_mapping, mapping);
+	else
+		WRITE_ONCE(s->mapping, mapping);
 	WRITE_ONCE(s->symbol_epoch, known->symbol_epoch);
 }
 
@@ -384,12 +419,28 @@ static bool rewritten_port_string(struct pt_regs *regs,
 
 /* ---- The general way ---- */
 
+/* A call with many values is made in parts, between which interrupts come. */
+static enum mms_rewritten_answer rewritten_others(struct pt_regs *regs,
+						  struct mms_rewritten_site *s, bool failed)
+{
+	unsigned int made;
+
+	do {
+		made = mms_fault_avoided(regs, s, failed);
+		if (!made)
+			return NOT_MADE;
+		this_cpu_add(rewritten_made, made);
+	} while (s->kind >= MMS_REWRITTEN_CALL_LOADS && regs->dx);
+	return mms_rewritten_is_call(s) && s->jump ? RETURNED : MADE;
+}
+
 /*
- * Executes the instruction. Returns false if it can't, or if there is nothing to
- * record: the driver executes the instruction itself, which faults where it must.
+ * Executes the instruction. Not made: it can't, or there is nothing to record, or only a
+ * part could be made, which the registers tell. The driver executes the instruction
+ * itself, which faults where it must.
  */
-bool mms_rewritten_make(struct pt_regs *regs, struct mms_rewritten_site *s,
-			unsigned int answer)
+unsigned int mms_rewritten_make(struct pt_regs *regs, struct mms_rewritten_site *s,
+				unsigned int answer)
 {
 	u16 port = s->base == MMS_NO_REGISTER ? s->immediate : regs->dx;
 
@@ -398,18 +449,14 @@ bool mms_rewritten_make(struct pt_regs *regs, struct mms_rewritten_site *s,
 	case MMS_REWRITTEN_IN:
 	case MMS_REWRITTEN_OUT:
 		rewritten_one_port(regs, s, port);
-		return true;
+		return MADE;
 	case MMS_REWRITTEN_IN_STRING:
 	case MMS_REWRITTEN_OUT_STRING:
-		return rewritten_port_string(regs, s, port);
+		return rewritten_port_string(regs, s, port) ? MADE : NOT_MADE;
 	default:
-		break;
+		return rewritten_others(regs, s, answer == FAILED);
 	}
-	if (!mms_fault_avoided(regs, s, answer == FAILED))
-		return false;
-	this_cpu_inc(rewritten_made);
-	return true;
 }
 NOKPROBE_SYMBOL(mms_rewritten_make);
 
-EXPORT_SYMBOL(mms_rewritten_access_1);
+EXPORT_SYMBOL(mms_rewritten_access_2);

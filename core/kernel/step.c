@@ -209,6 +209,18 @@ bool mms_step_not(struct mms_cpu *cpu, const struct mms_instruction *i)
 }
 NOKPROBE_SYMBOL(mms_step_not);
 
+void mms_step_not_called(struct mms_cpu *cpu, const struct mms_instruction *i,
+			 unsigned int number)
+{
+	u64 *r = mms_register(&cpu->machine, number);
+
+	if (!mms_mapping_find(*r, 1))
+		return;
+	step_put_escape(cpu, i, *r);
+	*r ^= MMS_DECOY_BIT;
+}
+NOKPROBE_SYMBOL(mms_step_not_called);
+
 bool mms_step_for_debugger(struct mms_cpu *cpu, const struct mms_instruction *i)
 {
 	struct step *step = this_cpu_ptr(&steps);

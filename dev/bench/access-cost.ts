@@ -27,8 +27,8 @@ export interface CostRequest {
   rounds: number;
 }
 
-/** The ways of catching an access, and two yardsticks. */
-export type CostLabel = "bare" | "floor" | "strict" | "relaxed" | "rewritten" | "mmiotrace";
+/** The ways of catching an access, and two yardsticks; `calls`: by ioread32() and iowrite32(), which the rewritten module calls. */
+export type CostLabel = "bare" | "floor" | "strict" | "relaxed" | "rewritten" | "calls" | "mmiotrace";
 
 export interface CostLine {
   label: CostLabel;
@@ -43,15 +43,17 @@ export interface CostLine {
 /** The same module with checks in front of its accesses. */
 const rewrittenFile = "rewritten.ko";
 
+const isRewritten = (label: CostLabel) => label === "rewritten" || label === "calls";
+
 /** The guest's shell script. Every insmod fails on purpose, having measured. */
 function guestScript({ counted, loops, rounds }: CostRequest): string {
   const insmod = (label: CostLabel, more: string) =>
-    `insmod /share/${label === "rewritten" ? rewrittenFile : "mms_bench.ko"} physical=$bar loops=${loops} label=${label} ${more} 2> /dev/null`;
+    `insmod /share/${isRewritten(label) ? rewrittenFile : "mms_bench.ko"} physical=$bar loops=${loops} label=${label} ${more} 2> /dev/null`;
   const everyCpu = (label: CostLabel) =>
     counted ? insmod(label, "") : `${insmod(label, "")}; ${insmod(label, "all_cpus=1")}`;
-  const recorded = (label: "strict" | "relaxed" | "rewritten") =>
+  const recorded = (label: "strict" | "relaxed" | "rewritten", commands = everyCpu(label)) =>
     `mmiostrider record ${label === "relaxed" ? "--relaxed" : ""} --range $bar-$last --ring-size 64M -o /tmp/${label}.mmt -- \\
-  sh -c "${everyCpu(label)}; true"`;
+  sh -c "${commands}; true"`;
   return `
 device=$(grep -l 0x1110 /sys/bus/pci/devices/*/device | head -1 | xargs dirname)
 bar=$(sed -n 3p $device/resource | cut -d' ' -f1)
@@ -62,7 +64,7 @@ for round in $(seq ${rounds}); do
   ${insmod("floor", "floor=1")}
   ${recorded("strict")}
   ${recorded("relaxed")}
-  ${recorded("rewritten")}
+  ${recorded("rewritten", `${everyCpu("rewritten")}; ${insmod("calls", "called=1")}`)}
   echo 100000 > /sys/kernel/tracing/buffer_size_kb
   echo mmiotrace > /sys/kernel/tracing/current_tracer
   ${insmod("mmiotrace", "")}

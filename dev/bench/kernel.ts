@@ -11,6 +11,7 @@ export const titles: Record<CostLabel, string> = {
   strict: "emulate",
   relaxed: "emulate --relaxed",
   rewritten: "emulate, the driver rewritten",
+  calls: "the same, by ioread32() and iowrite32()",
   mmiotrace: "mmiotrace",
 };
 

@@ -116,3 +116,79 @@ describe.each([
     expect(proveRewriting("x.ko", original, { ...rewritten, inserted }, proof)).not.toEqual([]);
   });
 });
+
+describe("a planted mistake in a driver that calls the kernel's accessors", () => {
+  const name = "virtio_pci_modern_dev.ko";
+  let original: Buffer;
+  let rewritten: RewrittenModule;
+
+  beforeAll(async () => {
+    original = readFileSync((await modulesOf("debian:6.1")).find((path) => basename(path) === name)!);
+    rewritten = rewriteModule(name, original, accessCheck({ crc: 0x1234 }));
+  }, 15 * 60_000);
+
+  /** Rewrites a copy with one change, and proves it. */
+  const mistakesAfter = (change: (bytes: Buffer, elf: ElfFile) => void) => {
+    const bytes = Buffer.from(rewritten.bytes);
+    change(bytes, new ElfFile("changed", bytes));
+    return proveRewriting(name, original, { ...rewritten, bytes: new Uint8Array(bytes) }, proveChecks(0x1234));
+  };
+
+  /** The places of the sites of calls in their table. */
+  const callSites = (bytes: Buffer, elf: ElfFile) => {
+    const { offset, size_bytes } = elf.section(".mms_sites")!;
+    return Array.from({ length: size_bytes / 40 }, (_, place) => offset + 40 * place).filter(
+      (at) => bytes[at + 4]! >= 32,
+    );
+  };
+
+  test("there is none without one, and calls have sites", () => {
+    expect(mistakesAfter((bytes, elf) => expect(callSites(bytes, elf).length).toBeGreaterThan(20))).toEqual([]);
+  });
+
+  test.each([
+    ["another kind", 4, 1],
+    ["another width", 6, 3],
+    ["another register", 7, 1],
+    ["another value's register", 18, 1],
+    ["a jump for a call", 21, 1],
+  ])("a site of %s", (_, at, change) => {
+    const [mistake] = mistakesAfter((bytes, elf) => {
+      bytes[callSites(bytes, elf)[3]! + at]! ^= change;
+    });
+    expect(mistake).toMatch(/: \.mms_sites\+0x\w+: not the description of io(?:read|write)\d+/);
+  });
+
+  test("a site of another function", () => {
+    const [mistake] = mistakesAfter((bytes, elf) => {
+      const table = elf.section(".rela.mms_sites")!;
+      const entries = Array.from({ length: table.size_bytes / 24 }, (_, entry) => table.offset + 24 * entry);
+      const functions = entries.filter((at) => bytes.readUInt32LE(at) % 40 === 36);
+      const other = functions.find((at) => bytes.readUInt32LE(at + 12) !== bytes.readUInt32LE(functions[0]! + 12))!;
+      bytes.copyWithin(functions[0]! + 12, other + 12, other + 16);
+    });
+    expect(mistake).toMatch(/a site of another function's call/);
+  });
+
+  test("a check of another argument, and a call of another function", () => {
+    const before = rewritten.inserted.filter(({ kind, section }) => kind === "before" && section === ".text");
+    const text = new ElfFile("rewritten", rewritten.bytes).section(".text")!;
+    const call = before.find(
+      ({ offset, length_bytes }) => rewritten.bytes[text.offset + offset + length_bytes] === 0xe8,
+    )!;
+    const [mistake] = mistakesAfter((bytes) => {
+      // rdi and rsi
+      bytes[text.offset + call.offset + 3]! ^= 1;
+    });
+    expect(mistake).toMatch(/not the check of the base register that follows/);
+    const mistakes = mistakesAfter((bytes, elf) => {
+      const table = elf.section(".rela.text")!;
+      const field = call.offset + call.length_bytes + 1;
+      const entry = Array.from({ length: table.size_bytes / 24 }, (_, number) => table.offset + 24 * number).find(
+        (at) => bytes.readUInt32LE(at) === field,
+      )!;
+      bytes.writeUInt32LE(bytes.readUInt32LE(entry + 12) + 1, entry + 12);
+    });
+    expect(mistakes).not.toEqual([]);
+  });
+});

@@ -9,18 +9,24 @@ export interface Profile {
   sites: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Reads the sites of a trace's accesses. Throws UserError if no access has one in a module, FormatError for a broken trace. */
+/** Length of a call of a kernel's function by its name. The trace has the address behind it. */
+const call_bytes = 5;
+
+/** Reads the sites of a trace's accesses, and the calls of functions that made some. Throws UserError if no access has one in a module, FormatError for a broken trace. */
 export async function readProfile(file: string): Promise<Profile> {
   const found = new Map<string, Set<string>>();
   const reader = await openTrace(file);
   try {
     for await (const { event, state } of reader.eventsWithState()) {
       if (event.kind !== "read" && event.kind !== "write") continue;
-      const symbol = event.site === 0n ? undefined : state.symbolOf(event.site);
-      const [, name, module] = /^(.+\+0x[0-9a-f]+)\/0x[0-9a-f]+ \[([\w-]+)\]$/.exec(symbol ?? "") ?? [];
-      if (name === undefined) continue;
-      const sites = found.get(module!) ?? new Set();
-      found.set(module!, sites.add(name));
+      for (const [address, behind_bytes] of [
+        [event.site, 0],
+        [event.caller, call_bytes],
+      ] as const) {
+        const place = placeOf(address === 0n ? undefined : state.symbolOf(address), behind_bytes);
+        if (place === undefined) continue;
+        found.set(place.module, (found.get(place.module) ?? new Set()).add(place.name));
+      }
     }
   } finally {
     await reader.close();
@@ -31,4 +37,11 @@ export async function readProfile(file: string): Promise<Profile> {
     });
   }
   return { file, sites: new Map([...found].map(([module, sites]) => [module, [...sites]])) };
+}
+
+/** Splits a symbol in a module: `function+0x1f/0x90 [module]`, a number of bytes behind the place. */
+function placeOf(symbol: string | undefined, behind_bytes: number): { name: string; module: string } | undefined {
+  const [, name, offset, module] = /^(.+)\+0x([0-9a-f]+)\/0x[0-9a-f]+ \[([\w-]+)\]$/.exec(symbol ?? "") ?? [];
+  const place = Number.parseInt(offset ?? "", 16) - behind_bytes;
+  return place >= 0 ? { name: `${name}+0x${place.toString(16)}`, module: module! } : undefined;
 }

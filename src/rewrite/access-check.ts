@@ -1,16 +1,18 @@
 // The check in front of accesses: is the base register a decoy? An ordinary address of the kernel runs on after two instructions. All
-// others go to a stub at the section's end, which calls the core. Whatever has no check still faults, and is recorded by that.
-import { Register } from "iced-x86";
+// others go to a stub at the section's end, which calls the core. So it is with calls of functions that access a device, whose check is
+// of an argument. Whatever has no check still faults, and is recorded by that.
+import { FlowControl, Register } from "iced-x86";
 import { UnknownNameError } from "../base/errors.js";
 import { RelocationType, SymbolType } from "../elf/layout.js";
 import { type FlowGraph, liveFlags } from "../x86/flag-liveness.js";
+import { callsIn } from "./called-functions.js";
 import { flowGraph } from "./flow-graph.js";
 import { type AccessKind, accessKinds, coreEntry } from "./instrument-order.js";
 import type { FillRequest, InsertedCode, Instrumentation } from "./instrumentation.js";
 import type { InsertedRoom } from "./layout.js";
 import { type CodeSection, type ModuleCode, sectionSymbol } from "./module-code.js";
 import { ordinaryBases } from "./ordinary-bases.js";
-import { describeSites, isPortKind, site_bytes, siteKind, siteSection, siteSymbol } from "./sites.js";
+import { type Call, describeSites, isPortKind, site_bytes, siteKind, siteSection, siteSymbol } from "./sites.js";
 
 /**
  * The check. A decoy is an address of the kernel with bit 62 clear; so are addresses of users, and null pointers, which the core
@@ -35,8 +37,11 @@ const detour_bytes = 5;
  *     e8 ........          call the core
  *     e9 ........          jmp instruction
  *     e9 ........          jmp behind the instruction
+ *
+ * If the instruction is a jump to a function that the core executes, the core returns in the function's place, and nothing is behind it.
  */
 const stub = [0x68, 0, 0, 0, 0, 0xe8, 0, 0, 0, 0, 0xe9, 0, 0, 0, 0, 0xe9, 0, 0, 0, 0];
+const jumpStub = stub.slice(0, 15);
 const stubAt = { site: 1, call: 5, core: 6, notMade: 10, notMadeTarget: 11, madeTarget: 16 } as const;
 
 /**
@@ -81,7 +86,7 @@ export function accessCheck({ crc, accesses = accessKinds, only = [], sites }: A
       return module.code.map((code) => {
         const flags = code === undefined ? undefined : byPart.get(code.section.index);
         if (code === undefined || flags === undefined) return undefined;
-        return roomIn(code, graph.get(code.section.index)!, flags, {
+        return roomIn(new CheckedCode(module, code), graph.get(code.section.index)!, flags, {
           accesses,
           ordinary: ordinary?.get(code.section.index),
           wanted: wantedCode(module, code, { only, sites }),
@@ -149,62 +154,88 @@ interface Confines {
   wanted: Uint8Array;
 }
 
+/** One section of code, and all that its checks depend on. */
+class CheckedCode {
+  readonly code: CodeSection;
+  readonly calls: ReadonlyMap<number, Call>;
+
+  constructor(module: ModuleCode, code: CodeSection) {
+    this.code = code;
+    this.calls = callsIn(module, code);
+  }
+
+  isPort(number: number): boolean {
+    return isPortKind(siteKind(this.code.sweep.codes[number]!) ?? 0);
+  }
+
+  /** Returns the number in machine code of the register that is tested. */
+  testedRegister(number: number): number {
+    return this.calls.get(number)?.function.address ?? this.code.sweep.bases[number]! - Register.RAX;
+  }
+
+  /**
+   * True for an instruction on ports, for a call that the core can make, and for a plain move whose address may be a device's: not the
+   * stack's, and not relative to the code or to a segment. The core's short way has no stack pointer of the driver's.
+   */
+  isWanted(number: number): boolean {
+    const { sweep, isGlued } = this.code;
+    if (isGlued[number] === 1) return false;
+    if (this.calls.has(number)) return true;
+    if (siteKind(sweep.codes[number]!) === undefined) return false;
+    if (this.isPort(number)) return true;
+    const base = sweep.bases[number]!;
+    const isGeneral = base >= Register.RAX && base <= Register.R15 && base !== Register.RSP;
+    return isGeneral && sweep.segments[number] === Register.None && sweep.movesStackPointer[number] !== 1;
+  }
+
+  /** True where the stub begins with a check. */
+  hasSavingCheck(before_bytes: Uint8Array, number: number): boolean {
+    return before_bytes[number] === detour_bytes && !this.isPort(number);
+  }
+
+  /** Returns the bytes of the stub behind its check. */
+  stubOf(number: number): readonly number[] {
+    const isJump = this.code.sweep.flows[number] === FlowControl.UnconditionalBranch;
+    return isJump && this.calls.has(number) ? jumpStub : stub;
+  }
+
+  stubBytes(before_bytes: Uint8Array, number: number): number {
+    return this.stubOf(number).length + (this.hasSavingCheck(before_bytes, number) ? savingCheck.length : 0);
+  }
+}
+
 /** The places of checks in one section. */
 function roomIn(
-  code: CodeSection,
+  checked: CheckedCode,
   graph: FlowGraph,
   live: Uint8Array,
   { accesses, ordinary, wanted }: Confines,
 ): InsertedRoom | undefined {
-  if (uncalled.test(code.section.name)) return undefined;
-  const before_bytes = new Uint8Array(code.sweep.count);
+  const { section, sweep } = checked.code;
+  if (uncalled.test(section.name)) return undefined;
+  const before_bytes = new Uint8Array(sweep.count);
   let tail_bytes = 0;
-  for (let number = 0; number < code.sweep.count; number += 1) {
-    if (wanted[code.sweep.starts[number]!] !== 1 || graph.isOpaque[number] === 1 || !isWanted(code, number)) continue;
-    const isOnPorts = isPort(code, number);
+  for (let number = 0; number < sweep.count; number += 1) {
+    if (wanted[sweep.starts[number]!] !== 1 || graph.isOpaque[number] === 1 || !checked.isWanted(number)) continue;
+    const isOnPorts = checked.isPort(number);
     if (!accesses.includes(isOnPorts ? "ports" : "mmio")) continue;
     if (ordinary?.[number] === 1) continue;
     const isInPlace = !isOnPorts && live[number] === 0;
     before_bytes[number] = isInPlace ? check_bytes : detour_bytes;
-    tail_bytes += stubBytes(code, before_bytes, number);
+    tail_bytes += checked.stubBytes(before_bytes, number);
   }
   return tail_bytes === 0 ? undefined : { before_bytes, tail_bytes };
 }
 
-function isPort({ sweep }: CodeSection, number: number): boolean {
-  return isPortKind(siteKind(sweep.codes[number]!) ?? 0);
-}
-
-/** True where the stub begins with a check. */
-function hasSavingCheck(code: CodeSection, before_bytes: Uint8Array, number: number): boolean {
-  return before_bytes[number] === detour_bytes && !isPort(code, number);
-}
-
-function stubBytes(code: CodeSection, before_bytes: Uint8Array, number: number): number {
-  return stub.length + (hasSavingCheck(code, before_bytes, number) ? savingCheck.length : 0);
-}
-
-/**
- * True for an instruction on ports, and for a plain move whose address may be a device's: not the stack's, and not relative to the code
- * or to a segment. The core's short way has no stack pointer of the driver's.
- */
-function isWanted(code: CodeSection, number: number): boolean {
-  const { sweep, isGlued } = code;
-  if (isGlued[number] === 1 || siteKind(sweep.codes[number]!) === undefined) return false;
-  if (isPort(code, number)) return true;
-  const base = sweep.bases[number]!;
-  const isGeneral = base >= Register.RAX && base <= Register.R15 && base !== Register.RSP;
-  return isGeneral && sweep.segments[number] === Register.None && sweep.movesStackPointer[number] !== 1;
-}
-
 function fill({ module, code, layout, content, symbolOf, dataOffset }: FillRequest): InsertedCode {
   const { starts, before_bytes, tail } = layout;
+  const checked = new CheckedCode(module, code);
   const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
   const numbers: number[] = [];
   let portsLeft = 0;
   before_bytes.forEach((size_bytes, number) => {
     if (size_bytes > 0) numbers.push(number);
-    else if (isPort(code, number)) portsLeft += 1;
+    else if (checked.isPort(number)) portsLeft += 1;
   });
   if (numbers.length === 0) return { relocations: undefined, states: [], data: undefined, portsLeft };
   const relocations = {
@@ -217,18 +248,21 @@ function fill({ module, code, layout, content, symbolOf, dataOffset }: FillReque
   let at = tail;
   numbers.forEach((number, place) => {
     const instruction = starts[number]!;
-    writeDetour(view, instruction, before_bytes[number]!, code.sweep.bases[number]! - Register.RAX, at);
-    if (hasSavingCheck(code, before_bytes, number)) {
-      writeSavingCheck(view, at, code.sweep.bases[number]! - Register.RAX, instruction);
+    const register = checked.testedRegister(number);
+    writeDetour(view, instruction, before_bytes[number]!, register, at);
+    if (checked.hasSavingCheck(before_bytes, number)) {
+      writeSavingCheck(view, at, register, instruction);
       states.push({ offset: at, instruction: number, pushed_bytes: 0 });
       states.push({ offset: at + savingCheckAt.test, instruction: number, pushed_bytes: 8 });
       states.push({ offset: at + savingCheckAt.taken, instruction: number, pushed_bytes: 0 });
       states.push({ offset: at + savingCheckAt.device, instruction: number, pushed_bytes: 8 });
       at += savingCheck.length;
     }
-    content.set(stub, at);
+    const ownStub = checked.stubOf(number);
+    content.set(ownStub, at);
     writeDistance(view, at + stubAt.notMadeTarget, instruction);
-    writeDistance(view, at + stubAt.madeTarget, instruction + code.sweep.lengths[number]!);
+    const behind = instruction + code.sweep.lengths[number]!;
+    if (ownStub === stub) writeDistance(view, at + stubAt.madeTarget, behind);
     const [first, second] = [2 * place, 2 * place + 1];
     relocations.offsets.set([at + stubAt.site, at + stubAt.core], first);
     relocations.types.set([RelocationType.absolute32Signed, RelocationType.call32], first);
@@ -238,9 +272,10 @@ function fill({ module, code, layout, content, symbolOf, dataOffset }: FillReque
     states.push({ offset: at, instruction: number, pushed_bytes: 0 });
     states.push({ offset: at + stubAt.call, instruction: number, pushed_bytes: 8 });
     states.push({ offset: at + stubAt.notMade, instruction: number, pushed_bytes: 0 });
-    at += stub.length;
+    at += ownStub.length;
   });
-  const data = describeSites(code, numbers, starts, sectionSymbol(module, code));
+  const symbol = sectionSymbol(module, code);
+  const data = describeSites({ code, numbers, calls: checked.calls, newStarts: starts, symbol });
   return { relocations, states, data, portsLeft };
 }
 

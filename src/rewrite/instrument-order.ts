@@ -1,7 +1,7 @@
 // The messages between a command and the thread that rewrites for it, and the names that both of them need. Loads no decoder.
 
 /** The core's function that rewritten modules call: core/kernel/rewritten.c. */
-export const coreEntry = "mms_rewritten_access_1";
+export const coreEntry = "mms_rewritten_access_2";
 
 /** The accesses whose instructions can be rewritten: plain loads and stores of device memory; instructions on I/O ports. */
 export const accessKinds = ["mmio", "ports"] as const;

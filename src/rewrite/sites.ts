@@ -1,5 +1,5 @@
 // The table of sites in a rewritten module: the description of each instruction that leads to the core, decoded ahead of time.
-import { Code, Decoder, DecoderOptions, Instruction, OpKind, Register } from "iced-x86";
+import { Code, Decoder, DecoderOptions, FlowControl, Instruction, OpKind, Register } from "iced-x86";
 import { assert } from "../base/assert.js";
 import { RelocationType } from "../elf/layout.js";
 import type { Relocations } from "../elf/relocations.js";
@@ -13,17 +13,19 @@ export const siteSymbol = "mms_sites";
 export const site_bytes = 40;
 export const siteOffset = {
   instruction: 0,
-  displacement: 4,
-  immediate: 8,
-  kind: 12,
-  length: 13,
-  bytes: 14,
-  base: 15,
+  kind: 4,
+  length: 5,
+  bytes: 6,
+  base: 7,
+  displacement: 8,
+  immediate: 12,
   index: 16,
   scale: 17,
   reg: 18,
   regBytes: 19,
   regShift: 20,
+  jump: 21,
+  function: 36,
 } as const;
 
 /** core/move.h: enum mms_move_kind; core/rewritten-site.h: enum mms_rewritten_kind. */
@@ -36,6 +38,14 @@ export const SiteKind = {
   rewrittenOut: 17,
   rewrittenInString: 18,
   rewrittenOutString: 19,
+  rewrittenCallLoad: 32,
+  rewrittenCallLoadSwapped: 33,
+  rewrittenCallStore: 34,
+  rewrittenCallStoreSwapped: 35,
+  rewrittenCallLoads: 36,
+  rewrittenCallStores: 37,
+  rewrittenCallCopyFrom: 38,
+  rewrittenCallCopyTo: 39,
 } as const;
 
 /** core/decode.h: MMS_NO_REGISTER. */
@@ -69,7 +79,28 @@ export function siteKind(code: Code): number | undefined {
 
 /** True for an instruction that accesses ports. */
 export function isPortKind(kind: number): boolean {
-  return kind >= SiteKind.rewrittenIn;
+  return kind >= SiteKind.rewrittenIn && kind <= SiteKind.rewrittenOutString;
+}
+
+/** A function of the kernel's that accesses a device for its caller: called-functions.ts. */
+export interface CalledFunction {
+  /** Of SiteKind. */
+  kind: number;
+  /** Of one access; 0 where the device's address tells it. */
+  bytes: number;
+  /** The register with the device's address. */
+  address: number;
+  /** The register with the value, or with the address of the values' memory. */
+  value: number;
+  /** Of the value in the register; 0 for an address. */
+  value_bytes: number;
+}
+
+/** A call of one of these functions, or a jump to it at another function's end. */
+export interface Call {
+  function: CalledFunction;
+  /** The number of its symbol. */
+  symbol: number;
 }
 
 /** The table's part for one section of code. */
@@ -79,25 +110,33 @@ export interface SiteTable {
   relocations: Relocations;
 }
 
-/** Describes the instructions with these numbers. `newStarts` are their new offsets in the section, `symbol` is the section's own. */
-export function describeSites(
-  code: CodeSection,
-  numbers: readonly number[],
-  newStarts: Uint32Array,
-  symbol: number,
-): SiteTable {
+/** The instructions of one section that are to be described. */
+export interface DescribedCode {
+  code: CodeSection;
+  /** Their numbers, rising. */
+  numbers: readonly number[];
+  /** Those of them that are calls, by number. */
+  calls: ReadonlyMap<number, Call>;
+  /** The new offsets of all of the section's instructions. */
+  newStarts: Uint32Array;
+  /** The number of the section's own symbol. */
+  symbol: number;
+}
+
+/** Describes instructions. */
+export function describeSites(described: DescribedCode): SiteTable {
+  const { code, numbers, calls } = described;
   const content = new Uint8Array(numbers.length * site_bytes);
   const view = new DataView(content.buffer);
-  const relocations = {
-    offsets: Uint32Array.from(numbers, (_, place) => place * site_bytes + siteOffset.instruction),
-    types: new Uint32Array(numbers.length).fill(RelocationType.relative32),
-    symbols: new Uint32Array(numbers.length).fill(symbol),
-    addends: Float64Array.from(numbers, (number) => newStarts[number]!),
-  };
   const decoder = new Decoder(64, code.content, DecoderOptions.None);
   const instruction = new Instruction();
   try {
     numbers.forEach((number, place) => {
+      const call = calls.get(number);
+      if (call !== undefined) {
+        describeCall(view, place * site_bytes, code, number, call);
+        return;
+      }
       decoder.position = code.sweep.starts[number]!;
       decoder.decodeOut(instruction);
       describe(view, place * site_bytes, instruction);
@@ -106,7 +145,35 @@ export function describeSites(
     instruction.free();
     decoder.free();
   }
-  return { content, relocations };
+  return { content, relocations: relocationsOf(described) };
+}
+
+/** Makes the relocations: one for each instruction, and behind it one for the function that it calls. */
+function relocationsOf({ numbers, calls, newStarts, symbol }: DescribedCode): Relocations {
+  const places = numbers.flatMap((number, place) => {
+    const start = place * site_bytes;
+    const own = { offset: start + siteOffset.instruction, symbol, addend: newStarts[number]! };
+    const call = calls.get(number);
+    return call === undefined ? [own] : [own, { offset: start + siteOffset.function, symbol: call.symbol, addend: 0 }];
+  });
+  return {
+    offsets: Uint32Array.from(places, ({ offset }) => offset),
+    types: new Uint32Array(places.length).fill(RelocationType.relative32),
+    symbols: Uint32Array.from(places, (place) => place.symbol),
+    addends: Float64Array.from(places, ({ addend }) => addend),
+  };
+}
+
+function describeCall(view: DataView, at: number, { sweep }: CodeSection, number: number, { function: called }: Call) {
+  const put = (offset: number, value: number) => view.setUint8(at + offset, value);
+  put(siteOffset.kind, called.kind);
+  put(siteOffset.length, sweep.lengths[number]!);
+  put(siteOffset.bytes, called.bytes);
+  put(siteOffset.base, called.address);
+  put(siteOffset.index, noRegister);
+  put(siteOffset.reg, called.value);
+  put(siteOffset.regBytes, called.value_bytes);
+  put(siteOffset.jump, Number(sweep.flows[number] === FlowControl.UnconditionalBranch));
 }
 
 function describe(view: DataView, at: number, instruction: Instruction): void {

@@ -9,6 +9,7 @@ import { labKernel, sharedDirectory, stableKernel } from "../../dev/test-support
 import { expectIdentical, readTrace } from "../../dev/test-support/lab/trace-and-truth.js";
 import { casesByTier } from "../../dev/test-support/tiers.js";
 import { projectDirectory } from "../../src/base/paths.js";
+import { spaceOf } from "../../src/trace/space.js";
 
 /**
  * Shell functions: the modules that are rewritten (they use the core), and a line that says if all is as before: no module's file has
@@ -27,7 +28,7 @@ END
 const asBefore = "rewritten: - covered: 0";
 
 /** The cases of the quick tier. */
-const quick = ["loaded-meanwhile", "libraries", "killed", "ports"];
+const quick = ["loaded-meanwhile", "libraries", "killed", "ports-and-calls"];
 
 const cases: Record<string, string> = {
   "loaded-meanwhile": `${tools}
@@ -80,11 +81,12 @@ as_before
 network_up; pings 3
 modprobe -r e1000`,
 
-  ports: `${tools}
-record --driver ne2k-pci -o /share/ne2k.mmt -- sh -ec '. /tmp/swap-tools
+  "ports-and-calls": `${tools}
+record --driver ne2k-pci --driver e100 -o /share/ports-and-calls.mmt -- sh -ec '. /tmp/swap-tools
   modprobe ne2k-pci; as_before; network_up
   ping -q -c 5 -s 1000 -i 0.1 -w 60 10.0.2.2 > /dev/null
-  ip link set eth0 down; modprobe -r ne2k-pci'
+  ip link set eth0 down; modprobe -r ne2k-pci
+  modprobe e100; as_before; modprobe -r e100'
 echo "ended with $?"
 as_before`,
 
@@ -141,14 +143,15 @@ describe.each(casesByTier({ quick: [stableKernel], rest: ["debian:newest"] }))("
   beforeAll(async () => {
     const compiled = join(projectDirectory, "dist/dev/checks/driver-rewriting.js");
     const { rewriteOutside }: typeof import("../../dev/checks/driver-rewriting.js") = await import(compiled);
-    await rewriteOutside(await labKernel(kernel), [caseNamed("ahci")], () => {});
+    await rewriteOutside(await labKernel(kernel), [caseNamed("ahci"), caseNamed("e100")], () => {});
   });
   const disk = `-drive file=${join(share, "disk")},if=none,format=raw,id=d0 -device ide-hd,drive=d0,bus=ide.0`;
+  const calling = "-netdev user,id=n2 -device i82559er,netdev=n2";
   const others = "-netdev user,id=n1 -device ne2k_pci,netdev=n1 -audiodev none,id=a0 -device ES1370,audiodev=a0";
   const caseTest = caseTests(cases, {
     kernel,
     share,
-    qemu: `-netdev user,id=n0 -device e1000,netdev=n0 ${disk} ${others}`,
+    qemu: `-netdev user,id=n0 -device e1000,netdev=n0 ${disk} ${others} ${calling}`,
     truth: truthFile,
     quick,
     timeout_s: 800,
@@ -208,13 +211,24 @@ describe.each(casesByTier({ quick: [stableKernel], rest: ["debian:newest"] }))("
     await expectIdentical(join(share, "interrupted.mmt"), truthFile, 10_000);
   });
 
-  caseTest("ports", "a driver that uses in and out itself is recorded whole", async (outcome) => {
+  const portsAndCalls =
+    "a driver that uses in and out itself is recorded whole, and one that calls ioread8() by its calls";
+  caseTest("ports-and-calls", portsAndCalls, async (outcome) => {
     expect(outcome.stdout.split("\n"), outcome.stderr).toEqual([
-      "rewritten: 8390 ne2k_pci - covered: 2",
+      ...["rewritten: 8390 ne2k_pci - covered: 4", "rewritten: e100 mii - covered: 4"],
       ...["ended with 0", asBefore, ""],
     ]);
     expect(outcome.stderr).not.toMatch(/not recorded/);
-    await expectRecorded(outcome.stderr, "ne2k.mmt", 2_000);
+    await expectRecorded(outcome.stderr, "ports-and-calls.mmt", 2_000 + 2_000);
+    const { events } = await readTrace(join(share, "ports-and-calls.mmt"));
+    const texts = new Map(
+      events.flatMap((event) => (event.kind === "symbol" ? [[event.site, event.text] as const] : [])),
+    );
+    const sites = events.flatMap((event) =>
+      (event.kind === "read" || event.kind === "write") && spaceOf(event.address) === "memory" ? [event.site] : [],
+    );
+    expect(sites.length).toBeGreaterThan(2_000);
+    expect(new Set(sites.map((site) => texts.get(site)?.replace(/.* /, "")))).toEqual(new Set(["[e100]"]));
   });
 
   caseTest("sound", "the same with a driver of many libraries", async (outcome) => {

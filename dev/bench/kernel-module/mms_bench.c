@@ -24,6 +24,9 @@ module_param(label, charp, 0);
 /* Faults that the kernel's own exception table fixes, instead of accesses. */
 static bool floor;
 module_param(floor, bool, 0);
+/* The accesses are made by functions of the kernel's. */
+static bool called;
+module_param(called, bool, 0);
 
 struct runner {
 	void __iomem *at;
@@ -49,6 +52,21 @@ static void write_fixed(void)
 		     : : "m" (*nowhere), "r" (0) : "memory");
 }
 
+static void measure_calls(struct runner *r)
+{
+	u64 start;
+	uint n;
+
+	start = rdtsc_ordered();
+	for (n = 0; n < loops; n++)
+		ioread32(r->at);
+	r->read_cycles = rdtsc_ordered() - start;
+	start = rdtsc_ordered();
+	for (n = 0; n < loops; n++)
+		iowrite32(n, r->at);
+	r->write_cycles = rdtsc_ordered() - start;
+}
+
 static int measure(void *data)
 {
 	struct runner *r = data;
@@ -57,6 +75,11 @@ static int measure(void *data)
 
 	complete(r->ready);
 	wait_for_completion(r->go);
+	if (called) {
+		measure_calls(r);
+		complete(&r->done);
+		return 0;
+	}
 	start = rdtsc_ordered();
 	for (n = 0; n < loops; n++)
 		if (floor)

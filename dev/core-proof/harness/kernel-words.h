@@ -152,6 +152,7 @@ typedef struct { s64 counter; } atomic64_t;
 #define for_each_possible_cpu(cpu) for ((cpu) = 0; (cpu) < CPUS_MAX; (cpu)++)
 #define per_cpu(name, cpu) ((name)[cpu])
 #define this_cpu_inc(name) ((void)(name[cpus_now()]++))
+#define this_cpu_add(name, value) ((void)(name[cpus_now()] += (value)))
 #define EXPORT_SYMBOL(name) extern int harness_has_no_exports
 #define NMI_MASK 0xf00000u
 #define NMI_SHIFT 20
@@ -202,6 +203,8 @@ struct pt_regs {
 
 #define X86_EFLAGS_DF BIT_ULL(10)
 #define INT3_INSN_OPCODE 0xcc
+#define CALL_INSN_OPCODE 0xe8
+#define JMP32_INSN_OPCODE 0xe9
 
 struct vm_area_struct {
 	unsigned long vm_pgoff;

@@ -105,12 +105,14 @@ const uint16_t mms_pt_regs_at[MMS_REGISTER_COUNT] = {
 	[MMS_RCX] = offsetof(struct pt_regs, cx),
 };
 
-/* mov (%rax),%ecx, as decoded and as a rewritten driver's file has it */
+/* mov (%rax),%ecx, as decoded and as a rewritten driver's file has it. Sites with an odd
+ * number call a function that does the same. */
 static const struct mms_move load = {
 	.kind = MMS_MOVE_LOAD, .length = 2, .bytes = 4, .base = MMS_RAX,
 	.index = MMS_NO_REGISTER, .scale = 1, .reg = MMS_RCX, .reg_bytes = 4,
 };
 static struct mms_rewritten_site rewritten[8];
+static const u8 called_function[8];
 static u64 made_shortly;	/* of all seeds */
 
 static void describe(struct mms_rewritten_site *s, unsigned int site)
@@ -122,10 +124,15 @@ static void describe(struct mms_rewritten_site *s, unsigned int site)
 	};
 	/* the addresses of sites and sites' descriptions lie far apart here */
 	s->instruction = (int32_t)(ip_of(site) - (u64)&s->instruction);
+	if (site % 2) {
+		s->kind = MMS_REWRITTEN_CALL_LOAD;
+		s->function = (int32_t)((u64)called_function - (u64)&s->function);
+	}
 }
 
 /* As fault.c does it. */
-bool mms_fault_avoided(struct pt_regs *regs, struct mms_rewritten_site *s, bool failed)
+unsigned int mms_fault_avoided(struct pt_regs *regs, struct mms_rewritten_site *s,
+			       bool failed)
 {
 	unsigned int site = s - rewritten;
 	struct mms_cpu cpu;
@@ -139,7 +146,7 @@ bool mms_fault_avoided(struct pt_regs *regs, struct mms_rewritten_site *s, bool 
 	mms_rewritten_learn(s, &cpu);
 	cpus_interrupts_on();
 	regs->cx = value;
-	return true;
+	return 1;
 }
 
 /* Each CPU has a register of its own: with relaxed order none waits for another. The
@@ -221,7 +228,7 @@ static void whole_driver(void)
 	unsigned int n;
 
 	for (n = 0; n < READS; n++) {
-		read_register(0);
+		read_register(n % 2);
 		made += mms_ring_recording();
 	}
 }

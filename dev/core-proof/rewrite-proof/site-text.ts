@@ -1,4 +1,5 @@
-// Reads the description of a site from the text of its instruction, as a disassembler prints it: nothing of the rewriter's decoding.
+// Reads the description of a site from the text of its instruction, as a disassembler prints it, and that of a call from the function's
+// name: nothing of the rewriter's decoding or tables.
 
 /** The fields of core/rewritten-site.h, but for the place of the instruction. */
 export interface SiteFields {
@@ -12,6 +13,13 @@ export interface SiteFields {
   reg: number;
   regBytes: number;
   regShift: number;
+  /** 1 for a jump to a function. */
+  jump: number;
+}
+
+/** A call of a function that the core executes. */
+export interface CallFields extends SiteFields {
+  name: string;
 }
 
 const none = 0xff;
@@ -68,7 +76,7 @@ function memory(text: string): (Partial<SiteFields> & { width_bytes: number | un
 
 const empty: SiteFields = {
   ...{ displacement: 0, immediate: 0, kind: 0, bytes: 0, base: none, index: none },
-  ...{ scale: 0, reg: 0, regBytes: 0, regShift: 0 },
+  ...{ scale: 0, reg: 0, regBytes: 0, regShift: 0, jump: 0 },
 };
 
 function portFields(mnemonic: string, operands: string[]): SiteFields | undefined {
@@ -107,4 +115,38 @@ export function siteFieldsOf(text: string): SiteFields | undefined {
   const parts = register(from);
   if (parts !== undefined) return { ...empty, ...place, ...parts, kind: 3, bytes: width_bytes ?? parts.regBytes };
   return { ...empty, ...place, kind: 4, bytes: width_bytes ?? 0, immediate: number(from.replace(/^\w+ (?=\w)/, "")) };
+}
+
+/** Prototypes, in the order of their arguments: rdi, rsi. */
+const prototypes: [name: RegExp, address: "rdi" | "rsi", other: "rax" | "rdi" | "rsi", kind: number][] = [
+  [/^ioread(8|16|32)$/, "rdi", "rax", 32],
+  [/^ioread(16|32)be$/, "rdi", "rax", 33],
+  [/^iowrite(8|16|32)$/, "rsi", "rdi", 34],
+  [/^iowrite(16|32)be$/, "rsi", "rdi", 35],
+  [/^(?:__)?ioread(64)_(?:lo_hi|hi_lo)$/, "rdi", "rax", 32],
+  [/^(?:__)?ioread(64)be_(?:lo_hi|hi_lo)$/, "rdi", "rax", 33],
+  [/^(?:__)?iowrite(64)_(?:lo_hi|hi_lo)$/, "rsi", "rdi", 34],
+  [/^(?:__)?iowrite(64)be_(?:lo_hi|hi_lo)$/, "rsi", "rdi", 35],
+  [/^ioread(8|16|32)_rep$/, "rdi", "rsi", 36],
+  [/^iowrite(8|16|32)_rep$/, "rdi", "rsi", 37],
+  [/^memcpy_fromio$/, "rsi", "rdi", 38],
+  [/^__ioread(32)_copy$/, "rsi", "rdi", 38],
+  [/^memcpy_toio$/, "rdi", "rsi", 39],
+  [/^__iowrite(32|64)_copy$/, "rdi", "rsi", 39],
+];
+
+/** Returns undefined for an instruction that is no call or jump, or of another function. */
+export function callFieldsOf(text: string, name: string): CallFields | undefined {
+  const [, mnemonic] = /^(call|jmp) (?!short)/.exec(text) ?? [];
+  if (mnemonic === undefined) return undefined;
+  for (const [pattern, address, other, kind] of prototypes) {
+    const match = pattern.exec(name);
+    if (match === null) continue;
+    const bytes = Number(match[1] ?? 0) / 8;
+    // a result is extended to 32 bits; a value to be written has its own; several lie in memory
+    const regBytes = kind >= 36 ? 0 : other === "rax" ? Math.max(bytes, 4) : bytes;
+    const places = { base: wide.indexOf(address), reg: wide.indexOf(other) };
+    return { ...empty, ...places, name, kind, bytes, regBytes, jump: Number(mnemonic === "jmp") };
+  }
+  return undefined;
 }

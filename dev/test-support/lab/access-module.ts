@@ -1,10 +1,14 @@
 // Builds the module in test/kernel/, which accesses device memory in every way, and runs it in a machine that has its devices,
 // recorded or not.
-import { cpSync, readFileSync } from "node:fs";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { projectDirectory } from "../../../src/base/paths.js";
+import { buildCore, exportedVersion } from "../../../src/capture/emulate/core-build.js";
 import { makeModule } from "../../../src/lab/make-module.js";
+import { accessCheck } from "../../../src/rewrite/access-check.js";
+import { coreEntry } from "../../../src/rewrite/instrument-order.js";
+import { rewriteModule } from "../../../src/rewrite/rewrite-module.js";
 import { inLab, type LabOptions, type LabOutcome, labKernel, temporaryDirectory } from "./in-lab.js";
 
 /** ivshmem's memory is compared with the module's expectations, edu's registers with QEMU's log, too. */
@@ -26,6 +30,8 @@ const afterwardsBegin = "-- afterwards --";
 export interface AccessOptions extends Pick<LabOptions, "kernel" | "cpus" | "truth" | "timeout_s"> {
   /** Options of `mmiostrider record`: of all recordings, or of each. */
   recordOptions?: string | readonly string[];
+  /** Groups of one more recording, at the end: of the module with its accesses and calls rewritten. */
+  rewritten?: readonly string[];
   /** Shell commands to run in the machine behind the recordings; the module isn't loaded then. */
   afterwards?: string;
 }
@@ -42,6 +48,14 @@ export async function buildTestModule(name: "kernel" | "livepatch", kernelName: 
   return folder;
 }
 
+/** Puts the test module with checks in front of its accesses beside it: rewritten.ko. */
+async function rewriteTestModule(share: string, kernelName: string | undefined): Promise<void> {
+  const { path } = await buildCore(await labKernel(kernelName));
+  const instrumentation = accessCheck({ crc: exportedVersion(path, coreEntry) });
+  const original = readFileSync(join(share, "mms_access_test.ko"));
+  writeFileSync(join(share, "rewritten.ko"), rewriteModule("mms_access_test.ko", original, instrumentation).bytes);
+}
+
 /** Records everything while the module is loaded, runs these groups, and unloads it: see recordInTurn. */
 export async function recordGroups(groups: readonly string[], options: AccessOptions = {}): Promise<AccessRun> {
   const { recordings, ...outcome } = await recordInTurn([groups], options);
@@ -53,13 +67,16 @@ export async function recordGroups(groups: readonly string[], options: AccessOpt
  * are lost; `record` may end with 3, because escapes are counted. `output` is that of the recordings, `afterwards` the rest.
  */
 export async function recordInTurn(
-  lists: readonly (readonly string[])[],
+  originalLists: readonly (readonly string[])[],
   options: AccessOptions = {},
 ): Promise<LabOutcome & { share: string; recordings: AccessRecording[]; afterwards: string }> {
   const share = await buildTestModule("kernel", options.kernel);
+  const lists = options.rewritten === undefined ? originalLists : [...originalLists, options.rewritten];
+  if (options.rewritten !== undefined) await rewriteTestModule(share, options.kernel);
   const workload = `
 list=$1; shift
-insmod /share/mms_access_test.ko || exit 1
+if [ $list -lt ${originalLists.length} ]; then file=mms_access_test.ko; else file=rewritten.ko; fi
+insmod /share/$file || exit 1
 status=0
 cd /sys/kernel/debug/mms_access_test
 for group; do echo $group > run || status=1; done
@@ -67,6 +84,7 @@ cat results
 cat expected > /share/expected.$list
 cd /
 rmmod mms_access_test
+grep '^rewritten ' /dev/mmiostrider
 exit $status`;
   const { recordOptions = "--ring-size 64M" } = options;
   const optionsOf = (list: number) => (typeof recordOptions === "string" ? recordOptions : recordOptions[list]);

@@ -22,14 +22,15 @@ export function addInstrument(program: Command): void {
     .summary("rewrite a driver's module, so that its accesses need no fault")
     .description(
       "Rewrites the file of a driver's module: its plain loads and stores look if their address is one of a recorded device, and " +
-        "call the core then; so do its instructions on I/O ports. While it is recorded, such an access needs no fault. All others " +
+        "call the core then; so do its calls of ioread32(), memcpy_fromio() and the like, and its instructions on I/O ports. While " +
+        "it is recorded, such an access needs no fault. All others " +
         "fault as before, and are recorded, too.",
     )
     .argument("<module>", "the module's file, packed with xz, zstd or gzip or not")
     .requiredOption("-o, --output <file>", "the new module, packed as its name says: .ko.xz, .ko.zst or .ko.gz")
     .option(
       "--accesses <kinds>",
-      "rewrite the instructions of these accesses: mmio (plain loads and stores), ports (in, out and their strings) (default: mmio,ports)",
+      "rewrite the instructions of these accesses: mmio (plain loads and stores, and calls), ports (in, out and their strings) (default: mmio,ports)",
       parseAccesses,
     )
     .option("--only <function...>", "rewrite these functions only, with the parts that the compiler split off")
