@@ -25,7 +25,7 @@ function printCycles(lines: readonly CostLine[]): void {
   const floor = medianCost(lines, "floor", 1, ({ read }) => read);
   process.stdout.write(
     `Cycles an access (median of ${timed.rounds} rounds of ${timed.loops} in one boot; each CPU has 64 bytes of its own)\n` +
-      `  ${"".padEnd(42)}    read    write   µs a read   mmiotrace takes   the floor takes\n`,
+      `  ${"".padEnd(42)}    read    write   µs a read   mmiotrace takes   the floor takes   emulate takes\n`,
   );
   for (const label of Object.keys(titles) as CostLabel[]) {
     for (const cpus of [1, 2]) {
@@ -36,10 +36,17 @@ function printCycles(lines: readonly CostLine[]): void {
       process.stdout.write(
         `  ${name.padEnd(42)} ${String(read).padStart(7)} ${String(write).padStart(8)} ` +
           `${((read * 1000) / lines[0]!.tsc_khz).toFixed(3).padStart(11)}   ${`×${(yardstick / read).toFixed(2)}`.padStart(15)}   ` +
-          `${`×${(floor / read).toFixed(2)}`.padStart(15)}\n`,
+          `${`×${(floor / read).toFixed(2)}`.padStart(15)}   ${takes(lines, label, cpus).padStart(13)}\n`,
       );
     }
   }
+}
+
+/** The time that emulate takes on as many CPUs for a read and a write, by that of this way. */
+function takes(lines: readonly CostLine[], label: CostLabel, cpus: number): string {
+  const both = (line: CostLine) => line.read + line.write;
+  const ratio = medianCost(lines, "strict", cpus, both) / medianCost(lines, label, cpus, both);
+  return Number.isNaN(ratio) ? "" : `×${ratio.toFixed(2)}`;
 }
 
 function printInstructions(lines: readonly CostLine[]): void {
