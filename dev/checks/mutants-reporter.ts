@@ -10,9 +10,17 @@ export interface Mutant {
   statusReason?: string;
 }
 
-/** True for a mutant that made a test fail, or a loop run a hundred times more often than it did without it. */
+/** Beginning of the error about a test file that can't be loaded with a mutant: mutants.vitest.config.ts. */
+export const notLoaded = "no test runs, for this file can't be loaded:";
+
+/**
+ * True for a mutant that made a test fail, or a test file impossible to load, or a loop run a hundred times more often than it did
+ * without it.
+ */
 export function isKilled(mutant: Mutant): boolean {
-  return mutant.status === "Killed" || (mutant.status === "Timeout" && !ranOutOfTime(mutant));
+  const { status, statusReason = "" } = mutant;
+  if (status === "RuntimeError") return statusReason.includes(notLoaded);
+  return status === "Killed" || (status === "Timeout" && !ranOutOfTime(mutant));
 }
 
 export function isAlive({ status }: Mutant): boolean {

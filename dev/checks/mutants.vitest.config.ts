@@ -3,7 +3,8 @@
 // the first test fails, so those that may fail soon come first.
 import { dirname, relative } from "node:path";
 import { defaultExclude, defineConfig } from "vitest/config";
-import { BaseSequencer, type TestSpecification } from "vitest/node";
+import { BaseSequencer, type Reporter, type TestModule, type TestSpecification, type Vitest } from "vitest/node";
+import { notLoaded } from "./mutants-reporter.js";
 
 /** Files with longer tests come last. */
 const long_ms = 2_000;
@@ -22,8 +23,26 @@ class SoonFirst extends BaseSequencer {
   }
 }
 
+/**
+ * Makes a test file that can't be loaded an error of the run. Stryker looks at single tests alone, and such a file has none: the mutant
+ * would count as one that nobody noticed.
+ */
+class LoadErrors implements Reporter {
+  private vitest: Vitest | undefined;
+
+  onInit(vitest: Vitest): void {
+    this.vitest = vitest;
+  }
+
+  onTestModuleEnd(file: TestModule): void {
+    if (file.state() !== "failed" || [...file.children.allTests()].length > 0) return;
+    this.vitest!.state.catchError(new Error(`${notLoaded} ${file.relativeModuleId}`), "Unhandled Error");
+  }
+}
+
 export default defineConfig({
   test: {
+    reporters: [new LoadErrors()],
     include: ["src/**/*.test.ts"],
     exclude: [...defaultExclude, "src/**/*fuzz.test.ts"],
     testTimeout: 120_000,
