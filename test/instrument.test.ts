@@ -242,7 +242,7 @@ const refusals: Refusal[] = [
     what: "a module that was rewritten before",
     file: () => given("again.ko", instrument(e1000).made!),
     exitCode: 1,
-    message: /again\.ko: section .*: it refers to mms_rewritten_access_1 already: it was rewritten before$/,
+    message: /again\.ko: section .*: it refers to mms_rewritten_access_2 already: it was rewritten before$/,
   },
   {
     what: "a cut packed module",
