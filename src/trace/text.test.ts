@@ -115,6 +115,69 @@ describe("report's lines", () => {
     ]);
   });
 
+  test("a log's own lines: its losses, mappings without a kind of memory, no CPUs and no times", () => {
+    const header = madeUpHeader({
+      engine: "import",
+      lacks: ["cpu"],
+      clock: { ...madeUpHeader().clock, tscFrequency_hz: 1_000_000 },
+    });
+    const list = new RecordList();
+    const at = { tsc: start + 1_500_000n, cpu: 1 };
+    list.add({ ...at, kind: RecordKind.map, address: 0xfed00000n, value: [0x1000n, 1n], mapping: 3, site });
+    list.add({ ...at, kind: RecordKind.lost, value: [1n, 0n] });
+    list.add({ kind: RecordKind.lost, value: [0n, 0n], cpu: 1 });
+    list.add({ ...at, kind: RecordKind.lost, value: [2n, 0n], flags: RecordFlag.gone });
+    list.add({ ...at, kind: 99 });
+    const lines = linesOf(list, new TextWriter(header));
+    expect(lines).toEqual([
+      "    1.500000     -- map #3: 0x1000 bytes at 0xfed00000, by 0xffffffffc0000123\n",
+      "    1.500000     -- LOST: 1 record, as the log says\n",
+      "                 -- LOST: an unknown number of records, as the log says\n",
+      "    1.500000     -- LOST: 2 records in a damaged part of the trace\n",
+      "    1.500000     -- a record of kind 99, which this version doesn't know\n",
+    ]);
+  });
+
+  test("values have all digits of their width, letters stand in their order", () => {
+    const list = new RecordList();
+    const access = { kind: RecordKind.read, address: 0xfed00000n, tsc: start };
+    for (const [width, value] of [
+      [1, 5n],
+      [2, 5n],
+      [4, 0x1_0000_0005n],
+      [8, 5n],
+    ] as const) {
+      list.add({ ...access, width, value: [value, 0n] });
+    }
+    const { locked, string, user, unordered } = RecordFlag;
+    list.add({ ...access, kind: RecordKind.write, width: 2, flags: locked | string | user | unordered });
+    expect(linesOf(list).map((line) => line.trimEnd().split(/ +/).slice(3).join(" "))).toEqual([
+      ...[
+        "R 1 0xfed00000 0x05",
+        "R 2 0xfed00000 0x0005",
+        "R 4 0xfed00000 0x100000005",
+        "R 8 0xfed00000 0x0000000000000005",
+      ],
+      "Wlsu? 2 0xfed00000 0x0000",
+    ]);
+  });
+
+  test("a remark stands before the meaning, and each part is painted by its own name", () => {
+    const list = new RecordList();
+    list.add({ kind: RecordKind.read, address: 0xfebc0008n, width: 4, value: [5n, 0n], site, tsc: start });
+    const tell = () => ({ name: "STATUS", meaningOf: () => "FD" });
+    const state = new TraceState(madeUpHeader());
+    const [event] = [...eventsOfOtherRecords(list.records)];
+    const writer = new TextWriter(madeUpHeader(), tell, (part, text) => `<${part}:${text.trim()}>`);
+    if (event?.kind !== "read") throw new Error("a read was made");
+    const parts = [...writer.accessLine(event, state, "3 times").matchAll(/<(\w+):([^>]*)>/g)].map((match) => match[0]);
+    expect(parts).toEqual([
+      ...["<time:0.000000000   0>", "<read:R 4>", "<where:0000:00:04.0 e1000 BAR0+0x00008>", "<register:STATUS>"],
+      ...["<value:0x00000005>", "<site:0xffffffffc0000123>", "<note:3 times>", "<meaning:{ FD }>"],
+    ]);
+    expect(writer.head()).toMatch(/^<head:# lab, Linux .*>\n<head:time\/s cpu .*site>\n$/);
+  });
+
   test("a symbol is shown without its length", () => {
     expect(shortSymbol("ioread32+0x1a/0x40")).toBe("ioread32+0x1a");
     expect(shortSymbol("f+0x0/0x10 [m]")).toBe("f+0x0 [m]");
