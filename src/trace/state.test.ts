@@ -48,7 +48,7 @@ describe("places", () => {
     [configuration + 0x2_9000n, ""],
   ])("an address: %#", (address, text) => {
     expect(placeText(state, address)).toBe(text);
-    // whatever was asked before
+    // earlier questions change nothing
     for (const before of [0x1000n, ports + 0xc000n, configuration + 0x2_0000n]) {
       state.placeOf(before);
       expect(placeText(state, address)).toBe(text);
