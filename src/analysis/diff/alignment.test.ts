@@ -121,3 +121,122 @@ describe("skipping", () => {
     expect(found.differences.map(({ kind }) => kind)).toEqual(["missing", "missing", "missing"]);
   });
 });
+
+describe("accesses of uncertain order", () => {
+  /** Aligns two words of letters; those of the first from `from` to `middle` may come after any of those up to `end`. */
+  function found(first: string, second: string, movable?: { from: number; middle: number; end: number }) {
+    const matched: string[] = [];
+    const { differences, more } = align(
+      {
+        firstCount: first.length,
+        secondCount: second.length,
+        same: (a, b) => first[a] === second[b],
+        matched: (a, b) => matched.push(`${a}${b}`),
+        skippable: () => false,
+        maySkip: () => false,
+        mustSkip: () => false,
+        mayBeLater: (a) => (movable !== undefined && movable.from <= a && a < movable.end ? movable : undefined),
+      },
+      10,
+    );
+    expect(more).toBe(false);
+    return differences.map(({ kind, first: a, second: b }) => `${kind} ${a} ${b}`);
+  }
+  const one = { from: 1, middle: 2, end: 4 };
+
+  test.each(["xANMy", "xNAMy", "xNMAy"])("may be anywhere among those behind them: %s", (second) => {
+    expect(found("xANMy", second, one)).toEqual([]);
+  });
+
+  test("not without that uncertainty, and those behind keep their own order", () => {
+    expect(found("xANMy", "xNAMy")).toEqual(["changed 1 1", "changed 2 2"]);
+    expect(found("xANMy", "xMNAy", one)).not.toEqual([]);
+    expect(found("xANMy", "AxNMy", one)).not.toEqual([]);
+    expect(found("xANMy", "xNMyA", one)).not.toEqual([]);
+  });
+
+  test("several of one access move together", () => {
+    const two = { from: 0, middle: 2, end: 4 };
+    for (const second of ["ABNMy", "NABMy", "NMABy"])
+      expect([second, found("ABNMy", second, two)]).toEqual([second, []]);
+    expect(found("ABNMy", "ANBMy", two)).not.toEqual([]);
+  });
+
+  test("at the very end of both", () => {
+    expect(found("xAN", "xNA", { from: 1, middle: 2, end: 3 })).toEqual([]);
+    expect(found("xAN", "xN", { from: 1, middle: 2, end: 3 })).toEqual(["extra 1 1"]);
+  });
+});
+
+describe("small differences", () => {
+  const listed = (first: string, second: string, more: Partial<Sequences> = {}, most = 10) => {
+    const alignment = align(
+      {
+        firstCount: first.length,
+        secondCount: second.length,
+        same: (a, b) => first[a] === second[b],
+        matched: () => {},
+        skippable: () => false,
+        maySkip: () => false,
+        mustSkip: () => false,
+        ...more,
+      },
+      most,
+    );
+    return [
+      ...alignment.differences.map(({ kind, first: a, second: b }) => `${kind} ${a} ${b}`),
+      alignment.more,
+      alignment.skipped,
+    ];
+  };
+
+  test.each([
+    ["", "", []],
+    ["abc", "abc", []],
+    ["", "ab", ["missing 0 0", "missing 0 1"]],
+    ["ab", "", ["extra 0 0", "extra 1 0"]],
+    ["abcdefgh", "abXdefgh", ["changed 2 2"]],
+    ["abcdefgh", "abdefgh", ["extra 2 2"]],
+    ["abdefgh", "abcdefgh", ["missing 2 2"]],
+    ["abcdefgh", "Xbcdefgh", ["changed 0 0"]],
+    ["abcdefgh", "abcdefgX", ["changed 7 7"]],
+    ["abcdefgh", "abcdefg", ["extra 7 7"]],
+    ["abcdefg", "abcdefgh", ["missing 7 7"]],
+    ["abcdefgh", "abXYdefgh", ["changed 2 2", "missing 3 3"]],
+    ["abXYdefgh", "abcdefgh", ["changed 2 2", "extra 3 3"]],
+  ])("%j and %j", (first, second, differences) => {
+    expect(listed(first, second)).toEqual([...differences, false, 0]);
+  });
+
+  test("a first that is cut may lack the end, which is told", () => {
+    let behind = -1;
+    const cut = { firstIsCut: true, behindEnd: (count: number) => (behind = count) } as unknown as Partial<Sequences>;
+    expect([listed("abc", "abcdef", cut), behind]).toEqual([[false, 0], 3]);
+    expect([listed("abcdef", "abcdef", cut), behind]).toEqual([[false, 0], 0]);
+  });
+
+  test("what must be skipped is left out and counted", () => {
+    expect(listed("abc", "aXbXc", { mustSkip: (_a, b) => b === 1 || b === 3 })).toEqual([false, 2]);
+  });
+
+  test("what may be skipped is left out where that helps, and each is told", () => {
+    const left: string[] = [];
+    const may = {
+      maySkip: (a: number) => a === 1,
+      skippable: (a: number) => a === 1,
+      leftOut: (a: number, b: number) => void left.push(`${a} ${b}`),
+    };
+    expect([listed("abc", "aXYbc", may), left]).toEqual([
+      [false, 2],
+      ["1 1", "1 2"],
+    ]);
+    expect(listed("abc", "abc", may)).toEqual([false, 0]);
+    // only there
+    expect(listed("abcdefgh", "abXcdefgh", may)).toEqual(["missing 2 2", false, 0]);
+  });
+
+  test("the list ends after so many", () => {
+    expect(listed("abcdefghijkl", "aXcdefghijYl", {}, 1)).toEqual(["changed 1 1", true, 0]);
+    expect(listed("abcdefghijkl", "aXcdefghijYl", {}, 2)).toEqual(["changed 1 1", "changed 10 10", false, 0]);
+  });
+});
