@@ -40,8 +40,9 @@ export function addInstrument(program: Command): void {
       `
 Neither a compiler nor sources of the driver are needed. The core is built for the module's kernel, if it isn't yet: the new module
 calls the core, so it can be loaded only with it, which record does, and the core stays loaded as long as the new module. It has no
-signature, and taints the kernel. The sites in its traces are places in the new module. It must not be live patched. In stack traces,
-mms_stubs is where a section's calls of the core are.
+signature, and taints the kernel. The sites in its traces are places in the new module. In stack traces, mms_stubs is where a
+section's calls of the core are. Live patches of its functions work; but the kernel doesn't see that a task which was interrupted in
+such a call is in the function that is replaced, so a patch that changes several functions at once may meet the old one of them there.
 
 Examples:
   mmiostrider instrument /lib/modules/$(uname -r)/kernel/drivers/net/ethernet/intel/e1000/e1000.ko -o /tmp/e1000.ko
