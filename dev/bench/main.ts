@@ -6,7 +6,7 @@ import { runCheck } from "../checks/run-check.js";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const known = readdirSync(here)
-  .filter((name) => name.endsWith(".js") && name !== "main.js" && !name.startsWith("measure"))
+  .filter((name) => name.endsWith(".js") && !/^(?:main|access-cost|measure.*)\.js$/.test(name))
   .map((name) => name.slice(0, -3))
   .sort();
 
