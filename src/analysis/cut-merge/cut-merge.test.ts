@@ -314,6 +314,18 @@ describe("traces of several recordings", () => {
     await first.close();
   });
 
+  test("without times they can't be merged", async () => {
+    const list = new RecordList().add({ kind: RecordKind.read, address: 0xfebc0000n, width: 4 });
+    const timeless = await traceOf(list.records, madeUpHeader({ engine: "import" }));
+    const create = () => {
+      throw new Error("must not be asked for");
+    };
+    await expect(mergeTraces([timeless, timeless], { commandLine: [], create })).rejects.toThrow(
+      `merging ${timeless.source.name} failed: it has no times, by which traces are merged`,
+    );
+    await timeless.close();
+  });
+
   test("of one machine they are, whatever drives the device, or if it came later", async () => {
     const [pci] = madeUpHeader().pciFunctions;
     const first = await traceOf(recording(start, "f+0x1/0x2"));

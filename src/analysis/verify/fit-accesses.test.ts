@@ -249,7 +249,10 @@ describe("a fence", () => {
 
   test("without its beginning the log is another recording's; without its end somebody was killed", () => {
     expect(() => find(fenceBytes(1, "01020305"))).toThrow(
-      "truth.log has no fence 01020304 in it: it isn't the log of this recording",
+      expect.objectContaining({
+        message: "truth.log has no fence 01020304 in it: it isn't the log of this recording",
+        advice: "give the log that QEMU wrote while this trace was recorded",
+      }),
     );
     expect(() => find([...begin, ...end.slice(0, -1)])).toThrow(
       "truth.log has the beginning of fence 01020304, but not its end: the recorder or QEMU was killed",

@@ -71,6 +71,26 @@ describe("faults", () => {
     else expect(faults[0]).toMatch(expected);
   });
 
+  it("are told in the order of files and lines, each once", () => {
+    const unknown = (name: string) =>
+      `<domain name='${name}'>\n<reg8 name='A' offset='1' type='T'/>\n<reg8 name='B' offset='0' type='T'/></domain>`;
+    writeFiles(folder, {
+      "z/first.xml": `<import file='second.xml'/>\n${unknown("D")}\n<colour/>`,
+      "z/second.xml": `${unknown("E")}\n<register/>`,
+    });
+    const faults = checkSchema(parse("z/first.xml")).map(
+      ({ file, line, message }) => `${file.slice(-10)}:${line}: ${message}`,
+    );
+    expect(faults).toEqual([
+      "/first.xml:5: there is no type T",
+      "/first.xml:6: there is no type T",
+      "/first.xml:7: <colour> can't be inside <database>",
+      "second.xml:4: there is no type T",
+      "second.xml:5: there is no type T",
+      "second.xml:6: <register> can't be inside <database>",
+    ]);
+  });
+
   it("documentation can hold anything", () => {
     expect(
       faultsOf("<doc>Any <b>thing</b><domain/></doc><domain name='D'><brief>b</brief><doc><p/></doc></domain>"),
