@@ -135,6 +135,17 @@ describe("merging and importing", () => {
     expect([...parse("tree/sub/a.xml").domains.keys()]).toEqual(["SUB_B", "SHARED", "ROOT"]);
   });
 
+  it("looks into four folders above the file's own", () => {
+    writeFiles(folder, {
+      "0/five.xml": "<domain name='FIVE'/>",
+      "0/1/four.xml": "<domain name='FOUR'/>",
+      "0/1/2/3/4/5/low.xml": "<import file='four.xml'/><import file='five.xml'/>",
+    });
+    const found = parse("0/1/2/3/4/5/low.xml");
+    expect([...found.domains.keys()]).toEqual(["FOUR"]);
+    expect(found.warnings.map(({ message }) => message)).toEqual(["imports five.xml, which doesn't exist"]);
+  });
+
   it("looks into RNN_PATH", () => {
     writeFiles(folder, { "elsewhere/far.xml": "<domain name='FAR'/>", "near/near.xml": "<import file='far.xml'/>" });
     const path = join(folder, "near/near.xml");
