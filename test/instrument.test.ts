@@ -57,7 +57,9 @@ describe("a module of Debian's", () => {
   test("is rewritten, which is proven, and calls the core by its checksum", () => {
     const { status, stdout, stderr, made } = instrument(e1000);
     expect([status, stdout]).toEqual([0, ""]);
-    expect(stderr).toMatch(/^[\d,]+ instructions of .*e1000\.ko may call the core in .*made\.ko\n$/);
+    const [, count] = /^([\d,]+) instructions of .*e1000\.ko may call the core in .*made\.ko\n$/.exec(stderr)!;
+    // the places that may lead to the device, of 2,440 plain moves
+    expect(Number(count!.replace(",", ""))).toBeGreaterThan(500);
     const versions = readFileSync(join(dirname(core), "Module.symvers"), "utf8");
     const crc = Number(/^(0x[0-9a-f]{8})\tmms_rewritten_access_2\t/m.exec(versions)![1]);
     const original = readFileSync(e1000);
