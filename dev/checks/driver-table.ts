@@ -1,5 +1,6 @@
 // The table of `npm run check:drivers`, one line a row, so that each row can be printed as soon as it is known.
 import { countText } from "../../src/base/units.js";
+import { parseCpuList } from "../../src/machine/cpu-list.js";
 import type { Judged } from "./driver-results.js";
 
 export interface Row {
@@ -87,16 +88,8 @@ function mmiotraceCells(mmiotrace: Judged): string[] {
     countText(mmiotrace.escaped),
     yes(mmiotrace.identical),
     yes(mmiotrace.workload),
-    mmiotrace.cpusOnline === "" ? "?" : String(countCpus(mmiotrace.cpusOnline)),
+    mmiotrace.cpusOnline === "" ? "?" : String(parseCpuList(mmiotrace.cpusOnline).length),
   ];
-}
-
-/** `0-1,3` → 3 */
-function countCpus(list: string): number {
-  return list.split(",").reduce((total, part) => {
-    const [first, last] = part.split("-").map(Number);
-    return total + (last ?? first!) - first! + 1;
-  }, 0);
 }
 
 /** Returns the notes that don't fit into a row's cells. */

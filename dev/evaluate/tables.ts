@@ -1,5 +1,6 @@
 // The tables of docs/evaluation.md, in Markdown, from an evaluation's results.
 import { countText } from "../../src/base/units.js";
+import { parseCpuList } from "../../src/machine/cpu-list.js";
 import { type CostLabel, type CostLine, medianCost } from "../bench/access-cost.js";
 import type { Makers, Target } from "./access-sites.js";
 import { type DriverResult, type Evaluation, type FormCount, type Way, type WayResult, ways } from "./evaluation.js";
@@ -25,15 +26,6 @@ const length = (text: string) => [...text].length;
 
 const notMeasured = "not measured";
 const yes = (value: boolean) => (value ? "yes" : "NO");
-
-/** `0-1,3` → 3 */
-export function countCpus(list: string): number {
-  if (list === "") return 0;
-  return list.split(",").reduce((total, part) => {
-    const [first, last] = part.split("-").map(Number);
-    return total + (last ?? first!) - first! + 1;
-  }, 0);
-}
 
 /** Formats a share: `100 %` and `0 %` only where nothing, or all, is missing. */
 export function shareText(part: number, whole: number): string {
@@ -63,7 +55,7 @@ export function timeTable(evaluation: Evaluation, names: readonly string[]): str
       const result = evaluation.drivers[name];
       const times = ways.map((way) => missing(result, way) ?? timeText(result!.ways[way]!));
       const cpus = ways.map((way) =>
-        missing(result, way) === undefined ? String(countCpus(result!.ways[way]!.cpusOnline)) : "—",
+        missing(result, way) === undefined ? String(parseCpuList(result!.ways[way]!.cpusOnline).length) : "—",
       );
       return [name, ...times, ...cpus];
     }),

@@ -3,6 +3,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isSystemError, messageOf, UserError } from "../../base/errors.js";
+import { parseCpuList } from "../../machine/cpu-list.js";
 import { chosenWord } from "../../machine/kernel-files.js";
 import { mountTracefs, tracefs, unmountTracefs } from "../../machine/tracefs.js";
 import { Guardian } from "../guardian.js";
@@ -22,18 +23,6 @@ interface Settings {
   online: number[];
   /** tracefs wasn't mounted. */
   unmounted: boolean;
-}
-
-/** Parses `0-3,5` into numbers. */
-export function parseCpuList(text: string): number[] {
-  return text
-    .trim()
-    .split(",")
-    .filter((part) => part !== "")
-    .flatMap((part) => {
-      const [first, last = first] = part.split("-").map(Number);
-      return Array.from({ length: last! - first! + 1 }, (_, index) => first! + index);
-    });
 }
 
 /** Returns the CPUs that are online now. */
