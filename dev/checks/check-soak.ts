@@ -13,7 +13,7 @@ import { crashIn } from "../../src/lab/console-log.js";
 import { installTools } from "../../src/lab/debian.js";
 import { prepareKernel } from "../../src/lab/kernel-package.js";
 import { labTools } from "../../src/lab/needs.js";
-import type { Threads } from "../../src/lab/virtual-machine.js";
+import { type Threads, threadModes } from "../../src/lab/virtual-machine.js";
 import { openTrace, withFileSource } from "../../src/trace/node/file-source.js";
 import { type Boot, bootDrivers, keepFiles, placeCases } from "./driver-boot.js";
 import { driverCases } from "./driver-cases.js";
@@ -180,9 +180,9 @@ async function main(): Promise<void> {
   });
   const minutes = Number(values.minutes);
   if (!(minutes > 0 && minutes <= 10_000)) throw new UsageError(`--minutes ${values.minutes} is no number of minutes`);
-  const { threads } = values;
-  if (threads !== "multi" && threads !== "single")
-    throw new UsageError(`--threads ${threads} is neither multi nor single`);
+  const threads = threadModes.find((mode) => mode === values.threads);
+  if (threads === undefined)
+    throw new UsageError(`--threads ${values.threads} is neither ${threadModes.join(" nor ")}`);
   const keep = values.keep === undefined ? undefined : resolve(values.keep);
   await installTools(labTools, say);
   const until_ms = Date.now() + minutes * 60_000;
