@@ -6,14 +6,7 @@ import { RecordFlag, RecordKind } from "../../src/trace/record.js";
 import { configurationSpace } from "../../src/trace/space.js";
 import { madeUpHeader, RecordList } from "../test-support/made-up-records.js";
 import { recordedTrace, traceOf } from "../test-support/recorded-traces.js";
-import { countSites, makersOf, sitePlace } from "./access-sites.js";
-
-test("symbols in their parts", () => {
-  expect(sitePlace("ioread8+0x31/0x40")).toEqual({ name: "ioread8", offset: 0x31, module: undefined });
-  expect(sitePlace("nic.part.0+0x0/0x1c [nic_x-1]")).toEqual({ name: "nic.part.0", offset: 0, module: "nic_x-1" });
-  expect(sitePlace("0xffffffffc0001000")).toBeUndefined();
-  expect(sitePlace(undefined)).toBeUndefined();
-});
+import { countSites, makersOf } from "./access-sites.js";
 
 test("a made-up trace: the driver's, a library's, the kernel's, and those without a symbol", async () => {
   const list = new RecordList();

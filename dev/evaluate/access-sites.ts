@@ -6,6 +6,7 @@ import type { TraceReader } from "../../src/trace/file/reader.js";
 import { RecordFlag } from "../../src/trace/record.js";
 import { spaceOf } from "../../src/trace/space.js";
 import type { TraceState } from "../../src/trace/state.js";
+import { symbolPlace } from "../../src/trace/symbol-place.js";
 
 /** `registers`: all BARs but large prefetchable ones, which `--exclude-memory` would leave out, too. */
 export type Target = "registers" | "video memory";
@@ -66,20 +67,6 @@ function countOf(event: AccessEvent, state: TraceState, counts: Map<string, Site
   return found;
 }
 
-/** The parts of a kernel's symbol: `name+offset/length [module]`. */
-export interface SitePlace {
-  name: string;
-  offset: number;
-  /** Undefined for the kernel's own functions. */
-  module: string | undefined;
-}
-
-/** Parses a symbol; undefined for other texts. */
-export function sitePlace(symbol: string | undefined): SitePlace | undefined {
-  const [, name, offset, module] = /^(.+)\+0x([0-9a-f]+)\/0x[0-9a-f]+(?: \[([\w-]+)\])?$/.exec(symbol ?? "") ?? [];
-  return name === undefined ? undefined : { name, offset: Number.parseInt(offset!, 16), module };
-}
-
 /** A driver's accesses to memory by the code that made them. */
 export interface Makers {
   accesses: number;
@@ -102,7 +89,7 @@ export function makersOf(sites: readonly SiteCount[], driver: string, target: Ta
   for (const { symbol, accesses, target: other } of sites) {
     if (other !== target) continue;
     makers.accesses += accesses;
-    const place = sitePlace(symbol);
+    const place = symbolPlace(symbol);
     if (place === undefined) makers.unknown += accesses;
     else if (place.module === driver) makers.driver += accesses;
     else if (place.module !== undefined) add(makers.libraries, place.module, accesses);

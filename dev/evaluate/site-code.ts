@@ -6,8 +6,9 @@ import { readDependencies } from "../../src/capture/driver-devices.js";
 import { ElfFile, type ElfSymbol } from "../../src/elf/elf-file.js";
 import { SymbolType } from "../../src/elf/layout.js";
 import type { LabKernel } from "../../src/lab/kernel-package.js";
+import { symbolPlace } from "../../src/trace/symbol-place.js";
 import { decompressedFile, kernelOfBootImage } from "../core-proof/executable-code.js";
-import { type SiteCount, sitePlace } from "./access-sites.js";
+import type { SiteCount } from "./access-sites.js";
 import { type Form, formOf } from "./instruction-forms.js";
 
 const longest_bytes = 15;
@@ -30,7 +31,7 @@ export class SiteCode {
 
   /** Returns the form of a site's instruction, or undefined. `textAddress`: the kernel's text in the machine that ran it. */
   formAt(site: SiteCount, textAddress: bigint): Form | undefined {
-    const place = sitePlace(site.symbol);
+    const place = symbolPlace(site.symbol);
     if (place === undefined) return undefined;
     const candidates =
       place.module === undefined

@@ -1,6 +1,7 @@
 // The sites of a former trace, by module: only these are rewritten then.
 import { UserError } from "../base/errors.js";
 import { openTrace } from "../trace/node/file-source.js";
+import { symbolPlace } from "../trace/symbol-place.js";
 
 export interface Profile {
   /** The trace's file. */
@@ -23,7 +24,7 @@ export async function readProfile(file: string): Promise<Profile> {
         [event.site, 0],
         [event.caller, call_bytes],
       ] as const) {
-        const place = placeOf(address === 0n ? undefined : state.symbolOf(address), behind_bytes);
+        const place = placeBefore(address === 0n ? undefined : state.symbolOf(address), behind_bytes);
         if (place === undefined) continue;
         found.set(place.module, (found.get(place.module) ?? new Set()).add(place.name));
       }
@@ -39,9 +40,9 @@ export async function readProfile(file: string): Promise<Profile> {
   return { file, sites: new Map([...found].map(([module, sites]) => [module, [...sites]])) };
 }
 
-/** Splits a symbol in a module: `function+0x1f/0x90 [module]`, a number of bytes behind the place. */
-function placeOf(symbol: string | undefined, behind_bytes: number): { name: string; module: string } | undefined {
-  const [, name, offset, module] = /^(.+)\+0x([0-9a-f]+)\/0x[0-9a-f]+ \[([\w-]+)\]$/.exec(symbol ?? "") ?? [];
-  const place = Number.parseInt(offset ?? "", 16) - behind_bytes;
-  return place >= 0 ? { name: `${name}+0x${place.toString(16)}`, module: module! } : undefined;
+/** Names a place in a module, a number of bytes before the symbol's: `function+0x1f`. */
+function placeBefore(symbol: string | undefined, bytes: number): { name: string; module: string } | undefined {
+  const { name, offset = -1, module } = symbolPlace(symbol) ?? {};
+  if (module === undefined || offset < bytes) return undefined;
+  return { name: `${name}+0x${(offset - bytes).toString(16)}`, module };
 }
