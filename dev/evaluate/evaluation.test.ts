@@ -13,13 +13,13 @@ const evaluation: Evaluation = {
   ...{ drivers: {}, costs: null, graphics: null },
 };
 
-test("kept results are read again; none, another layout's and broken ones are told", () => {
+test("kept results are read again; none, another layout's and broken ones are told", async () => {
   const folder = mkdtempSync(join(tmpdir(), "mmiostrider-evaluation-"));
   try {
     const file = join(folder, "new", "results.json");
     expect(keptResults(file)).toBeUndefined();
-    keepResults(file, evaluation);
-    keepResults(file, { ...evaluation, cpus: 4 });
+    await keepResults(file, evaluation);
+    await keepResults(file, { ...evaluation, cpus: 4 });
     expect(keptResults(file)).toEqual({ ...evaluation, cpus: 4 });
     expect(readdirSync(join(folder, "new"))).toEqual(["results.json"]);
     writeFileSync(file, JSON.stringify({ ...evaluation, layout: 0 }));

@@ -1,7 +1,8 @@
 // The results of an evaluation, as they are kept in a file while it goes on: what is known is not measured again.
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { messageOf, UserError } from "../../src/base/errors.js";
+import { finishedFile } from "../../src/base/finished-output.js";
 import type { CostLine } from "../bench/access-cost.js";
 import type { Makers, Target } from "./access-sites.js";
 import type { GraphicsModule } from "./graphics-text.js";
@@ -104,10 +105,9 @@ export function canGoOn(kept: Evaluation, of: Pick<Evaluation, "core" | "release
 }
 
 /** Writes the results; a reader sees the former ones or these. */
-export function keepResults(file: string, evaluation: Evaluation): void {
+export async function keepResults(file: string, evaluation: Evaluation): Promise<void> {
   mkdirSync(dirname(file), { recursive: true });
-  writeFileSync(`${file}.new`, `${JSON.stringify(evaluation)}\n`);
-  renameSync(`${file}.new`, file);
+  await finishedFile(file, async (temporary) => writeFileSync(temporary, `${JSON.stringify(evaluation)}\n`));
 }
 
 /** True if nothing in the result speaks against one of our engines. mmiotrace may lose accesses. */

@@ -134,17 +134,17 @@ async function measure(
       timed: await measureAccesses(timed, options.kernel),
       counted: await measureAccesses(counted, options.kernel),
     };
-    keepResults(file, evaluation);
+    await keepResults(file, evaluation);
   }
   await rewriteOutside(kernel, cases, say);
   const code = new SiteCode(kernel);
   for (const driver of cases) {
     say(`${new Date().toISOString()} ${driver.name}`);
     evaluation.drivers[driver.name] = await measureDriver(driver, { kernel, cpus: options.cpus, code, say });
-    keepResults(file, evaluation);
+    await keepResults(file, evaluation);
   }
   evaluation.finished = new Date().toISOString();
-  keepResults(file, evaluation);
+  await keepResults(file, evaluation);
 }
 
 /** Makes the document's parts, by the names of their markers; those that no driver has only for the `whole` document. */
