@@ -2,6 +2,7 @@
 // The words about choices that a register database doesn't have, and numbers in words at their limits.
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { failureOf } from "../../dev/test-support/failure-of.js";
 import { databaseOf, temporaryFolder, writeFiles } from "../../dev/test-support/made-up-files.js";
 import { AmbiguousNameError, InvalidValueError, UnknownNameError } from "../base/errors.js";
 import { AmbiguousVariantError } from "./errors.js";
@@ -9,15 +10,6 @@ import { loadDatabase, parseDatabaseChoice } from "./files/load.js";
 import { withVariants } from "./with-variants.js";
 
 const folder = temporaryFolder();
-
-function failureOf(work: () => unknown): unknown {
-  try {
-    work();
-  } catch (error) {
-    return error;
-  }
-  return undefined;
-}
 
 const values = (count: number) =>
   Array.from({ length: count }, (_, at) => `<value name="V${at}" value="${at + 1}"/>`).join("");

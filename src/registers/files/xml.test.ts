@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
+import { failureOf } from "../../../dev/test-support/failure-of.js";
 import { FormatError, UserError } from "../../base/errors.js";
 import { Limits } from "../schema.js";
 import { readXml, type XmlElement } from "./xml.js";
@@ -14,15 +15,6 @@ const path = join(directory, "file.xml");
 function read(content: string | Uint8Array, left?: number): XmlElement {
   writeFileSync(path, content);
   return readXml(path, left === undefined ? undefined : { left });
-}
-
-function failureOf(work: () => unknown): unknown {
-  try {
-    work();
-  } catch (error) {
-    return error;
-  }
-  return undefined;
 }
 
 test("elements have their tag, attributes, own text, line and depth", () => {
