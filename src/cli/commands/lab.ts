@@ -32,7 +32,8 @@ In the machine, / is the host's root: readable, and writable without any effect 
 With --suspendable, / is in the machine's memory, and holds only busybox, Node, mmiostrider and the kernel's modules; /share is
 copied from DIR at the start, and its new and changed files are copied back at the end. It takes 1 GB (--memory).
 With a thread for each CPU, QEMU 7.2 in rare cases executes the old form of an instruction that another CPU has changed, and
-the machine crashes. Use --threads single for commands that patch running code, as tracers of all functions do.
+the machine or a program crashes. Use --threads single for commands that patch running code, as tracers of all functions do, and
+Node while engine instrument rewrites modules there.
 The exit code is COMMAND's; 1 if the machine itself fails.`;
 
 interface LabOptions {
