@@ -19,6 +19,7 @@ const commands: Record<string, () => Promise<(program: Command) => void>> = {
   cut: async () => (await import("./commands/cut.js")).addCut,
   merge: async () => (await import("./commands/merge.js")).addMerge,
   verify: async () => (await import("./commands/verify.js")).addVerify,
+  races: async () => (await import("./commands/races.js")).addRaces,
   registers: async () => (await import("./commands/registers.js")).addRegisters,
   lab: async () => (await import("./commands/lab.js")).addLab,
   demo: async () => (await import("./commands/demo.js")).addDemo,

@@ -64,40 +64,82 @@ export interface InputSource {
 
 /** Opens `path` (`-`: standard input) and detects its format. Throws UserError, FormatError. */
 export async function openInput(path: string, options: InputOptions = {}): Promise<Input> {
+  return inputOf(sourceAt(path), options);
+}
+
+/** A file's or standard input's content, unpacked, whatever it is. */
+export type PlainBytes = Pick<Input, "name" | "chunks" | "incomplete" | "close">;
+
+/** Opens `path` (`-`: standard input), packed with gzip or not. Throws UserError, and so do its chunks. */
+export async function openBytes(path: string, onProgress?: InputOptions["onProgress"]): Promise<PlainBytes> {
+  const source = sourceAt(path);
+  const { name, close } = source;
+  try {
+    const { chunks, incomplete } = await plainBytes(source, onProgress);
+    return { name, chunks: withUserErrors(chunks, name), incomplete, close };
+  } catch (error) {
+    close();
+    throw readingFailed(name, error);
+  }
+}
+
+async function* withUserErrors(chunks: AsyncIterable<Uint8Array>, name: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* chunks;
+  } catch (error) {
+    throw readingFailed(name, error);
+  }
+}
+
+function readingFailed(name: string, error: unknown): UserError {
+  if (error instanceof UserError) return error;
+  return new UserError(`reading ${name} failed: ${messageOf(error)}`, { cause: error });
+}
+
+function sourceAt(path: string): InputSource {
   const length_bytes = sizeOf(path);
   const stream =
     path === "-"
       ? createReadStream("", { fd: 0, autoClose: false, highWaterMark: chunk_bytes })
       : createReadStream(path, { highWaterMark: chunk_bytes });
   const isFile = path !== "-" && length_bytes !== undefined;
-  const source: InputSource = {
+  return {
     name: path === "-" ? "standard input" : path,
     chunks: stream as AsyncIterable<Buffer>,
     length_bytes,
     path: isFile ? path : undefined,
     close: () => stream.destroy(),
   };
-  return inputOf(source, options);
+}
+
+/** Unpacks a source's content if it is packed; `incomplete` is filled while the chunks are read. */
+async function plainBytes(
+  { name, chunks, length_bytes }: InputSource,
+  onProgress: InputOptions["onProgress"],
+): Promise<{ packed: boolean; chunks: AsyncIterable<Uint8Array>; incomplete: string[] }> {
+  let done_bytes = 0;
+  const counted = (async function* () {
+    for await (const chunk of chunks) {
+      done_bytes += chunk.length;
+      if (length_bytes !== undefined) onProgress?.(done_bytes, length_bytes);
+      yield chunk;
+    }
+  })();
+  const raw = await peek(counted, (head) => head.length >= 2);
+  const packed = raw.head[0] === 0x1f && raw.head[1] === 0x8b;
+  const incomplete: string[] = [];
+  const plain = packed ? unpacked(raw.chunks, name, (what) => incomplete.push(what)) : raw.chunks;
+  return { packed, chunks: plain, incomplete };
 }
 
 /** Tells the format of what comes. Throws UserError, FormatError; then it is closed. */
 export async function inputOf(source: InputSource, options: InputOptions = {}): Promise<Input> {
-  const { name, length_bytes } = source;
-  let done_bytes = 0;
-  const counted = (async function* () {
-    for await (const chunk of source.chunks) {
-      done_bytes += chunk.length;
-      if (length_bytes !== undefined) options.onProgress?.(done_bytes, length_bytes);
-      yield chunk;
-    }
-  })();
+  const { name } = source;
   try {
-    const raw = await peek(counted, (head) => head.length >= 2);
-    const packed = raw.head[0] === 0x1f && raw.head[1] === 0x8b;
+    const { packed, chunks, incomplete } = await plainBytes(source, options.onProgress);
     const wanted = options.from;
-    const incomplete: string[] = [];
     const plain = await peek(
-      packed ? unpacked(raw.chunks, name, (what) => incomplete.push(what)) : raw.chunks,
+      chunks,
       (head) => wanted !== undefined || head.length >= detect_bytes || detectInput(head) !== undefined,
     );
     const format = wanted ?? detectInput(plain.head);
@@ -109,8 +151,7 @@ export async function inputOf(source: InputSource, options: InputOptions = {}): 
     return { name, format, chunks: plain.chunks, incomplete, close: source.close, path };
   } catch (error) {
     source.close();
-    if (error instanceof UserError) throw error;
-    throw new UserError(`reading ${name} failed: ${messageOf(error)}`, { cause: error });
+    throw readingFailed(name, error);
   }
 }
 

@@ -1,0 +1,94 @@
+// tier: quick
+// Happens-before on traces small enough to be judged by hand. Each line is an event; a racy one is marked by !.
+import { expect, test } from "vitest";
+import { racesOf } from "../../../dev/test-support/race-traces.js";
+
+/** Makes a trace of lines such as `T1 w(x)`, whose locations are the lines' numbers, and returns the marked lines. */
+function traceOf(text: string): { trace: string; racy: number[] } {
+  const lines = text.trim().split("\n");
+  const words = lines.map((line) => line.trim().split(/\s+/));
+  const trace = words.map(([thread, operation], at) => `${thread}|${operation}|${at + 1}\n`).join("");
+  return { trace, racy: words.flatMap(([, , mark], at) => (mark === "!" ? [at + 1] : [])) };
+}
+
+test.each([
+  ["two writes without order race", "T1 w(x)\nT2 w(x) !"],
+  ["two reads don't", "T1 r(x)\nT2 r(x)"],
+  ["a read races with a write before it", "T1 w(x)\nT2 r(x) !"],
+  ["a write races with a read before it", "T1 r(x)\nT2 w(x) !"],
+  ["a thread doesn't race with itself", "T1 w(x)\nT1 r(x)\nT1 w(x)"],
+  ["a lock orders", "T1 acq(m)\nT1 w(x)\nT1 rel(m)\nT2 acq(m)\nT2 w(x)\nT2 rel(m)"],
+  ["another lock doesn't", "T1 acq(m)\nT1 w(x)\nT1 rel(m)\nT2 acq(n)\nT2 w(x) !\nT2 rel(n)"],
+  [
+    "a lock orders what lies before it, too: the race of another order is missed",
+    "T1 w(x)\nT1 acq(m)\nT1 rel(m)\nT2 acq(m)\nT2 rel(m)\nT2 w(x)",
+  ],
+  ["a fork orders, and so does a join", "T1 w(x)\nT1 fork(T2)\nT2 w(x)\nT1 join(T2)\nT1 w(x)"],
+  ["but not what comes after a fork", "T1 fork(T2)\nT1 w(x)\nT2 w(x) !"],
+  ["order is passed on", "T1 w(x)\nT1 acq(m)\nT1 rel(m)\nT2 acq(m)\nT2 acq(n)\nT2 rel(n)\nT3 acq(n)\nT3 r(x)"],
+  ["begin and end order nothing", "T1 begin\nT1 w(x)\nT1 end\nT2 begin(name)\nT2 w(x) !\nT2 end"],
+  // FastTrack's example of a variable that threads read at once: one epoch wouldn't remember T1's read
+  [
+    "reads by several threads are all remembered",
+    "T1 fork(T2)\nT1 r(x)\nT2 r(x)\nT1 acq(m)\nT1 rel(m)\nT3 acq(m)\nT3 w(x) !",
+  ],
+  ["and forgotten once they are all in the past", "T1 fork(T2)\nT1 r(x)\nT2 r(x)\nT1 join(T2)\nT1 w(x)\nT1 r(x)"],
+  // every racy event counts, not only a variable's first
+  ["events after a variable's first race are racy, too", "T1 w(x)\nT2 w(x) !\nT1 w(x) !\nT3 r(x) !"],
+  ["a racing write doesn't hide an earlier one", "T1 w(x)\nT2 w(x) !\nT2 acq(m)\nT2 rel(m)\nT3 acq(m)\nT3 r(x) !"],
+  // T2 goes on after it was joined, which no real thread does: its later write isn't in T1's past
+  [
+    "a joined thread that goes on",
+    "T2 w(y)\nT1 join(T2)\nT3 w(x)\nT3 acq(m)\nT3 rel(m)\nT2 acq(m)\nT2 w(x)\nT1 r(x) !",
+  ],
+])("%s", async (_what, text) => {
+  const { trace, racy } = traceOf(text);
+  expect((await racesOf(trace, "hb")).eventNumbers).toEqual(racy);
+});
+
+test("races are folded by variable, locations and operations, the most frequent first", async () => {
+  const trace = ["T1|w(x)|1", "T2|w(x)|2", "T2|w(x)|2", "T2|r(x)|2", "T1|w(y)|7", "T2|r(y)|8"].join("\n");
+  const { races, racyEvents, racyVariables, events, threads, variables, locks } = await racesOf(trace, "hb");
+  const earlier = { operation: "write", location: 1 };
+  expect(races).toEqual([
+    {
+      variable: "x",
+      earlier,
+      later: { operation: "write", location: 2 },
+      count: 2,
+      first: { event: 2, threads: ["T1", "T2"] },
+    },
+    {
+      variable: "x",
+      earlier,
+      later: { operation: "read", location: 2 },
+      count: 1,
+      first: { event: 4, threads: ["T1", "T2"] },
+    },
+    {
+      variable: "y",
+      earlier: { operation: "write", location: 7 },
+      later: { operation: "read", location: 8 },
+      count: 1,
+      first: { event: 6, threads: ["T1", "T2"] },
+    },
+  ]);
+  expect(racyVariables).toEqual([
+    { name: "x", racyEvents: 3 },
+    { name: "y", racyEvents: 1 },
+  ]);
+  expect({ racyEvents, events, threads, variables, locks }).toEqual({
+    racyEvents: 4,
+    events: 6,
+    threads: 2,
+    variables: 2,
+    locks: 0,
+  });
+});
+
+test("an event that races with several is one racy event of several pairs", async () => {
+  const { trace } = traceOf("T1 r(x)\nT2 r(x)\nT3 w(x)");
+  const { racyEvents, races } = await racesOf(trace, "hb");
+  expect(racyEvents).toBe(1);
+  expect(races.map(({ earlier }) => earlier?.location).sort()).toEqual([1, 2]);
+});

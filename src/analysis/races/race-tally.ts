@@ -1,0 +1,163 @@
+// Counts racy events as RAPID does, one for each event that races with anything before it, and folds the pairs of accesses behind them
+// by variable and locations.
+import { EventKind } from "./event-batch.js";
+import { grown } from "./name-table.js";
+
+const firstSlots = 256;
+/** Distinct pairs that are kept; later ones are only counted. */
+export const pairsMax = 1_000_000;
+
+/** A pair of accesses in numbers, as the tally keeps it. */
+const keyWidth = 4;
+
+/** Kinds of a pair: which of the two write. */
+const earlierWrites = 1;
+const laterWrites = 2;
+/** There is no earlier access: the later one alone is at fault. */
+const alone = 4;
+
+/** One side of a folded pair. */
+export interface RacingAccess {
+  operation: "read" | "write";
+  location: number;
+}
+
+/** Pairs with the same variable, operations and locations; of an algorithm that finds no pairs, events that have them. */
+export interface FoldedRace {
+  /** The variable's number. */
+  variable: number;
+  earlier: RacingAccess | null;
+  later: RacingAccess;
+  count: number;
+  /** Number of the event at which the pair was first found, and the threads of its accesses. */
+  firstEvent: number;
+  firstThreads: readonly [earlier: number, later: number] | readonly [later: number];
+}
+
+export class RaceTally {
+  racyEvents = 0;
+  /** Racy pairs that were found when there were `pairsMax` distinct ones already. */
+  unfolded = 0;
+  /** Gets the number of each racy event, in order. */
+  private readonly onRacy: (event: number) => void;
+  /** A pair's number plus 1 in the slot of its hash or the next free one behind it; 0 is free. */
+  private slots = new Int32Array(firstSlots);
+  private keys = new Int32Array(firstSlots * keyWidth);
+  private counts = new Float64Array(firstSlots);
+  private firsts = new Float64Array(firstSlots);
+  private threads = new Int32Array(2 * firstSlots);
+  private pairs = 0;
+  /** Racy events by variable. */
+  private byVariable = new Float64Array(firstSlots);
+  private variables = 0;
+
+  constructor(onRacy: (event: number) => void = () => {}) {
+    this.onRacy = onRacy;
+  }
+
+  /** Counts a racy event. */
+  racy(event: number, variable: number): void {
+    this.racyEvents += 1;
+    if (variable >= this.byVariable.length) this.byVariable = grown(this.byVariable, 2 * (variable + 1));
+    if (this.byVariable[variable] === 0) this.variables += 1;
+    this.byVariable[variable]! += 1;
+    this.onRacy(event);
+  }
+
+  /** Adds a pair: an access, and an earlier one by a thread and at a location. Kinds are EventKind's. */
+  pair(
+    variable: number,
+    earlier: { kind: number; thread: number; location: number } | undefined,
+    later: { kind: number; thread: number; location: number; event: number },
+  ): void {
+    const writes = later.kind === EventKind.write ? laterWrites : 0;
+    const kinds = writes | (earlier === undefined ? alone : earlier.kind === EventKind.write ? earlierWrites : 0);
+    const pair = this.find(variable, kinds, earlier?.location ?? 0, later.location);
+    if (pair < 0) {
+      this.unfolded += 1;
+      return;
+    }
+    if (this.counts[pair] === 0) {
+      this.firsts[pair] = later.event;
+      this.threads[2 * pair] = earlier?.thread ?? -1;
+      this.threads[2 * pair + 1] = later.thread;
+    }
+    this.counts[pair]! += 1;
+  }
+
+  /** The folded pairs, the most frequent first; of the same number, the first found first. */
+  folded(): FoldedRace[] {
+    return Array.from({ length: this.pairs }, (_, pair) => this.fold(pair)).sort(
+      (a, b) =>
+        b.count - a.count || a.firstEvent - b.firstEvent || (a.earlier?.location ?? 0) - (b.earlier?.location ?? 0),
+    );
+  }
+
+  /** The numbers of the variables with racy events, in rising order, with the number of those events. */
+  *racyVariables(): Generator<{ variable: number; events: number }> {
+    for (const [variable, events] of this.byVariable.entries()) if (events > 0) yield { variable, events };
+  }
+
+  get racyVariableCount(): number {
+    return this.variables;
+  }
+
+  private fold(pair: number): FoldedRace {
+    const [variable, kinds, first, second] = this.keys.subarray(pair * keyWidth, (pair + 1) * keyWidth);
+    const [earlierThread, laterThread] = this.threads.subarray(2 * pair, 2 * pair + 2);
+    const isAlone = (kinds! & alone) !== 0;
+    return {
+      variable: variable!,
+      earlier: isAlone ? null : { operation: (kinds! & earlierWrites) !== 0 ? "write" : "read", location: first! },
+      later: { operation: (kinds! & laterWrites) !== 0 ? "write" : "read", location: second! },
+      count: this.counts[pair]!,
+      firstEvent: this.firsts[pair]!,
+      firstThreads: isAlone ? [laterThread!] : [earlierThread!, laterThread!],
+    };
+  }
+
+  /** Finds or adds a pair; returns its number, or -1 where there are too many. */
+  private find(variable: number, kinds: number, first: number, second: number): number {
+    const { slots, keys } = this;
+    const mask = slots.length - 1;
+    let slot = hashOf(variable, kinds, first, second) & mask;
+    for (;;) {
+      const pair = slots[slot]! - 1;
+      if (pair < 0) break;
+      const at = pair * keyWidth;
+      const isSame = keys[at] === variable && keys[at + 1] === kinds && keys[at + 2] === first;
+      if (isSame && keys[at + 3] === second) return pair;
+      slot = (slot + 1) & mask;
+    }
+    if (this.pairs === pairsMax) return -1;
+    const pair = this.pairs;
+    this.pairs += 1;
+    slots[slot] = this.pairs;
+    keys.set([variable, kinds, first, second], pair * keyWidth);
+    if (2 * this.pairs > slots.length) this.spread();
+    return pair;
+  }
+
+  /** Doubles the room. */
+  private spread(): void {
+    const length = 2 * this.slots.length;
+    this.slots = new Int32Array(length);
+    this.keys = grown(this.keys, length * keyWidth);
+    this.counts = grown(this.counts, length);
+    this.firsts = grown(this.firsts, length);
+    this.threads = grown(this.threads, 2 * length);
+    for (let pair = 0; pair < this.pairs; pair += 1) {
+      const at = pair * keyWidth;
+      let slot = hashOf(this.keys[at]!, this.keys[at + 1]!, this.keys[at + 2]!, this.keys[at + 3]!) & (length - 1);
+      while (this.slots[slot] !== 0) slot = (slot + 1) & (length - 1);
+      this.slots[slot] = pair + 1;
+    }
+  }
+}
+
+function hashOf(variable: number, kinds: number, first: number, second: number): number {
+  let hash = Math.imul(variable ^ 0x2545f491, 0x2c1b3c6d) ^ kinds;
+  hash = Math.imul(hash ^ (hash >>> 13) ^ first, 0x297a2d39);
+  hash = Math.imul(hash ^ (hash >>> 13) ^ second, 0x2c1b3c6d);
+  return (hash ^ (hash >>> 15)) >>> 0;
+}
