@@ -80,6 +80,7 @@ static __always_inline u64 access_locks_of(bool relaxed, u64 address,
 /* A machine that is going down may have stopped the CPU that holds a lock. It
  * may also live on, after an oops that took long to print. */
 #define WAIT_TRIES 1000000
+#define SHORT_WAIT_TRIES 300
 
 static bool access_panicked;
 
@@ -133,6 +134,20 @@ static bool access_lock(struct mms_spinlock *lock, bool nmi)
 		return true;
 	WRITE_ONCE(holder_lost, true);
 	return false;
+}
+
+/*
+ * A holder mostly needs less than a microsecond: for so long without a PAUSE, where a
+ * virtual machine may leave its CPU.
+ */
+noinline bool mms_access_wait(struct mms_spinlock *lock)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < SHORT_WAIT_TRIES; tries++)
+		if (mms_spin_trylock(lock))
+			return true;
+	return access_lock(lock, false);
 }
 
 static void access_unlock_all(u64 held)

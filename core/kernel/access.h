@@ -44,35 +44,38 @@ static __always_inline void *mms_access_real(u64 address)
 	return (void *)(address ^ MMS_DECOY_BIT);
 }
 
+/* Waits for a lock that another CPU holds. False: in vain. */
+bool mms_access_wait(struct mms_spinlock *lock);
+
 /*
- * Takes the lock of these bytes, if they have but one, nobody holds it, and this CPU is
- * in no access. Else returns NULL: the general way knows what to do.
+ * Takes the lock of these bytes, if they have but one and this CPU is in no access. Else
+ * returns false: the general way knows what to do. Not for NMIs.
  */
-static __always_inline struct mms_spinlock *mms_access_try_enter(u64 address,
-								 unsigned int bytes)
+static __always_inline bool mms_access_enter_one(u64 address, unsigned int bytes,
+						 struct mms_spinlock **lock)
 {
 	bool relaxed = READ_ONCE(mms_relaxed);
 	u64 unit = relaxed ? address / MMS_LOCK_COVERS_BYTES : 0;
-	struct mms_spinlock *lock = &mms_access_locks[unit % MMS_LOCKS_MAX].spinlock;
 
+	*lock = &mms_access_locks[unit % MMS_LOCKS_MAX].spinlock;
 	if (unlikely(relaxed && (address + bytes - 1) / MMS_LOCK_COVERS_BYTES != unit))
-		return NULL;
+		return false;
 	if (unlikely(this_cpu_read(mms_stage) != MMS_STAGE_FREE))
-		return NULL;
+		return false;
 	this_cpu_write(mms_stage, MMS_STAGE_WAITING);
 	barrier();
-	if (likely(mms_spin_trylock(lock))) {
+	if (likely(mms_spin_trylock(*lock)) || mms_access_wait(*lock)) {
 		/* a recording that orders otherwise may have begun meanwhile */
 		if (likely(relaxed == READ_ONCE(mms_relaxed))) {
 			this_cpu_write(mms_stage, MMS_STAGE_ACCESSING);
 			barrier();
-			return lock;
+			return true;
 		}
-		mms_spin_unlock(lock);
+		mms_spin_unlock(*lock);
 	}
 	barrier();
 	this_cpu_write(mms_stage, MMS_STAGE_FREE);
-	return NULL;
+	return false;
 }
 
 static __always_inline void mms_access_leave(struct mms_spinlock *lock)

@@ -100,9 +100,10 @@ static bool called_element(struct mms_machine *m, const struct mms_rewritten_sit
 
 	if ((s64)*memory >= 0 || mms_is_decoy(*memory))
 		return false;
+	/* the function is to fault at bad memory, before the device is accessed */
+	if (mms_machine_memory_load(m, *memory, &value, bytes))
+		return false;
 	if (called_stores(s)) {
-		if (mms_machine_memory_load(m, *memory, &value, bytes))
-			return false;
 		mms_machine_store(m, *address, &value, bytes);
 		if (m->access_failed)
 			return false;

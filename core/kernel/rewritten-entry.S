@@ -95,7 +95,7 @@ SYM_TYPED_FUNC_START(mms_rewritten_access_2)
 3:	cmpl	$RETURNED, %eax
 	jne	5f
 	/* one more return: the driver's caller is next on the stack */
-	leaq	mms_return(%rip), %rax
+6:	leaq	mms_return_behind(%rip), %rax
 	jmp	2b
 
 4:	xorl	%eax, %eax
@@ -114,10 +114,8 @@ SYM_TYPED_FUNC_START(mms_rewritten_access_2)
 	cmpl	$MADE, %eax
 	je	1b
 	cmpl	$RETURNED, %eax
-	je	6f
+	je	6b
 	movq	0xa8(%rsp), %rax
-	jmp	2b
-6:	leaq	mms_return(%rip), %rax
 	jmp	2b
 SYM_FUNC_END(mms_rewritten_access_2)
 /* a return probe would take the place of the return address */

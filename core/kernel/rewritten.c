@@ -133,8 +133,7 @@ rewritten_record(const struct mms_mapping *m, const struct mms_rewritten_site *s
 		if (flags & MMS_F_NMI)
 			return NOT_MADE;
 	}
-	lock = mms_access_try_enter(address, bytes);
-	if (unlikely(!lock))
+	if (unlikely(!mms_access_enter_one(address, bytes, &lock)))
 		return NOT_MADE;
 	/* `silent` changes while all locks are held: mms_mapping_start_recording() */
 	if (unlikely(READ_ONCE(m->silent) || !smp_load_acquire(&mms_ring.recording) ||

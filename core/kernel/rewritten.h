@@ -63,14 +63,19 @@ static __always_inline bool mms_rewritten_is_patch(u8 byte)
 
 /*
  * Returns true if somebody wants to see the function's calls: a tracer or a probe has
- * changed its first instruction, or the one behind its ENDBR. The function is to be
- * called then.
+ * changed its first instruction, or the one behind its ENDBR. So does a kernel that looks
+ * for mistakes in the use of memory: its functions tell it what they read and write. The
+ * function is to be called then.
  */
 static __always_inline bool mms_rewritten_is_watched(const struct mms_rewritten_site *s)
 {
 	const u8 *function = (const u8 *)&s->function + s->function;
 
-	return mms_rewritten_is_patch(function[0]) || mms_rewritten_is_patch(function[4]);
+	if (IS_ENABLED(CONFIG_KMSAN) ||
+	    (IS_ENABLED(CONFIG_KASAN) && s->kind >= MMS_REWRITTEN_CALL_LOADS))
+		return true;
+	return mms_rewritten_is_patch(function[0]) ||
+	       (IS_ENABLED(CONFIG_X86_KERNEL_IBT) && mms_rewritten_is_patch(function[4]));
 }
 
 /* Makes accesses in the called function's place, as mms_fault_avoided() does. */

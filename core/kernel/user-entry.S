@@ -5,6 +5,13 @@
 #include <linux/linkage.h>
 #include <asm/asm.h>
 #include <asm/processor-flags.h>
+#ifdef CONFIG_X86_KERNEL_IBT
+#if __has_include(<linux/annotate.h>)
+#include <linux/annotate.h>
+#else
+#include <linux/objtool.h>
+#endif
+#endif
 #if __has_include(<linux/cfi_types.h>)
 #include <linux/cfi_types.h>
 #endif
@@ -22,6 +29,12 @@
  * function's caller, with the probe's rax.
  */
 SYM_TYPED_FUNC_START(mms_return)
+	nop
+/* Only a return address: the unwinder looks in front of it. */
+SYM_INNER_LABEL(mms_return_behind, SYM_L_GLOBAL)
+#ifdef CONFIG_X86_KERNEL_IBT
+	ANNOTATE_NOENDBR
+#endif
 	RET
 SYM_FUNC_END(mms_return)
 
