@@ -219,7 +219,7 @@ function roomIn(
     if (wanted[sweep.starts[number]!] !== 1 || graph.isOpaque[number] === 1 || !checked.isWanted(number)) continue;
     const isOnPorts = checked.isPort(number);
     if (!accesses.includes(isOnPorts ? "ports" : "mmio")) continue;
-    if (ordinary?.[number] === 1) continue;
+    if (!isOnPorts && ordinary?.[number] === 1) continue;
     const isInPlace = !isOnPorts && live[number] === 0;
     before_bytes[number] = isInPlace ? check_bytes : detour_bytes;
     tail_bytes += checked.stubBytes(before_bytes, number);
