@@ -171,7 +171,7 @@ const copies = ["copy_user_generic_unrolled", "copy_user_enhanced_fast_string"];
 /** Functions that call another one for their accesses, or jump to it. */
 const throughOf: Record<string, readonly string[]> = {
   memset_io: ["memset_orig", "memset_erms"],
-  _copy_to_user: ["rep_movs_alternative", ...copies],
+  _copy_to_user: ["rep_movs_alternative", "copy_user_short_string", ...copies],
   copy_user_generic_unrolled: copies,
 };
 

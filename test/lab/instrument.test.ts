@@ -128,6 +128,15 @@ umount "$file"
 cp "$file" /tmp/original
 head -c 3000 "$CORE" > "$file"
 refused record --driver e1000 -o x.mmt
+put() { case $file in *.xz) xz -zc0 --check=crc32 /tmp/changed > "$file" ;; *) cp /tmp/changed "$file" ;; esac; }
+case $file in *.xz) xz -dc /tmp/original ;; *) cat /tmp/original ;; esac > /tmp/plain
+# aarch64's number in the place of x86-64's
+cp /tmp/plain /tmp/changed
+printf '\\267' | dd of=/tmp/changed bs=1 seek=18 conv=notrunc 2> /dev/null
+put; refused record --driver e1000 -o x.mmt
+LC_ALL=C sed 's/ mod_unload / mod_unloax /' /tmp/plain > /tmp/changed
+put; refused record --driver e1000 -o x.mmt
+ls x.mmt 2> /dev/null
 cp /tmp/original "$file"
 core_loaded
 # never to be switched off again
@@ -264,6 +273,12 @@ describe.each(casesByTier({ quick: [stableKernel], rest: ["debian:newest"] }))("
       ),
       "rewritten: - covered: 1",
       expect.stringMatching(/^1: mmiostrider: \S+e1000\.ko\S*: .*(?:not a kernel module|compressed in a way)/),
+      asBefore,
+      expect.stringMatching(/^1: mmiostrider: \S+e1000\.ko\S*: not a kernel module for x86-64: made for another/),
+      asBefore,
+      expect.stringMatching(
+        /^1: mmiostrider: \S+e1000\.ko\S* is of another build of the kernel: its vermagic is ".*unloax/,
+      ),
       asBefore,
       "no core",
       "1: mmiostrider: this kernel loads only signed modules, and rewriting a driver takes its signature away",
