@@ -43,7 +43,7 @@ class FunctionBuffers {
   }
 
   delete(buffer: DmaBuffer): void {
-    const at = this.buffers.indexOf(buffer, Math.max(this.after(lowOf(buffer.bus) - 1), 0));
+    const at = this.buffers.indexOf(buffer, this.after(lowOf(buffer.bus) - 1));
     if (at < 0) return;
     this.lows.splice(at, 1);
     this.buffers.splice(at, 1);

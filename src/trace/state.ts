@@ -94,7 +94,7 @@ export class TraceState {
     this.functions = [...byAddress.values()].sort((a, b) => (a.address < b.address ? -1 : 1));
     this.ranges = this.functions.flatMap((found) => [
       ...found.bars
-        .filter((bar) => barSpace(bar) !== undefined && BigInt(bar.length_bytes) > 0n)
+        .filter((bar) => barSpace(bar) !== undefined)
         .map((bar) => ({ ...rangeInRecords(bar), bar: bar.index, function: found })),
       ...configurationRange(found),
     ]);

@@ -154,8 +154,7 @@ export class ParquetFile {
   }
 
   private async drain(): Promise<void> {
-    const bytes = this.bytes.getBytes();
-    if (bytes.length > 0) await this.output.append(bytes);
+    await this.output.append(this.bytes.getBytes());
     this.bytes.index = 0;
   }
 }

@@ -16,6 +16,8 @@ export const contextFlags = RecordFlag.hardirq | RecordFlag.softirq | RecordFlag
 const two32 = 2 ** 32;
 /** Limit of the upper half of an address kept in columns. */
 const addressHighLimit = columnAddressLimit / two32;
+/** Rows with times so far from the first row's are kept as whole records: the sum of two such distances is still exact. */
+const ticksLimit = 2 ** 52;
 
 export interface EncodedBlock {
   payload: Uint8Array;
@@ -138,13 +140,13 @@ export class BlockEncoder {
     }
     const delta = (high - this.tscHigh) * two32 + (low - this.tscLow);
     const ticks = this.ticks + delta;
-    if (delta >= 0 && delta < 2 ** 30 && ticks < 2 ** 52) {
+    if (delta >= 0 && delta < 2 ** 30 && ticks < ticksLimit) {
       // Nearly all deltas are small enough for integers.
       const small = delta | 0;
       this.timeLow.bytes[this.timeLow.length++] = small;
       this.timeHigh.varint((small >>> 8) << 1);
     } else {
-      if (Math.abs(delta) >= 2 ** 52 || Math.abs(ticks) >= 2 ** 52) return false;
+      if (Math.abs(ticks) >= ticksLimit) return false;
       const upper = Math.floor(delta / 256);
       this.timeLow.bytes[this.timeLow.length++] = delta - upper * 256;
       this.timeHigh.zigzag(upper);

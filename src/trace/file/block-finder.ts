@@ -91,7 +91,8 @@ export class BlockFinder {
 
   /** Finds all current blocks. */
   async find(): Promise<void> {
-    if (!(await this.readIndex())) await this.walk();
+    await this.readIndex();
+    if (this.summary === null) await this.walk();
     await this.lookBehindEnd();
   }
 
@@ -134,17 +135,17 @@ export class BlockFinder {
     return Number(new DataView(trailer.buffer, trailer.byteOffset).getBigUint64(0, true));
   }
 
-  /** Finds the blocks by the index at the file's end; returns false if there is no usable one. */
-  private async readIndex(): Promise<boolean> {
+  /** Finds the blocks and the summary by the index at the file's end; finds nothing if there is no usable one. */
+  private async readIndex(): Promise<void> {
     const { source, codec } = this;
     const size = await source.size();
     const offset = await this.trailerOffset(size);
-    if (offset === undefined || offset < this.end || offset > size - trailer_bytes - blockHeader_bytes) return false;
+    if (offset === undefined || offset < this.end || offset > size - trailer_bytes - blockHeader_bytes) return;
     const block = await readBlockHeader(source, offset);
-    if (typeof block === "string" || block.type !== BlockType.index) return false;
+    if (typeof block === "string" || block.type !== BlockType.index) return;
     try {
       const payload = await readPayload(source, block, codec);
-      if (await this.takeIndex(await inflatePayload(payload, codec), offset)) return true;
+      if (await this.takeIndex(await inflatePayload(payload, codec), offset)) return;
     } catch (error) {
       if (!(error instanceof BlockError || error instanceof FormatError)) throw error;
     }
@@ -154,7 +155,6 @@ export class BlockFinder {
     this.holes.length = 0;
     this.updateOffsets.clear();
     this.summary = null;
-    return false;
   }
 
   private async takeIndex(raw: Uint8Array, indexOffset: number): Promise<boolean> {
@@ -168,7 +168,8 @@ export class BlockFinder {
     }
     if (!this.areWholeFile(found, indexOffset)) return false;
     for (const block of found) await this.take(block);
-    if (this.summary !== null) this.end = indexOffset;
+    if (this.summary === null) return false;
+    this.end = indexOffset;
     return true;
   }
 

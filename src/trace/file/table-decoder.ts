@@ -205,7 +205,7 @@ class WordDecoder implements WordColumns {
       // Four bytes are read for any length: a choice among lengths costs more.
       let low = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
       if (length < 4) low &= (1 << (8 * length)) - 1;
-      const high = length > 4 ? highOf(bytes, at, length) : 0;
+      const high = highOf(bytes, at, length);
       if (tag > value_bytes) this.addDelta(word, index, tag, low >>> 0, high);
       else {
         if (length > 8) this.wordUpper.set(word, upperOf(bytes, at, length));

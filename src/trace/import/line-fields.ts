@@ -209,14 +209,13 @@ export class LineFields {
   /** Reads the bytes from here up to `byte`, one character each; empty if there is no such byte. */
   upTo(byte: number): string {
     const { bytes, at: from, end } = this;
-    let found = from;
-    while (found < end && bytes[found] !== byte) found += 1;
-    if (found >= end) {
-      this.fail(`"${String.fromCharCode(byte)}"`, end);
-      return "";
+    for (let found = from; found < end; found += 1) {
+      if (bytes[found] !== byte) continue;
+      this.at = found;
+      if (!isLatin1(bytes, from, found, this.lastWord)) this.lastWord = latin1(bytes, from, found);
+      return this.lastWord;
     }
-    this.at = found;
-    if (!isLatin1(bytes, from, found, this.lastWord)) this.lastWord = latin1(bytes, from, found);
-    return this.lastWord;
+    this.fail(`"${String.fromCharCode(byte)}"`, end);
+    return "";
   }
 }

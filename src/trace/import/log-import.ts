@@ -59,8 +59,8 @@ export abstract class TextImport {
   readonly notes: string[] = [];
   /** Those that are true of the trace for good, and stay in it. */
   private readonly lasting: string[] = [];
-  /** Lines of this format, at least those that aren't counted elsewhere. */
-  protected ownLines = 0;
+  /** The log has a line of this format. */
+  protected hasOwnLine = false;
   protected abstract readonly unknown: UnknownLines;
   protected readonly records = new RecordBuffer();
   protected readonly fields = new LineFields();
@@ -127,7 +127,7 @@ export abstract class TextImport {
   /** Tells the lines that weren't understood. Throws FormatError if the whole log had no line of this format. */
   protected endLines({ mayBeEmpty = false } = {}): void {
     const { unknown, totals } = this;
-    if (this.ownLines === 0 && !mayBeEmpty)
+    if (!this.hasOwnLine && !mayBeEmpty)
       throw new FormatError(this.name, `there is no ${unknown.name} in it${unknown.whyNone}`);
     if (totals.unknownLines > 0) this.notes.push(this.unknownLinesSentence(totals.unknownLines));
     this.noteForGood(...unknown.others);

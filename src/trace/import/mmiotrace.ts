@@ -57,7 +57,7 @@ export class MmiotraceImport extends TextImport {
   override finish(): void {
     super.finish();
     this.endHead();
-    this.ownLines += this.totals.accesses;
+    this.hasOwnLine ||= this.totals.accesses > 0;
     this.entries.end(this.totals.lines + 1);
     this.incomplete.push(...this.entries.missing);
     if (this.unseen > 0) {
@@ -195,7 +195,7 @@ export class MmiotraceImport extends TextImport {
     this.totals.lines -= lines.length - count;
     for (const [index, line] of head.entries()) {
       this.takeNoEntry(line, index + 1);
-      if (isOwnHead.test(line)) this.ownLines += 1;
+      if (isOwnHead.test(line)) this.hasOwnLine = true;
       if (!this.takeLossIn(line) && line !== "" && !isHead(line)) this.countUnknown(line, index + 1);
     }
     for (const line of lines.slice(count)) {
@@ -221,7 +221,7 @@ export class MmiotraceImport extends TextImport {
     const first = bytes[from];
     const isWord = first === M || first === U || first === R || first === W || first === letter("P");
     const text = isWord ? latin1(bytes, from, Math.min(end, from + "UNKNOWN ".length)) : "";
-    if (isEvent(text)) this.ownLines += 1;
+    if (isEvent(text)) this.hasOwnLine = true;
     if (text.startsWith("MAP ")) this.takeMap(bytes, from, end);
     else if (text.startsWith("UNMAP ")) this.takeUnmap(bytes, from, end);
     else if (text.startsWith("UNKNOWN ")) this.takeUnknown(bytes, from, end);

@@ -82,7 +82,7 @@ export class QemuImport extends TextImport {
       this.takeForeignLine(bytes, lineFrom, end);
       return;
     }
-    this.ownLines += 1;
+    this.hasOwnLine = true;
     fields.text(" cpu ");
     const cpuAt = fields.at;
     const cpu = fields.signed();

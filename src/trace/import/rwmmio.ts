@@ -99,7 +99,7 @@ export class RwmmioImport extends TextImport {
     const { fields } = this;
     fields.begin(bytes, nameFrom + eventName.length, end);
     const event = fields.upTo(colon);
-    this.ownLines += 1;
+    this.hasOwnLine = true;
     const isRead = event === "read" || event === "post_read";
     if (!isRead && event !== "write" && event !== "post_write") throw this.wrong();
     if (bytes[fields.at + 1] !== blank) throw this.wrong();
@@ -147,7 +147,7 @@ export class RwmmioImport extends TextImport {
     const report = lossOfLine(text);
     if (report !== undefined || isFtraceComment(text)) this.entries.take(text, this.totals.lines);
     if (report !== undefined) {
-      this.ownLines += 1;
+      this.hasOwnLine = true;
       this.addLoss(report);
     } else if (!isFtraceComment(text)) this.takeForeignLine(bytes, from, end);
   }

@@ -85,7 +85,7 @@ export class VfioImport extends TextImport {
   /** Takes `  (NAME:regionN+0xOFFSET, 0xVALUE, WIDTH)` or `  (NAME:regionN+0xOFFSET, WIDTH) = 0xVALUE`. */
   private takeAccess(isRead: boolean, time_us: number | undefined): void {
     const { fields } = this;
-    this.ownLines += 1;
+    this.hasOwnLine = true;
     const { name, region } = this.place();
     fields.text("+");
     fields.hex();
