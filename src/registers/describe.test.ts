@@ -1,6 +1,6 @@
 // tier: quick
 // Values in words: every type, partial accesses, unknown bits, limits.
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { databaseOf, temporaryFolder } from "../../dev/test-support/made-up-files.js";
 import { maskBetween } from "./bits.js";
 
@@ -141,6 +141,13 @@ describe("accesses that aren't as wide as the register", () => {
   ])("%i, %i bytes", (offset, width_bytes, value, text) => {
     expect(database.describe(0, offset, width_bytes, value)).toBe(text);
   });
+});
+
+test("the words of a whole field aren't those of a part of it with the same bits", () => {
+  const database = register("reg32", "", "<bitfield name='A' low='4' high='11'/>");
+  expect([4, 1, 4, 1, 2].map((width_bytes) => database.describe(0, 0, width_bytes, 0x20n))).toEqual([
+    ...["A=0x2", "A[3:0]=0x2", "A=0x2", "A[3:0]=0x2", "A=0x2"],
+  ]);
 });
 
 describe("maskBetween", () => {

@@ -247,6 +247,9 @@ test("a Parquet file of many rows has groups of rows, none larger than is kept i
   await convert(many, path("many.parquet"), options("parquet"));
   const { row_groups } = await parquetMetadataAsync(await asyncBufferFromFile(path("many.parquet")));
   expect(row_groups.map(({ num_rows }) => Number(num_rows))).toEqual([rowGroupRows, 10]);
+  await convert(await traceFile("none.mmt", new RecordList()), path("none.parquet"), options("parquet"));
+  const none = await parquetMetadataAsync(await asyncBufferFromFile(path("none.parquet")));
+  expect([Number(none.num_rows), none.row_groups]).toEqual([0, []]);
 });
 
 describe("a data set", () => {

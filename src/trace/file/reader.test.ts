@@ -109,6 +109,27 @@ test("a block is found by an event's number and by time", async () => {
   expect([empty.events, empty.blockOfEvent(0), empty.blockOfTime(0n)]).toEqual([0, 0, 0]);
 });
 
+test("a whole trace's blocks are found by its index, without reading each", async () => {
+  const bytes = await traceBytes(Array.from({ length: 40 }, (_, at) => [BigInt(at + 1)]));
+  const readsOf = async (all: Uint8Array) => {
+    const source = new MemorySource(all);
+    let reads = 0;
+    const counted = {
+      ...{ name: "a.mmt", size: () => source.size(), close: () => source.close() },
+      read: (offset: number, length_bytes: number) => {
+        reads += 1;
+        return source.read(offset, length_bytes);
+      },
+    };
+    const reader = await TraceReader.open(counted, nodeCodec);
+    expect([reader.complete, reader.blocks.length, reader.updates.length]).toEqual([true, 40, 39]);
+    return reads;
+  };
+  // updates are read; the 40 blocks of events are not
+  const reads = await readsOf(bytes);
+  expect(await readsOf(bytes.subarray(0, -1))).toBeGreaterThanOrEqual(reads + 40);
+});
+
 test("seconds count from the clock's start", async () => {
   const clock = { tsc: "0x64", wall_ns: "0x0", tscFrequency_hz: 50 } as const;
   const reader = await open(await traceBytes([[100n]], { clock }));

@@ -13,8 +13,10 @@ import { createTrace } from "../node/create-trace.js";
 import { openTrace } from "../node/file-source.js";
 import { record_bytes } from "../record.js";
 import { TraceReader } from "./reader.js";
+import { MemorySink } from "./sink.js";
 import type { ByteSource } from "./source.js";
 import { MemorySource } from "./source.js";
+import { TraceWriter } from "./writer.js";
 
 type Change = { bytes: Uint8Array; position: number } | { length: number };
 
@@ -115,6 +117,31 @@ test("large blocks take the place of the small ones, as if nothing had been flus
   await writer.close(madeUpSummary);
   expect(readFileSync(path)).toEqual(readFileSync(small));
   await reader.close();
+});
+
+test("where there is no room for the large block, the small ones stay, each record once", async () => {
+  class FullSink extends MemorySink {
+    override async replace(offset: number, bytes: Uint8Array): Promise<boolean> {
+      // append() is a replacement at the end
+      return offset === this.length && super.replace(offset, bytes);
+    }
+  }
+  const records = madeUpRecords(3_000, 31);
+  const count = records.length / record_bytes;
+  const readerOf = async (sink: MemorySink, piece_records: number) => {
+    const writer = await TraceWriter.into(sink, madeUpHeader(), nodeCodec);
+    for (let at = 0; at < records.length; at += piece_records * record_bytes) {
+      await writer.append(records.subarray(at, at + piece_records * record_bytes));
+      // the last records are written by close()
+      if (at + piece_records * record_bytes < records.length) await writer.flush();
+    }
+    await writer.close(madeUpSummary);
+    return TraceReader.open(new MemorySource(sink.bytes), nodeCodec);
+  };
+  const [small, large] = [await readerOf(new FullSink(), 170), await readerOf(new MemorySink(), count)];
+  expect([small.complete, small.holes, small.records]).toEqual([true, [], count]);
+  expect(small.blocks.length).toBeGreaterThan(15);
+  expect(await eventsOf(small)).toEqual(await eventsOf(large));
 });
 
 test("if the writer dies at any moment, all that was flushed can be read", async () => {

@@ -341,6 +341,32 @@ describe("mmiotrace", () => {
     expect(reader.totals).toMatchObject({ accesses: 2, unusualLines: 0, unknownLines: 0, lines: 3 });
   });
 
+  test("its first event comes within 8 MiB, and its devices are at most 16384", () => {
+    // each line with its end has 16 KiB
+    const headOf = (lines: number, more: string) => [...Array.from({ length: lines }, () => "x".repeat(16_383)), more];
+    const { reader } = trace(...headOf(511, "x".repeat(16_383)), access);
+    expect(reader.totals).toMatchObject({ accesses: 1, unknownLines: 512, lines: 513 });
+    expect(() => trace(...headOf(511, "x".repeat(16_384)))).toThrow("log:512: no event in the first 8388608 bytes");
+    const device = "PCIDEV 0018 8086100e b 0 0 0 0 0 0 0 0 0 0 0 0 0 0 e1000";
+    const devices = (count: number) => Array.from({ length: count }, () => device);
+    expect(trace(...devices(16_384), access).reader.totals.accesses).toBe(1);
+    expect(() => trace(...devices(16_385))).toThrow("log:16385: more than 16384 PCI devices");
+  });
+
+  test("its summary counts, and has notes and losses without a number only if there are some", () => {
+    const counts = { accesses: 1, lost: 0, escaped: 0, missed: 0, unrecorded: 0, mappings: 0, incomplete: [] };
+    expect(trace(access.replace(" 1 ", " -1 ")).reader.summary).toEqual(counts);
+    const { summary } = trace(access, "CPU:3 [LOST EVENTS]", "CPU:3 [LOST 7 EVENTS]", "CPU:1 [LOST EVENTS]").reader;
+    expect(summary).toEqual({
+      ...{ ...counts, lost: 7, lostUncounted: 2 },
+      notes: ["1 access uses a mapping that the log doesn't show being made: it may have begun later"],
+      incomplete: [
+        "7 events were lost when the log was made",
+        "events were lost in 2 places, and the log doesn't say how many",
+      ],
+    });
+  });
+
   test("a mapping's number has 32 bits", () => {
     for (const mapping of ["2147483648", "-2147483649"]) {
       expect(() => trace("VERSION 20070824", access.replace(" 1 ", ` ${mapping} `))).toThrow(

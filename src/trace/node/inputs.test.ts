@@ -193,6 +193,37 @@ describe("an output", () => {
     expect(existsSync(path)).toBe(true);
   });
 
+  test("that can't grow any more is removed, or keeps what is useful alone", async () => {
+    const lengthMax_bytes = 100_000;
+    const appendTooMuch = async (name: string, isUseful: boolean) => {
+      const output = Output.create(join(directory, name));
+      await output.append(new Uint8Array(10));
+      if (isUseful) output.keep();
+      return output.append(new Uint8Array(lengthMax_bytes)).catch((error: unknown) => error);
+    };
+    const prlimit = (...options: string[]) =>
+      execFileSync("prlimit", ["--pid", `${process.pid}`, ...options], { encoding: "utf8" }).trim();
+    const before = prlimit("--fsize", "--output", "SOFT", "--noheadings");
+    const ignore = () => {};
+    // the signal would end this process
+    process.on("SIGXFSZ", ignore);
+    prlimit(`--fsize=${lengthMax_bytes}:`);
+    try {
+      const [useless, useful] = [join(directory, "useless"), join(directory, "useful")];
+      expect(await appendTooMuch("useless", false)).toMatchObject({
+        ...{ message: `writing to ${useless} failed: EFBIG: file too large, write`, advice: undefined },
+      });
+      expect(existsSync(useless)).toBe(false);
+      expect(await appendTooMuch("useful", true)).toMatchObject({
+        message: `writing to ${useful} failed: EFBIG: file too large, write; what was written before can be read`,
+      });
+      expect(statSync(useful).size).toBe(10);
+    } finally {
+      prlimit(`--fsize=${before}:`);
+      process.off("SIGXFSZ", ignore);
+    }
+  });
+
   test("that can't be written is an error with its name", async () => {
     const path = file("read-only", "before");
     const descriptor = openSync(path, "r");
