@@ -67,8 +67,22 @@ test("--json and --events tell the same to programs, of a packed file, too", () 
 });
 
 test.skipIf(whyNoRaces() !== undefined)("counts the racy events of a program's trace as RAPID does", () => {
-  const { stdout, status } = races(["--from", "std", "--json", join(racesDirectory, "arraylist.std")]);
-  expect([JSON.parse(stdout).racyEvents, status]).toEqual([109, 1]);
+  const known = { hb: 109, shb: 40, syncp: 45, lockset: 289 };
+  for (const [algorithm, racyEvents] of Object.entries(known)) {
+    const path = join(racesDirectory, "arraylist.std");
+    const { stdout, status } = races(["--from", "std", "--algorithm", algorithm, "--json", path]);
+    expect([JSON.parse(stdout), status]).toMatchObject([{ algorithm, racyEvents }, 1]);
+  }
+});
+
+test("locksets name the access without a lock, and no other", () => {
+  const { stdout } = races(["--from", "std", "--algorithm", "lockset", "-"], racing);
+  expect(stdout.split("\n")).toEqual([
+    "count  variable  earlier access  later access  first found",
+    "    2  x                         write at 2    event 3 by T2",
+    "2 racy events on 1 variable (lockset) in 6 events of 2 threads on 2 variables and 1 lock",
+    "",
+  ]);
 });
 
 describe("says what it can't do", () => {
@@ -102,7 +116,9 @@ describe("says what it can't do", () => {
 
   test.each([
     [["--from", "csv", "-"], "Allowed choices are std"],
-    [["--from", "std", "--algorithm", "wcp", "-"], "Allowed choices are hb"],
+    [["--from", "std", "--algorithm", "wcp", "-"], "Allowed choices are hb, shb, syncp, lockset"],
+    [["--from", "std", "--algorithm", "syncp", "-"], "syncp reads the trace twice: standard input is no file"],
+    [["--from", "std", "--algorithm", "syncp", "/dev/null"], "/dev/null is no file"],
     [["--from", "std"], "missing required argument 'file'"],
   ])("%j is wrong usage", (args, words) => {
     const { stderr, status } = races(args);

@@ -29,7 +29,7 @@ export async function racesOf(
   const eventNumbers: number[] = [];
   const bytes = typeof trace === "string" ? new TextEncoder().encode(trace) : trace;
   const onRacy = (event: number) => void eventNumbers.push(event);
-  return { ...(await findRaces([bytes], { algorithm, file: "trace.std", onRacy })), eventNumbers };
+  return { ...(await findRaces(() => [bytes], { algorithm, file: "trace.std", onRacy })), eventNumbers };
 }
 
 /** Finds the races of the trace at `path`. */
@@ -55,4 +55,14 @@ export function answeredTraces(): AnsweredTrace[] {
     const text = lines.filter((line) => line.includes("|")).join("\n");
     return { name, text: `${text}\n`, answers };
   });
+}
+
+/** Makes a trace of lines such as `T1 w(x)`, whose locations are the lines' numbers; `racy` are the numbers of those that end in !. */
+export function markedTrace(text: string): { trace: string; racy: number[] } {
+  const words = text
+    .trim()
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/));
+  const trace = words.map(([thread, operation], at) => `${thread}|${operation}|${at + 1}\n`).join("");
+  return { trace, racy: words.flatMap(([, , mark], at) => (mark === "!" ? [at + 1] : [])) };
 }

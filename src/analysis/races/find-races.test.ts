@@ -10,11 +10,13 @@ import {
   racesOf,
   whyNoRaces,
 } from "../../../dev/test-support/race-traces.js";
-import { raceAlgorithms } from "./find-races.js";
+import { type RaceAlgorithm, raceAlgorithms } from "./find-races.js";
 
 describe.each(raceAlgorithms)("%s", (algorithm) => {
   test("finds the racy events that RAPID finds in random traces", async () => {
-    const traces = answeredTraces().filter(({ answers }) => answers[algorithm] !== undefined);
+    // RAPID's syncp works with times that go back if a thread runs before its fork or after its join, which none does.
+    const isFair = (name: string) => algorithm !== "syncp" || !name.endsWith("irregular");
+    const traces = answeredTraces().filter(({ name, answers }) => answers[algorithm] !== undefined && isFair(name));
     expect(traces.length).toBeGreaterThan(100);
     let racy = 0;
     for (const { name, text, answers } of traces) {
@@ -28,7 +30,10 @@ describe.each(raceAlgorithms)("%s", (algorithm) => {
 });
 
 /** RAPID's numbers of racy events. */
-const known = { arraylist: { hb: 109 }, treeset: { hb: 100 } } as const;
+const known = {
+  arraylist: { hb: 109, shb: 40, syncp: 45, lockset: 289 },
+  treeset: { hb: 100, shb: 36, syncp: 36, lockset: 243 },
+} as const;
 
 describe.skipIf(whyNoRaces() !== undefined)("of programs' traces", () => {
   test.each(raceAlgorithms)("%s finds as many racy events as RAPID", async (algorithm) => {
@@ -38,12 +43,18 @@ describe.skipIf(whyNoRaces() !== undefined)("of programs' traces", () => {
     }
   });
 
-  test("happens-before doesn't see an injected race", async () => {
+  test("happens-before doesn't see an injected race, and locksets do", async () => {
     const paths = missedByHb();
     expect(paths.length).toBeGreaterThan(10);
     for (const path of paths) {
-      const { racyVariables } = await racesIn(path, "hb");
-      expect([path, racyVariables.filter(({ name }) => name === "BUGGY_ADDR")]).toEqual([path, []]);
+      const isFound = async (algorithm: RaceAlgorithm) =>
+        (await racesIn(path, algorithm)).racyVariables.some(({ name }) => name === "BUGGY_ADDR");
+      expect([path, await isFound("hb"), await isFound("shb"), await isFound("lockset")]).toEqual([
+        path,
+        false,
+        false,
+        true,
+      ]);
     }
   });
 });

@@ -1,11 +1,27 @@
 // Finds the races in a trace of RAPID's STD format, by the algorithm of one's choice.
-import type { Detector } from "./detector.js";
+import { UserError } from "../../base/errors.js";
+import type { Detector, RaceSink } from "./detector.js";
+import type { EventBatch } from "./event-batch.js";
 import { HappensBefore } from "./happens-before.js";
+import { LockSet } from "./lockset.js";
 import { RaceTally, type RacingAccess } from "./race-tally.js";
+import { SchedulableHappensBefore } from "./schedulable.js";
 import { StdReader } from "./std.js";
+import { SyncPreserving } from "./sync-preserving.js";
+import { TraceSurvey } from "./trace-survey.js";
 
-export const raceAlgorithms = ["hb"] as const;
+export const raceAlgorithms = ["hb", "shb", "syncp", "lockset"] as const;
 export type RaceAlgorithm = (typeof raceAlgorithms)[number];
+
+/** The algorithms that need one walk over the trace. */
+const detectors: Record<Exclude<RaceAlgorithm, "syncp">, new (races: RaceSink) => Detector> = {
+  hb: HappensBefore,
+  shb: SchedulableHappensBefore,
+  lockset: LockSet,
+};
+
+/** Returns true for an algorithm that walks over the trace twice. */
+export const readsTwice = (algorithm: RaceAlgorithm): boolean => algorithm === "syncp";
 
 /** A folded pair of racing accesses, or a variable's unlocked access, with names. */
 export interface Race {
@@ -42,17 +58,52 @@ export interface FindRacesOptions {
   onRacy?: ((event: number) => void) | undefined;
 }
 
-/** Reads a trace and finds its races. Throws FormatError for a line that isn't in the format. */
+type Chunks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+
+/**
+ * Reads a trace and finds its races. `open` begins the trace anew at each call; it is called once, or twice if `readsTwice(algorithm)`.
+ * Throws FormatError for a line that isn't in the format, UserError if the trace isn't the same the second time.
+ */
 export async function findRaces(
-  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  open: () => Chunks | Promise<Chunks>,
   { algorithm, file, onRacy }: FindRacesOptions,
 ): Promise<RacesFound> {
   const tally = new RaceTally(onRacy);
-  const detector: Detector = new HappensBefore(tally);
-  const reader = new StdReader(file, (batch) => detector.take(batch));
+  if (algorithm !== "syncp") {
+    const detector = new detectors[algorithm](tally);
+    const reader = new StdReader(file, (batch) => detector.take(batch));
+    await readAll(reader, await open());
+    return resultOf(algorithm, reader, tally);
+  }
+  const survey = new TraceSurvey();
+  const first = new StdReader(file, (batch) => survey.take(batch));
+  await readAll(first, await open());
+  const detector = new SyncPreserving(tally, survey);
+  const requireKnown = ({ threadCount, lockCount, variableCount }: EventBatch) => {
+    const { threads, locks, variables } = survey;
+    if (threadCount > threads || lockCount > locks || variableCount > variables) throw new TraceChangedError(file);
+  };
+  const take = (batch: EventBatch) => {
+    requireKnown(batch);
+    detector.take(batch);
+  };
+  const second = new StdReader(file, take, first.names);
+  await readAll(second, await open());
+  if (second.events !== first.events) throw new TraceChangedError(file);
+  return resultOf(algorithm, second, tally);
+}
+
+/** The trace became another one between two walks over it. */
+class TraceChangedError extends UserError {
+  override readonly name = "TraceChangedError";
+  constructor(file: string) {
+    super(`${file} changed while it was read: syncp reads it twice`);
+  }
+}
+
+async function readAll(reader: StdReader, chunks: Chunks): Promise<void> {
   for await (const chunk of chunks) reader.push(chunk);
   reader.finish();
-  return resultOf(algorithm, reader, tally);
 }
 
 function resultOf(algorithm: RaceAlgorithm, { names, events }: StdReader, tally: RaceTally): RacesFound {

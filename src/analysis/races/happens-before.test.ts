@@ -1,15 +1,7 @@
 // tier: quick
 // Happens-before on traces small enough to be judged by hand. Each line is an event; a racy one is marked by !.
 import { expect, test } from "vitest";
-import { racesOf } from "../../../dev/test-support/race-traces.js";
-
-/** Makes a trace of lines such as `T1 w(x)`, whose locations are the lines' numbers, and returns the marked lines. */
-function traceOf(text: string): { trace: string; racy: number[] } {
-  const lines = text.trim().split("\n");
-  const words = lines.map((line) => line.trim().split(/\s+/));
-  const trace = words.map(([thread, operation], at) => `${thread}|${operation}|${at + 1}\n`).join("");
-  return { trace, racy: words.flatMap(([, , mark], at) => (mark === "!" ? [at + 1] : [])) };
-}
+import { markedTrace, racesOf } from "../../../dev/test-support/race-traces.js";
 
 test.each([
   ["two writes without order race", "T1 w(x)\nT2 w(x) !"],
@@ -42,7 +34,7 @@ test.each([
     "T2 w(y)\nT1 join(T2)\nT3 w(x)\nT3 acq(m)\nT3 rel(m)\nT2 acq(m)\nT2 w(x)\nT1 r(x) !",
   ],
 ])("%s", async (_what, text) => {
-  const { trace, racy } = traceOf(text);
+  const { trace, racy } = markedTrace(text);
   expect((await racesOf(trace, "hb")).eventNumbers).toEqual(racy);
 });
 
@@ -87,7 +79,7 @@ test("races are folded by variable, locations and operations, the most frequent 
 });
 
 test("an event that races with several is one racy event of several pairs", async () => {
-  const { trace } = traceOf("T1 r(x)\nT2 r(x)\nT3 w(x)");
+  const { trace } = markedTrace("T1 r(x)\nT2 r(x)\nT3 w(x)");
   const { racyEvents, races } = await racesOf(trace, "hb");
   expect(racyEvents).toBe(1);
   expect(races.map(({ earlier }) => earlier?.location).sort()).toEqual([1, 2]);

@@ -3,16 +3,15 @@
 // accesses only those are kept that no later one has in its past.
 import { AccessLists, ListAt, Part, rowWidth } from "./access-lists.js";
 import { ClockRows } from "./clock-rows.js";
-import type { Detector } from "./detector.js";
+import type { Detector, RaceSink } from "./detector.js";
 import { type EventBatch, EventKind } from "./event-batch.js";
 import { grown } from "./name-table.js";
-import type { RaceTally } from "./race-tally.js";
 
 const noTime = 0x7fffffff;
 const firstLength = 64;
 
 export class HappensBefore implements Detector {
-  private readonly tally: RaceTally;
+  private readonly races: RaceSink;
   private readonly clocks = new ClockRows();
   /** Each lock's clock, as its last release left it, and that release's thread and time. */
   private readonly locks = new ClockRows();
@@ -30,11 +29,11 @@ export class HappensBefore implements Detector {
   private readonly found = (thread: number, location: number) => {
     this.earlier.thread = thread;
     this.earlier.location = location;
-    this.tally.pair(this.variable, this.earlier, this.later);
+    this.races.pair(this.variable, this.earlier, this.later);
   };
 
-  constructor(tally: RaceTally) {
-    this.tally = tally;
+  constructor(races: RaceSink) {
+    this.races = races;
   }
 
   take(batch: EventBatch): void {
@@ -105,7 +104,7 @@ export class HappensBefore implements Detector {
       races += lists.after(reads, values, at, this.found);
       lists.prune(writes, values, at);
     }
-    if (races > 0) this.tally.racy(event, variable);
+    if (races > 0) this.races.racy(event, variable);
     lists.prune(reads, values, at);
     const list = kind === EventKind.write ? writes : reads;
     lists.set(list, thread, values[at + thread]!, location);

@@ -1,5 +1,6 @@
 // Counts racy events as RAPID does, one for each event that races with anything before it, and folds the pairs of accesses behind them
 // by variable and locations.
+import type { PairedAccess, RaceSink } from "./detector.js";
 import { EventKind } from "./event-batch.js";
 import { grown } from "./name-table.js";
 
@@ -34,7 +35,7 @@ export interface FoldedRace {
   firstThreads: readonly [earlier: number, later: number] | readonly [later: number];
 }
 
-export class RaceTally {
+export class RaceTally implements RaceSink {
   racyEvents = 0;
   /** Racy pairs that were found when there were `pairsMax` distinct ones already. */
   unfolded = 0;
@@ -64,12 +65,8 @@ export class RaceTally {
     this.onRacy(event);
   }
 
-  /** Adds a pair: an access, and an earlier one by a thread and at a location. Kinds are EventKind's. */
-  pair(
-    variable: number,
-    earlier: { kind: number; thread: number; location: number } | undefined,
-    later: { kind: number; thread: number; location: number; event: number },
-  ): void {
+  /** Adds a pair. */
+  pair(variable: number, earlier: PairedAccess | undefined, later: PairedAccess & { event: number }): void {
     const writes = later.kind === EventKind.write ? laterWrites : 0;
     const kinds = writes | (earlier === undefined ? alone : earlier.kind === EventKind.write ? earlierWrites : 0);
     const pair = this.find(variable, kinds, earlier?.location ?? 0, later.location);

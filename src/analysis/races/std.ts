@@ -29,7 +29,7 @@ export interface EventNames {
 }
 
 export class StdReader {
-  readonly names: EventNames = { threads: new NameTable(), locks: new NameTable(), variables: new NameTable() };
+  readonly names: EventNames;
   /** Events read so far: as many as lines. */
   events = 0;
   private readonly file: string;
@@ -46,10 +46,14 @@ export class StdReader {
   private readonly targetEnds = new Int32Array(batchEventsMax);
   private readonly targetHashes = new Int32Array(batchEventsMax);
 
-  /** `take` gets each full batch, and must be done with it when it returns. `file` is for messages. */
-  constructor(file: string, take: (batch: EventBatch) => void) {
+  /**
+   * `take` gets each full batch, and must be done with it when it returns. `file` is for messages. `names` are those of a reader that has
+   * read the same trace: then names have the same numbers.
+   */
+  constructor(file: string, take: (batch: EventBatch) => void, names?: EventNames) {
     this.file = file;
     this.take = take;
+    this.names = names ?? { threads: new NameTable(), locks: new NameTable(), variables: new NameTable() };
   }
 
   /** Reads the lines that end in `chunk`. Throws FormatError. */

@@ -1,4 +1,5 @@
 // `mmiostrider races`: finds data races in a trace of threads' events.
+import { statSync } from "node:fs";
 import type { Command } from "commander";
 import {
   findRaces,
@@ -6,10 +7,11 @@ import {
   type RaceAlgorithm,
   type RacesFound,
   raceAlgorithms,
+  readsTwice,
 } from "../../analysis/races/find-races.js";
 import { printable } from "../../base/printable.js";
 import { countOf, countText } from "../../base/units.js";
-import { openBytes } from "../../trace/node/open-log.js";
+import { openBytes, type PlainBytes } from "../../trace/node/open-log.js";
 import { ExitCode, UsageError } from "../shared/exit-code.js";
 import { writeJson } from "../shared/json-output.js";
 import { Progress } from "../shared/progress.js";
@@ -70,30 +72,48 @@ Exit codes: 0 no races found, 1 some found, or failed, 2 wrong usage, 3 no races
     });
 }
 
-const algorithmWords = "hb happens-before";
+const algorithmWords =
+  "hb happens-before, shb schedulable happens-before, syncp sync-preserving (other orders of the same run), lockset no common lock";
 
 async function races(file: string, options: RacesOptions): Promise<ExitCode> {
   const { algorithm } = options;
+  if (readsTwice(algorithm) && !isRegularFile(file)) {
+    throw new UsageError(
+      `--algorithm ${algorithm} reads the trace twice: ${file === "-" ? "standard input" : file} is no file`,
+    );
+  }
   const progress = new Progress(`reading ${file}`);
   const eventNumbers: number[] = [];
   const onRacy = options.events === true ? (event: number) => void eventNumbers.push(event) : undefined;
+  const name = file === "-" ? "standard input" : file;
+  let input: PlainBytes | undefined;
+  const open = async () => {
+    input?.close();
+    input = await openBytes(file, (done, whole) => progress.update(done, whole));
+    return input.chunks;
+  };
   let found: RacesFound;
-  const input = await openBytes(file, (done, whole) => progress.update(done, whole));
   try {
-    found = await findRaces(input.chunks, { algorithm, file: input.name, onRacy });
+    found = await findRaces(open, { algorithm, file: name, onRacy });
   } finally {
     progress.end();
-    input.close();
+    input?.close();
   }
-  for (const what of input.incomplete) process.stderr.write(`mmiostrider: ${input.name}: note: ${what}\n`);
+  const incomplete = input?.incomplete ?? [];
+  for (const what of incomplete) process.stderr.write(`mmiostrider: ${name}: note: ${what}\n`);
   const output = new TextOutput();
   await untilReaderIsGone(async () => {
-    if (options.json) await writeJson(output, jsonOf(found, options, eventNumbers, input.incomplete));
+    if (options.json) await writeJson(output, jsonOf(found, options, eventNumbers, incomplete));
     else for (const line of linesOf(found, eventNumbers)) await output.write(`${line}\n`);
     await output.flush();
   });
   if (found.racyEvents > 0) return ExitCode.failed;
-  return input.incomplete.length > 0 ? ExitCode.incomplete : ExitCode.done;
+  return incomplete.length > 0 ? ExitCode.incomplete : ExitCode.done;
+}
+
+/** Returns true for a regular file, and for one that isn't there: opening it says so. */
+function isRegularFile(path: string): boolean {
+  return path !== "-" && statSync(path, { throwIfNoEntry: false })?.isFile() !== false;
 }
 
 function jsonOf(
