@@ -389,6 +389,30 @@ describe("alignment", () => {
     expect(check(first, second)).toBe(common.length);
   });
 
+  test("between common runs of sequences that are too different, single entries are paired within their gap", () => {
+    let next = 1_000_000;
+    const others = (length: number) => Array.from({ length }, () => next++);
+    const [first, second]: [number[], number[]] = [[], []];
+    const wanted: { first: number; second: number }[] = [];
+    const both = (...entries: number[]) => {
+      for (const entry of entries) wanted.push({ first: first.push(entry) - 1, second: second.push(entry) - 1 });
+    };
+    for (let run = 0; run < 20; run += 1) {
+      first.push(...others(440));
+      second.push(...others(430));
+      both(next++);
+      first.push(...others(10));
+      second.push(...others(450));
+      both(next++);
+      // entries of the run behind the gap, which belong to that run
+      const common = others(8);
+      first.push(...others(9), common[5]!, ...others(9));
+      second.push(...others(7), common[3]!, ...others(7));
+      both(...common);
+    }
+    expect(alignSequences(Int32Array.from(first), Int32Array.from(second))).toEqual(wanted);
+  });
+
   test("of a run that comes again, each one is paired with its own", () => {
     const random = randomNumbers(9);
     const numbers = (length: number, from: number) => Int32Array.from({ length }, () => from + (random() % 1000));
