@@ -55,7 +55,7 @@ export const rooms: Record<string, string[]> = {
   replay: ["base", ...traceRooms, "trace/node", "registers", "registers/files", "analysis"],
   viewer: ["base", ...traceRooms, "trace/node", "registers", "registers/files", "models", "analysis"],
   lab: ["base", "elf", "machine"],
-  api: ["base", ...traceRooms, "registers", "analysis"],
+  api: ["base", "btf", ...traceRooms, "registers", "analysis"],
   "api/node": ["base", ...traceRooms, "trace/node", "registers", "registers/files", "analysis", "api"],
   cli: allButCli,
   "browser.ts": ["base", "elf", "btf", ...traceRooms, "registers", "models", "analysis", "api"],
@@ -63,7 +63,7 @@ export const rooms: Record<string, string[]> = {
 };
 
 /** Rooms whose files, with all their imports, run in a page unchanged. */
-const browserRooms = ["elf", ...traceRooms, "registers", "analysis", "api", "browser.ts"];
+const browserRooms = ["elf", "btf", ...traceRooms, "registers", "analysis", "api", "browser.ts"];
 
 /** The packages that run in a page, too. */
 const browserPackages = ["hyparquet-writer"];

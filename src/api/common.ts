@@ -2,6 +2,32 @@
 export { FilterError } from "../analysis/filter/filter-error.js";
 export { UnfinishedFenceError } from "../analysis/verify/unfinished-fence.js";
 export { AmbiguousNameError, FormatError, InvalidValueError, UnknownNameError, UserError } from "../base/errors.js";
+export { Btf, type BtfOptions } from "../btf/btf.js";
+export type { BtfKind } from "../btf/layout.js";
+export type {
+  BtfArray,
+  BtfComposite,
+  BtfDeclarationTag,
+  BtfEnum,
+  BtfFloat,
+  BtfForward,
+  BtfFunction,
+  BtfFunctionType,
+  BtfInt,
+  BtfLinkage,
+  BtfMember,
+  BtfParameter,
+  BtfPrototype,
+  BtfReference,
+  BtfSection,
+  BtfType,
+  BtfTypedef,
+  BtfTypeId,
+  BtfTypeTag,
+  BtfUnknown,
+  BtfVariable,
+  BtfVoid,
+} from "../btf/types.js";
 export { type DmaDirection, type DmaWay, dmaDirections, dmaWays } from "../trace/dma-kinds.js";
 export { type Context, type FlagName, flagNames } from "../trace/flags.js";
 export type { TraceUpdate } from "../trace/header.js";
