@@ -19,7 +19,7 @@ export function checkSchema(schema: Schema): DatabaseWarning[] {
   checkUnused(schema, warnings);
   const known = new Map(warnings.map((warning) => [`${warning.file}\n${warning.line}\n${warning.message}`, warning]));
   const rank = new Map(schema.files.map((file, index) => [file, index]));
-  const rankOf = (warning: DatabaseWarning): number => rank.get(warning.file) ?? schema.files.length;
+  const rankOf = ({ file }: DatabaseWarning): number => rank.get(file)!;
   return [...known.values()].sort((a, b) => rankOf(a) - rankOf(b) || a.line - b.line);
 }
 
@@ -36,7 +36,7 @@ function checkUnused(schema: Schema, warnings: DatabaseWarning[]): void {
   const types = new TypeResolver(schema, variants, (place, message) => {
     warnings.push({ file: place.file, line: place.line, message });
   });
-  const names = [...[...schema.bitsets.values(), ...schema.enums.values()].filter((type) => !type.inline)];
+  const names = [...schema.bitsets.values(), ...schema.enums.values()].filter((type) => !type.inline);
   const plain = { shr: 0, add: 0n, min: undefined, max: undefined, align: undefined, radix: 0, fields: [], values: [] };
   for (const named of names) types.resolve({ typeName: named.name, ...plain }, 64, outermost, named);
   for (const named of schema.spectypes.values()) types.resolve(named.type, 64, outermost, named);

@@ -119,13 +119,7 @@ export class RegisterDatabase {
   /** Finds the segment that holds `offset`, else undefined. */
   segmentAt(bar: number, offset: number): Segment | undefined {
     const segments = this.layout.get(bar);
-    // Nearly every BAR has one segment.
-    if (segments === undefined || segments.length === 0) return undefined;
-    for (let index = segments.length - 1; index >= 0; index--) {
-      const segment = segments[index] as Segment;
-      if (segment.start <= offset && offset < (segment.end ?? Number.POSITIVE_INFINITY)) return segment;
-    }
-    return undefined;
+    return segments?.findLast(({ start, end = Number.POSITIVE_INFINITY }) => start <= offset && offset < end);
   }
 
   /**

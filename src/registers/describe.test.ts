@@ -148,6 +148,7 @@ test("the words of a whole field aren't those of a part of it with the same bits
   expect([4, 1, 4, 1, 2].map((width_bytes) => database.describe(0, 0, width_bytes, 0x20n))).toEqual([
     ...["A=0x2", "A[3:0]=0x2", "A=0x2", "A[3:0]=0x2", "A=0x2"],
   ]);
+  expect(database.describe(0, 0, 1, 0x20n, { style: "full" })).toBe("{ A[3:0] = 0x2 }");
 });
 
 describe("maskBetween", () => {

@@ -57,6 +57,14 @@ test("in arrays, stripes and groups, with an index for each that varies", () => 
   ]);
 });
 
+test("without those of an array whose copies have no place", () => {
+  const xml = (stride: string) =>
+    `<domain name="D"><array name="A" offset="8" ${stride}><reg8 name="R" offset="1"/></array></domain>`;
+  expect([listed(xml("")), listed(xml("stride='4'")), listed(xml("offsets='8'"))]).toEqual([
+    ...[[], ["0x9 8 rw A.R"], ["0x9 8 rw A.R"]],
+  ]);
+});
+
 test("of a domain that counts in words of 32 bits, in bytes", () => {
   const xml = `<domain name="D" width="32"><reg32 name="R" offset="0x10" length="2" stride="2"/></domain>`;
   expect(listed(xml, 0, 0x100)).toEqual(["0x140 32 rw R[] ×2 every 0x8"]);

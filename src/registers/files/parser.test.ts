@@ -64,11 +64,48 @@ describe("faults", () => {
     ["<import file='nowhere.xml'/>", "3: imports nowhere.xml, which doesn't exist"],
     ["<import/>", "3: <import> names no file"],
     ["<domain name='D'><reg8 name='A' offsets='1,x'/></domain>", `3: offsets="1,x" isn't a list of numbers`],
+    ["<domain name='D'><reg8 name='A' offsets='1,2' length='3'/></domain>", `3: length="3", but 2 offsets are listed`],
+    ["<group/>", "3: <group> has no name"],
+    ["<bitset/>", "3: <bitset> has no name"],
+    ["<enum/>", "3: <enum> has no name"],
+    ["<spectype/>", "3: <spectype> has no name"],
+    ["<bitset name='B'><bitfield pos='0'/></bitset>", "3: <bitfield> has no name"],
+    ["<bitset name='B'><value name='V'/></bitset>", "3: <value> can't be inside <bitset>"],
+    ["<enum name='E'><bitfield name='F' pos='0'/></enum>", "3: <bitfield> can't be inside <enum>"],
+    ["<spectype name='S' shr='64'/>", "3: shr and radix are at most 63"],
+    ["<spectype name='S' radix='64'/>", "3: shr and radix are at most 63"],
+    ["<domain name='D'/>\n<domain name='D' bare='yes'/>", /^4: domain D differs/],
+    ["<domain name='D'/>\n<domain name='D' width='32'/>", /^4: domain D differs/],
+    ["<domain name='D'/>\n<domain name='D' varset='E'/>", /^4: domain D differs/],
+    [
+      "<bitset name='B'/>\n<bitset name='B' bare='yes'/>",
+      /^4: bitset B differs in its attributes from .*faults.xml:3$/,
+    ],
+    ["<bitset name='B'/>\n<bitset name='B' inline='yes'/>", /^4: bitset B differs/],
+    ["<bitset name='B' varset='E'/>\n<bitset name='B'/>", /^4: bitset B differs/],
+    ["<enum name='E'/>\n<enum name='E' bare='yes'/>", /^4: enum E differs/],
+    ["<enum name='E'/>\n<enum name='E' varset='F'/>", /^4: enum E differs/],
   ])("%s", (inside, expected) => {
     const faults = faultsOf(inside);
     expect(faults).toHaveLength(1);
     if (typeof expected === "string") expect(faults[0]).toBe(expected);
     else expect(faults[0]).toMatch(expected);
+  });
+
+  it.each([
+    "<spectype name='S' shr='63' radix='63'/>",
+    "<domain name='D'><reg8 name='A' offsets='1,2' length='2'/><reg8 name='B' offsets='3 4'/></domain>",
+    "<domain name='D'><stripe offsets='1,2'><reg8 name='A' offset='0'/></stripe></domain>",
+    "<domain name='D'><stripe offset='8'><reg8 name='A' offset='0'/></stripe></domain>",
+    "<domain name='D'><array name='A' offset='0' stride='1'/></domain>",
+    "<bitset name='B'><bitfield name='F' low='0' high='63'/><bitfield name='G' low='3' high='3'/></bitset>",
+    "<enum name='E' inline='yes'/><enum name='E' inline='1'/><enum name='E' inline='true'/>",
+    "<enum name='F' bare='no'/><enum name='F' bare='0'/><enum name='F' bare='false'/><enum name='F'/>",
+    "<domain name='D' size='4'/><domain name='D'/><domain name='D' size='4'/>",
+    "<group name='G'/><domain name='D'><use-group ref='G'/></domain>",
+    "<domain name='D' xmlns='a' xmlns:x='b' xsi:y='c'/>",
+  ])("%s has none", (inside) => {
+    expect(faultsOf(inside)).toEqual([]);
   });
 
   it("are told in the order of files and lines, each once", () => {
