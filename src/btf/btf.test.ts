@@ -34,6 +34,12 @@ describe("an object that gcc made", () => {
     "union word word",
     "_Bool up",
     "double ratio",
+    "unsigned long long wide",
+    "unsigned short port",
+    "long count",
+    "short delta",
+    "signed char sign",
+    "unsigned int mask",
     "u8 tail[]",
   ];
   const functions = [

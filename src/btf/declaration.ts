@@ -22,6 +22,17 @@ function parametersText(source: TypeSource, parameters: readonly BtfParameter[],
   return texts.length === 0 ? "void" : texts.join(", ");
 }
 
+const integerWords = /^(?:(?:long|short|unsigned|signed|int|char) ?)+$/;
+
+/** Spells a compiler's name of an integer as it is spelled in sources: `long unsigned int` is `unsigned long`. */
+function integerName(name: string): string {
+  if (!integerWords.test(name)) return name;
+  const words = name.split(" ");
+  const sign = words.filter((word) => word.endsWith("signed"));
+  const width = words.filter((word) => word === "long" || word === "short" || word === "char");
+  return [...sign, ...(width.length === 0 ? ["int"] : width)].join(" ");
+}
+
 /**
  * A declaration grows from its name outwards, while the types are followed from the outermost to the innermost: for
  * `const char *const names[4]` an array, const, a pointer, const, char.
@@ -92,6 +103,7 @@ class Declarator {
       case "forward":
         return `${type.of} ${type.name}`;
       case "int":
+        return integerName(type.name);
       case "float":
       case "typedef":
       case "section":

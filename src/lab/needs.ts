@@ -21,6 +21,8 @@ export const testTools: readonly NeededTool[] = [
   // runs the trace's reader in a browser
   { tool: "chromium", debianPackage: "chromium" },
   { tool: "perf", debianPackage: "linux-perf" },
+  // reads the kernel's types, as we do
+  { tool: "bpftool", debianPackage: "bpftool" },
   // the package is installed and used in a root of Debian's least
   { tool: "debootstrap", debianPackage: "debootstrap" },
 ];
