@@ -60,6 +60,7 @@ test("--json and --events tell the same to programs, of a packed file, too", () 
       },
     ],
     unfolded: 0,
+    notes: [],
     incomplete: [],
   });
   const text = races(["--from", "std", "--events", "racing.std.gz"]).stdout;
@@ -83,6 +84,15 @@ test("locksets name the access without a lock, and no other", () => {
     "2 racy events on 1 variable (lockset) in 6 events of 2 threads on 2 variables and 1 lock",
     "",
   ]);
+});
+
+test("events that no program makes are told", () => {
+  const { stderr, status } = races(["--from", "std", "-"], "T1|fork(2)|1\nT1|rel(m)|2\n");
+  expect(stderr).toBe(
+    "mmiostrider: standard input: note: 1 forked thread without events: if the trace calls them by other names, these forks order nothing\n" +
+      "mmiostrider: standard input: note: 1 release of locks that their threads don't hold: are acquires missing?\n",
+  );
+  expect(status).toBe(0);
 });
 
 describe("says what it can't do", () => {

@@ -15,8 +15,9 @@ interface History {
   /** The clocks at the releases: a copy in the pool, or -1 while the lock is held, and the thread's own time. */
   copies: number[];
   releaseTimes: number[];
-  /** Acquires more than releases: only the outermost count, as for the lock's other users. */
+  /** Acquires more than releases, and the index of the first of these. */
   depth: number;
+  outermost: number;
 }
 
 /** One thread's acquires of all locks, in order. */
@@ -46,8 +47,8 @@ export class AcquireHistories {
   /** Adds an acquire at a thread's time. */
   acquire(thread: number, lock: number, time: number): void {
     const history = this.history(thread, lock);
+    if (history.depth === 0) history.outermost = history.times.length;
     history.depth += 1;
-    if (history.depth > 1) return;
     this.places += 1;
     history.times.push(time);
     history.places.push(this.places);
@@ -58,19 +59,27 @@ export class AcquireHistories {
     timeline.locks.push(lock);
   }
 
-  /** Adds a release, with a copy of the thread's clock that it keeps. One too many moves the last release to here, as in RAPID. */
+  /**
+   * Adds a release, with a copy of the thread's clock that it keeps. It is the end of the last acquire's section, as in RAPID, whatever
+   * came between: so is one too many, and one of an outer acquire. The outermost one ends all sections that have no end yet.
+   */
   release(thread: number, lock: number, time: number, copy: number): void {
+    const { pool } = this;
     const history = this.history(thread, lock);
-    history.depth -= 1;
-    const last = history.times.length - 1;
-    if (history.depth > 0 || last < 0) {
-      this.pool.drop(copy);
-      return;
+    const { copies, releaseTimes } = history;
+    history.depth = Math.max(history.depth - 1, 0);
+    const last = copies.length - 1;
+    if (last >= 0 && copies[last] !== noCopy) {
+      pool.drop(copies[last]!);
+      copies[last] = noCopy;
     }
-    history.depth = 0;
-    if (history.copies[last] !== noCopy) this.pool.drop(history.copies[last]!);
-    history.copies[last] = copy;
-    history.releaseTimes[last] = time;
+    for (let index = history.depth > 0 ? last : history.outermost; index <= last; index += 1) {
+      if (copies[index] !== noCopy) continue;
+      pool.keep(copy);
+      copies[index] = copy;
+      releaseTimes[index] = time;
+    }
+    pool.drop(copy);
   }
 
   /** Raises `ideal`, a time for each thread, until it is closed. The times at `base[at]`, which are less or equal, must be closed. */
@@ -141,7 +150,7 @@ export class AcquireHistories {
       this.usedLocks.push(lock);
     }
     for (const history of histories) if (history.thread === thread) return history;
-    const history = { thread, times: [], places: [], copies: [], releaseTimes: [], depth: 0 };
+    const history = { thread, times: [], places: [], copies: [], releaseTimes: [], depth: 0, outermost: 0 };
     histories.push(history);
     return history;
   }

@@ -28,6 +28,11 @@ export class ClockPool {
     return copy;
   }
 
+  /** Adds a use of a copy, to be dropped like the first one. */
+  keep(copy: number): void {
+    this.uses[copy]! += 1;
+  }
+
   drop(copy: number): void {
     this.uses[copy]! -= 1;
     if (this.uses[copy] === 0) this.free.push(copy);

@@ -17,7 +17,7 @@ export const EventKind = {
 export const eventWords = ["read", "write", "acquire", "release", "fork", "join", "begin", "end"] as const;
 
 /** Greatest number of events in a batch. */
-export const batchEventsMax = 4096;
+export const batchEventsMax = 1024;
 
 /**
  * Events in the order of the trace. A target is a variable's number for reads and writes, a lock's for acquire and release, a

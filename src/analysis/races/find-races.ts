@@ -4,6 +4,7 @@ import type { Detector, RaceSink } from "./detector.js";
 import type { EventBatch } from "./event-batch.js";
 import { HappensBefore } from "./happens-before.js";
 import { LockSet } from "./lockset.js";
+import { Oddities } from "./oddities.js";
 import { RaceTally, type RacingAccess } from "./race-tally.js";
 import { SchedulableHappensBefore } from "./schedulable.js";
 import { StdReader } from "./std.js";
@@ -48,6 +49,8 @@ export interface RacesFound {
   races: Race[];
   /** Pairs beyond the limit of distinct ones, which `races` lacks. */
   unfolded: number;
+  /** Sentences about events that no program makes, which weaken the result. */
+  notes: string[];
 }
 
 export interface FindRacesOptions {
@@ -69,11 +72,15 @@ export async function findRaces(
   { algorithm, file, onRacy }: FindRacesOptions,
 ): Promise<RacesFound> {
   const tally = new RaceTally(onRacy);
+  const oddities = new Oddities();
   if (algorithm !== "syncp") {
     const detector = new detectors[algorithm](tally);
-    const reader = new StdReader(file, (batch) => detector.take(batch));
+    const reader = new StdReader(file, (batch) => {
+      oddities.take(batch);
+      detector.take(batch);
+    });
     await readAll(reader, await open());
-    return resultOf(algorithm, reader, tally);
+    return resultOf(algorithm, reader, tally, oddities);
   }
   const survey = new TraceSurvey();
   const first = new StdReader(file, (batch) => survey.take(batch));
@@ -85,12 +92,13 @@ export async function findRaces(
   };
   const take = (batch: EventBatch) => {
     requireKnown(batch);
+    oddities.take(batch);
     detector.take(batch);
   };
   const second = new StdReader(file, take, first.names);
   await readAll(second, await open());
   if (second.events !== first.events) throw new TraceChangedError(file);
-  return resultOf(algorithm, second, tally);
+  return resultOf(algorithm, second, tally, oddities);
 }
 
 /** The trace became another one between two walks over it. */
@@ -106,7 +114,12 @@ async function readAll(reader: StdReader, chunks: Chunks): Promise<void> {
   reader.finish();
 }
 
-function resultOf(algorithm: RaceAlgorithm, { names, events }: StdReader, tally: RaceTally): RacesFound {
+function resultOf(
+  algorithm: RaceAlgorithm,
+  { names, events }: StdReader,
+  tally: RaceTally,
+  oddities: Oddities,
+): RacesFound {
   const { threads, locks, variables } = names;
   return {
     algorithm,
@@ -127,5 +140,6 @@ function resultOf(algorithm: RaceAlgorithm, { names, events }: StdReader, tally:
       first: { event: firstEvent, threads: firstThreads.map((thread) => threads.text(thread)) },
     })),
     unfolded: tally.unfolded,
+    notes: oddities.notes(),
   };
 }

@@ -16,6 +16,7 @@ const slotWidth = 8;
 const Slot = { number: 0, hash: 1, length: 2, words: 3 } as const;
 const inlineWords = slotWidth - Slot.words;
 const word_bytes = 4;
+const hashFactor = 0x2c1b3c6d;
 const inline_bytes = inlineWords * word_bytes;
 
 export class NameTable {
@@ -49,15 +50,20 @@ export class NameTable {
   /** Compares a name with the one in a slot, which is as long. */
   private isAt(slot: number, view: DataView, from: number, end: number): boolean {
     const { slots } = this;
+    let part = slot + Slot.words;
+    if (end - from > inline_bytes) return this.isLong(slot, view, from, end);
     let at = from;
-    for (let part = slot + Slot.words; at < end && part < slot + slotWidth; part += 1) {
-      if (slots[part] !== wordAt(view, at, end)) return false;
-      at += word_bytes;
+    for (; at + word_bytes <= end; at += word_bytes) {
+      if (slots[part] !== view.getInt32(at, true)) return false;
+      part += 1;
     }
-    if (at >= end) return true;
-    // the rest of a long name
-    let known = this.starts[slots[slot]! - 1]! + inline_bytes;
-    for (; at < end; at += 1) {
+    return at === end || slots[part] === wordAt(view, at, end);
+  }
+
+  /** Does the same for a name that the slot has no room for. */
+  private isLong(slot: number, view: DataView, from: number, end: number): boolean {
+    let known = this.starts[this.slots[slot]! - 1]!;
+    for (let at = from; at < end; at += 1) {
       if (this.bytes[known] !== view.getUint8(at)) return false;
       known += 1;
     }
@@ -111,11 +117,13 @@ function wordAt(view: DataView, at: number, end: number): number {
 /** Computes the hash of the name in the bytes [from, end) of `view`, which has at least 3 more bytes behind it. */
 export function hashOfName(view: DataView, from: number, end: number): number {
   let hash = end - from;
-  for (let at = from; at < end; at += word_bytes) {
-    hash = Math.imul(hash ^ wordAt(view, at, end), 0x2c1b3c6d);
+  let at = from;
+  for (; at + word_bytes <= end; at += word_bytes) {
+    hash = Math.imul(hash ^ view.getInt32(at, true), hashFactor);
     hash ^= hash >>> 15;
   }
-  hash = Math.imul(hash, 0x297a2d39);
+  if (at < end) hash = Math.imul(hash ^ wordAt(view, at, end), hashFactor);
+  hash = Math.imul(hash ^ (hash >>> 15), 0x297a2d39);
   return hash ^ (hash >>> 15);
 }
 

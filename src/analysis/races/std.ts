@@ -7,6 +7,9 @@ import { hashOfName, NameTable } from "./name-table.js";
 
 const lineFeed = 10;
 const carriageReturn = 13;
+const letterN = 0x6e;
+const letterR = 0x72;
+const letterW = 0x77;
 const open = 0x28;
 const close = 0x29;
 const bar = 0x7c;
@@ -40,6 +43,9 @@ export class StdReader {
   private bytes: Uint8Array = new Uint8Array();
   private view: DataView = new DataView(new ArrayBuffer(0));
 
+  /** The thread of the line before, and the place of its name; -1 where that isn't in these bytes. */
+  private lastThread = 0;
+  private lastThreadStart = -1;
   /** Rows of the batch whose targets have numbers; of all rows, the targets' first and last bytes and hashes. */
   private numbered = 0;
   private readonly targetStarts = new Int32Array(batchEventsMax);
@@ -56,8 +62,10 @@ export class StdReader {
     this.names = names ?? { threads: new NameTable(), locks: new NameTable(), variables: new NameTable() };
   }
 
-  /** Reads the lines that end in `chunk`. Throws FormatError. */
-  push(chunk: Uint8Array): void {
+  /** Reads the lines that end in `piece`. Throws FormatError. */
+  push(piece: Uint8Array): void {
+    // Never a Buffer: code that has met two classes of arrays runs slower.
+    const chunk = new Uint8Array(piece.buffer, piece.byteOffset, piece.length);
     const end = chunk.lastIndexOf(lineFeed) + 1;
     if (end === 0) {
       this.rest = joined(this.rest, chunk);
@@ -73,8 +81,8 @@ export class StdReader {
       this.lines(joined(this.rest, chunk.subarray(0, from)), 0);
     }
     this.lines(chunk.subarray(0, end), from);
-    // a copy: the chunk is the caller's (and slice() makes none of a Buffer)
-    this.rest = joined(chunk.subarray(end), new Uint8Array());
+    // a copy: the piece is the caller's
+    this.rest = chunk.slice(end);
   }
 
   /** Reads a last line without an end, and hands out the last batch. Throws FormatError. */
@@ -89,6 +97,7 @@ export class StdReader {
     const { batch } = this;
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    this.lastThreadStart = -1;
     let at = from;
     while (at < bytes.length) {
       const next = this.line(at);
@@ -133,26 +142,57 @@ export class StdReader {
 
   /** Reads the line at `from` into the batch's next row; returns the byte behind it, or -1 if it isn't sound. */
   private line(from: number): number {
-    const { bytes, view, batch, names } = this;
-    const row = batch.length;
+    const { bytes, batch } = this;
+    const at = this.thread(from) + 1;
+    if (at === 0) return -1;
+    const first = bytes[at]!;
+    if ((first === letterR || first === letterW) && bytes[at + 1] === open) {
+      batch.kinds[batch.length] = first === letterR ? EventKind.read : EventKind.write;
+      const end = this.target(at + 2);
+      return end < 0 ? -1 : this.location(end + 1);
+    }
+    return this.longLine(at);
+  }
+
+  /** Goes on with a line whose operation, at `at`, has more than one letter. */
+  private longLine(at: number): number {
+    const { bytes, view, batch } = this;
+    const word = view.getInt32(at, true);
+    const kind = longWords.indexOf(word) + EventKind.acquire;
+    if (kind < EventKind.acquire) {
+      const mark = word & 0xffffff;
+      if (mark !== endWord && (word !== beginWord || bytes[at + 4] !== letterN)) return -1;
+      batch.kinds[batch.length] = mark === endWord ? EventKind.end : EventKind.begin;
+      const bar = this.skipTarget(at);
+      return bar < 0 ? -1 : this.location(bar + 1);
+    }
+    batch.kinds[batch.length] = kind;
+    const hasLongWord = kind >= EventKind.fork;
+    if (hasLongWord && bytes[at + 4] !== open) return -1;
+    const end = this.target(hasLongWord ? at + 5 : at + 4);
+    return end < 0 ? -1 : this.location(end + 1);
+  }
+
+  /** Reads a thread's name; returns the place of the bar behind it, or -1. */
+  private thread(from: number): number {
+    const { bytes, view, batch } = this;
     let at = from;
+    // most lines are of the same thread as the line before
+    let before = this.lastThreadStart;
+    if (before >= 0) {
+      while (bytes[at] === bytes[before] && bytes[at] !== bar && bytes[at] !== lineFeed) {
+        at += 1;
+        before += 1;
+      }
+    }
+    const isSame = bytes[at] === bar && bytes[before] === bar;
     while (bytes[at] !== bar && bytes[at] !== lineFeed) at += 1;
     // the shortest rest is |end|0, and the line's end
     if (bytes[at] !== bar || at + threadEnd_bytes > bytes.length) return -1;
-    batch.threads[row] = names.threads.number(view, from, at, hashOfName(view, from, at));
-    at += 1;
-    const first = bytes[at]!;
-    let kind: number = first === 0x72 ? EventKind.read : EventKind.write;
-    if ((first === 0x72 || first === 0x77) && bytes[at + 1] === open) at += 2;
-    else {
-      const long = longWords.findIndex((word) => word.every((byte, index) => bytes[at + index] === byte));
-      if (long < 0) return -1;
-      kind = long + EventKind.acquire;
-      at += longWords[long]!.length;
-    }
-    batch.kinds[row] = kind;
-    const end = kind >= EventKind.begin ? this.skipTarget(at) : this.target(at);
-    return end < 0 ? -1 : this.location(end + 1);
+    if (!isSame) this.lastThread = this.names.threads.number(view, from, at, hashOfName(view, from, at));
+    this.lastThreadStart = from;
+    batch.threads[batch.length] = this.lastThread;
+    return at;
   }
 
   /** Reads a target, which may have parentheses of its own; returns the place of the bar behind it, or -1. */
@@ -226,8 +266,14 @@ export class StdReader {
   }
 }
 
-/** The operations of more than one letter, in the order of their kinds, with the parenthesis that must follow. */
-const longWords = ["acq(", "rel(", "fork(", "join(", "begin", "end"].map((word) => new TextEncoder().encode(word));
+/** The first four bytes of an operation as a number. */
+const wordOf = (text: string) => new DataView(new TextEncoder().encode(`${text}\0`).buffer).getInt32(0, true);
+
+/** Operations of more than one letter, in the order of their kinds from acquire on; a parenthesis follows the longer ones. */
+const longWords = Int32Array.from(["acq(", "rel(", "fork", "join"], wordOf);
+const beginWord = wordOf("begi");
+/** Three bytes. */
+const endWord = wordOf("end");
 
 /** Returns what is expected where a line isn't as it should be. */
 function whyMalformed(line: string): string {

@@ -100,7 +100,7 @@ async function races(file: string, options: RacesOptions): Promise<ExitCode> {
     input?.close();
   }
   const incomplete = input?.incomplete ?? [];
-  for (const what of incomplete) process.stderr.write(`mmiostrider: ${name}: note: ${what}\n`);
+  for (const what of [...incomplete, ...found.notes]) process.stderr.write(`mmiostrider: ${name}: note: ${what}\n`);
   const output = new TextOutput();
   await untilReaderIsGone(async () => {
     if (options.json) await writeJson(output, jsonOf(found, options, eventNumbers, incomplete));
@@ -122,7 +122,7 @@ function jsonOf(
   eventNumbers: number[],
   incomplete: readonly string[],
 ): object {
-  const { algorithm, events, threads, variables, locks, racyEvents, racyVariables, races, unfolded } = found;
+  const { algorithm, events, threads, variables, locks, racyEvents, racyVariables, races, unfolded, notes } = found;
   return {
     algorithm,
     read: { events, threads, variables, locks },
@@ -131,6 +131,7 @@ function jsonOf(
     ...(options.events ? { eventNumbers } : {}),
     races,
     unfolded,
+    notes,
     incomplete,
   };
 }
