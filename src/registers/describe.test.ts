@@ -151,6 +151,12 @@ test("the words of a whole field aren't those of a part of it with the same bits
   expect(database.describe(0, 0, 1, 0x20n, { style: "full" })).toBe("{ A[3:0] = 0x2 }");
 });
 
+test("a register's fault is told once, however it is accessed", () => {
+  const database = register("reg32", "type='T'");
+  for (const width_bytes of [1, 2, 4]) expect(database.describe(0, 0, width_bytes, 5n)).toBeUndefined();
+  expect(database.warnings.map(({ message }) => message)).toEqual(["there is no type T"]);
+});
+
 describe("maskBetween", () => {
   it("agrees with arithmetic on big integers for every pair of bits", () => {
     for (let low = 0; low < 64; low++) {

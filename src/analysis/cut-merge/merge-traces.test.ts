@@ -89,6 +89,34 @@ describe("the header", () => {
   });
 });
 
+test("traces that can't be merged are refused by name, with the reason", async () => {
+  const nic = madeUpHeader().pciFunctions[0]!;
+  const times = [2n ** 48n];
+  const failureOf = (header: Partial<TraceHeader>, first: Partial<TraceHeader> = {}) =>
+    merged({ name: "a.mmt", times, header: first }, { name: "b.mmt", times, header }).catch((error: unknown) => error);
+  expect(await failureOf({ pciFunctions: [{ ...nic, device: "0x10d3" }] })).toMatchObject({
+    message: `merging a.mmt and b.mmt failed: they are of different machines: ${nic.address} isn't the same device`,
+    advice: "convert each to Parquet instead, and query them together",
+  });
+  expect(await failureOf({ engine: "import" })).toMatchObject({
+    message: "merging a.mmt and b.mmt failed: only one of them was imported from a text, and has no wall clock",
+  });
+  expect(await failureOf({ clock: { ...madeUpHeader().clock, wall_ns: "0x0" } })).toMatchObject({
+    message: "merging a.mmt and b.mmt failed: only one of them has a wall clock, and the other times since boot",
+  });
+  const vfio: Partial<TraceHeader> = { engine: "import", lacks: ["address"] };
+  const of = (vendor: string, device: string): Partial<TraceHeader> => ({
+    ...vfio,
+    pciFunctions: [{ ...nic, vendor: vendor as "0x0", device: device as "0x0", bars: [] }],
+  });
+  // where addresses are made up, a device whose ids weren't read may be any
+  expect(await failureOf(of("0x8086", "0x100e"), of("0x0", "0x0"))).not.toBeInstanceOf(Error);
+  expect(await failureOf(of("0x0", "0x0"), of("0x8086", "0x100e"))).not.toBeInstanceOf(Error);
+  expect(await failureOf(of("0x8086", "0x100e"), of("0x8086", "0x100e"))).not.toBeInstanceOf(Error);
+  expect(await failureOf(of("0x8086", "0x100e"), of("0x8086", "0x10d3"))).toBeInstanceOf(Error);
+  expect(await failureOf(of("0x8086", "0x100e"), of("0x10ec", "0x100e"))).toBeInstanceOf(Error);
+});
+
 describe("the clock", () => {
   const wall_ns = 0x18a0_0000_0000_0000n;
   const clockOf = (tsc: bigint, later_ns = 0n, tscFrequency_hz = 2e9) => ({

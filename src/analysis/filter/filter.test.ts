@@ -116,6 +116,7 @@ describe("a filter that can't be read is shown with the column", () => {
     ["cpu = one", 7, '"one" is no number to compare cpu with'],
     ["cpu", 4, "a comparison such as == was expected after cpu, not the end"],
     ["cpu ==", 7, "a value for cpu was expected, not the end"],
+    ["cpu &", 6, "a number of bits, for cpu was expected, not the end"],
     ["cpu == 1 cpu == 2", 10, '"and" or "or" was expected, not "cpu"'],
     ["(cpu == 1", 10, '")" was expected, for the "(" at column 1, not the end'],
     ["cpu == 1)", 9, '"and" or "or" was expected, not ")"'],

@@ -164,3 +164,13 @@ test("a damaged update, or summary, loses nothing else", async () => {
   expect(await eventsOf(reader)).toEqual(events);
   expect([reader.summary, reader.complete]).toEqual([null, false]);
 });
+
+test("a block that isn't there is told at its place, with its number of records", async () => {
+  const { bytes, blocks } = await wholeTrace();
+  const { offset, payload_bytes, records } = blocks[2]!;
+  const without = Buffer.concat([bytes.subarray(0, offset), bytes.subarray(offset + 64 + payload_bytes)]);
+  const reader = await open(new Uint8Array(without));
+  expect(reader.holes).toEqual([{ offset, what: "a block is missing", records }]);
+  expect([reader.blocks.length, reader.records]).toEqual([blocks.length, 200 * (updates + 1)]);
+  expect((await eventsOf(reader)).filter(isHole)).toHaveLength(1);
+});

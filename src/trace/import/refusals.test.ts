@@ -147,6 +147,7 @@ describe("qemu", () => {
     [{ size: "" }, '"name" isn\'t a decimal number'],
     [{ rest: " nume 'nic'" }, '"nume" isn\'t "name \'"'],
     [{ rest: " name 'nic" }, '"\'nic" isn\'t "\'"'],
+    [{ rest: " name '" }, "a name in quotes is missing at its end"],
   ])("%j is refused", (changes, why) => {
     expect(() => qemu(line(changes))).toThrow(`log:1: this isn't how QEMU writes a memory_region line: ${why}`);
   });
