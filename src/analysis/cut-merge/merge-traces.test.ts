@@ -109,7 +109,7 @@ test("traces that can't be merged are refused by name, with the reason", async (
     ...vfio,
     pciFunctions: [{ ...nic, vendor: vendor as "0x0", device: device as "0x0", bars: [] }],
   });
-  // where addresses are made up, a device whose ids weren't read may be any
+  // of logs with made-up addresses, a device without known ids may be any
   expect(await failureOf(of("0x8086", "0x100e"), of("0x0", "0x0"))).not.toBeInstanceOf(Error);
   expect(await failureOf(of("0x0", "0x0"), of("0x8086", "0x100e"))).not.toBeInstanceOf(Error);
   expect(await failureOf(of("0x8086", "0x100e"), of("0x8086", "0x100e"))).not.toBeInstanceOf(Error);
