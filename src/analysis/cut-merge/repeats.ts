@@ -1,4 +1,5 @@
 // Finds events that are in several of the traces that are merged: one was given twice, or parts overlap.
+import { assertUnreachable } from "../../base/assert.js";
 import { codeOf, type TraceEvent } from "../../trace/events.js";
 
 /** Events of one time that are compared with each other: a string instruction's have one time. */
@@ -33,16 +34,38 @@ export class Repeats {
 
 function isRepeat(a: TraceEvent, b: TraceEvent): boolean {
   if (a.kind !== b.kind || a.cpu !== b.cpu || a.pid !== b.pid || a.flags !== b.flags) return false;
-  if ((a.kind === "read" || a.kind === "write") && (b.kind === "read" || b.kind === "write")) {
-    return a.address === b.address && a.value === b.value && a.width_bytes === b.width_bytes && codeOf(a) === codeOf(b);
+  const facts = factsOf(b);
+  return factsOf(a)?.every((fact, at) => fact === facts![at]) ?? false;
+}
+
+/** Returns the facts by which an event is known again; undefined for kinds that aren't. */
+function factsOf(event: TraceEvent): (bigint | number | string | boolean)[] | undefined {
+  switch (event.kind) {
+    case "read":
+    case "write":
+      return [event.address, event.value, event.width_bytes, codeOf(event)];
+    case "map":
+      return [event.address, event.length_bytes];
+    case "unmap":
+      return [event.mapping];
+    case "module":
+      return [event.name, event.gone];
+    case "escape":
+      return [event.address, event.site];
+    case "unrecorded":
+      return [event.address, event.calls];
+    case "interrupt":
+      return [event.irq, event.phase];
+    case "dma-map":
+    case "dma-unmap":
+      return [event.bus, event.device];
+    case "mark":
+      return [event.text];
+    case "lost":
+    case "symbol":
+    case "unknown":
+      return undefined;
+    default:
+      return assertUnreachable(event);
   }
-  if (a.kind === "map" && b.kind === "map") return a.address === b.address && a.length_bytes === b.length_bytes;
-  if (a.kind === "unmap" && b.kind === "unmap") return a.mapping === b.mapping;
-  if (a.kind === "module" && b.kind === "module") return a.name === b.name && a.gone === b.gone;
-  if (a.kind === "escape" && b.kind === "escape") return a.address === b.address && a.site === b.site;
-  if (a.kind === "unrecorded" && b.kind === "unrecorded") return a.address === b.address && a.calls === b.calls;
-  if (a.kind === "interrupt" && b.kind === "interrupt") return a.irq === b.irq && a.phase === b.phase;
-  if (a.kind === "dma-map" && b.kind === "dma-map") return a.bus === b.bus && a.device === b.device;
-  if (a.kind === "dma-unmap" && b.kind === "dma-unmap") return a.bus === b.bus && a.device === b.device;
-  return a.kind === "mark" && b.kind === "mark" && a.text === b.text;
 }
