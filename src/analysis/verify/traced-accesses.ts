@@ -116,13 +116,13 @@ function take(accesses: TracedAccesses, living: Map<number, NumberRange>, event:
     case "write":
       for (let offset = 0; offset < event.width_bytes; offset += partMax_bytes) {
         const width_bytes = Math.min(partMax_bytes, event.width_bytes - offset);
-        const value = event.value >> BigInt(8 * offset);
+        const value = BigInt.asUintN(8 * width_bytes, event.value >> BigInt(8 * offset));
         push(accesses, {
           write: event.kind === "write" ? 1 : 0,
           width_bytes,
           address: addressInLog(event.address) + offset,
           valueLow: Number(BigInt.asUintN(32, value)),
-          valueHigh: width_bytes > 4 ? Number(BigInt.asUintN(32, value >> 32n)) : 0,
+          valueHigh: Number(value >> 32n),
           cpu: event.cpu,
           event: event.number,
           unordered: (event.flags & RecordFlag.unordered) === 0 ? 0 : 1,
