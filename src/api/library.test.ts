@@ -6,10 +6,13 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
 import { afterAll, describe, expect, test } from "vitest";
+import { BtfWriter } from "../../dev/test-support/btf-writer.js";
 import { madeUpHeader } from "../../dev/test-support/made-up-records.js";
+import * as browser from "../browser.js";
 import {
   type AccessEvent,
   type Bound,
+  Btf,
   builtInRegisterNames,
   builtInRegisters,
   convert,
@@ -732,4 +735,19 @@ describe("registers", () => {
     expect((await all(nameless)).filter(isAccess).every(({ register }) => register === null)).toBe(true);
     for (const opened of [trace, nameless]) await opened.close();
   });
+});
+
+test("Btf reads a kernel's types, the same in Node and in a page", () => {
+  const writer = new BtfWriter();
+  const device = writer.add("forward", { name: "device" });
+  const pointer = writer.add("pointer", { sizeOrType: device });
+  const prototype = writer.add("prototype", { count: 1, words: ["dev", pointer] });
+  writer.add("function", { name: "put_device", sizeOrType: prototype, count: 1 });
+  for (const { read } of [Btf, browser.Btf]) {
+    const btf = read(writer.bytes());
+    expect(btf.functions("put_device").map(({ id }) => btf.declaration(id))).toEqual([
+      "void put_device(struct device *dev)",
+    ]);
+    expect(() => read(new Uint8Array(30), { name: "vmlinux" })).toThrow(FormatError);
+  }
 });

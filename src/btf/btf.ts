@@ -203,7 +203,9 @@ export class Btf {
     const kernelIds = this.#distilled?.kernelIds;
     if (kernelIds !== undefined && raw < kernelIds.length) return kernelIds[raw]!;
     const id = kernelIds === undefined ? raw : raw - kernelIds.length + this.firstId;
-    this.#table.require(id < this.count, `a reference to type ${raw}, but the last type is ${this.count - 1}`, at);
+    if (id >= this.count) {
+      throw this.#table.error(`a reference to type ${raw}, but the last type is ${this.count - 1}`, at);
+    }
     return id;
   }
 

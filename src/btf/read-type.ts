@@ -68,11 +68,9 @@ class Fields {
   /** The name of a type or value that must have one. */
   requiredName(number = -typeHead.size_bytes / 4): string {
     const name = this.nameAt(number);
-    this.table.require(
-      name !== undefined,
-      `type ${this.id}, a ${kinds[kindNumber(this.info)]}, lacks a name`,
-      this.place(number),
-    );
+    if (name === undefined) {
+      throw this.table.error(`type ${this.id}, a ${kinds[kindNumber(this.info)]}, lacks a name`, this.place(number));
+    }
     return name;
   }
 

@@ -73,12 +73,10 @@ export class BtfTable {
 
   /** Reads the string at `offset` in this table's strings. `at` is the place that names it. Throws FormatError. */
   string(offset: number, at: number): string {
+    if (offset >= this.strings_bytes) {
+      throw this.error(`a name's offset lies outside the ${this.strings_bytes} bytes of strings`, at);
+    }
     const start = this.strings.start + offset;
-    this.require(
-      offset < this.strings_bytes,
-      `a name's offset lies outside the ${this.strings_bytes} bytes of strings`,
-      at,
-    );
     return latin1(this.bytes, start, this.bytes.indexOf(0, start));
   }
 
@@ -141,14 +139,17 @@ export class BtfTable {
     const starts = new Uint32Array(Math.floor((end - start) / typeHead.size_bytes));
     let count = 0;
     let at = start;
+    // messages are made only where they are needed: there are a hundred thousand types
     while (at < end) {
-      this.require(at + typeHead.size_bytes <= end, `type ${count + 1} of the file is cut off`, at);
+      if (at + typeHead.size_bytes > end) throw this.error(`type ${count + 1} of the file is cut off`, at);
       const info = view.getUint32(at + typeHead.at.info, true);
       const kind = kindNumber(info);
       const layout = kind === 0 ? undefined : layouts[kind];
-      this.require(layout !== undefined, `type ${count + 1} of the file has the unknown kind ${kind}`, at);
+      if (layout === undefined) throw this.error(`type ${count + 1} of the file has the unknown kind ${kind}`, at);
       const after = at + typeHead.size_bytes + layout.once_bytes + elementCount(info) * layout.element_bytes;
-      this.require(after <= end, `type ${count + 1} of the file ends at byte ${after}, its part at ${end}`, at);
+      if (after > end) {
+        throw this.error(`type ${count + 1} of the file ends at byte ${after}, its part at ${end}`, at);
+      }
       starts[count] = at;
       count += 1;
       at = after;
