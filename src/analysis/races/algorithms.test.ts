@@ -71,3 +71,13 @@ describe("locksets", () => {
     ],
   ])("%s", (_what, text) => judge("lockset", text));
 });
+
+test("distinct pairs beyond the limit are counted, and the others folded all the same", async () => {
+  const { pairsMax } = await import("./race-tally.js");
+  const more = 10;
+  const lines = ["T1|w(x)|0", ...Array.from({ length: pairsMax + more }, (_, at) => `T2|r(x)|${at}`), "T2|r(x)|1"];
+  const { racyEvents, races, unfolded } = await racesOf(`${lines.join("\n")}\n`, "hb");
+  expect([racyEvents, races.length, unfolded]).toEqual([pairsMax + more + 1, pairsMax, more]);
+  expect(races[0]).toMatchObject({ later: { location: 1 }, count: 2, first: { event: 3 } });
+  expect(races.at(-1)).toMatchObject({ later: { location: pairsMax - 1 }, count: 1, first: { event: pairsMax + 1 } });
+});

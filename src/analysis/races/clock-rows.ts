@@ -1,5 +1,9 @@
 // Vector clocks as rows of one array: an element a thread. Rows grow as threads come; rows are given out by number.
+import { UserError } from "../../base/errors.js";
 import { grown } from "./name-table.js";
+
+/** The greatest number of threads: their clocks alone take the square of it, four times. */
+export const threadsMax = 16_384;
 
 const firstWidth = 8;
 const firstRows = 16;
@@ -16,6 +20,8 @@ export class ClockRows {
   widen(threads: number): void {
     this.threads = threads;
     if (threads <= this.width) return;
+    if (threads > threadsMax)
+      throw new UserError(`the trace has more than ${threadsMax} threads, too many for their clocks`);
     let width = this.width;
     while (width < threads) width *= 2;
     const values = new Int32Array((this.values.length / this.width) * width);

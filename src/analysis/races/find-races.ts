@@ -65,33 +65,53 @@ type Chunks = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
 /**
  * Reads a trace and finds its races. `open` begins the trace anew at each call; it is called once, or twice if `readsTwice(algorithm)`.
- * Throws FormatError for a line that isn't in the format, UserError if the trace isn't the same the second time.
+ * Throws FormatError for a line that isn't in the format, UserError if the memory isn't enough, or the trace isn't the same the second
+ * time.
  */
-export async function findRaces(
+export async function findRaces(open: () => Chunks | Promise<Chunks>, options: FindRacesOptions): Promise<RacesFound> {
+  try {
+    return await (options.algorithm === "syncp"
+      ? readingTwice(open, options)
+      : readingOnce(open, options.algorithm, options));
+  } catch (error) {
+    // an array that can't be made
+    if (!(error instanceof RangeError)) throw error;
+    throw new UserError(`the threads, locks and variables of ${options.file} need more memory than there is`, {
+      cause: error,
+    });
+  }
+}
+
+async function readingOnce(
+  open: () => Chunks | Promise<Chunks>,
+  algorithm: keyof typeof detectors,
+  { file, onRacy }: FindRacesOptions,
+): Promise<RacesFound> {
+  const tally = new RaceTally(onRacy);
+  const oddities = new Oddities();
+  const detector = new detectors[algorithm](tally);
+  const reader = new StdReader(file, (batch) => {
+    oddities.take(batch);
+    detector.take(batch);
+  });
+  await readAll(reader, await open());
+  return resultOf(algorithm, reader, tally, oddities);
+}
+
+async function readingTwice(
   open: () => Chunks | Promise<Chunks>,
   { algorithm, file, onRacy }: FindRacesOptions,
 ): Promise<RacesFound> {
   const tally = new RaceTally(onRacy);
   const oddities = new Oddities();
-  if (algorithm !== "syncp") {
-    const detector = new detectors[algorithm](tally);
-    const reader = new StdReader(file, (batch) => {
-      oddities.take(batch);
-      detector.take(batch);
-    });
-    await readAll(reader, await open());
-    return resultOf(algorithm, reader, tally, oddities);
-  }
   const survey = new TraceSurvey();
   const first = new StdReader(file, (batch) => survey.take(batch));
   await readAll(first, await open());
   const detector = new SyncPreserving(tally, survey);
-  const requireKnown = ({ threadCount, lockCount, variableCount }: EventBatch) => {
-    const { threads, locks, variables } = survey;
-    if (threadCount > threads || lockCount > locks || variableCount > variables) throw new TraceChangedError(file);
-  };
   const take = (batch: EventBatch) => {
-    requireKnown(batch);
+    const { threads, locks, variables } = survey;
+    const isKnown = batch.threadCount <= threads && batch.lockCount <= locks && batch.variableCount <= variables;
+    if (!isKnown) throw new TraceChangedError(file);
     oddities.take(batch);
     detector.take(batch);
   };

@@ -6,10 +6,24 @@ import { grown } from "./name-table.js";
 
 const firstSlots = 256;
 /** Distinct pairs that are kept; later ones are only counted. */
-export const pairsMax = 1_000_000;
+export const pairsMax = 100_000;
 
-/** A pair of accesses in numbers, as the tally keeps it. */
-const keyWidth = 4;
+/**
+ * A pair's row, of 32-bit words. Events and counts beyond 2^31 don't fit, and no trace that long is read in a day.
+ *
+ *     variable | kinds | earlier location | later location | count | first event | its earlier thread | its later thread
+ */
+const rowWidth = 8;
+const Row = {
+  variable: 0,
+  kinds: 1,
+  earlier: 2,
+  later: 3,
+  count: 4,
+  event: 5,
+  earlierThread: 6,
+  laterThread: 7,
+} as const;
 
 /** Kinds of a pair: which of the two write. */
 const earlierWrites = 1;
@@ -43,10 +57,7 @@ export class RaceTally implements RaceSink {
   private readonly onRacy: (event: number) => void;
   /** A pair's number plus 1 in the slot of its hash or the next free one behind it; 0 is free. */
   private slots = new Int32Array(firstSlots);
-  private keys = new Int32Array(firstSlots * keyWidth);
-  private counts = new Float64Array(firstSlots);
-  private firsts = new Float64Array(firstSlots);
-  private threads = new Int32Array(2 * firstSlots);
+  private rows = new Int32Array(firstSlots * rowWidth);
   private pairs = 0;
   /** Racy events by variable. */
   private byVariable = new Float64Array(firstSlots);
@@ -69,17 +80,18 @@ export class RaceTally implements RaceSink {
   pair(variable: number, earlier: PairedAccess | undefined, later: PairedAccess & { event: number }): void {
     const writes = later.kind === EventKind.write ? laterWrites : 0;
     const kinds = writes | (earlier === undefined ? alone : earlier.kind === EventKind.write ? earlierWrites : 0);
-    const pair = this.find(variable, kinds, earlier?.location ?? 0, later.location);
-    if (pair < 0) {
+    const row = this.find(variable, kinds, earlier?.location ?? 0, later.location);
+    if (row < 0) {
       this.unfolded += 1;
       return;
     }
-    if (this.counts[pair] === 0) {
-      this.firsts[pair] = later.event;
-      this.threads[2 * pair] = earlier?.thread ?? -1;
-      this.threads[2 * pair + 1] = later.thread;
+    const { rows } = this;
+    if (rows[row + Row.count] === 0) {
+      rows[row + Row.event] = later.event;
+      rows[row + Row.earlierThread] = earlier?.thread ?? -1;
+      rows[row + Row.laterThread] = later.thread;
     }
-    this.counts[pair]! += 1;
+    rows[row + Row.count]! += 1;
   }
 
   /** The folded pairs, the most frequent first; of the same number, the first found first. */
@@ -100,54 +112,57 @@ export class RaceTally implements RaceSink {
   }
 
   private fold(pair: number): FoldedRace {
-    const [variable, kinds, first, second] = this.keys.subarray(pair * keyWidth, (pair + 1) * keyWidth);
-    const [earlierThread, laterThread] = this.threads.subarray(2 * pair, 2 * pair + 2);
-    const isAlone = (kinds! & alone) !== 0;
+    const row = this.rows.subarray(pair * rowWidth, (pair + 1) * rowWidth);
+    const kinds = row[Row.kinds]!;
+    const isAlone = (kinds & alone) !== 0;
+    const operation = (writes: number) => ((kinds & writes) !== 0 ? "write" : "read");
     return {
-      variable: variable!,
-      earlier: isAlone ? null : { operation: (kinds! & earlierWrites) !== 0 ? "write" : "read", location: first! },
-      later: { operation: (kinds! & laterWrites) !== 0 ? "write" : "read", location: second! },
-      count: this.counts[pair]!,
-      firstEvent: this.firsts[pair]!,
-      firstThreads: isAlone ? [laterThread!] : [earlierThread!, laterThread!],
+      variable: row[Row.variable]!,
+      earlier: isAlone ? null : { operation: operation(earlierWrites), location: row[Row.earlier]! },
+      later: { operation: operation(laterWrites), location: row[Row.later]! },
+      count: row[Row.count]!,
+      firstEvent: row[Row.event]!,
+      firstThreads: isAlone ? [row[Row.laterThread]!] : [row[Row.earlierThread]!, row[Row.laterThread]!],
     };
   }
 
-  /** Finds or adds a pair; returns its number, or -1 where there are too many. */
+  /** Finds or adds a pair; returns its row's place, or -1 where there are too many. */
   private find(variable: number, kinds: number, first: number, second: number): number {
-    const { slots, keys } = this;
+    const { slots, rows } = this;
     const mask = slots.length - 1;
     let slot = hashOf(variable, kinds, first, second) & mask;
     for (;;) {
       const pair = slots[slot]! - 1;
       if (pair < 0) break;
-      const at = pair * keyWidth;
-      const isSame = keys[at] === variable && keys[at + 1] === kinds && keys[at + 2] === first;
-      if (isSame && keys[at + 3] === second) return pair;
+      const row = pair * rowWidth;
+      const isSame = rows[row] === variable && rows[row + Row.kinds] === kinds && rows[row + Row.earlier] === first;
+      if (isSame && rows[row + Row.later] === second) return row;
       slot = (slot + 1) & mask;
     }
     if (this.pairs === pairsMax) return -1;
-    const pair = this.pairs;
+    const row = this.pairs * rowWidth;
     this.pairs += 1;
     slots[slot] = this.pairs;
-    keys.set([variable, kinds, first, second], pair * keyWidth);
+    rows[row] = variable;
+    rows[row + Row.kinds] = kinds;
+    rows[row + Row.earlier] = first;
+    rows[row + Row.later] = second;
     if (2 * this.pairs > slots.length) this.spread();
-    return pair;
+    return row;
   }
 
   /** Doubles the room. */
   private spread(): void {
     const length = 2 * this.slots.length;
     this.slots = new Int32Array(length);
-    this.keys = grown(this.keys, length * keyWidth);
-    this.counts = grown(this.counts, length);
-    this.firsts = grown(this.firsts, length);
-    this.threads = grown(this.threads, 2 * length);
+    this.rows = grown(this.rows, length * rowWidth);
+    const { rows, slots } = this;
     for (let pair = 0; pair < this.pairs; pair += 1) {
-      const at = pair * keyWidth;
-      let slot = hashOf(this.keys[at]!, this.keys[at + 1]!, this.keys[at + 2]!, this.keys[at + 3]!) & (length - 1);
-      while (this.slots[slot] !== 0) slot = (slot + 1) & (length - 1);
-      this.slots[slot] = pair + 1;
+      const row = pair * rowWidth;
+      let slot = hashOf(rows[row]!, rows[row + Row.kinds]!, rows[row + Row.earlier]!, rows[row + Row.later]!);
+      slot &= length - 1;
+      while (slots[slot] !== 0) slot = (slot + 1) & (length - 1);
+      slots[slot] = pair + 1;
     }
   }
 }
