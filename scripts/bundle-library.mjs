@@ -29,7 +29,13 @@ async function bundle(name, platform) {
       if (level !== "debug" && level !== "info") throw new Error(`bundling: ${log.message}`);
     },
   });
-  const { output } = await bundled.write({ file: join(folder, `${name}.js`), format: "esm", codeSplitting: false });
+  const { output } = await bundled.write({
+    file: join(folder, `${name}.js`),
+    format: "esm",
+    codeSplitting: false,
+    // the declarations have the texts of the public names
+    comments: { jsdoc: false },
+  });
   await bundled.close();
   return output[0].moduleIds;
 }
