@@ -10,4 +10,5 @@ export type DmaWay = (typeof dmaWays)[number];
 
 /** Linux's `enum dma_data_direction`, by value. */
 export const dmaDirections = ["both", "to-device", "from-device", "none"] as const;
+/** One of `dmaDirections`. */
 export type DmaDirection = (typeof dmaDirections)[number];

@@ -1,7 +1,9 @@
 // Address spaces: memory; I/O ports, whose addresses are ports' numbers; and PCI functions' configuration space. One number names an
 // address in any of them: the others lie above all physical addresses that machines have. core/record.h defines the same.
 
+/** The spaces in which devices have addresses: memory, I/O ports, PCI configuration space. */
 export const addressSpaces = ["memory", "ports", "configuration"] as const;
+/** One of `addressSpaces`. */
 export type AddressSpace = (typeof addressSpaces)[number];
 
 /** `MMS_PORT_SPACE` */
