@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { recordedTrace } from "../../../dev/test-support/recorded-traces.js";
 import { sleep } from "../../base/turns.js";
 import { incompleteOf } from "../../trace/file/incomplete.js";
+import { blockHeader_bytes } from "../../trace/file/layout.js";
 import type { TraceReader } from "../../trace/file/reader.js";
 import { FileSource, openSource, openTrace } from "../../trace/node/file-source.js";
 import { AccessRegisters } from "./access-registers.js";
@@ -46,11 +47,16 @@ async function followed(reader: TraceReader, selection: Selection = {}, looks = 
 
 async function numbersOf(path: string): Promise<number[]> {
   const reader = await openTrace(path);
+  const numbers = await selectedNumbers(reader);
+  await reader.close();
+  return numbers;
+}
+
+async function selectedNumbers(reader: TraceReader): Promise<number[]> {
   const numbers: number[] = [];
   for await (const { views } of selectedViews(reader, new AccessRegisters(() => undefined), {})) {
     for (const { event } of views) numbers.push(event.number);
   }
-  await reader.close();
   return numbers;
 }
 
@@ -68,8 +74,39 @@ test("a trace that is cut: what came, and the end of the pipe is the end", async
   const { numbers, waits } = await followed(reader);
   expect(numbers.length).toBeGreaterThan(100);
   expect(numbers).toEqual((await numbersOf(recordedTrace)).slice(0, numbers.length));
+  // all that came, though no summary did
+  const cut = await selectedNumbers(reader);
+  expect(numbers).toEqual(cut);
   expect(waits).toBeLessThan(looksMax);
   expect(reader.complete).toBe(false);
+  await reader.close();
+});
+
+test("events that come later are given, though no summary follows", async () => {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const recorded = await openTrace(recordedTrace);
+  const last = recorded.blocks.at(-1)!;
+  await recorded.close();
+  const reader = await piped(whole.subarray(0, last.offset), async function* () {
+    await released;
+    yield whole.subarray(last.offset, last.offset + blockHeader_bytes + last.payload_bytes);
+  });
+  const numbers: number[] = [];
+  let before: number | undefined;
+  const wait = async () => {
+    before ??= numbers.length;
+    release();
+    await sleep(1);
+    return true;
+  };
+  for await (const { views } of followedViews(reader, new AccessRegisters(() => undefined), {}, { wait })) {
+    for (const { event } of views) numbers.push(event.number);
+  }
+  expect(numbers.length).toBeGreaterThan(before!);
+  expect(numbers).toEqual(await selectedNumbers(reader));
   await reader.close();
 });
 

@@ -85,6 +85,34 @@ test("a device that told its variant in a block before the selected ones told it
   await reader.close();
 });
 
+test("of two devices each is named alike, though they told their variants in different blocks", async () => {
+  const path = join(directory, "two.mmt");
+  const [nic] = madeUpHeader().pciFunctions;
+  const other = { ...nic!, address: "0000:00:05.0", bars: [{ ...nic!.bars[0]!, start: "0xfe000000" as const }] };
+  const writer = await createTrace(path, madeUpHeader({ pciFunctions: [nic!, other] }));
+  const distance = 0xfe00_0000 - Number(bar);
+  const [first, second] = [0, distance];
+  const accesses: [number, bigint][] = [
+    [first + 4, 7n],
+    [second + 4, 7n],
+    [first, 2n],
+    [second, 2n],
+    [first + 4, 7n],
+    [second + 4, 7n],
+  ];
+  const all = reads(accesses);
+  for (const [from, to] of [[0, 3] as const, [3, 5] as const, [5, 6] as const]) {
+    await writer.append(all.subarray(from * record_bytes, to * record_bytes));
+    // an update ends a block
+    await writer.note({});
+  }
+  await writer.close(madeUpSummary);
+  const reader = await openTrace(path);
+  expect(reader.blocks).toHaveLength(3);
+  expect(await namesOf(selectedViews(reader, namer(), {}))).toEqual(["NEW", "NEW", "ID", "ID", "NEW", "NEW"]);
+  await reader.close();
+});
+
 test("a device that never tells its variant keeps the first name, and its database stays undecided", async () => {
   const reader = await traceOf(
     reads([
