@@ -150,21 +150,20 @@ function compareMoved({ old, new: after, paired, complain }: Comparison): void {
     const ends = [code.old.bytes.length, Number(code.new.starts.at(-1))];
     const tail = after.symbols.find(({ name }) => name === `mms_stubs${code.old.section.name}`);
     if (tail !== undefined) ends[1] = Number(tail.value);
+    const [oldNext, newNext] = [
+      nextAmong(
+        named.map(({ symbol }) => Number(symbol.value)),
+        ends[0]!,
+      ),
+      nextAmong(
+        named.map(({ now }) => Number(now.value)),
+        ends[1]!,
+      ),
+    ];
     for (const { symbol, now } of named) {
       if (symbol.type !== 2) continue;
       const [from, to] = [Number(symbol.value), Number(now.value)];
-      const nextOf = (values: number[], value: number, end: number) =>
-        Math.min(end, ...values.filter((other) => other > value)) - value;
-      const old_bytes = nextOf(
-        named.map((one) => Number(one.symbol.value)),
-        from,
-        ends[0]!,
-      );
-      const new_bytes = nextOf(
-        named.map((one) => Number(one.now.value)),
-        to,
-        ends[1]!,
-      );
+      const [old_bytes, new_bytes] = [oldNext(from) - from, newNext(to) - to];
       const steps: number[] = [];
       let last = 0;
       const first = code.oldNumber[from] ?? -1;
@@ -182,6 +181,20 @@ function compareMoved({ old, new: after, paired, complain }: Comparison): void {
   const wrong = expected.findIndex((one, place) => JSON.stringify(one) !== JSON.stringify(listed[place]));
   if (wrong >= 0) complain(rewritingSection, wrong, `not how ${expected[wrong]!.name} has moved`);
   if (expected.length !== listed.length || !isKept) complain(rewritingSection, 0, "another list of functions");
+}
+
+/** Returns a function that finds the least of some values above one, at most an end. */
+function nextAmong(values: readonly number[], end: number): (value: number) => number {
+  const sorted = Float64Array.from([...values, end]).sort();
+  return (value) => {
+    let [low, high] = [0, sorted.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (sorted[middle]! > value) high = middle;
+      else low = middle + 1;
+    }
+    return Math.min(end, sorted[low] ?? end);
+  };
 }
 
 /** Finds the ranges of code that the kernel replaces: those of alternatives, and of calls to the hypervisor's operations. */
