@@ -48,13 +48,16 @@ function emitShort(view: DataView, code: CodeSection, layout: SectionLayout, num
     view.setInt8(to + length - 1, distance);
     return;
   }
-  const opcode = code.content[code.sweep.starts[number]!]!;
+  const from = code.sweep.starts[number]!;
+  const opcodeAt = code.sweep.lengths[number]! - 2;
+  // a hint for the processor
+  if (opcodeAt === 1) view.setUint8(to, code.content[from]!);
   if (code.sweep.kinds[number] === InstructionKind.shortJump) {
     view.setUint8(to, 0xe9);
   } else {
     // 0x70 + condition becomes 0x0f 0x80 + condition
-    view.setUint8(to, 0x0f);
-    view.setUint8(to + 1, opcode + 0x10);
+    view.setUint8(to + opcodeAt, 0x0f);
+    view.setUint8(to + opcodeAt + 1, code.content[from + opcodeAt]! + 0x10);
   }
   view.setInt32(to + length - 4, distance, true);
 }

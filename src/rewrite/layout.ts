@@ -38,6 +38,9 @@ export function destinationOf({ starts, before_bytes }: SectionLayout, instructi
   return starts[instruction]! - (before_bytes[instruction] ?? 0);
 }
 
+/** The prefixes in front of a conditional jump that tell the processor which way it mostly goes. */
+const branchHints: readonly number[] = [0x2e, 0x3e];
+
 /** A two-byte instruction that the kernel turns into a jump and back: jump labels, arch/x86/kernel/jump_label.c. */
 interface ShortJumpLabel {
   instruction: number;
@@ -91,7 +94,7 @@ function widen(
       const distance = destinationOf(layout, target) - end;
       if (distance >= -128 && distance <= 127) continue;
       const offset = sweep.starts[instruction]!;
-      if (isReplaced[instruction] === 1 || isFixed || sweep.lengths[instruction] !== 2) {
+      if (isReplaced[instruction] === 1 || isFixed || !hasLongForm(code, instruction)) {
         const reason = "a short jump that can't be lengthened, and its target moves out of reach";
         throw new RewriteRefusal(module.elf.file, section.name, offset, reason);
       }
@@ -102,10 +105,18 @@ function widen(
   return isChanged;
 }
 
+/** True for the two bytes of a short jump, and for a conditional one with a hint for the processor, which stays in front. */
+function hasLongForm({ sweep, content }: CodeSection, instruction: number): boolean {
+  const length = sweep.lengths[instruction];
+  if (length === 2) return true;
+  const isConditional = sweep.kinds[instruction] === InstructionKind.shortConditional;
+  return length === 3 && isConditional && branchHints.includes(content[sweep.starts[instruction]!]!);
+}
+
 function widenedLength({ elf }: ModuleCode, { sweep, section }: CodeSection, instruction: number): number {
   switch (sweep.kinds[instruction]) {
     case InstructionKind.shortConditional:
-      return 6;
+      return sweep.lengths[instruction]! + 4;
     case InstructionKind.shortJump:
     // a jump label's empty instruction
     case InstructionKind.plain:

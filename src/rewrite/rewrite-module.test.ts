@@ -100,6 +100,20 @@ describe("layout", () => {
     expect([third, fourth]).toEqual([expect.stringMatching(/^jne /), expect.stringMatching(/^jmp /)]);
   });
 
+  test("a conditional jump keeps its hint when it becomes a long one", () => {
+    const far = (jump: string) => `f: ${jump} 1f\n.rept 40\n mov (%rax),%ecx\n.endr\n1: ret`;
+    const textOf = (jump: string) => {
+      const elf = new ElfFile("x.ko", rewritten(far(jump)));
+      return Buffer.from(elf.content(elf.section(".text")!))
+        .subarray(0, 7)
+        .toString("hex");
+    };
+    // 40 instructions of two bytes, each with three in front
+    expect(textOf("jbe,pn")).toBe("2e0f86c8000000");
+    expect(textOf("ja,pt")).toBe("3e0f87c8000000");
+    expect(disassembled(rewritten(far("jbe,pn")))[0]).toMatch(/^jbe,pn +[0-9a-f]+ /);
+  });
+
   test("a jump to an instruction goes to what is in front of it", () => {
     const bytes = rewritten("f: mov (%rax),%ecx\n dec %ecx\n jne f\n call f\n ret");
     expect(disassembled(bytes)).toEqual([

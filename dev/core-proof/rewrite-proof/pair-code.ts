@@ -62,10 +62,17 @@ function compareInstruction(old: ReadCode, after: ReadCode, number: number, comp
   if (!isSame) complain(old.section.name, to, `not the original's instruction at 0x${from.toString(16)}`);
 }
 
-/** Compares a short form with its long one: jmp, conditional jumps, and the empty instruction of a jump label. */
+/** Compares a short form with its long one: jmp, conditional jumps, perhaps with a hint, and the empty instruction of a jump label. */
 function isLengthened(old: ReadCode, after: ReadCode, number: number): boolean {
   const [from, to] = [old.starts[number]!, after.starts[number]!];
-  if (old.starts[number + 1]! - from !== 2) return false;
+  const length = old.starts[number + 1]! - from;
+  if (length === 3) {
+    const [hint, short] = old.bytes.subarray(from, from + 2);
+    const isHinted = (hint === 0x2e || hint === 0x3e) && short! >= 0x70 && short! <= 0x7f;
+    const [sameHint, second, opcode] = after.bytes.subarray(to, to + 3);
+    return isHinted && sameHint === hint && second === 0x0f && opcode === short! + 0x10;
+  }
+  if (length !== 2) return false;
   const [first, second] = [old.bytes[from]!, old.bytes[from + 1]!];
   const long = Array.from(after.bytes.subarray(to, to + 5));
   if (first === 0xeb) return long[0] === 0xe9;
