@@ -102,8 +102,7 @@ const proveAllChecks: InsertedCodeProof["prove"] = (comparison, inserted) => {
     if (end !== (tail === undefined ? 0 : tail.offset + tail.length_bytes)) {
       comparison.complain(name, end, "the tail isn't made of one stub for each check");
     }
-    const more =
-      (comparison.new.relocations.get(section)?.length ?? 0) - (comparison.old.relocations.get(section)?.length ?? 0);
+    const more = comparison.new.relocations.count(section) - comparison.old.relocations.count(section);
     if (more !== 2 * count) comparison.complain(name, 0, "not two relocations for each stub");
     if (tail !== undefined) stubSymbols.push(`mms_stubs${name} 2 ${section} ${tail.offset} ${tail.length_bytes}`);
   }
@@ -315,7 +314,7 @@ function addedRelocations(comparison: Comparison, section: number) {
   addedBySection.set(comparison, known);
   let found = known.get(section);
   if (found === undefined) {
-    const before = comparison.old.relocations.get(section)?.length ?? 0;
+    const before = comparison.old.relocations.count(section);
     found = new Map(
       (comparison.new.relocations.get(section) ?? []).slice(before).map((entry) => [entry.offset, entry]),
     );

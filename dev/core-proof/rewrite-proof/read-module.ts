@@ -31,23 +31,47 @@ export interface ReadModule {
   elf: ElfFile;
   symbols: ElfSymbol[];
   code: Map<number, ReadCode>;
-  relocations: Map<number, ReadRelocation[]>;
+  relocations: Relocations;
+}
+
+/** The relocations by the number of the section that they change. They are read anew at each use: those of a large module fill memory. */
+export class Relocations {
+  readonly #contents = new Map<number, Uint8Array>();
+
+  set(section: number, content: Uint8Array): void {
+    this.#contents.set(section, content);
+  }
+
+  get(section: number): ReadRelocation[] | undefined {
+    const content = this.#contents.get(section);
+    return content === undefined ? undefined : relocationsIn(content);
+  }
+
+  /** Returns the number of a section's relocations. */
+  count(section: number): number {
+    return (this.#contents.get(section)?.length ?? 0) / relocation_bytes;
+  }
+
+  *[Symbol.iterator](): Generator<[number, ReadRelocation[]]> {
+    for (const [section, content] of this.#contents) yield [section, relocationsIn(content)];
+  }
 }
 
 const executable = 0x6n;
 const typeBits = 1;
 const typeRelocations = 4;
+const relocation_bytes = 24;
 
 /** Reads a module. `skip` holds the ranges of code that aren't to be decoded, by section name: offset → length. */
 export function readModule(file: string, bytes: Uint8Array, skip: Map<string, Map<number, number>>): ReadModule {
   const elf = new ElfFile(file, bytes);
   const code = new Map<number, ReadCode>();
-  const relocations = new Map<number, ReadRelocation[]>();
+  const relocations = new Relocations();
   for (const section of elf.sections) {
     if (section.type === typeBits && (section.flags & executable) === executable && section.size_bytes > 0) {
       code.set(section.index, decode(elf, section, skip.get(section.name)));
     } else if (section.type === typeRelocations) {
-      relocations.set(section.info, relocationsIn(elf.content(section)));
+      relocations.set(section.info, elf.content(section));
     }
   }
   return { elf, symbols: elf.symbols(), code, relocations };
@@ -55,11 +79,11 @@ export function readModule(file: string, bytes: Uint8Array, skip: Map<string, Ma
 
 function relocationsIn(content: Uint8Array): ReadRelocation[] {
   const view = new DataView(content.buffer, content.byteOffset, content.byteLength);
-  return Array.from({ length: content.length / 24 }, (_, entry) => ({
-    offset: Number(view.getBigUint64(24 * entry, true)),
-    type: view.getUint32(24 * entry + 8, true),
-    symbol: view.getUint32(24 * entry + 12, true),
-    addend: Number(view.getBigInt64(24 * entry + 16, true)),
+  return Array.from({ length: content.length / relocation_bytes }, (_, entry) => ({
+    offset: Number(view.getBigUint64(relocation_bytes * entry, true)),
+    type: view.getUint32(relocation_bytes * entry + 8, true),
+    symbol: view.getUint32(relocation_bytes * entry + 12, true),
+    addend: Number(view.getBigInt64(relocation_bytes * entry + 16, true)),
   }));
 }
 

@@ -45,7 +45,7 @@ export function compareUnwinding(comparison: Comparison): void {
   const none: States = { offsets: [], entries: [] };
   const [before, now] = [statesBySection(comparison.old), statesBySection(comparison.new)];
   const sizeOf = (name: string) => comparison.new.elf.section(name)?.size_bytes ?? 0;
-  const places = comparison.new.relocations.get(comparison.new.elf.section(".orc_unwind_ip")?.index ?? -1)?.length ?? 0;
+  const places = comparison.new.relocations.count(comparison.new.elf.section(".orc_unwind_ip")?.index ?? -1);
   if (sizeOf(".orc_unwind_ip") !== 4 * places || sizeOf(".orc_unwind") !== 6 * places) {
     comparison.complain(".orc_unwind_ip", 0, "not one state for each place");
   }
