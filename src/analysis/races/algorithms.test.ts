@@ -39,6 +39,7 @@ describe("sync-preserving", () => {
     ],
     ["without its own section it races", "T1 acq(m)\nT1 w(f)\nT1 w(x)\nT1 rel(m)\nT2 r(f) !\nT2 w(x) !"],
     ["forks and joins stay", "T1 w(x)\nT1 fork(T2)\nT2 w(x)\nT1 join(T2)\nT1 w(x)"],
+    ["a thread that goes on after its join, as none does", "T0 r(x)\nT1 w(x) !\nT1 join(T0)\nT0 r(x) !\nT1 w(x) !"],
     [
       "a lock acquired twice is free after two releases",
       "T1 acq(m)\nT1 acq(m)\nT1 rel(m)\nT1 w(x)\nT1 rel(m)\nT2 acq(m)\nT2 w(x)\nT2 rel(m)",

@@ -53,8 +53,6 @@ export class SharedVariable {
   readonly writes: readonly AccessQueue[];
   /** By accessor: its count of events with effects on others, at the last read that was queued. */
   readonly readAt: number[];
-  /** By pair of accessors and kinds: the last closed set that was worked out. */
-  readonly ideals: (Int32Array | undefined)[] = [];
   lastWriter = -1;
   lastWriteTime = 0;
   lastWriteCopy = -1;

@@ -137,7 +137,7 @@ export class SyncPreserving implements Detector {
       const entry = queue.firsts[accessor]!;
       const time = queue.times[entry]!;
       if (time > clocks.values[at + thread]!) {
-        this.workOutIdeal(variable, { accessor, other, kind, queue, entry });
+        this.workOutIdeal(thread, queue, entry);
         if (time > ideal[thread]!) {
           Object.assign(earlier, { kind, thread, location: queue.locations[entry]! });
           this.races.pair(variable.number, earlier, later);
@@ -157,28 +157,14 @@ export class SyncPreserving implements Detector {
     return read === 0 || (write !== 0 && write < read) ? EventKind.write : EventKind.read;
   }
 
-  /** Works out the least closed set of events that must come before an entry of a queue and the present access. */
-  private workOutIdeal(
-    variable: SharedVariable,
-    pair: { accessor: number; other: number; kind: number; queue: AccessQueue; entry: number },
-  ): void {
+  /** Works out the least closed set of events that must come before an entry of a thread's queue and the present access. */
+  private workOutIdeal(thread: number, queue: AccessQueue, entry: number): void {
     const { clocks, ideal, pool, later } = this;
-    const { accessor, other, kind, queue, entry } = pair;
     const { values, width } = clocks;
     const at = later.thread * width;
-    for (let thread = 0; thread < ideal.length; thread += 1) ideal[thread] = values[at + thread]!;
-    pool.raise(ideal, queue.copies[entry]!, variable.threads[other]!, queue.times[entry]! - 1);
-    // Both accesses come after those of the last pair of these kinds, so the ideal holds that one's.
-    const key = ((accessor * variable.threads.length + other) * 2 + kind) * 2 + later.kind;
-    const before = variable.ideals[key];
-    if (before !== undefined) {
-      for (let thread = 0; thread < ideal.length; thread += 1) {
-        if (before[thread]! > ideal[thread]!) ideal[thread] = before[thread]!;
-      }
-    }
+    for (let one = 0; one < ideal.length; one += 1) ideal[one] = values[at + one]!;
+    pool.raise(ideal, queue.copies[entry]!, thread, queue.times[entry]! - 1);
     this.acquires.close(ideal, values, at);
-    if (before === undefined) variable.ideals[key] = ideal.slice();
-    else before.set(ideal);
   }
 
   /**
@@ -256,9 +242,13 @@ export class SyncPreserving implements Detector {
       closed.values[target * width + target] = 0;
       pool.changed(target);
       this.effects[thread]! += 1;
-    } else if (clocks.join(clocks, target, thread)) {
-      pool.changed(thread);
-      this.isDirty[thread] = true;
+    } else {
+      // a thread that goes on after it was joined, as none does, is seen up to here
+      this.effects[target]! += 1;
+      if (clocks.join(clocks, target, thread)) {
+        pool.changed(thread);
+        this.isDirty[thread] = true;
+      }
     }
     this.tick(thread);
   }
