@@ -39,6 +39,16 @@ describe("sync-preserving", () => {
     ],
     ["without its own section it races", "T1 acq(m)\nT1 w(f)\nT1 w(x)\nT1 rel(m)\nT2 r(f) !\nT2 w(x) !"],
     ["forks and joins stay", "T1 w(x)\nT1 fork(T2)\nT2 w(x)\nT1 join(T2)\nT1 w(x)"],
+    // T2 has seen f, from before the inner acquire: T1's whole outer section must be over, with the g that came after T3's write
+    [
+      "a lock's outer section counts from its beginning",
+      "T1 acq(m)\nT1 w(f)\nT1 acq(m)\nT1 rel(m)\nT3 w(x)\nT3 w(g)\nT1 r(g) !\nT1 rel(m)\nT2 r(f) !\nT2 acq(m)\nT2 rel(m)\nT2 w(x)",
+    ],
+    // T2's second read can't race with T1's write; T3's write, which comes before both, can
+    [
+      "an access before one that can't race may race",
+      "T2 r(x)\nT2 fork(T1)\nT3 w(x) !\nT2 acq(m)\nT2 r(x) !\nT2 rel(m)\nT1 acq(m)\nT1 rel(m)\nT1 w(x) !",
+    ],
     ["a thread that goes on after its join, as none does", "T0 r(x)\nT1 w(x) !\nT1 join(T0)\nT0 r(x) !\nT1 w(x) !"],
     [
       "a lock acquired twice is free after two releases",

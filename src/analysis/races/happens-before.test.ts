@@ -33,6 +33,11 @@ test.each([
     "a joined thread that goes on",
     "T2 w(y)\nT1 join(T2)\nT3 w(x)\nT3 acq(m)\nT3 rel(m)\nT2 acq(m)\nT2 w(x)\nT1 r(x) !",
   ],
+  // its release hands on more than its time tells: T1 has that time already
+  [
+    "a joined thread that goes on, and hands on what it has learnt",
+    "T2 w(y)\nT1 join(T2)\nT3 w(x)\nT3 acq(m)\nT3 rel(m)\nT2 acq(m)\nT2 acq(n)\nT2 rel(n)\nT1 acq(n)\nT1 r(x)",
+  ],
 ])("%s", async (_what, text) => {
   const { trace, racy } = markedTrace(text);
   expect((await racesOf(trace, "hb")).eventNumbers).toEqual(racy);
@@ -83,4 +88,13 @@ test("an event that races with several is one racy event of several pairs", asyn
   const { racyEvents, races } = await racesOf(trace, "hb");
   expect(racyEvents).toBe(1);
   expect(races.map(({ earlier }) => earlier?.location).sort()).toEqual([1, 2]);
+});
+
+test("each of several threads' accesses stays, as long as it isn't in a later one's past", async () => {
+  const { trace } = markedTrace("T1 r(x)\nT2 r(x)\nT3 r(x)\nT4 r(x)\nT5 w(x)\nT5 w(x)\nT4 fork(T6)\nT6 w(x)");
+  const { races } = await racesOf(trace, "hb");
+  const counts = new Map(races.map(({ earlier, later, count }) => [`${earlier?.location} ${later.location}`, count]));
+  const both = ["1 5", "2 5", "3 5", "4 5", "1 6", "2 6", "3 6", "4 6"];
+  expect([...counts.keys()].sort()).toEqual([...both, "6 8", "1 8", "2 8", "3 8"].sort());
+  expect(new Set(counts.values())).toEqual(new Set([1]));
 });

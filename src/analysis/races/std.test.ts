@@ -45,6 +45,16 @@ test("names are told apart whatever their length, parentheses included", () => {
   expect(read(longer.map((name) => `T|w(${name})|1\n`).join(""))).toEqual(longer.map((name) => `T write ${name} 1`));
 });
 
+test("a name has one number, whatever its length", () => {
+  const numbers: number[] = [];
+  const reader = new StdReader("trace.std", ({ targets, length }) => numbers.push(...targets.slice(0, length)));
+  const names = Array.from({ length: 60 }, (_, length) => `${"x".repeat(length)}y`);
+  const line = (name: string) => `T|w(${name})|1\n`;
+  reader.push(new TextEncoder().encode([...names, ...names].map(line).join("")));
+  reader.finish();
+  expect(numbers).toEqual([...names.keys(), ...names.keys()]);
+});
+
 test("a variable, a lock and a thread may have one name", () => {
   expect(read("a|w(a)|1\na|acq(a)|2\n")).toEqual(["a write a 1", "a acquire a 2"]);
 });
