@@ -447,3 +447,42 @@ test("a device's driver is the one that it had at any time in the trace", async 
     expect([drivers, device!.driver]).toEqual([drivers, wanted]);
   }
 });
+
+test("of traces with made-up addresses, a device that only one of them has is compared with nothing", async () => {
+  const [nic] = madeUpHeader().pciFunctions;
+  const disk = {
+    ...{ ...nic!, address: "0000:00:05.0", vendor: "0x1af4" as const, device: "0x1001" as const, driver: "disk" },
+    bars: [{ ...nic!.bars[0]!, start: "0xfe000000" as const }],
+  };
+  const run = async (...pciFunctions: (typeof disk)[]) => {
+    const sink = new MemorySink();
+    const header = madeUpHeader({ pciFunctions: [nic!, ...pciFunctions], lacks: ["address"] });
+    const writer = await TraceWriter.into(sink, header, nodeCodec);
+    const list = new RecordList();
+    list.add({ kind: RecordKind.read, address: 0xfebc0008n, width: 4, tsc: 1n });
+    for (const { bars } of pciFunctions) {
+      for (const offset of [0n, 4n]) {
+        list.add({ kind: RecordKind.write, address: BigInt(bars[0]!.start) + offset, width: 4, tsc: 2n });
+      }
+    }
+    await writer.append(list.records);
+    await writer.close(madeUpSummary);
+    return accessesOf(await TraceReader.open(new MemorySource(sink.bytes), nodeCodec));
+  };
+  const [both, one] = [await run(disk), await run()];
+  const told = ({
+    by,
+    device,
+    otherDevice,
+    driver,
+    kind,
+    first,
+    second,
+  }: ReturnType<typeof pairSequences>[number]) => ({
+    ...{ by, device, otherDevice, driver, kind },
+    counts: [first.length, second.length],
+  });
+  const alone = { by: "bar", device: "0000:00:05.0", otherDevice: null, driver: "disk", kind: "0x1af4 0x1001" };
+  expect(pairSequences(both, one).map(told)).toContainEqual({ ...alone, counts: [2, 0] });
+  expect(pairSequences(one, both).map(told)).toContainEqual({ ...alone, counts: [0, 2] });
+});

@@ -321,10 +321,9 @@ class Comparison {
     }
     // Only the accessed bytes of the log's value count: if nothing answers, it is all ones at any width.
     let low = truth.valueLow[b]!;
-    let high = truth.valueHigh[b]!;
     if (width_bytes < 4) low &= (1 << (8 * width_bytes)) - 1;
-    if (width_bytes <= 4) high = 0;
-    else if (width_bytes < 8) high &= (1 << (8 * (width_bytes - 4))) - 1;
+    // no access that a log has is of five to seven bytes
+    const high = width_bytes > 4 ? truth.valueHigh[b]! : 0;
     return traced.valueLow[a] === low >>> 0 && traced.valueHigh[a] === high >>> 0;
   }
 

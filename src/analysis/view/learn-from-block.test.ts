@@ -14,6 +14,7 @@ import { openTrace } from "../../trace/node/file-source.js";
 import { RecordKind, record_bytes } from "../../trace/record.js";
 import { AccessRegisters } from "./access-registers.js";
 import { followedViews } from "./follow.js";
+import { learnFromBlock } from "./learn-from-block.js";
 import type { Selection } from "./range.js";
 import { selectedViews, type ViewBatch } from "./selection.js";
 
@@ -110,6 +111,28 @@ test("of two devices each is named alike, though they told their variants in dif
   const reader = await openTrace(path);
   expect(reader.blocks).toHaveLength(3);
   expect(await namesOf(selectedViews(reader, namer(), {}))).toEqual(["NEW", "NEW", "ID", "ID", "NEW", "NEW"]);
+  await reader.close();
+});
+
+test("a device learns nothing from reads at its addresses before it was there", async () => {
+  const path = join(directory, "plugged.mmt");
+  const { pciFunctions } = madeUpHeader();
+  const writer = await createTrace(path, madeUpHeader({ pciFunctions: [] }));
+  const all = reads([
+    [0, 2n],
+    [0, 1n],
+    [4, 7n],
+  ]);
+  await writer.append(all.subarray(0, record_bytes));
+  await writer.note({ pciFunctions });
+  await writer.append(all.subarray(record_bytes));
+  await writer.close(madeUpSummary);
+  const reader = await openTrace(path);
+  expect(reader.blocks).toHaveLength(2);
+  const registers = namer();
+  for (const block of [0, 1]) await learnFromBlock(reader, block, registers);
+  const from = { kind: "event", number: 2 } as const;
+  expect(await namesOf(selectedViews(reader, registers, { from }))).toEqual(["OLD"]);
   await reader.close();
 });
 
