@@ -22,6 +22,9 @@ describe("schedulable happens-before", () => {
   ])("%s", (_what, text) => judge("shb", text));
 });
 
+/** T1 learns of T3's write of x before it releases m, and T2 learns of T1's write of f before it acquires m. */
+const handBack = "T3 w(x)\nT3 w(g)\nT1 r(g) !\nT1 rel(m)\nT2 r(f) !\nT2 acq(m)\nT2 rel(m)";
+
 describe("sync-preserving", () => {
   test.each([
     ["two writes without order race", "T1 w(x)\nT2 w(x) !"],
@@ -53,6 +56,23 @@ describe("sync-preserving", () => {
     [
       "a lock acquired twice is free after two releases",
       "T1 acq(m)\nT1 acq(m)\nT1 rel(m)\nT1 w(x)\nT1 rel(m)\nT2 acq(m)\nT2 w(x)\nT2 rel(m)",
+    ],
+    // each ends T2's past with T1's r(g), if T1's section that has w(f) must be over before T2's begins
+    [
+      "an outer section goes on after several inner ones",
+      `T1 acq(m)\nT1 w(f)\n${"T1 acq(m)\nT1 rel(m)\n".repeat(2)}${handBack}\nT2 w(x)`,
+    ],
+    [
+      "the outermost release ends the last section, too",
+      `T1 acq(m)\nT1 acq(m)\nT1 w(f)\nT1 rel(m)\n${handBack}\nT2 w(x)`,
+    ],
+    [
+      "but not the inner ones before it, as in RAPID",
+      `T1 acq(m)\nT1 acq(m)\nT1 w(f)\nT1 rel(m)\nT1 acq(m)\nT1 rel(m)\n${handBack}\nT2 w(x) !`,
+    ],
+    [
+      "a release too many before a section doesn't shorten it",
+      `T1 rel(m)\nT1 acq(m)\nT1 w(f)\nT1 acq(m)\nT1 rel(m)\n${handBack}\nT2 w(x)`,
     ],
   ])("%s", (_what, text) => judge("syncp", text));
 

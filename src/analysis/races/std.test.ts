@@ -72,6 +72,11 @@ test("a location has 32 bits", () => {
   ]);
 });
 
+test("a name may have control characters that are no white space", () => {
+  const names = ["\x00", "\x08", "\x0e", "\x1f", "\x21", "\x7f"].map((character) => `a${character}b`);
+  expect(read(names.map((name) => `T|w(${name})|1\n`).join(""))).toEqual(names.map((name) => `T write ${name} 1`));
+});
+
 test("more events than a batch has, and more names than a table begins with", () => {
   const lines = Array.from({ length: 10_000 }, (_, at) => `T${at % 300}|w(v${at % 3000})|${at}`);
   const events = read(`${lines.join("\n")}\n`);
@@ -117,12 +122,50 @@ describe("a line that isn't sound is refused with its number", () => {
     ["T1|w(x)|1 ", "expected a whole number as the location"],
     ["T1|begin|", "expected a whole number as the location"],
     ["T1|w(x)|2147483648", "expected a location of 32 bits, from -2147483648 to 2147483647"],
+    ["T1|w(x)|-2147483649", "expected a location of 32 bits, from -2147483648 to 2147483647"],
+    ["T1|end|+4294967296", "expected a location of 32 bits, from -2147483648 to 2147483647"],
+    ["T1|w(x)|+", "expected a whole number as the location"],
+    ["T1|pretend|1", "expected r, w, acq, rel, fork, join, begin or end as the operation"],
+    ["T1|rejoin(T2)|1", "expected r, w, acq, rel, fork, join, begin or end as the operation"],
+    ["T1|wr(x)|1", "expected r, w, acq, rel, fork, join, begin or end as the operation"],
+    ["T1|fork[T2)|1", "expected r, w, acq, rel, fork, join, begin or end as the operation"],
   ])("%j", (line, what) => {
     for (const text of [`T1|w(x)|1\n${line}\nT1|w(x)|1\n`, `T1|w(x)|1\n${line}\n`]) {
       expect(() => read(text)).toThrow(
         expect.objectContaining({ file: "trace.std", line: 2, what: `${what}: "${line}"` }),
       );
     }
+  });
+
+  test.each(["\t", "\n", "\v", "\f", "\r", " "])("a target with the white space %j", (space) => {
+    expect(() => read(`T1|w(x${space}y)|1\n`)).toThrow(FormatError);
+  });
+
+  test("with an example, and without the end that Windows gives it", () => {
+    expect(() => read("T1|w(x)|1\r\nT1|w(x)|a\r\n")).toThrow(
+      expect.objectContaining({
+        line: 2,
+        what: 'expected a whole number as the location: "T1|w(x)|a"',
+        advice: "a line of RAPID's STD format is thread|operation(target)|location, for example T1|w(x)|42",
+      }),
+    );
+  });
+
+  test("80 characters of a line are shown, and 1048576 bytes of one without an end are awaited", () => {
+    const what = "expected three fields with | between them, but there is 1";
+    const line = "x".repeat(80);
+    expect(() => read(`${line}\n`)).toThrow(expect.objectContaining({ what: `${what}: "${line}"` }));
+    expect(() => read(`${line}x\n`)).toThrow(expect.objectContaining({ what: `${what}: "${line}…"` }));
+    const longest = new Uint8Array(1_048_576).fill(0x78);
+    expect(() => read("T1|end|0\n", longest)).toThrow(
+      expect.objectContaining({ line: 2, what: `${what}: "${line}…"` }),
+    );
+    expect(() => read("T1|end|0\n", longest, "x")).toThrow(
+      expect.objectContaining({
+        line: 2,
+        what: "expected thread|operation(target)|location, but the line has more than 1048576 bytes",
+      }),
+    );
   });
 
   test("a long one is shown in part, and one without an end isn't read on and on", () => {
