@@ -19,6 +19,8 @@ describe("schedulable happens-before", () => {
     ["reading one's own value orders nothing", "T1 w(y)\nT2 w(x)\nT2 r(x)\nT2 r(y) !"],
     ["locks, forks and joins order", "T1 acq(m)\nT1 w(x)\nT1 rel(m)\nT1 fork(T2)\nT2 w(x)\nT1 join(T2)\nT1 r(x)"],
     ["what a read has seen is passed on", "T1 w(y)\nT1 w(x)\nT2 r(x) !\nT2 w(z)\nT3 r(z) !\nT3 r(y)"],
+    ["what a join has brought is passed on", "T2 w(y)\nT1 w(z)\nT1 join(T2)\nT1 w(f)\nT3 r(f) !\nT3 r(y)"],
+    ["and what a fork has brought", "T2 w(z)\nT1 w(y)\nT1 fork(T2)\nT2 w(f)\nT3 r(f) !\nT3 r(y)"],
   ])("%s", (_what, text) => judge("shb", text));
 });
 
@@ -74,6 +76,11 @@ describe("sync-preserving", () => {
       "a release too many before a section doesn't shorten it",
       `T1 rel(m)\nT1 acq(m)\nT1 w(f)\nT1 acq(m)\nT1 rel(m)\n${handBack}\nT2 w(x)`,
     ],
+    // T1 has seen f, and its own section means that T2's is over: T3 learns that from g
+    [
+      "a section that must have ended is passed on",
+      "T3 w(z)\nT2 acq(m)\nT2 w(f)\nT2 w(y)\nT2 rel(m)\nT1 r(f) !\nT1 w(z) !\nT1 acq(m)\nT1 w(g)\nT1 rel(m)\nT3 r(g) !\nT3 r(y)",
+    ],
   ])("%s", (_what, text) => judge("syncp", text));
 
   test("more accesses than are kept, and long histories of a lock", async () => {
@@ -99,6 +106,10 @@ describe("locksets", () => {
     [
       "a release of a lock that isn't held changes nothing",
       "T1 rel(m)\nT1 acq(m)\nT1 w(x)\nT1 rel(m)\nT2 acq(m)\nT2 w(x)",
+    ],
+    [
+      "after a release too many the next section has no end, as in RAPID",
+      "T1 acq(m)\nT1 rel(m)\nT1 rel(m)\nT1 acq(m)\nT1 rel(m)\nT1 w(x)\nT2 acq(m)\nT2 w(x)\nT2 rel(m)",
     ],
   ])("%s", (_what, text) => judge("lockset", text));
 });

@@ -9,6 +9,8 @@ test.each([
   ["T1 fork(T2)\nT2 acq(m)\nT2 acq(m)\nT2 rel(m)\nT2 w(x)\nT2 rel(m)\nT1 join(T2)\nT1 acq(m)\nT1 rel(m)\nT1 begin", []],
   ["T1 fork(2)\nT2 w(x)", [forked]],
   ["T1 rel(m)\nT1 acq(n)\nT2 rel(n)", ["2 releases of locks that their threads don't hold: are acquires missing?"]],
+  ["T1 acq(m)\nT1 rel(m)\nT1 rel(m)", ["1 release of locks that their threads don't hold: are acquires missing?"]],
+  ["T1 acq(m)\nT2 acq(m)\nT2 rel(m)\nT3 acq(m)", ["1 acquire of locks that other threads hold: are releases missing?"]],
   ["T1 acq(m)\nT2 acq(m)", ["1 acquire of locks that other threads hold: are releases missing?"]],
   ["T2 w(x)\nT1 fork(T2)\nT1 fork(T2)\nT1 fork(T1)", ["3 forks of threads that were there before"]],
   ["T2 w(x)\nT1 join(T2)\nT2 w(x)\nT2 begin", ["2 events of threads that were joined before"]],
