@@ -1,9 +1,10 @@
 // tier: quick
 import { describe, expect, test } from "vitest";
 import { madeUpHeader, RecordList } from "../../dev/test-support/made-up-records.js";
+import type { AccessEvent } from "./events.js";
 import { eventsOfOtherRecords } from "./file/block-events.js";
 import type { TraceHeader } from "./header.js";
-import { RecordFlag, RecordKind } from "./record.js";
+import { functionInRecord, RecordFlag, RecordKind } from "./record.js";
 import { type DevicePlace, TraceState } from "./state.js";
 import { shortSymbol, TextWriter } from "./text.js";
 
@@ -41,6 +42,23 @@ describe("report's lines", () => {
     expect(linesOf(list, new TextWriter(madeUpHeader(), tell))).toEqual([
       " 0.000000002   1 R 4   0000:00:04.0 e1000 BAR0+0x00008      REG0_8                 0x00080783 e1000_reset_hw+0x12 [e1000]                { FD | LU }\n",
     ]);
+  });
+
+  test("a value that is an address in a DMA buffer names the place, before a remark and the meaning", () => {
+    const list = new RecordList();
+    const { mapping, value } = functionInRecord({ device: "0000:00:04.0", value: 0x1000n });
+    list.add({ kind: RecordKind.dmaMap, mapping, address: 0x315b000n, value: [0n, value], tsc: start });
+    list.add({ kind: RecordKind.write, address: 0xfebc0008n, width: 4, value: [0x315b040n, 0n], tsc: start });
+    const state = new TraceState(madeUpHeader());
+    const [map, access] = [...eventsOfOtherRecords(list.records)];
+    state.apply(map!);
+    const noteOf = (remark?: string, meaning?: string) => {
+      const tell = () => ({ name: "TDBAL", meaningOf: () => meaning });
+      const writer = new TextWriter(madeUpHeader(), tell);
+      return writer.accessLine(access as AccessEvent, state, remark).replace(/^.*0x0315b040 */, "");
+    };
+    expect(noteOf()).toBe("dma#1+0x40\n");
+    expect(noteOf("again", "RING")).toBe("dma#1+0x40 again { RING }\n");
   });
 
   test("the head: machine, kernel, time, engine and filter; of an import its origin", () => {

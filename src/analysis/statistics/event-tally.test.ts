@@ -20,8 +20,8 @@ function interrupt(kind: number, at: number, { result = 0n, ...more }: Partial<R
   return { kind, mapping, address: 24n, value: [35n, value] as [bigint, bigint], tsc, site: handler, ...more };
 }
 
-function dma(kind: number, bus: bigint, bytes: bigint, width = 0): Partial<RingRecord> {
-  const { mapping, value } = functionInRecord({ device: nic, value: bytes });
+function dma(kind: number, bus: bigint, bytes: bigint, width = 0, device = nic): Partial<RingRecord> {
+  const { mapping, value } = functionInRecord({ device, value: bytes });
   return { kind, mapping, address: bus, value: [0n, value], tsc: start, width };
 }
 
@@ -93,6 +93,13 @@ test("buffers count by way and direction, with their bytes and ends", async () =
       ...{ ended: 0, endedUnknown: 0 },
     },
   ]);
+});
+
+test("buffers of a device that the trace doesn't know have no driver", async () => {
+  const list = new RecordList();
+  list.add(dma(RecordKind.dmaMap, 0x1000n, 0x100n, 0, "0000:00:1f.0"));
+  const told = [...(await statisticsOf(list)).dma].map(({ device, driver, buffers }) => [device, driver, buffers]);
+  expect(told).toEqual([["0000:00:1f.0", null, 1]]);
 });
 
 test("a handler's time is known where its own end comes, and no other's", async () => {
