@@ -209,6 +209,6 @@ test("a page opens the kernel's text, packed, from a stream", async () => {
 test("a page loads no file of Node's part", () => {
   const modules = asked.filter((url) => url.endsWith(".js"));
   expect(modules.length).toBeGreaterThan(20);
-  const rooms = /^\/(bundle\/browser\.js$|browser\.js$|(api|analysis|registers|trace|base)\/)/;
+  const rooms = /^\/(bundle\/browser\.js$|browser\.js$|(api|analysis|registers|trace|elf|btf|base)\/)/;
   expect(modules.filter((url) => !rooms.test(url) || /\/(node|files)\//.test(url))).toEqual([]);
 });

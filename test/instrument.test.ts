@@ -11,6 +11,7 @@ import { proveChecks } from "../dev/core-proof/rewrite-proof/prove-checks.js";
 import { madeUpHeader, madeUpSummary, RecordList } from "../dev/test-support/made-up-records.js";
 import { programFile } from "../dev/test-support/program.js";
 import { buildCore } from "../src/capture/emulate/core-build.js";
+import { ElfFile } from "../src/elf/elf-file.js";
 import { prepareKernel } from "../src/lab/kernel-package.js";
 import { readRewriting } from "../src/machine/rewritten-module.js";
 import { accessCheck } from "../src/rewrite/access-check.js";
@@ -266,10 +267,10 @@ const refusals: Refusal[] = [
     message: /^mmiostrider: building the core failed: no headers for kernel 6\.9\.9-\d+-amd64/,
   },
   {
-    what: "a module with a jump that can't be lengthened",
-    file: () => join(drivers, "arch/x86/kvm/kvm-intel.ko"),
+    what: "a module with code that is none",
+    file: () => given("broken.ko", withoutFirstInstruction(readFileSync(e1000))),
     exitCode: 1,
-    message: /kvm-intel\.ko: section \.text, offset 0x\w+: a short jump that can't be lengthened/,
+    message: /broken\.ko: section \.text, offset 0x\w+: no instruction, or one that isn't known here$/,
   },
   {
     what: "an unknown function",
@@ -280,6 +281,9 @@ const refusals: Refusal[] = [
   },
 ];
 
+/** Puts a byte that begins no instruction at the begin of the code. */
+const withoutFirstInstruction = (bytes: Buffer) =>
+  changed(bytes, new ElfFile("e1000.ko", bytes).section(".text")!.offset, 0x06);
 const replaced = (bytes: Buffer, from: string, to: string) =>
   Buffer.from(bytes.toString("latin1").replace(from, to), "latin1");
 
