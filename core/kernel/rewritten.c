@@ -31,7 +31,6 @@ static_assert(sizeof(struct mms_rewritten_site) == 40);
 #define FAILED MMS_REWRITTEN_FAILED
 #define RETURNED MMS_REWRITTEN_RETURNED
 
-/* While recording. */
 static DEFINE_PER_CPU(u64, rewritten_made);
 
 /* Counts from 0: for the next recording. */
@@ -429,8 +428,7 @@ static enum mms_rewritten_answer rewritten_others(struct pt_regs *regs,
 		made = mms_fault_avoided(regs, s, failed);
 		if (!made)
 			return NOT_MADE;
-		if (mms_ring_recording())
-			this_cpu_add(rewritten_made, made);
+		this_cpu_add(rewritten_made, made);
 	} while (s->kind >= MMS_REWRITTEN_CALL_LOADS && regs->dx);
 	return mms_rewritten_is_call(s) && s->jump ? RETURNED : MADE;
 }

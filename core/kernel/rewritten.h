@@ -27,7 +27,7 @@ enum mms_rewritten_answer {
 void mms_rewritten_access_2(void);
 
 void mms_rewritten_reset(void);
-/* Accesses that rewritten drivers have made without a fault while recording. */
+/* Accesses that rewritten drivers have made without a fault. */
 u64 mms_rewritten_made(void);
 
 /* Of the registers only the general ones are there. */

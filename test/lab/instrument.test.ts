@@ -173,10 +173,8 @@ describe.each(casesByTier({ quick: [stableKernel], rest: ["debian:newest"] }))("
     await expectIdentical(join(share, name), truthFile, withoutFaultMin);
     const { header } = await readTrace(join(share, name));
     expect(header.engine).toBe("instrument");
-    const told = /^([\d,]+) of ([\d,]+) accesses without a fault$/m.exec(stderr) ?? [];
-    const [withoutFault, accesses] = told.slice(1).map((text) => Number(text.replaceAll(",", "")));
-    expect(withoutFault, stderr).toBeGreaterThan(withoutFaultMin);
-    expect(withoutFault, stderr).toBeLessThanOrEqual(accesses!);
+    const [, withoutFault] = /^([\d,]+) of [\d,]+ accesses without a fault$/m.exec(stderr) ?? [];
+    expect(Number(withoutFault?.replaceAll(",", "")), stderr).toBeGreaterThan(withoutFaultMin);
   }
 
   caseTest("loaded-meanwhile", "a driver that is loaded while recording is the rewritten one", async (outcome) => {
