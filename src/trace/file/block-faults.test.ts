@@ -48,6 +48,17 @@ describe("a block's header", () => {
     }
   });
 
+  test("whose place, with its records and events, can't be told exactly", () => {
+    const blockAt = (firstRecord: number, firstEvent: number) =>
+      decodeBlockHeader(encodeBlock(BlockType.events, payload, { firstRecord, firstEvent }, content));
+    const greatest = Number.MAX_SAFE_INTEGER;
+    const [lastRecord, lastEvent] = [greatest - content.records, greatest - content.events];
+    expect(blockAt(lastRecord, lastEvent)).toMatchObject({ firstRecord: lastRecord, firstEvent: lastEvent });
+    const fault = "the block's place among the records can't be";
+    expect(blockAt(lastRecord + 1, lastEvent)).toBe(fault);
+    expect(blockAt(lastRecord, lastEvent + 1)).toBe(fault);
+  });
+
   test.each([
     // the payload's length
     [8, 64 << 20, undefined],

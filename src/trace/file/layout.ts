@@ -168,7 +168,8 @@ export function decodeBlockHeader(bytes: Uint8Array): BlockHeader | string {
   if (header.payload_bytes > payloadMax_bytes && header.type !== BlockType.padding) {
     return `a block of ${header.payload_bytes} bytes is longer than any may be`;
   }
-  if (!Number.isSafeInteger(header.firstRecord) || !Number.isSafeInteger(header.firstEvent)) {
+  const { firstRecord, firstEvent, records, events } = header;
+  if (!Number.isSafeInteger(firstRecord + records) || !Number.isSafeInteger(firstEvent + events)) {
     return "the block's place among the records can't be";
   }
   if (header.records > blockRowsMax + blockOthersMax || header.events > header.records) {
