@@ -93,13 +93,12 @@ static inline u64 roundup_pow_of_two(u64 n)
 #define __aligned(bytes) __attribute__((aligned(bytes)))
 #define ____cacheline_aligned_in_smp __aligned(64)
 #define NOKPROBE_SYMBOL(function)
+/* none of the kernel's options is on */
+#define IS_ENABLED(option) 0
 
 /* ---- Memory that CPUs share ---- */
 
 #define barrier() asm volatile("" : : : "memory")
-/* none of the kernel's options is on */
-#define IS_ENABLED(option) 0
-
 #define READ_ONCE(place) \
 	(cpus_point(), *(const volatile __typeof__(place) *)&(place))
 #define WRITE_ONCE(place, value) do { \

@@ -185,7 +185,7 @@ function compareMoved({ old, new: after, paired, complain }: Comparison): void {
 
 /** Returns a function that finds the least of some values above one, at most an end. */
 function nextAmong(values: readonly number[], end: number): (value: number) => number {
-  const sorted = Float64Array.from([...values, end]).sort();
+  const sorted = Float64Array.from(values).sort();
   return (value) => {
     let [low, high] = [0, sorted.length];
     while (low < high) {

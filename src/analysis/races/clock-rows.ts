@@ -41,6 +41,14 @@ export class ClockRows {
     return row;
   }
 
+  /** Adds a row for each thread up to this many, with the thread's own element at 1. */
+  addThreads(threads: number): void {
+    while (this.rows < threads) {
+      const thread = this.add();
+      this.values[thread * this.width + thread] = 1;
+    }
+  }
+
   /** Makes row `to` equal to row `from` of `source`, which has the same threads. */
   copy(source: ClockRows, from: number, to: number): void {
     const { values, width, threads } = this;

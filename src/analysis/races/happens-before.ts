@@ -3,6 +3,7 @@
 // accesses only those are kept that no later one has in its past.
 import { AccessLists, ListAt, Part, rowWidth } from "./access-lists.js";
 import { ClockRows } from "./clock-rows.js";
+import { Conflicts } from "./conflicts.js";
 import type { Detector, RaceSink } from "./detector.js";
 import { type EventBatch, EventKind } from "./event-batch.js";
 import { grown } from "./name-table.js";
@@ -11,7 +12,6 @@ const noTime = 0x7fffffff;
 const firstLength = 64;
 
 export class HappensBefore implements Detector {
-  private readonly races: RaceSink;
   private readonly clocks = new ClockRows();
   /** Each lock's clock, as its last release left it, and that release's thread and time. */
   private readonly locks = new ClockRows();
@@ -23,17 +23,10 @@ export class HappensBefore implements Detector {
    * the thread's events the other has seen: then the thread's whole clock goes into the lists.
    */
   private joined = new Uint8Array(firstLength);
-  private readonly later = { kind: 0, thread: 0, location: 0, event: 0 };
-  private readonly earlier = { kind: 0, thread: 0, location: 0 };
-  private variable = 0;
-  private readonly found = (thread: number, location: number) => {
-    this.earlier.thread = thread;
-    this.earlier.location = location;
-    this.races.pair(this.variable, this.earlier, this.later);
-  };
+  private readonly conflicts: Conflicts;
 
   constructor(races: RaceSink) {
-    this.races = races;
+    this.conflicts = new Conflicts(races, this.lists);
   }
 
   take(batch: EventBatch): void {
@@ -58,7 +51,7 @@ export class HappensBefore implements Detector {
         rows[row + readsTime]! <= values[at + rows[row + ListAt.reads]!]! &&
         (rows[row + Part.next]! | rows[row + readsNext]! | joined[thread]!) === 0;
       if (!isPlain) {
-        this.access(kind, thread, target, locations[index]!, batch.firstEvent + index);
+        this.access(batch, index);
         continue;
       }
       // All earlier accesses are in this one's past: it alone decides from here on, but no read races with a read.
@@ -75,10 +68,7 @@ export class HappensBefore implements Detector {
     const { clocks, locks } = this;
     clocks.widen(threadCount);
     locks.widen(threadCount);
-    while (clocks.rows < threadCount) {
-      const thread = clocks.add();
-      clocks.values[thread * clocks.width + thread] = 1;
-    }
+    clocks.addThreads(threadCount);
     while (locks.rows < lockCount) locks.add();
     if (threadCount > this.joined.length) this.joined = grown(this.joined, 2 * threadCount);
     if (lockCount > this.releasers.length) {
@@ -89,22 +79,18 @@ export class HappensBefore implements Detector {
   }
 
   /** Takes an access that may race, or whose variable has longer lists. */
-  private access(kind: number, thread: number, variable: number, location: number, event: number): void {
-    const { lists, clocks, later, earlier } = this;
+  private access(batch: EventBatch, index: number): void {
+    const { lists, clocks } = this;
     const { values } = clocks;
+    const kind = batch.kinds[index]!;
+    const thread = batch.threads[index]!;
+    const location = batch.locations[index]!;
+    const row = batch.targets[index]! * rowWidth;
     const at = thread * clocks.width;
-    const writes = variable * rowWidth + ListAt.writes;
-    const reads = variable * rowWidth + ListAt.reads;
-    Object.assign(later, { kind, thread, location, event });
-    this.variable = variable;
-    earlier.kind = EventKind.write;
-    let races = lists.after(writes, values, at, this.found);
-    if (kind === EventKind.write) {
-      earlier.kind = EventKind.read;
-      races += lists.after(reads, values, at, this.found);
-      lists.prune(writes, values, at);
-    }
-    if (races > 0) this.races.racy(event, variable);
+    const writes = row + ListAt.writes;
+    const reads = row + ListAt.reads;
+    this.conflicts.look(batch, index, clocks);
+    if (kind === EventKind.write) lists.prune(writes, values, at);
     lists.prune(reads, values, at);
     const list = kind === EventKind.write ? writes : reads;
     lists.set(list, thread, values[at + thread]!, location);

@@ -3,6 +3,7 @@
 import { AccessLists, ListAt, rowWidth } from "./access-lists.js";
 import { ClockPool } from "./clock-pool.js";
 import { ClockRows } from "./clock-rows.js";
+import { Conflicts } from "./conflicts.js";
 import type { Detector, RaceSink } from "./detector.js";
 import { type EventBatch, EventKind } from "./event-batch.js";
 import { grown } from "./name-table.js";
@@ -13,7 +14,6 @@ const Write = { thread: 0, time: 1, copy: 2 } as const;
 const writeWidth = 4;
 
 export class SchedulableHappensBefore implements Detector {
-  private readonly races: RaceSink;
   private readonly withLocks: boolean;
   private readonly clocks = new ClockRows();
   private readonly locks = new ClockRows();
@@ -21,25 +21,17 @@ export class SchedulableHappensBefore implements Detector {
   private readonly pool = new ClockPool();
   /** By variable; time 0 means that it wasn't written. */
   private lastWrites = new Int32Array(firstLength * writeWidth);
-  private readonly later = { kind: 0, thread: 0, location: 0, event: 0 };
-  private readonly earlier = { kind: 0, thread: 0, location: 0 };
-  private variable = 0;
-  private readonly found = (thread: number, location: number) => {
-    this.earlier.thread = thread;
-    this.earlier.location = location;
-    this.races.pair(this.variable, this.earlier, this.later);
-  };
+  private readonly conflicts: Conflicts;
 
   /** `withLocks` false leaves out the order that locks make. */
   constructor(races: RaceSink, withLocks = true) {
-    this.races = races;
+    this.conflicts = new Conflicts(races, this.lists);
     this.withLocks = withLocks;
   }
 
   take(batch: EventBatch): void {
     this.widen(batch);
-    const { kinds, threads, targets, locations, length, firstEvent } = batch;
-    const { later } = this;
+    const { kinds, threads, targets, locations, length } = batch;
     for (let index = 0; index < length; index += 1) {
       const kind = kinds[index]!;
       const thread = threads[index]!;
@@ -48,40 +40,20 @@ export class SchedulableHappensBefore implements Detector {
         this.synchronise(kind, thread, target);
         continue;
       }
-      later.kind = kind;
-      later.thread = thread;
-      later.location = locations[index]!;
-      later.event = firstEvent + index;
-      this.variable = target;
-      if (this.isRacy(kind, thread, target)) this.races.racy(later.event, target);
-      if (kind === EventKind.read) this.read(thread, target, later.location);
-      else this.write(thread, target, later.location);
+      this.conflicts.look(batch, index, this.clocks);
+      if (kind === EventKind.read) this.read(thread, target, locations[index]!);
+      else this.write(thread, target, locations[index]!);
     }
   }
 
   private widen({ threadCount, lockCount, variableCount }: EventBatch): void {
     const { clocks, locks } = this;
     for (const rows of [clocks, locks, this.pool.rows]) rows.widen(threadCount);
-    while (clocks.rows < threadCount) {
-      const thread = clocks.add();
-      clocks.values[thread * clocks.width + thread] = 1;
-    }
+    clocks.addThreads(threadCount);
     while (locks.rows < lockCount) locks.add();
     this.lists.widen(variableCount);
     const needed = variableCount * writeWidth;
     if (needed > this.lastWrites.length) this.lastWrites = grown(this.lastWrites, 2 * needed);
-  }
-
-  private isRacy(kind: number, thread: number, variable: number): boolean {
-    const { lists, clocks, earlier } = this;
-    const at = thread * clocks.width;
-    earlier.kind = EventKind.write;
-    let races = lists.after(variable * rowWidth + ListAt.writes, clocks.values, at, this.found);
-    if (kind === EventKind.write) {
-      earlier.kind = EventKind.read;
-      races += lists.after(variable * rowWidth + ListAt.reads, clocks.values, at, this.found);
-    }
-    return races > 0;
   }
 
   private read(thread: number, variable: number, location: number): void {

@@ -38,10 +38,9 @@ export class SyncPreserving implements Detector {
     this.survey = survey;
     const { threads } = survey;
     for (const rows of [this.clocks, this.closed, this.pool.rows]) rows.widen(threads);
+    this.clocks.addThreads(threads);
     for (let thread = 0; thread < threads; thread += 1) {
-      this.clocks.add();
       this.closed.add();
-      this.clocks.values[thread * this.clocks.width + thread] = 1;
       this.isDirty.push(false);
       this.effects.push(0);
     }
